@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/buf.h"
+
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void hal_buf_init(hal_buf *b, size_t max_bytes)
+{
+    *b = (hal_buf){.max_bytes = max_bytes};
+}
+
+void hal_buf_clear(hal_buf *b)
+{
+    hal_free(b->data);
+    hal_buf_init(b, b->max_bytes);
+}
+
+hal_status hal_buf_reserve(hal_buf *b, size_t extra, hal_err *err)
+{
+    if (extra > b->max_bytes - b->size_bytes)
+        return hal_err_set(err, HAL_E_BUDGET, "buffer limit of %zu bytes reached", b->max_bytes);
+    size_t need = b->size_bytes + extra + 1;
+    if (need <= b->capacity_bytes)
+        return HAL_OK;
+    size_t capacity = b->capacity_bytes ? b->capacity_bytes : 64;
+    while (capacity < need)
+        capacity = capacity > need / 2 ? need : capacity * 2;
+    char *grown = hal_realloc(b->data, capacity);
+    if (!grown)
+        return hal_err_nomem(err, capacity);
+    b->data = grown;
+    b->capacity_bytes = capacity;
+    return HAL_OK;
+}
+
+hal_status hal_buf_append(hal_buf *b, const void *bytes, size_t n, hal_err *err)
+{
+    hal_status st = hal_buf_reserve(b, n, err);
+    if (st)
+        return st;
+    if (n)
+        memcpy(b->data + b->size_bytes, bytes, n);
+    b->size_bytes += n;
+    b->data[b->size_bytes] = '\0';
+    return HAL_OK;
+}
+
+hal_status hal_buf_puts(hal_buf *b, const char *text, hal_err *err)
+{
+    return hal_buf_append(b, text, strlen(text), err);
+}
+
+hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    hal_status st =
+        n < 0 ? hal_err_set(err, HAL_E_INTERNAL, "bad format") : hal_buf_reserve(b, (size_t)n, err);
+    if (!st) {
+        vsnprintf(b->data + b->size_bytes, (size_t)n + 1, fmt, again);
+        b->size_bytes += (size_t)n;
+    }
+    va_end(again);
+    return st;
+}
+
+const char *hal_buf_text(const hal_buf *b)
+{
+    return b->data ? b->data : "";
+}

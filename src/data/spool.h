@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sorted row files and their merge: a tile's kept rows wait on disk in canonical order; the final
+ * pass merges all files, 64 at a time, in memory independent of the number of rows. Tiling design,
+ * section 8. Knows keys, not positions: the 64-bit sort key of every row comes from the caller. */
+#ifndef HAL_DATA_SPOOL_H
+#define HAL_DATA_SPOOL_H
+
+#include "data/writer.h"
+
+/** Writes the rows of `t` ordered by (key, value of column `i_id` when >= 0, bytes of the whole
+ * row) to `path`: temporary name, fsync, rename; with its own check sum. Returns the file's size.
+ * Runs on a worker. */
+hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t *key, int i_id,
+                           uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
+
+typedef struct hal_merge_report {
+    uint64_t rows;       /* written */
+    uint64_t duplicates; /* rows whose id column equals that of another row: must be 0 for point
+                            services */
+    uint64_t size_bytes;
+} hal_merge_report;
+
+/** Merges spools into one output file (or, with `table` not NULL and `path` NULL, into a table in
+ * memory). Schemas are united as by hal_table_concat. `id_name` NULL: no duplicate check. A damaged
+ * spool is HAL_E_INTEGRITY naming the file. `cancel` (may be NULL) is polled; true ends with
+ * HAL_E_CANCELLED. `progress` (may be NULL) is updated with the rows written so far. Runs on a
+ * worker. */
+hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
+                           const char *path, hal_format format, hal_table **table,
+                           const _Atomic bool *cancel, _Atomic uint64_t *progress,
+                           hal_merge_report *report, hal_err *err) HAL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Streaming writers: tables in, file out, atomically: a temporary name in the same folder, fsync,
+ * rename. Deterministic bytes; doubles as the shortest decimal that reads back to the same double.
+ */
+#ifndef HAL_DATA_WRITER_H
+#define HAL_DATA_WRITER_H
+
+#include "data/reader.h"
+
+typedef struct hal_writer hal_writer;
+
+/** `fields` are copied; every table written later must have the same names (types are promoted cell
+ * by cell to the writer's). `path` NULL or "-": standard output, no rename. Formats: csv, jsonl. */
+hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
+                            size_t n_fields, hal_err *err);
+hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
+/** Header (also for zero rows), flush, fsync, rename. After success only hal_writer_free. */
+hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
+/** Without a commit before it, removes the temporary file: nothing half-written stays. */
+void hal_writer_free(hal_writer *w);
+
+#endif

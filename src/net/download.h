@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One file from a URL to a verified file on disk: temporary name beside the target, size and
+ * SHA-256 on the way, atomic rename into place. A file under its final name is whole, always.
+ * Resume with validators. */
+#ifndef HAL_NET_DOWNLOAD_H
+#define HAL_NET_DOWNLOAD_H
+
+#include "net/exchange.h"
+
+typedef struct hal_download_request {
+    const char *url;
+    const char *dir; /* existing output folder; nothing is ever written outside it */
+    const char
+        *path; /* relative, components already made safe by hal_safe_name; folders are made */
+    int64_t expect_bytes;      /* catalogue's size; < 0: unknown */
+    const char *expect_sha256; /* 64 hex digits or NULL */
+    bool replace;              /* overwrite a foreign file */
+    bool verify;               /* re-hash a file that is there */
+} hal_download_request;
+
+typedef struct hal_download_result {
+    hal_err err;
+    bool skipped;                /* was already there, whole */
+    bool size_mismatch_accepted; /* catalogue size stale, server's length agreed twice */
+    uint64_t bytes;
+    char sha256[65];
+    int tries;
+    uint64_t wire_bytes;
+} hal_download_result;
+
+typedef struct hal_download hal_download;
+typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
+
+/** As hal_exchange_start. What is already there counts as whole when the folder's state record
+ * (size, SHA-256, mtime) matches. */
+hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
+                                 hal_download_done done, void *ctx, hal_err *err);
+void hal_download_cancel(hal_download *d);
+
+/** One path component that is safe to create, from a server's or script's text: security model
+ * section 7.1. */
+hal_status hal_safe_name(hal_buf *out, const char *name, hal_err *err) HAL_MUST_CHECK;
+
+#endif
