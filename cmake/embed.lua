@@ -14,14 +14,15 @@ for i, path in ipairs(files) do
   local file = assert(io.open(path, "rb"))
   local source = file:read("a")
   file:close()
-  assert(loadstring == nil and load(source, "@" .. path, "t"), "does not compile: " .. path)
-  local bytes = { source:byte(1, 0) }
+  assert(load(source, "@" .. path, "t"))
+  local bytes = {}
   for start = 1, #source, 4096 do
     for _, byte in ipairs({ source:byte(start, math.min(start + 4095, #source)) }) do
       bytes[#bytes + 1] = byte
     end
   end
-  c[#c + 1] = ("static const unsigned char m%d[] = {%s};\n"):format(i, table.concat(bytes, ",") .. ",0")
+  bytes[#bytes + 1] = 0
+  c[#c + 1] = ("static const unsigned char m%d[] = {%s};\n"):format(i, table.concat(bytes, ","))
   entries[#entries + 1] = ("    {\"%s\", (const char *)m%d, %d},\n"):format(name, i, #source)
 end
 c[#c + 1] = ("const hal_module %s[] = {\n%s    {0, 0, 0}};\n"):format(symbol, table.concat(entries))
