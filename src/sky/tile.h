@@ -43,11 +43,9 @@ double hal_cone_area_sr(double radius_deg);
 hal_cone hal_tile_cone(const hal_tile *t);
 /** Middle of the tile, degrees. */
 void hal_tile_centre(const hal_tile *t, double *ra_deg, double *dec_deg);
-/** Cuts `t` into two tiles that share one integer border, for `n_leaves` planned leaves of
- * `for_cones` or box requests (axis rules 1-3). False if no cut leaves two non-empty children with
- * both sides >= `min_side_ticks` on the cut axis; children are untouched then. south or west child
- * first. */
-bool hal_tile_cut(const hal_tile *t, int64_t n_leaves, bool for_cones, int64_t min_side_ticks,
-                  hal_tile child[2]);
+/** Cuts `t` into two tiles that share one integer border, for `n_leaves` planned leaves (axis rules
+ * 1-3): south or west child first. Each child's side on the cut axis is at least `min_side_ticks`
+ * on the sky. False, with `child` untouched, if there is no such cut. */
+bool hal_tile_cut(const hal_tile *t, int64_t n_leaves, int64_t min_side_ticks, hal_tile child[2]);
 
 #endif
