@@ -41,9 +41,10 @@ typedef enum hal_ask_kind {
 } hal_ask_kind;
 
 typedef struct hal_ask {
-    uint64_t id;
+    uint64_t id; /* 1, 2 ...: new for every issue, repeats too */
     hal_ask_kind kind;
     bool whole;                    /* the user's region unsplit */
+    bool as_box;                   /* send the box; false: the cone */
     int attempt;                   /* 0, then 1, 2 ... for repeats of the same ask */
     hal_tile tile;                 /* owns the rows; the whole sky for `whole` */
     hal_cone cone;                 /* request as a cone, guard included, radius rounded up */

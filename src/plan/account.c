@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The completeness account: what was asked, what came, what is missing and why. */
+#include "plan/state.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const char too_many[] = "more rows than one answer holds in the smallest tile";
+static const char unfetched[] = "not fetched: the plan ended first";
+
+/* Rows expected from a tile that is not finished. */
+static double rows_pending(const hal_plan *p, int32_t i)
+{
+    const plan_node *n = &p->node[i];
+    plan_request r = plan_request_tile(p, &n->tile, i == 0);
+    double rows = plan_predict(p, i, &r);
+    double share = hal_tile_area_sr(&n->tile) / r.area_sr;
+    return rows < 0.0 ? 0.0 : rows * fmin(1.0, share);
+}
+
+static bool is_pending(const plan_node *n)
+{
+    return n->state == PLAN_NODE_PENDING || n->state == PLAN_NODE_ASKED ||
+           n->state == PLAN_NODE_SILENT;
+}
+
+void hal_plan_account(const hal_plan *plan, hal_account *out)
+{
+    *out = plan->account;
+    out->rows_expected = -1.0;
+    if (out->state != HAL_PLAN_RUNNING && out->n_stuck == 0) {
+        out->rows_expected = (double)out->rows_kept;
+    } else if (out->rows_counted >= 0) {
+        out->rows_expected = (double)out->rows_counted;
+    } else if (plan->n_density > 0) {
+        out->rows_expected = (double)out->rows_kept;
+        for (size_t i = 0; i < plan->n_node; i++)
+            if (is_pending(&plan->node[i]))
+                out->rows_expected += rows_pending(plan, (int32_t)i);
+    }
+    double best = out->rows_counted >= 0 ? (double)out->rows_counted
+                                         : fmax(out->rows_expected, (double)out->rows_kept);
+    out->lower_bound = (uint64_t)fmax(1.0, ceil(best / plan->cap));
+}
+
+bool hal_plan_stuck(const hal_plan *plan, size_t i, hal_tile *tile, const char **why)
+{
+    for (size_t k = 0; k < plan->n_node; k++) {
+        plan_node_state state = plan->node[k].state;
+        if ((state != PLAN_NODE_STUCK && state != PLAN_NODE_UNFETCHED) || i-- > 0)
+            continue;
+        *tile = plan->node[k].tile;
+        *why = state == PLAN_NODE_STUCK ? too_many : unfetched;
+        return true;
+    }
+    return false;
+}
+
+size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < plan->n_node; i++) {
+        const plan_node *node = &plan->node[i];
+        if (node->state == PLAN_NODE_SPLIT)
+            continue;
+        if (found < n)
+            out[found] = (hal_leaf){
+                .tile = node->tile,
+                .done = node->state == PLAN_NODE_DONE,
+                .rows_kept = node->rows_kept,
+                .predicted_rows = node->predicted,
+            };
+        found++;
+    }
+    return found;
+}
+
+hal_status hal_plan_error(const hal_plan *plan, hal_err *err)
+{
+    if (plan->account.state != HAL_PLAN_PARTIAL && plan->account.state != HAL_PLAN_FAILED)
+        return HAL_OK;
+    if (err)
+        *err = plan->error;
+    return plan->error.status;
+}
+
+/* Nothing more will be asked: what is left is unfetched, and the state follows. */
+void plan_conclude(hal_plan *p)
+{
+    for (size_t i = 0; i < p->n_node; i++)
+        if (is_pending(&p->node[i]))
+            plan_finish(p, (int32_t)i, PLAN_NODE_UNFETCHED, 0);
+    if (p->account.n_stuck == 0) {
+        p->account.state = HAL_PLAN_COMPLETE;
+        return;
+    }
+    p->account.state = HAL_PLAN_PARTIAL;
+    if (p->error.status) /* a budget */
+        return;
+    hal_tile tile = p->node[0].tile;
+    const char *why = "";
+    (void)hal_plan_stuck(p, 0, &tile, &why);
+    double ra, dec, size = (double)(tile.dec_hi - tile.dec_lo) / 1e7 * 3600.0;
+    hal_tile_centre(&tile, &ra, &dec);
+    char others[48] = "";
+    if (p->account.n_stuck > 1)
+        snprintf(others, sizeof others, " and in %zu other tiles", p->account.n_stuck - 1);
+    hal_err_set(&p->error, HAL_E_TRUNCATED,
+                "more than %.0f rows within %.0f arcsec of %.6f %+.6f%s: add a filter that makes "
+                "them fewer; everything else is complete",
+                p->cap, size, ra, dec, others);
+}

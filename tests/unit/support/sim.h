@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A simulated archive: skies of many rows and a driver that carries a plan's asks to them and
+ * checks row by row what is kept. Skies of the tiling design, section 11. Included as source by the
+ * tests and the bench that use it. */
+#ifndef HAL_TESTS_SIM_H
+#define HAL_TESTS_SIM_H
+
+#include "plan/plan.h"
+
+#include <stdint.h>
+
+typedef struct sim_row {
+    double ra, dec;         /* printed: what the client sees */
+    double sel_ra, sel_dec; /* what the archive selects on */
+    double v[3];            /* unit vector of the latter */
+} sim_row;
+
+typedef struct sim_sky {
+    const char *name;
+    hal_region *region;
+    sim_row *row;
+    size_t n_row, row_cap;
+    size_t *band; /* first row of each band of declination; rows of a band ascend in ra */
+    uint64_t n_inside;
+    double round_area; /* 1 for a region that is a union of boxes, else request box / region */
+} sim_sky;
+
+typedef enum sim_over { SIM_RESET, SIM_FLAG, SIM_TRUNCATE } sim_over;
+
+typedef struct sim_setup {
+    hal_service service;
+    hal_plan_options options;
+    sim_over over;
+    uint64_t archive_cap; /* most rows an answer holds; 0: service.cap - 1 */
+    bool shuffle;         /* answers come back in random order */
+    double fault_rate;    /* part of the answers that are resets */
+    double outage_from_s, outage_to_s;
+    bool ignores_region;
+    uint64_t seed;
+} sim_setup;
+
+typedef struct sim_report {
+    hal_account account;
+    hal_err error;
+    uint64_t n_in_region, n_lost, n_twice, n_foreign; /* rows; foreign: kept outside the region */
+    uint64_t moved, kept_digest, ask_digest;
+    uint64_t n_waited; /* times only the clock could help */
+    double makespan_s, planning_s, planning_worst_s;
+    size_t n_stuck;
+    hal_tile stuck;
+    unsigned char *kept; /* per row; freed by sim_report_clear */
+} sim_report;
+
+/* `scale` multiplies the rows of the design's skies. */
+sim_sky *sim_sky_new(const char *name, double scale);
+/* A sky of given rows; the archive selects on the positions rounded to `decimals` when printed. */
+sim_sky *sim_sky_rows(hal_region *region, const double (*ra_dec)[2], size_t n);
+void sim_sky_add(sim_sky *sky, double ra, double dec, double sel_ra, double sel_dec);
+void sim_sky_index(sim_sky *sky);
+void sim_sky_free(sim_sky *sky);
+extern const char *const sim_sky_names[7];
+
+sim_report sim_run(const sim_sky *sky, const sim_setup *setup);
+void sim_report_clear(sim_report *r);
+
+double sim_random(uint64_t *state); /* [0, 1) */
+
+#endif
