@@ -47,10 +47,11 @@ typedef struct hal_request {
 
 typedef struct hal_outcome {
     int http_status; /* of the final answer; 0: none */
-    char url[2048];  /* after redirects */
+    char url[2048];  /* after redirects; cut at 2,047 bytes */
     char content_type[128];
     char etag[256];
     char last_modified[64];
+    char content_range[80];
     int64_t content_length; /* < 0: not said */
     uint64_t body_bytes;    /* decoded bytes of the final answer */
     uint64_t wire_bytes;    /* all answers together */
@@ -64,9 +65,11 @@ typedef struct hal_outcome {
 typedef struct hal_exchange hal_exchange;
 typedef void (*hal_exchange_done)(void *ctx, const hal_outcome *outcome);
 
-/** Starts an exchange. `done` runs once on the loop thread, never before this call returns, also
- * after cancellation; the handle is gone after it. A non-2xx final answer is a failure
- * (HAL_E_ARCHIVE, HAL_E_BUSY, HAL_E_PERMISSION, HAL_E_NOT_FOUND) unless error_bodies is set. */
+/** Starts an exchange. NULL and `err` when it cannot begin (bad URL, host refused by the guard,
+ * memory). `done` runs once on the loop thread, never before this call returns, also
+ * after cancellation; the handle is gone after it, and no function of the sink is called any more.
+ * A non-2xx final answer is a failure (HAL_E_ARCHIVE, HAL_E_BUSY, HAL_E_PERMISSION,
+ * HAL_E_NOT_FOUND) unless error_bodies is set. */
 hal_exchange *hal_exchange_start(hal_loop *loop, const hal_request *request, const hal_sink *sink,
                                  hal_exchange_done done, void *ctx, hal_err *err);
 /** The sink can take bytes again after HAL_E_BUSY. */
@@ -92,6 +95,14 @@ hal_status hal_host_limit(hal_loop *loop, const char *host, int window, int64_t 
  * addresses need `private_net`. */
 typedef bool (*hal_host_allowed)(void *ctx, const char *host, int port, hal_err *why);
 void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, void *ctx);
+
+/** Waits of the engine: a retry waits up to retry_base * 2^n (full jitter) but not beyond
+ * retry_cap; polls are poll_base apart, doubling up to poll_cap while the answers come at once. */
+typedef struct hal_waits {
+    int64_t retry_base_ms, retry_cap_ms; /* default 1,000 and 60,000 */
+    int64_t poll_base_ms, poll_cap_ms;   /* default 1,000 and 30,000 */
+} hal_waits;
+void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits);
 
 typedef struct hal_net_stats {
     uint64_t requests, retries, polls, wire_bytes;

@@ -349,6 +349,15 @@ static hal_tile polygon_tile(const hal_region *r)
                    north || south || east - west + 2 * pad >= 360);
 }
 
+static bool has_three_places(const hal_region *r)
+{
+    for (size_t i = 2; i < r->n_vertices; i++)
+        if (!same_place(&r->vertices[i], &r->vertices[0]) &&
+            !same_place(&r->vertices[i], &r->vertices[1]))
+            return true;
+    return false;
+}
+
 static size_t copy_vertices(hal_region *r, const double *ra_deg, const double *dec_deg, size_t n)
 {
     size_t n_kept = 0;
@@ -402,7 +411,7 @@ hal_region *hal_region_polygon(const double *ra_deg, const double *dec_deg, size
         return NULL;
     r->n_vertices = copy_vertices(r, ra_deg, dec_deg, n);
     const char *reason =
-        r->n_vertices < 3 ? "at least 3 different vertices are needed" : shape_polygon(r);
+        !has_three_places(r) ? "at least 3 different vertices are needed" : shape_polygon(r);
     if (!reason)
         return r;
     hal_err_set(err, HAL_E_USAGE, "polygon: %s", reason);

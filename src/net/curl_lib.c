@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/curl_lib.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct entry {
+    const char *name;
+    void *slot; /* address of a function pointer */
+} entry;
+
+static hal_curl curl;
+static hal_crypto crypto;
+static char curl_why[256], crypto_why[256];
+
+static void load(const char *file, const entry *entries, char *why, size_t why_size)
+{
+    void *lib = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (!lib) {
+        snprintf(why, why_size, "%s", dlerror());
+        return;
+    }
+    for (const entry *e = entries; e->name; e++) {
+        void *symbol = dlsym(lib, e->name);
+        if (!symbol) {
+            snprintf(why, why_size, "%s has no function %s", file, e->name);
+            return;
+        }
+        memcpy(e->slot, &symbol, sizeof symbol); /* POSIX dlsym: object to function pointer */
+    }
+}
+
+static void load_curl(void)
+{
+    const entry entries[] = {
+        {"curl_global_init", &curl.global_init},
+        {"curl_easy_init", &curl.easy_init},
+        {"curl_easy_cleanup", &curl.easy_cleanup},
+        {"curl_easy_setopt", &curl.easy_setopt},
+        {"curl_easy_getinfo", &curl.easy_getinfo},
+        {"curl_easy_pause", &curl.easy_pause},
+        {"curl_easy_strerror", &curl.easy_strerror},
+        {"curl_multi_init", &curl.multi_init},
+        {"curl_multi_cleanup", &curl.multi_cleanup},
+        {"curl_multi_setopt", &curl.multi_setopt},
+        {"curl_multi_add_handle", &curl.multi_add_handle},
+        {"curl_multi_remove_handle", &curl.multi_remove_handle},
+        {"curl_multi_perform", &curl.multi_perform},
+        {"curl_multi_poll", &curl.multi_poll},
+        {"curl_multi_info_read", &curl.multi_info_read},
+        {"curl_multi_strerror", &curl.multi_strerror},
+        {"curl_slist_append", &curl.slist_append},
+        {"curl_slist_free_all", &curl.slist_free_all},
+        {"curl_url", &curl.url},
+        {"curl_url_dup", &curl.url_dup},
+        {"curl_url_cleanup", &curl.url_cleanup},
+        {"curl_url_set", &curl.url_set},
+        {"curl_url_get", &curl.url_get},
+        {"curl_url_strerror", &curl.url_strerror},
+        {"curl_free", &curl.free},
+        {NULL, NULL},
+    };
+    load("libcurl.so.4", entries, curl_why, sizeof curl_why);
+    if (!curl_why[0] && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        snprintf(curl_why, sizeof curl_why, "libcurl cannot be initialised");
+}
+
+static void load_crypto(void)
+{
+    const entry entries[] = {
+        {"EVP_MD_CTX_new", &crypto.ctx_new},
+        {"EVP_MD_CTX_free", &crypto.ctx_free},
+        {"EVP_sha256", &crypto.sha256},
+        {"EVP_DigestInit_ex", &crypto.init},
+        {"EVP_DigestUpdate", &crypto.update},
+        {"EVP_DigestFinal_ex", &crypto.final},
+        {NULL, NULL},
+    };
+    load("libcrypto.so.3", entries, crypto_why, sizeof crypto_why);
+}
+
+const hal_curl *hal_curl_load(hal_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_curl);
+    if (!curl_why[0])
+        return &curl;
+    hal_err_set(err, HAL_E_IO, "the network library is missing: %s; install package libcurl4",
+                curl_why);
+    return NULL;
+}
+
+const hal_crypto *hal_crypto_load(hal_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_crypto);
+    if (!crypto_why[0])
+        return &crypto;
+    hal_err_set(err, HAL_E_IO, "the checksum library is missing: %s; install package libssl3",
+                crypto_why);
+    return NULL;
+}

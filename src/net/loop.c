@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/loop.h"
+
+#include "base/alloc.h"
+#include "net/loop_impl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { KEPT_CONNECTIONS = 64 };
+
+/* --- alarms: a binary heap ------------------------------------------------------------------- */
+
+static bool before(const hal_alarm *a, const hal_alarm *b)
+{
+    return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->order < b->order;
+}
+
+static void place(hal_loop *loop, hal_alarm *alarm, size_t at)
+{
+    loop->heap[at - 1] = alarm;
+    alarm->place = at;
+}
+
+static void sift(hal_loop *loop, hal_alarm *alarm, size_t at)
+{
+    while (at > 1 && before(alarm, loop->heap[at / 2 - 1])) {
+        place(loop, loop->heap[at / 2 - 1], at);
+        at /= 2;
+    }
+    for (;;) {
+        size_t child = at * 2;
+        if (child > loop->n_set)
+            break;
+        if (child < loop->n_set && before(loop->heap[child], loop->heap[child - 1]))
+            child++;
+        if (!before(loop->heap[child - 1], alarm))
+            break;
+        place(loop, loop->heap[child - 1], at);
+        at = child;
+    }
+    place(loop, alarm, at);
+}
+
+hal_status hal_alarm_init(hal_loop *loop, hal_alarm *alarm, void (*fn)(void *ctx), void *ctx,
+                          hal_err *err)
+{
+    if (loop->n_reserved == loop->heap_room) {
+        size_t room = loop->heap_room ? loop->heap_room * 2 : 32;
+        hal_alarm **heap = hal_realloc(loop->heap, room * sizeof *heap);
+        if (!heap)
+            return hal_err_nomem(err, room * sizeof *heap);
+        loop->heap = heap;
+        loop->heap_room = room;
+    }
+    loop->n_reserved++;
+    *alarm = (hal_alarm){.fn = fn, .ctx = ctx};
+    return HAL_OK;
+}
+
+void hal_alarm_clear(hal_loop *loop, hal_alarm *alarm)
+{
+    if (!alarm->fn)
+        return;
+    hal_alarm_unset(loop, alarm);
+    alarm->fn = NULL;
+    loop->n_reserved--;
+}
+
+void hal_alarm_set(hal_loop *loop, hal_alarm *alarm, int64_t due_ns)
+{
+    hal_alarm_unset(loop, alarm);
+    alarm->due_ns = due_ns;
+    alarm->order = loop->order++;
+    sift(loop, alarm, ++loop->n_set);
+}
+
+void hal_alarm_unset(hal_loop *loop, hal_alarm *alarm)
+{
+    size_t at = alarm->place;
+    if (!at)
+        return;
+    alarm->place = 0;
+    hal_alarm *last = loop->heap[--loop->n_set];
+    if (last != alarm)
+        sift(loop, last, at);
+}
+
+/* Alarms set while these run wait for the next step. */
+static void run_alarms(hal_loop *loop)
+{
+    int64_t now_ns = hal_loop_now_ns(loop);
+    uint64_t newest = loop->order;
+    while (loop->n_set && loop->heap[0]->due_ns <= now_ns && loop->heap[0]->order < newest) {
+        hal_alarm *alarm = loop->heap[0];
+        hal_alarm_unset(loop, alarm);
+        alarm->fn(alarm->ctx);
+    }
+}
+
+/* --- public timers --------------------------------------------------------------------------- */
+
+struct hal_timer {
+    hal_loop *loop;
+    hal_alarm alarm;
+    void (*fn)(void *ctx);
+    void *ctx;
+    hal_timer *prev, *next;
+};
+
+void hal_timer_cancel(hal_timer *timer)
+{
+    if (!timer)
+        return;
+    hal_loop *loop = timer->loop;
+    hal_alarm_clear(loop, &timer->alarm);
+    if (timer->prev)
+        timer->prev->next = timer->next;
+    else
+        loop->timers = timer->next;
+    if (timer->next)
+        timer->next->prev = timer->prev;
+    hal_free(timer);
+}
+
+static void timer_due(void *ctx)
+{
+    hal_timer *timer = ctx;
+    void (*fn)(void *) = timer->fn;
+    void *fn_ctx = timer->ctx;
+    hal_timer_cancel(timer);
+    fn(fn_ctx);
+}
+
+hal_timer *hal_timer_start(hal_loop *loop, int64_t delay_ms, void (*fn)(void *ctx), void *ctx,
+                           hal_err *err)
+{
+    hal_timer *timer = hal_calloc(1, sizeof *timer);
+    if (!timer) {
+        hal_err_nomem(err, sizeof *timer);
+        return NULL;
+    }
+    if (hal_alarm_init(loop, &timer->alarm, timer_due, timer, err)) {
+        hal_free(timer);
+        return NULL;
+    }
+    timer->loop = loop;
+    timer->fn = fn;
+    timer->ctx = ctx;
+    timer->next = loop->timers;
+    if (timer->next)
+        timer->next->prev = timer;
+    loop->timers = timer;
+    int64_t delay_ns = delay_ms > INT64_MAX / 2 / HAL_NS_PER_MS ? INT64_MAX / 2
+                       : delay_ms > 0                           ? delay_ms * HAL_NS_PER_MS
+                                                                : 0;
+    hal_alarm_set(loop, &timer->alarm, hal_loop_now_ns(loop) + delay_ns);
+    return timer;
+}
+
+/* --- gates ----------------------------------------------------------------------------------- */
+
+static void gate_open(void *ctx)
+{
+    hal_gate *gate = ctx;
+    while (gate->first) {
+        int64_t now_ns = hal_loop_now_ns(gate->loop), wait_ns = 0;
+        if (!hal_limit_enter(gate->limit, now_ns, &wait_ns)) {
+            if (wait_ns >= 0)
+                hal_alarm_set(gate->loop, &gate->alarm, now_ns + wait_ns);
+            return;
+        }
+        hal_visitor *visitor = gate->first;
+        hal_gate_leave(visitor);
+        visitor->admitted(visitor->ctx);
+    }
+}
+
+hal_gate *hal_gate_to(hal_loop *loop, const char *host, int port, hal_err *err)
+{
+    hal_limit *limit = hal_limit_ref(host, port, err);
+    if (!limit)
+        return NULL;
+    for (hal_gate *gate = loop->gates; gate; gate = gate->next)
+        if (gate->limit == limit) {
+            hal_limit_unref(limit);
+            return gate;
+        }
+    hal_gate *gate = hal_calloc(1, sizeof *gate);
+    if (!gate || hal_alarm_init(loop, &gate->alarm, gate_open, gate, err)) {
+        if (!gate)
+            hal_err_nomem(err, sizeof *gate);
+        hal_free(gate);
+        hal_limit_unref(limit);
+        return NULL;
+    }
+    gate->loop = loop;
+    gate->limit = limit;
+    gate->next = loop->gates;
+    loop->gates = gate;
+    return gate;
+}
+
+void hal_gate_enter(hal_gate *gate, hal_visitor *visitor)
+{
+    visitor->gate = gate;
+    visitor->next = NULL;
+    visitor->prev = gate->last;
+    if (gate->last)
+        gate->last->next = visitor;
+    else
+        gate->first = visitor;
+    gate->last = visitor;
+    if (!gate->alarm.place)
+        hal_alarm_set(gate->loop, &gate->alarm, hal_loop_now_ns(gate->loop));
+}
+
+void hal_gate_leave(hal_visitor *visitor)
+{
+    hal_gate *gate = visitor->gate;
+    if (!gate)
+        return;
+    *(visitor->prev ? &visitor->prev->next : &gate->first) = visitor->next;
+    *(visitor->next ? &visitor->next->prev : &gate->last) = visitor->prev;
+    visitor->gate = NULL;
+}
+
+static void gates_open(hal_loop *loop)
+{
+    for (hal_gate *gate = loop->gates; gate; gate = gate->next)
+        if (gate->first)
+            gate_open(gate);
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+int64_t hal_loop_now_ns(const hal_loop *loop)
+{
+    return hal_clock_now_ns(loop->clock);
+}
+
+/* splitmix64: jitter needs no secrecy, only that processes differ. */
+uint32_t hal_loop_random(hal_loop *loop)
+{
+    uint64_t z = loop->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)((z ^ z >> 31) >> 32);
+}
+
+static void wake(void *ctx)
+{
+    hal_loop_wake(ctx);
+}
+
+hal_loop *hal_loop_new(const hal_clock *clock, hal_err *err)
+{
+    hal_loop *loop = hal_calloc(1, sizeof *loop);
+    if (!loop) {
+        hal_err_nomem(err, sizeof *loop);
+        return NULL;
+    }
+    loop->clock = clock;
+    loop->waits = (hal_waits){1000, 60000, 1000, 30000};
+    loop->random = (uint64_t)hal_clock_wall_ms(clock) ^ (uint64_t)getpid() << 40;
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->wake_fd < 0) {
+        hal_err_errno(err, errno, "cannot create the loop's wake-up descriptor");
+        hal_free(loop);
+        return NULL;
+    }
+    loop->listener = (hal_limit_listener){wake, loop, NULL};
+    hal_limit_listen(&loop->listener);
+    return loop;
+}
+
+hal_status hal_loop_open_network(hal_loop *loop, hal_err *err)
+{
+    if (loop->multi)
+        return HAL_OK;
+    const hal_curl *curl = hal_curl_load(err);
+    if (!curl)
+        return HAL_E_IO;
+    CURLM *multi = curl->multi_init();
+    if (!multi)
+        return hal_err_nomem(err, 4096);
+    curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    loop->curl = curl;
+    loop->multi = multi;
+    return HAL_OK;
+}
+
+void hal_loop_free(hal_loop *loop)
+{
+    if (!loop)
+        return;
+    loop->closing = true;
+    hal_downloads_cancel(loop);
+    hal_exchanges_cancel(loop);
+    if (loop->pool)
+        hal_pool_free(loop->pool);
+    loop->pool = NULL;
+    while (loop->timers)
+        hal_timer_cancel(loop->timers);
+    while (loop->gates) {
+        hal_gate *gate = loop->gates;
+        loop->gates = gate->next;
+        hal_alarm_clear(loop, &gate->alarm);
+        hal_limit_unref(gate->limit);
+        hal_free(gate);
+    }
+    if (loop->multi)
+        loop->curl->multi_cleanup(loop->multi);
+    hal_limit_unlisten(&loop->listener);
+    close(loop->wake_fd);
+    hal_free(loop->heap);
+    hal_free(loop);
+}
+
+hal_pool *hal_loop_pool(hal_loop *loop, hal_err *err)
+{
+    if (!loop->pool)
+        loop->pool = hal_pool_new(0, wake, loop, err);
+    return loop->pool;
+}
+
+const hal_clock *hal_loop_clock(const hal_loop *loop)
+{
+    return loop->clock;
+}
+
+void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits)
+{
+    loop->waits = *waits;
+}
+
+void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, void *ctx)
+{
+    loop->allowed = allowed;
+    loop->private_net = private_net;
+    loop->guard_ctx = ctx;
+}
+
+hal_net_stats hal_loop_stats(const hal_loop *loop)
+{
+    hal_net_stats stats = loop->stats;
+    stats.in_flight = (int)loop->n_transfers;
+    return stats;
+}
+
+hal_status hal_host_limit(hal_loop *loop, const char *host, int window, int64_t pace_ms,
+                          hal_err *err)
+{
+    (void)loop; /* one politeness for the whole process */
+    if (pace_ms > INT64_MAX / HAL_NS_PER_MS)
+        return hal_err_set(err, HAL_E_USAGE, "the distance between requests is too long");
+    return hal_limit_configure(host, window, pace_ms * HAL_NS_PER_MS, err);
+}
+
+void hal_loop_wake(hal_loop *loop)
+{
+    uint64_t one = 1;
+    int saved = errno;
+    if (write(loop->wake_fd, &one, sizeof one) < 0) {
+        /* full: the loop is being woken already */
+    }
+    errno = saved;
+}
+
+bool hal_loop_is_busy(const hal_loop *loop)
+{
+    return loop->exchanges || loop->downloads || loop->timers ||
+           (loop->pool && hal_pool_pending(loop->pool));
+}
+
+static int wait_ms(const hal_loop *loop, int timeout_ms)
+{
+    if (!loop->n_set)
+        return timeout_ms;
+    int64_t ns = loop->heap[0]->due_ns - hal_loop_now_ns(loop);
+    int64_t ms = ns <= 0 ? 0 : (ns + HAL_NS_PER_MS - 1) / HAL_NS_PER_MS;
+    if (timeout_ms < 0 || ms < timeout_ms)
+        return ms > 1000000 ? 1000000 : (int)ms;
+    return timeout_ms;
+}
+
+static hal_status wait(hal_loop *loop, int timeout_ms, hal_err *err)
+{
+    if (loop->n_transfers) {
+        struct curl_waitfd extra = {.fd = loop->wake_fd, .events = CURL_WAIT_POLLIN};
+        CURLMcode rc = loop->curl->multi_poll(loop->multi, &extra, 1,
+                                              timeout_ms < 0 ? 1000000 : timeout_ms, NULL);
+        if (rc)
+            return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
+                               "waiting for the network: %s", loop->curl->multi_strerror(rc));
+    } else {
+        struct pollfd fd = {.fd = loop->wake_fd, .events = POLLIN};
+        if (poll(&fd, 1, timeout_ms) < 0 && errno != EINTR)
+            return hal_err_errno(err, errno, "waiting for events");
+    }
+    uint64_t count;
+    if (read(loop->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR)
+        return hal_err_errno(err, errno, "reading the loop's wake-up descriptor");
+    return HAL_OK;
+}
+
+static hal_status transfers(hal_loop *loop, hal_err *err)
+{
+    if (!loop->n_transfers)
+        return HAL_OK;
+    int n;
+    CURLMcode rc = loop->curl->multi_perform(loop->multi, &n);
+    if (rc)
+        return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
+                           "transfers: %s", loop->curl->multi_strerror(rc));
+    CURLMsg *message;
+    while ((message = loop->curl->multi_info_read(loop->multi, &n))) {
+        CURLcode code = message->data.result;
+        char *x = NULL;
+        if (message->msg == CURLMSG_DONE &&
+            !loop->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x) && x)
+            hal_exchange_transferred((hal_exchange *)(void *)x, code);
+    }
+    return HAL_OK;
+}
+
+hal_status hal_loop_step(hal_loop *loop, int timeout_ms, hal_err *err)
+{
+    gates_open(loop);
+    hal_status st = wait(loop, wait_ms(loop, timeout_ms), err);
+    if (!st)
+        st = transfers(loop, err);
+    if (st)
+        return st;
+    if (loop->pool)
+        hal_pool_drain(loop->pool);
+    run_alarms(loop);
+    gates_open(loop);
+    return HAL_OK;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of src/net share behind loop.h: alarms that never fail to be set, gates (queues in
+ * front of a host) and the loop's own fields. Loop thread only. */
+#ifndef HAL_NET_LOOP_IMPL_H
+#define HAL_NET_LOOP_IMPL_H
+
+#include "net/curl_lib.h"
+#include "net/exchange.h"
+#include "net/limit.h"
+#include "net/loop.h"
+
+/** An instant at which `fn` runs, embedded in its owner. Room for it is reserved by init, so that
+ * setting it cannot fail. */
+typedef struct hal_alarm {
+    void (*fn)(void *ctx);
+    void *ctx;
+    int64_t due_ns;
+    uint64_t order; /* among equal instants */
+    size_t place;   /* in the heap, from 1; 0: not set */
+} hal_alarm;
+hal_status hal_alarm_init(hal_loop *loop, hal_alarm *alarm, void (*fn)(void *ctx), void *ctx,
+                          hal_err *err) HAL_MUST_CHECK;
+/** Unsets it and gives its room back; nothing on an alarm that is all zero. */
+void hal_alarm_clear(hal_loop *loop, hal_alarm *alarm);
+/** Runs `fn` at the first step at or after `due_ns`, never inside this call. Replaces an earlier
+ * setting. */
+void hal_alarm_set(hal_loop *loop, hal_alarm *alarm, int64_t due_ns);
+void hal_alarm_unset(hal_loop *loop, hal_alarm *alarm);
+
+/** One that waits to be let through to a host. Embedded in its owner. */
+typedef struct hal_visitor {
+    struct hal_visitor *prev, *next;
+    struct hal_gate *gate; /* NULL: not waiting */
+    void (*admitted)(void *ctx);
+    void *ctx;
+} hal_visitor;
+typedef struct hal_gate {
+    struct hal_gate *next;
+    hal_loop *loop;
+    hal_limit *limit;
+    hal_visitor *first, *last;
+    hal_alarm alarm;
+} hal_gate;
+/** The loop's gate to a host; lives as long as the loop. NULL and err. */
+hal_gate *hal_gate_to(hal_loop *loop, const char *host, int port, hal_err *err);
+/** Queues a visitor; `admitted` runs from a step, holding a slot of gate->limit. */
+void hal_gate_enter(hal_gate *gate, hal_visitor *visitor);
+void hal_gate_leave(hal_visitor *visitor);
+
+struct hal_loop {
+    const hal_clock *clock;
+    int wake_fd;
+    hal_pool *pool;
+    hal_alarm **heap; /* by (due_ns, order) */
+    size_t n_set, n_reserved, heap_room;
+    uint64_t order;
+    const hal_curl *curl; /* NULL until the first transfer */
+    CURLM *multi;
+    size_t n_transfers;
+    bool closing;
+    hal_timer *timers;
+    hal_gate *gates;
+    hal_exchange *exchanges;
+    struct hal_download *downloads;
+    hal_host_allowed allowed;
+    void *guard_ctx;
+    bool private_net;
+    hal_waits waits;
+    hal_net_stats stats;
+    uint64_t random;
+    hal_limit_listener listener;
+};
+
+/** Loads libcurl and creates the multi handle. */
+hal_status hal_loop_open_network(hal_loop *loop, hal_err *err) HAL_MUST_CHECK;
+uint32_t hal_loop_random(hal_loop *loop);
+int64_t hal_loop_now_ns(const hal_loop *loop);
+
+/** exchange.c, called by loop.c: libcurl is done with the transfer of `x`. */
+void hal_exchange_transferred(hal_exchange *x, CURLcode code);
+/** Ends what is under way and delivers it, for hal_loop_free. */
+void hal_exchanges_cancel(hal_loop *loop);
+void hal_downloads_cancel(hal_loop *loop);
+
+/** As hal_exchange_start for the engine's own use: any header, body of any coding. */
+hal_exchange *hal_exchange_start_own(hal_loop *loop, const hal_request *request,
+                                     const hal_sink *sink, hal_exchange_done done, void *ctx,
+                                     hal_err *err);
+
+#endif
