@@ -20,7 +20,8 @@ hal_await *hal_await_begin(lua_State *L, void (*cancel)(void *ctx), void *ctx);
 /** Undoes hal_await_begin when the operation could not be started (raise your error after it). */
 void hal_await_abandon(hal_await *a);
 /** `return hal_await_yield(L, a, k, kctx);` as the last thing of the primitive. `k` runs when the
- * operation is done. */
+ * operation is done, with the stack as it is now; it never runs when the task was cancelled or a
+ * task in its scope failed: whatever it would release must belong to a userdata. */
 int hal_await_yield(lua_State *L, hal_await *a, lua_KFunction k, lua_KContext kctx);
 /** The operation has finished: the task becomes ready, `k` will run from the scheduler, never
  * inside this call. Loop thread. `a` is gone. */

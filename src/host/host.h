@@ -12,14 +12,17 @@
 
 typedef struct hal_host hal_host;
 
+/** Zero means the default. */
 typedef struct hal_host_config {
     size_t memory_max_bytes; /* soft limit of the Lua heap; default 256 MiB */
     int64_t cpu_max_ms;      /* script compute time; default 60,000 */
     bool open_all;           /* test runner only: full standard libraries and package paths */
 } hal_host_config;
 
-/** Borrows `loop`. */
+/** Borrows `loop`. The state has the libraries for trusted modules and the modules of
+ * hal_lua_modules; hal_bind_preload adds those written in C. NULL and err on failure. */
 hal_host *hal_host_new(hal_loop *loop, const hal_host_config *config, hal_err *err);
+/** Cancels what still runs, waits for it to end, closes the state. */
 void hal_host_free(hal_host *host);
 hal_host *hal_host_of(lua_State *L);
 hal_loop *hal_host_loop(hal_host *host);
@@ -30,25 +33,47 @@ lua_State *hal_host_state(hal_host *host);
 int hal_raise(lua_State *L, const hal_err *err);
 /** Pushes the error object without raising. */
 void hal_push_error(lua_State *L, const hal_err *err);
-/** Reads the error object or text at `index` into `err`. */
+/** Reads the error object or text at `index` into `err`; any other text is HAL_E_SCRIPT. */
 void hal_error_from_lua(lua_State *L, int index, hal_err *err);
+/** Pushes the metatable of error objects. */
+void hal_push_error_metatable(lua_State *L);
 
 /** An event for the host program: kind ("progress", "log", "warning", "report", ...) and a JSON
  * object text. */
 typedef void (*hal_event_fn)(void *ctx, const char *kind, const char *json);
 void hal_host_on_event(hal_host *host, hal_event_fn fn, void *ctx);
 void hal_host_emit(hal_host *host, const char *kind, const char *json);
+/** The same with the table at `index` encoded: text, numbers, booleans, lists, nested to 16. Raises
+ * `usage` for what JSON cannot hold. */
+void hal_host_emit_table(lua_State *L, const char *kind, int index);
+/** A log line; level "debug", "info", "warning", "error". */
+void hal_host_log(hal_host *host, const char *level, const char *text);
+/** Result text of a workflow, meant for standard output. */
+typedef void (*hal_output_fn)(void *ctx, const char *text, size_t size_bytes);
+void hal_host_on_output(hal_host *host, hal_output_fn fn, void *ctx);
+void hal_host_output(hal_host *host, const char *text, size_t size_bytes);
 
-/** Runs the function on top of `L`'s stack (with `n_args` below... pushed after it) as the root
- * task until it ends; afterwards results or an error object are on the stack. hal_host_start +
- * hal_host_step is the same in pieces for a host with its own loop. */
+/** Settings given by the host program ("archive", "output", ...). NULL value removes. */
+hal_status hal_host_set(hal_host *host, const char *name, const char *value,
+                        hal_err *err) HAL_MUST_CHECK;
+/** NULL when not set. */
+const char *hal_host_setting(const hal_host *host, const char *name);
+/** Pushes a table of all settings. */
+void hal_host_push_settings(lua_State *L);
+
+/** Makes the function and its `n_args` arguments on top of the stack of the host's state the root
+ * task (and pops them). It runs in hal_host_step. HAL_E_USAGE while another one runs. */
 hal_status hal_host_start(hal_host *host, lua_State *L, int n_args, hal_err *err) HAL_MUST_CHECK;
-/** One turn: resumes ready tasks, waits at most `timeout_ms`. *running false: the root task ended;
- * its results are on the state's stack, or `err` is set. */
+/** One turn: resumes ready tasks, waits at most `timeout_ms` (-1: until something happens).
+ * *running false: the root task ended; its results are on the state's stack, or its error value is
+ * and `err` is set. */
 hal_status hal_host_step(hal_host *host, int timeout_ms, bool *running,
                          hal_err *err) HAL_MUST_CHECK;
 /** Cancels the root task and all its children soon. Any thread and from a signal handler. */
 void hal_host_interrupt(hal_host *host);
 size_t hal_host_live_tasks(const hal_host *host);
+/** Room for `more_bytes` below the soft memory limit, after a collection if need be? HAL_E_BUDGET.
+ * For functions that allocate in proportion to an argument. */
+hal_status hal_host_check_memory(lua_State *L, size_t more_bytes, hal_err *err) HAL_MUST_CHECK;
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bind/bind.h"
+
+#include <lauxlib.h>
+
+static const luaL_Reg modules[] = {
+    {"halyard.core.task", hal_open_task},
+    {"halyard.core.sandbox", hal_open_sandbox},
+    {"halyard.core.system", hal_open_system},
+    {NULL, NULL},
+};
+
+void hal_bind_preload(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    luaL_setfuncs(L, modules, 0);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.system: settings, events, output, time, small files. */
+#include "bind/bind.h"
+
+#include "bind/args.h"
+#include "host/files.h"
+#include "host/host.h"
+
+#include <lauxlib.h>
+
+#include <string.h>
+
+enum { READ_MAX_BYTES = 64 << 20, API_LEVEL = 1 };
+
+static int setting(lua_State *L)
+{
+    lua_pushstring(L, hal_host_setting(hal_host_of(L), luaL_checkstring(L, 1)));
+    return 1;
+}
+
+static int settings(lua_State *L)
+{
+    hal_host_push_settings(L);
+    return 1;
+}
+
+static int emit(lua_State *L)
+{
+    const char *kind = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    hal_host_emit_table(L, kind, 2);
+    return 0;
+}
+
+static int output(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    hal_host_output(hal_host_of(L), text, n);
+    return 0;
+}
+
+static int write_log(lua_State *L)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+    int level = luaL_checkoption(L, 1, NULL, levels);
+    hal_host_log(hal_host_of(L), levels[level], luaL_checkstring(L, 2));
+    return 0;
+}
+
+static const hal_clock *clock_of(lua_State *L)
+{
+    return hal_loop_clock(hal_host_loop(hal_host_of(L)));
+}
+
+static int monotonic(lua_State *L)
+{
+    lua_pushnumber(L, (double)hal_clock_now_ns(clock_of(L)) / (double)HAL_NS_PER_S);
+    return 1;
+}
+
+static int wall(lua_State *L)
+{
+    lua_pushnumber(L, (double)hal_clock_wall_ms(clock_of(L)) / 1000.0);
+    return 1;
+}
+
+static int raise(lua_State *L)
+{
+    const char *code = luaL_checkstring(L, 1);
+    const char *message = luaL_checkstring(L, 2);
+    hal_status status = hal_status_from_name(code);
+    if (status == HAL_STATUS_COUNT || status == HAL_OK)
+        return hal_bind_fail(L, HAL_E_USAGE, "'%s' is not an error code", code);
+    hal_err err = HAL_ERR_INIT;
+    hal_err_set(&err, status, "%s", message);
+    hal_push_error(L, &err);
+    if (lua_istable(L, 3)) {
+        lua_pushnil(L);
+        while (lua_next(L, 3)) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, -4);
+        }
+    }
+    return lua_error(L);
+}
+
+/* Folders of the setting "workflow_path", separated by ":". */
+static int workflow_paths(lua_State *L)
+{
+    const char *paths = hal_host_setting(hal_host_of(L), "workflow_path");
+    lua_newtable(L);
+    lua_Integer n = 0;
+    while (paths && *paths) {
+        size_t length = strcspn(paths, ":");
+        if (length > 0) {
+            lua_pushlstring(L, paths, length);
+            lua_rawseti(L, -2, ++n);
+        }
+        paths += length + (paths[length] == ':');
+    }
+    return 1;
+}
+
+static int read_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer max = luaL_optinteger(L, 2, READ_MAX_BYTES);
+    luaL_argcheck(L, max >= 0 && max <= READ_MAX_BYTES, 2, "0 to 64 MiB");
+    hal_files_push_text(L, path, (size_t)max);
+    return 1;
+}
+
+static int exists(lua_State *L)
+{
+    lua_pushboolean(L, hal_files_exists(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+static int list_files(lua_State *L)
+{
+    hal_files_push_names(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
+    return 1;
+}
+
+static const char *output_folder(lua_State *L)
+{
+    const char *root = hal_host_setting(hal_host_of(L), "output");
+    if (!root || !*root)
+        hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
+    return root;
+}
+
+static int make_dirs(lua_State *L)
+{
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_make_dirs(output_folder(L), luaL_checkstring(L, 1), &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+static int write_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    hal_slice text = {0};
+    text.data = luaL_checklstring(L, 2, &text.size_bytes);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_write(output_folder(L), path, text, &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+int hal_open_system(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"setting", setting},
+                                         {"settings", settings},
+                                         {"emit", emit},
+                                         {"output", output},
+                                         {"log", write_log},
+                                         {"monotonic", monotonic},
+                                         {"wall", wall},
+                                         {"raise", raise},
+                                         {"workflow_paths", workflow_paths},
+                                         {"read_file", read_file},
+                                         {"exists", exists},
+                                         {"list_files", list_files},
+                                         {"make_dirs", make_dirs},
+                                         {"write_file", write_file},
+                                         {NULL, NULL}};
+    luaL_newlib(L, functions);
+    lua_pushliteral(L, HAL_VERSION_TEXT);
+    lua_setfield(L, -2, "version");
+    lua_pushinteger(L, API_LEVEL);
+    lua_setfield(L, -2, "api_level");
+    hal_push_error_metatable(L);
+    lua_setfield(L, -2, "error_metatable");
+    return 1;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Event objects: small Lua tables as JSON text, independent of locale. Not for rows. */
+#include "host/host.h"
+
+#include "base/buf.h"
+
+#include <lauxlib.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 16, EVENT_MAX_BYTES = 1 << 20 };
+
+static hal_status put_text(hal_buf *b, const char *text, size_t n, hal_err *err)
+{
+    hal_status st = hal_buf_puts(b, "\"", err);
+    size_t plain = 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+            continue;
+        st = hal_buf_append(b, text + plain, i - plain, err);
+        if (!st)
+            st = hal_buf_printf(b, err, "\\u%04x", c);
+        plain = i + 1;
+    }
+    if (!st)
+        st = hal_buf_append(b, text + plain, n - plain, err);
+    return st ? st : hal_buf_puts(b, "\"", err);
+}
+
+static hal_status put_number(lua_State *L, hal_buf *b, int index, hal_err *err)
+{
+    if (lua_isinteger(L, index))
+        return hal_buf_printf(b, err, "%lld", (long long)lua_tointeger(L, index));
+    double v = lua_tonumber(L, index);
+    if (!isfinite(v))
+        return hal_buf_puts(b, "null", err);
+    char text[40];
+    snprintf(text, sizeof text, "%.17g", v);
+    for (char *c = text; *c; c++)
+        if (!strchr("0123456789+-eE", *c))
+            *c = '.';
+    return hal_buf_puts(b, text, err);
+}
+
+static hal_status put_value(lua_State *L, hal_buf *b, int depth, hal_err *err);
+
+static hal_status put_list(lua_State *L, hal_buf *b, int depth, lua_Unsigned n, hal_err *err)
+{
+    hal_status st = hal_buf_puts(b, "[", err);
+    for (lua_Unsigned i = 1; i <= n && !st; i++) {
+        if (i > 1)
+            st = hal_buf_puts(b, ",", err);
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        if (!st)
+            st = put_value(L, b, depth, err);
+        lua_pop(L, 1);
+    }
+    return st ? st : hal_buf_puts(b, "]", err);
+}
+
+static hal_status put_object(lua_State *L, hal_buf *b, int depth, hal_err *err)
+{
+    hal_status st = hal_buf_puts(b, "{", err);
+    const char *separator = "";
+    lua_pushnil(L);
+    while (!st && lua_next(L, -2)) {
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            st = hal_err_set(err, HAL_E_USAGE, "an event's keys must be text");
+        } else {
+            size_t n;
+            const char *key = lua_tolstring(L, -2, &n);
+            st = hal_buf_puts(b, separator, err);
+            if (!st)
+                st = put_text(b, key, n, err);
+            if (!st)
+                st = hal_buf_puts(b, ":", err);
+            if (!st)
+                st = put_value(L, b, depth, err);
+            separator = ",";
+        }
+        lua_pop(L, 1);
+    }
+    return st ? st : hal_buf_puts(b, "}", err);
+}
+
+/* The value on top of the stack, which stays balanced. */
+static hal_status put_value(lua_State *L, hal_buf *b, int depth, hal_err *err)
+{
+    if (depth > DEPTH_MAX || !lua_checkstack(L, 6))
+        return hal_err_set(err, HAL_E_USAGE, "an event nests deeper than %d", DEPTH_MAX);
+    size_t n;
+    const char *text;
+    switch (lua_type(L, -1)) {
+    case LUA_TNIL:
+        return hal_buf_puts(b, "null", err);
+    case LUA_TBOOLEAN:
+        return hal_buf_puts(b, lua_toboolean(L, -1) ? "true" : "false", err);
+    case LUA_TNUMBER:
+        return put_number(L, b, -1, err);
+    case LUA_TSTRING:
+        text = lua_tolstring(L, -1, &n);
+        return put_text(b, text, n, err);
+    case LUA_TTABLE: {
+        lua_Unsigned length = lua_rawlen(L, -1);
+        return length ? put_list(L, b, depth + 1, length, err) : put_object(L, b, depth + 1, err);
+    }
+    default:
+        return hal_err_set(err, HAL_E_USAGE, "an event cannot hold a %s", luaL_typename(L, -1));
+    }
+}
+
+void hal_host_emit_table(lua_State *L, const char *kind, int index)
+{
+    hal_buf b;
+    hal_buf_init(&b, EVENT_MAX_BYTES);
+    hal_err err = HAL_ERR_INIT;
+    int top = lua_gettop(L);
+    lua_pushvalue(L, index);
+    hal_status st = put_value(L, &b, 0, &err);
+    lua_settop(L, top); /* a failure leaves keys and values behind */
+    if (!st)
+        hal_host_emit(hal_host_of(L), kind, hal_buf_text(&b));
+    hal_buf_clear(&b);
+    if (st)
+        hal_raise(L, &err);
+}
+
+void hal_host_log(hal_host *host, const char *level, const char *text)
+{
+    hal_buf b;
+    hal_buf_init(&b, EVENT_MAX_BYTES);
+    if (!hal_buf_printf(&b, NULL, "{\"level\":\"%s\",\"text\":", level) &&
+        !put_text(&b, text, strlen(text), NULL) && !hal_buf_puts(&b, "}", NULL))
+        hal_host_emit(host, "log", hal_buf_text(&b));
+    hal_buf_clear(&b);
+}

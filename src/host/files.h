@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Small files for scripts: reading, listing, and atomic writing below the output folder. Not for
+ * catalogues or downloads. */
+#ifndef HAL_HOST_FILES_H
+#define HAL_HOST_FILES_H
+
+#include "base/slice.h"
+#include "base/status.h"
+
+#include <lua.h>
+
+/** Pushes the bytes of a regular file of at most `max_bytes`; raises io, not_found, budget. */
+void hal_files_push_text(lua_State *L, const char *path, size_t max_bytes);
+/** Pushes a sorted list of the names in `dir` that end in `suffix`; an absent folder has none. */
+void hal_files_push_names(lua_State *L, const char *dir, const char *suffix);
+bool hal_files_exists(const char *path);
+
+/** Makes `root` and the folders of `path` below it. `path` is relative, or absolute and below
+ * `root`; "" and "." are `root` itself. ".." and symbolic links on the way are refused
+ * (HAL_E_PERMISSION). */
+hal_status hal_files_make_dirs(const char *root, const char *path, hal_err *err) HAL_MUST_CHECK;
+/** Writes a file below `root` (rules as above; its folder must exist) under a temporary name, syncs
+ * it and renames it into place. */
+hal_status hal_files_write(const char *root, const char *path, hal_slice bytes,
+                           hal_err *err) HAL_MUST_CHECK;
+
+#endif
