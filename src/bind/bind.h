@@ -6,6 +6,9 @@
 
 #include <lua.h>
 
+/** Registers every module below in package.preload. */
+void hal_bind_preload(lua_State *L);
+
 int hal_open_task(lua_State *L);
 int hal_open_sandbox(lua_State *L);
 int hal_open_system(lua_State *L);

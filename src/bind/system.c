@@ -153,21 +153,12 @@ static int write_file(lua_State *L)
 
 int hal_open_system(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"setting", setting},
-                                         {"settings", settings},
-                                         {"emit", emit},
-                                         {"output", output},
-                                         {"log", write_log},
-                                         {"monotonic", monotonic},
-                                         {"wall", wall},
-                                         {"raise", raise},
-                                         {"workflow_paths", workflow_paths},
-                                         {"read_file", read_file},
-                                         {"exists", exists},
-                                         {"list_files", list_files},
-                                         {"make_dirs", make_dirs},
-                                         {"write_file", write_file},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"setting", setting},     {"settings", settings},     {"emit", emit},
+        {"output", output},       {"log", write_log},         {"monotonic", monotonic},
+        {"wall", wall},           {"raise", raise},           {"workflow_paths", workflow_paths},
+        {"read_file", read_file}, {"exists", exists},         {"list_files", list_files},
+        {"make_dirs", make_dirs}, {"write_file", write_file}, {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, HAL_VERSION_TEXT);
     lua_setfield(L, -2, "version");

@@ -7,9 +7,9 @@
 
 int hal_open_task(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"spawn", hal_task_spawn}, {"cancel", hal_task_cancel_lua}, {"sleep", hal_task_sleep},
-        {"all", hal_task_all},     {"map", hal_task_map},           {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"spawn", hal_task_spawn}, {"cancel", hal_task_cancel_lua},
+                                         {"sleep", hal_task_sleep}, {"all", hal_task_all},
+                                         {"map", hal_task_map},     {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

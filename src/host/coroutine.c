@@ -162,7 +162,7 @@ static int co_wrap(lua_State *L)
     return 1;
 }
 
-static int co_yield(lua_State *L)
+static int co_yield (lua_State *L)
 {
     if (is_task_thread(L))
         return luaL_error(L, "coroutine.yield outside a coroutine of the script's own");
@@ -193,8 +193,10 @@ static int co_close(lua_State *L)
 
 void hal_coroutine_replace(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"resume", co_resume}, {"wrap", co_wrap},
-                                         {"yield", co_yield},   {"close", co_close},
+    static const luaL_Reg functions[] = {{"resume", co_resume},
+                                         {"wrap", co_wrap},
+                                         {"yield", co_yield },
+                                         {"close", co_close},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -184,8 +184,8 @@ static hal_status make_root(const char *root, hal_err *err)
 
 /* Opens the folder of `rest`'s last component below `root`, never through a symbolic link. *name is
  * the last component; "" when `all` asks for every component to be a folder. */
-static hal_status walk(int *out_fd, const char **name, const char *root, const char *rest, bool make,
-                       hal_err *err)
+static hal_status walk(int *out_fd, const char **name, const char *root, const char *rest,
+                       bool make, hal_err *err)
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -212,7 +212,8 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
         close(fd);
         if (next < 0 && (error == ELOOP || error == ENOTDIR))
             return hal_err_set(err, HAL_E_PERMISSION,
-                               "%s in the output folder is not a folder of its own; remove it", part);
+                               "%s in the output folder is not a folder of its own; remove it",
+                               part);
         if (next < 0)
             return hal_err_errno(err, error, "cannot open the folder %s in %s", part, root);
         fd = next;

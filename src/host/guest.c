@@ -277,8 +277,8 @@ static bool is_module_name(const char *name)
     bool at_start = true;
     size_t n = 0;
     for (; *name; name++, n++) {
-        bool letter = (*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') ||
-                      *name == '_';
+        bool letter =
+            (*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') || *name == '_';
         bool digit = *name >= '0' && *name <= '9';
         if (*name == '.' ? at_start : !letter && !(digit && !at_start))
             return false;
@@ -395,12 +395,11 @@ static const allowed base_list[] = {{"assert", NULL},
                                     {"xpcall", guest_xpcall},
                                     {"_VERSION", NULL},
                                     {NULL, NULL}};
-static const allowed string_list[] = {{"byte", NULL},   {"char", NULL},      {"find", NULL},
-                                      {"format", NULL}, {"gmatch", NULL},    {"gsub", NULL},
-                                      {"len", NULL},    {"lower", NULL},     {"match", NULL},
-                                      {"pack", NULL},   {"packsize", NULL},  {"rep", guest_rep},
-                                      {"reverse", NULL}, {"sub", NULL},      {"unpack", NULL},
-                                      {"upper", NULL},  {NULL, NULL}};
+static const allowed string_list[] = {
+    {"byte", NULL},     {"char", NULL},     {"find", NULL},    {"format", NULL}, {"gmatch", NULL},
+    {"gsub", NULL},     {"len", NULL},      {"lower", NULL},   {"match", NULL},  {"pack", NULL},
+    {"packsize", NULL}, {"rep", guest_rep}, {"reverse", NULL}, {"sub", NULL},    {"unpack", NULL},
+    {"upper", NULL},    {NULL, NULL}};
 static const allowed table_list[] = {{"concat", guest_concat},
                                      {"insert", guest_table_function},
                                      {"move", guest_move},
@@ -410,19 +409,18 @@ static const allowed table_list[] = {{"concat", guest_concat},
                                      {"unpack", guest_unpack},
                                      {NULL, NULL}};
 static const allowed math_list[] = {
-    {"abs", NULL},       {"acos", NULL},  {"asin", NULL},       {"atan", NULL},
-    {"ceil", NULL},      {"cos", NULL},   {"deg", NULL},        {"exp", NULL},
-    {"floor", NULL},     {"fmod", NULL},  {"huge", NULL},       {"log", NULL},
-    {"max", NULL},       {"maxinteger", NULL}, {"min", NULL},   {"mininteger", NULL},
-    {"modf", NULL},      {"pi", NULL},    {"rad", NULL},        {"random", NULL},
-    {"randomseed", NULL}, {"sin", NULL},  {"sqrt", NULL},       {"tan", NULL},
-    {"tointeger", NULL}, {"type", NULL},  {"ult", NULL},        {NULL, NULL}};
-static const allowed utf8_list[] = {{"char", NULL},      {"charpattern", NULL}, {"codepoint", NULL},
-                                    {"codes", NULL},     {"len", NULL},         {"offset", NULL},
+    {"abs", NULL},        {"acos", NULL}, {"asin", NULL}, {"atan", NULL},       {"ceil", NULL},
+    {"cos", NULL},        {"deg", NULL},  {"exp", NULL},  {"floor", NULL},      {"fmod", NULL},
+    {"huge", NULL},       {"log", NULL},  {"max", NULL},  {"maxinteger", NULL}, {"min", NULL},
+    {"mininteger", NULL}, {"modf", NULL}, {"pi", NULL},   {"rad", NULL},        {"random", NULL},
+    {"randomseed", NULL}, {"sin", NULL},  {"sqrt", NULL}, {"tan", NULL},        {"tointeger", NULL},
+    {"type", NULL},       {"ult", NULL},  {NULL, NULL}};
+static const allowed utf8_list[] = {{"char", NULL},  {"charpattern", NULL}, {"codepoint", NULL},
+                                    {"codes", NULL}, {"len", NULL},         {"offset", NULL},
                                     {NULL, NULL}};
-static const allowed coroutine_list[] = {{"close", NULL},  {"create", NULL}, {"isyieldable", NULL},
+static const allowed coroutine_list[] = {{"close", NULL},  {"create", NULL},  {"isyieldable", NULL},
                                          {"resume", NULL}, {"running", NULL}, {"status", NULL},
-                                         {"wrap", NULL},   {"yield", NULL},  {NULL, NULL}};
+                                         {"wrap", NULL},   {"yield", NULL},   {NULL, NULL}};
 static const allowed os_list[] = {
     {"clock", NULL}, {"date", NULL}, {"difftime", NULL}, {"time", NULL}, {NULL, NULL}};
 
@@ -443,14 +441,13 @@ int hal_guest_environment(lua_State *L)
     static const struct {
         const char *name;
         const allowed *list;
-    } libraries[] = {{"string", string_list}, {"table", table_list},
-                     {"math", math_list},     {"utf8", utf8_list},
-                     {"coroutine", coroutine_list}, {"os", os_list}};
+    } libraries[] = {{"string", string_list}, {"table", table_list},         {"math", math_list},
+                     {"utf8", utf8_list},     {"coroutine", coroutine_list}, {"os", os_list}};
     if (!lua_isnoneornil(L, 1))
         luaL_checkstring(L, 1);
-    lua_settop(L, 1);                                              /* folder */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);           /* 2 */
-    lua_newtable(L);                                               /* 3: the environment */
+    lua_settop(L, 1);                                    /* folder */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); /* 2 */
+    lua_newtable(L);                                     /* 3: the environment */
     copy_listed(L, 2, base_list);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         lua_pushcfunction(L, hal_guest_readonly);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of this folder share: the host, its tasks and their waits. Not for other folders. */
+/* What the files of this folder share: the host, its tasks and their waits. Not for other folders.
+ */
 #ifndef HAL_HOST_INTERNAL_H
 #define HAL_HOST_INTERNAL_H
 

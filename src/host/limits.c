@@ -54,10 +54,11 @@ static hal_status final_error(hal_host *host, hal_err *err)
             return hal_err_set(err, HAL_E_CANCELLED, "the task was cancelled");
     }
     if (host->cpu_used_ns + thread_cpu_ns() - host->cpu_entered_ns > host->cpu_max_ns)
-        return hal_err_set(err, HAL_E_BUDGET,
-                           "the script computed for more than %.3g s; raise budget.cpu or let it do "
-                           "less",
-                           (double)host->cpu_max_ns / (double)HAL_NS_PER_S);
+        return hal_err_set(
+            err, HAL_E_BUDGET,
+            "the script computed for more than %.3g s; raise budget.cpu or let it do "
+            "less",
+            (double)host->cpu_max_ns / (double)HAL_NS_PER_S);
     return HAL_OK;
 }
 

@@ -155,19 +155,31 @@ static void child_ended(hal_task *parent, hal_task *child)
         finish(parent);
 }
 
+/* The task's result becomes the failure "cancelled". */
+static void fail_cancelled(hal_task *task)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_err_set(&err, HAL_E_CANCELLED, "%s",
+                atomic_load(&task->owner.host->interrupted) ? "interrupted"
+                                                            : "the task was cancelled");
+    lua_settop(task->co, 0);
+    hal_push_error(task->co, &err);
+    task->ok = false;
+}
+
 /* Its function has ended (results or error on co's stack) and so have its children. */
 static void finish(hal_task *task)
 {
     hal_host *host = task->owner.host;
-    if (task->pending_ref != LUA_NOREF) {
-        if (task->ok && !task->cancelled) {
-            lua_settop(task->co, 0);
-            lua_rawgeti(task->co, LUA_REGISTRYINDEX, task->pending_ref);
-            task->ok = false;
-        }
-        luaL_unref(task->co, LUA_REGISTRYINDEX, task->pending_ref);
-        task->pending_ref = LUA_NOREF;
+    if (task->cancelled && task->ok) { /* its children may not have done their work */
+        fail_cancelled(task);
+    } else if (task->pending_ref != LUA_NOREF && task->ok) {
+        lua_settop(task->co, 0);
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, task->pending_ref);
+        task->ok = false;
     }
+    luaL_unref(task->co, LUA_REGISTRYINDEX, task->pending_ref);
+    task->pending_ref = LUA_NOREF;
     task->state = TASK_ENDED;
     *(hal_owner **)lua_getextraspace(task->co) = &host->main;
     host->n_live--;
@@ -216,14 +228,7 @@ static void close_coroutine(hal_task *task)
         reset(host, task->generators[i]);
     reset(host, task->co);
     host->running = outer;
-    lua_settop(task->co, 0);
-    hal_err err = HAL_ERR_INIT;
-    if (atomic_load(&host->interrupted))
-        hal_err_set(&err, HAL_E_CANCELLED, "interrupted");
-    else
-        hal_err_set(&err, HAL_E_CANCELLED, "the task was cancelled");
-    hal_push_error(task->co, &err);
-    task->ok = false;
+    fail_cancelled(task);
     task->state = TASK_DRAINING;
     finish(task);
 }
@@ -374,7 +379,7 @@ int hal_task_cancel_lua(lua_State *L)
 
 static int task_tostring(lua_State *L)
 {
-    static const char *const names[] = {"ready",     "running",  "waiting",
+    static const char *const names[] = {"ready",     "running",   "waiting",
                                         "cancelled", "finishing", "ended"};
     const hal_task *task = check_task(L, 1);
     lua_pushfstring(L, "halyard.task: %s",
