@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "base/number.h"
+#include "base/decimal.h"
 
 #include <locale.h>
 #include <math.h>
@@ -53,12 +53,12 @@ static void leave_c_locale(locale_t c, locale_t before)
         freelocale(c);
 }
 
-size_t hal_number_scan(double *out, hal_slice text)
+size_t hal_decimal_scan(double *out, hal_slice text)
 {
     size_t n = number_length(text);
-    if (n == 0 || n >= HAL_NUMBER_TEXT_MAX)
+    if (n == 0 || n >= HAL_DECIMAL_TEXT_MAX)
         return 0;
-    char copy[HAL_NUMBER_TEXT_MAX];
+    char copy[HAL_DECIMAL_TEXT_MAX];
     memcpy(copy, text.data, n);
     copy[n] = '\0';
     locale_t c;
@@ -72,12 +72,12 @@ size_t hal_number_scan(double *out, hal_slice text)
     return n;
 }
 
-void hal_number_print(char out[HAL_NUMBER_TEXT_MAX], double value)
+void hal_decimal_print(char out[HAL_DECIMAL_TEXT_MAX], double value)
 {
     locale_t c;
     locale_t before = enter_c_locale(&c);
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, HAL_NUMBER_TEXT_MAX, "%.*g", digits, value);
+        snprintf(out, HAL_DECIMAL_TEXT_MAX, "%.*g", digits, value);
         if (strtod(out, NULL) == value)
             break;
     }

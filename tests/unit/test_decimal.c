@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "base/number.h"
+#include "base/decimal.h"
 
 #include <float.h>
 #include <locale.h>
@@ -14,7 +14,7 @@
 static double read(const char *text, size_t used)
 {
     double value = -77;
-    assert_int_equal(hal_number_scan(&value, hal_slice_of(text)), used);
+    assert_int_equal(hal_decimal_scan(&value, hal_slice_of(text)), used);
     return value;
 }
 
@@ -41,19 +41,19 @@ static void what_is_no_number_leaves_the_output_alone(void **state)
                                         "nan", "inf", "e5", "1e400", "--1"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_true(read(texts[i], 0) == -77);
-    char many[HAL_NUMBER_TEXT_MAX + 1];
-    memset(many, '1', HAL_NUMBER_TEXT_MAX);
-    many[HAL_NUMBER_TEXT_MAX] = '\0';
+    char many[HAL_DECIMAL_TEXT_MAX + 1];
+    memset(many, '1', HAL_DECIMAL_TEXT_MAX);
+    many[HAL_DECIMAL_TEXT_MAX] = '\0';
     assert_true(read(many, 0) == -77);
-    many[HAL_NUMBER_TEXT_MAX - 1] = '\0';
-    assert_true(read(many, HAL_NUMBER_TEXT_MAX - 1) > 1e126);
+    many[HAL_DECIMAL_TEXT_MAX - 1] = '\0';
+    assert_true(read(many, HAL_DECIMAL_TEXT_MAX - 1) > 1e126);
 }
 
 static void a_slice_ends_where_it_ends(void **state)
 {
     (void)state;
     double value;
-    assert_int_equal(hal_number_scan(&value, (hal_slice){"12345", 3}), 3);
+    assert_int_equal(hal_decimal_scan(&value, (hal_slice){"12345", 3}), 3);
     assert_true(value == 123);
 }
 
@@ -69,13 +69,13 @@ static void printed_numbers_read_back_to_the_same_bits(void **state)
         memcpy(&value, &bits, sizeof value);
         if (!isfinite(value))
             continue;
-        char text[HAL_NUMBER_TEXT_MAX];
-        hal_number_print(text, value);
+        char text[HAL_DECIMAL_TEXT_MAX];
+        hal_decimal_print(text, value);
         double again = read(text, strlen(text));
         assert_memory_equal(&again, &value, sizeof value);
     }
-    char text[HAL_NUMBER_TEXT_MAX];
-    hal_number_print(text, 0.1);
+    char text[HAL_DECIMAL_TEXT_MAX];
+    hal_decimal_print(text, 0.1);
     assert_string_equal(text, "0.1");
 }
 
@@ -83,8 +83,8 @@ static void a_decimal_comma_locale_changes_nothing(void **state)
 {
     (void)state;
     const char *set = setlocale(LC_ALL, "de_DE.UTF-8");
-    char text[HAL_NUMBER_TEXT_MAX];
-    hal_number_print(text, 0.5);
+    char text[HAL_DECIMAL_TEXT_MAX];
+    hal_decimal_print(text, 0.5);
     assert_string_equal(text, "0.5");
     assert_true(read("0.5", 3) == 0.5);
     setlocale(LC_ALL, "C");
