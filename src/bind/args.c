@@ -168,6 +168,24 @@ void hal_option_require(lua_State *L, int index, const char *key, const char *wh
     lua_pop(L, 1);
 }
 
+static int scratch_clear(lua_State *L)
+{
+    hal_buf_clear(lua_touserdata(L, 1));
+    return 0;
+}
+
+hal_buf *hal_scratch(lua_State *L, size_t max_bytes)
+{
+    hal_buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+    hal_buf_init(b, max_bytes);
+    if (luaL_newmetatable(L, "halyard.scratch")) {
+        lua_pushcfunction(L, scratch_clear);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return b;
+}
+
 void hal_set_text(lua_State *L, const char *key, const char *value)
 {
     lua_pushstring(L, value);

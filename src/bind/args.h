@@ -4,8 +4,7 @@
 #ifndef HAL_BIND_ARGS_H
 #define HAL_BIND_ARGS_H
 
-#include "base/slice.h"
-#include "base/status.h"
+#include "base/buf.h"
 
 #include <lua.h>
 #include <stdint.h>
@@ -31,6 +30,10 @@ int64_t hal_option_integer(lua_State *L, int index, const char *key, int64_t abs
 bool hal_option_boolean(lua_State *L, int index, const char *key, bool absent);
 /** Raises when the option is absent. */
 void hal_option_require(lua_State *L, int index, const char *key, const char *what);
+
+/** Pushes a userdata that owns a byte buffer: text under construction is not lost when Lua raises.
+ */
+hal_buf *hal_scratch(lua_State *L, size_t max_bytes);
 
 /** Sets a field of the table on top of the stack. */
 void hal_set_text(lua_State *L, const char *key, const char *value);

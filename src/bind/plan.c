@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.plan: the tile plan. Angles in degrees, borders of tiles in ticks of 1e-7 degree. */
+#include "bind/bind.h"
+
+#include "base/alloc.h"
+#include "bind/args.h"
+#include "bind/objects.h"
+#include "host/host.h"
+
+#include <lauxlib.h>
+#include <math.h>
+
+static const char plan_name[] = "halyard.plan";
+
+static hal_plan *self(lua_State *L)
+{
+    hal_plan **slot = luaL_testudata(L, 1, plan_name);
+    if (!slot)
+        hal_bind_fail(L, HAL_E_USAGE, "a tile plan is needed here, not %s", luaL_typename(L, 1));
+    if (!*slot)
+        hal_bind_fail(L, HAL_E_USAGE, "the tile plan is closed");
+    return *slot;
+}
+
+static int64_t now_ns(lua_State *L)
+{
+    return hal_clock_now_ns(hal_loop_clock(hal_host_loop(hal_host_of(L))));
+}
+
+static uint64_t arg_count(lua_State *L, int index, const char *what)
+{
+    lua_Integer n = hal_arg_integer(L, index, what);
+    if (n < 0)
+        hal_bind_fail(L, HAL_E_USAGE, "%s must not be negative", what);
+    return (uint64_t)n;
+}
+
+static uint64_t option_count(lua_State *L, int index, const char *key)
+{
+    int64_t n = hal_option_integer(L, index, key, 0);
+    if (n < 0)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"%s\" must not be negative", key);
+    return (uint64_t)n;
+}
+
+static hal_service read_service(lua_State *L, int index)
+{
+    static const char *const known[] = {
+        "takes_box",       "takes_cone",     "counts",          "over_is_slow", "cap",
+        "pos_quantum_deg", "radius_max_deg", "radius_decimals", "guard_arcsec", NULL};
+    hal_options_check(L, index, known, "plan.new: service");
+    int64_t decimals = hal_option_integer(L, index, "radius_decimals", -1);
+    if (decimals > 17)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"radius_decimals\" must be at most 17");
+    return (hal_service){
+        .takes_box = hal_option_boolean(L, index, "takes_box", false),
+        .takes_cone = hal_option_boolean(L, index, "takes_cone", false),
+        .counts = hal_option_boolean(L, index, "counts", false),
+        .over_is_slow = hal_option_boolean(L, index, "over_is_slow", false),
+        .cap = option_count(L, index, "cap"),
+        .pos_quantum_deg = hal_option_number(L, index, "pos_quantum_deg", 0),
+        .radius_max_deg = hal_option_number(L, index, "radius_max_deg", 0),
+        .radius_decimals = decimals < 0 ? -1 : (int)decimals,
+        .guard_arcsec = hal_option_number(L, index, "guard_arcsec", 0),
+    };
+}
+
+static hal_plan_options read_options(lua_State *L, int index)
+{
+    static const char *const known[] = {"window", "requests_max", "rows_max", "known_rows", NULL};
+    enum { WINDOW_DEFAULT = 4, WINDOW_MAX = 8 };
+    hal_options_check(L, index, known, "plan.new: options");
+    int64_t window = hal_option_integer(L, index, "window", WINDOW_DEFAULT);
+    if (window < 1 || window > WINDOW_MAX)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"window\" must be 1 to %d", WINDOW_MAX);
+    return (hal_plan_options){
+        .window = (int)window,
+        .requests_max = option_count(L, index, "requests_max"),
+        .rows_max = option_count(L, index, "rows_max"),
+        .known_rows = hal_option_integer(L, index, "known_rows", -1),
+    };
+}
+
+/* new(service, region, options) */
+static int new_plan(lua_State *L)
+{
+    lua_settop(L, 3);
+    if (lua_isnil(L, 3)) {
+        lua_newtable(L);
+        lua_replace(L, 3);
+    }
+    hal_service service = read_service(L, 1);
+    hal_region *region = hal_arg_region(L, 2, "plan.new: region");
+    hal_plan_options options = read_options(L, 3);
+    hal_plan **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, plan_name);
+    hal_err err = HAL_ERR_INIT;
+    if (!(*slot = hal_plan_new(&service, region, &options, &err)))
+        return hal_raise(L, &err);
+    return 1;
+}
+
+static int plan_close(lua_State *L)
+{
+    hal_plan **slot = luaL_checkudata(L, 1, plan_name);
+    hal_plan *plan = *slot;
+    *slot = NULL;
+    hal_plan_free(plan);
+    return 0;
+}
+
+/* --- Asks ---------------------------------------------------------------------------------------
+ */
+
+static void push_ticks(lua_State *L, const hal_tile *t)
+{
+    lua_createtable(L, 0, 4);
+    hal_set_integer(L, "ra", t->ra);
+    hal_set_integer(L, "width", t->width);
+    hal_set_integer(L, "dec_lo", t->dec_lo);
+    hal_set_integer(L, "dec_hi", t->dec_hi);
+}
+
+static void push_ask(lua_State *L, const hal_ask *a)
+{
+    static const char *const kinds[] = {
+        [HAL_ASK_FETCH] = "fetch", [HAL_ASK_COUNT] = "count", [HAL_ASK_PROBE] = "probe"};
+    lua_createtable(L, 0, 12);
+    hal_set_integer(L, "id", (int64_t)a->id);
+    hal_set_text(L, "kind", kinds[a->kind]);
+    hal_set_boolean(L, "whole", a->whole);
+    hal_set_text(L, "form", a->as_box ? "box" : "cone");
+    hal_set_integer(L, "attempt", a->attempt);
+    hal_set_number(L, "ra_min", a->ra_min_deg);
+    hal_set_number(L, "ra_max", a->ra_max_deg);
+    hal_set_number(L, "dec_min", a->dec_min_deg);
+    hal_set_number(L, "dec_max", a->dec_max_deg);
+    if (a->predicted_rows >= 0)
+        hal_set_number(L, "predicted_rows", a->predicted_rows);
+    push_ticks(L, &a->tile);
+    lua_setfield(L, -2, "tile");
+    lua_createtable(L, 0, 3);
+    hal_set_number(L, "ra", a->cone.ra_deg);
+    hal_set_number(L, "dec", a->cone.dec_deg);
+    hal_set_number(L, "radius", a->cone.radius_deg);
+    lua_setfield(L, -2, "cone");
+}
+
+static void sub_table(lua_State *L, int index, const char *key)
+{
+    lua_pushstring(L, key);
+    if (lua_rawget(L, index) != LUA_TTABLE)
+        hal_bind_fail(L, HAL_E_USAGE, "the ask has no \"%s\": pass what plan:next gave", key);
+}
+
+hal_ask hal_arg_ask(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (!lua_istable(L, index))
+        hal_bind_fail(L, HAL_E_USAGE, "an ask of plan:next is needed, not %s",
+                      luaL_typename(L, index));
+    hal_ask a = {
+        .id = option_count(L, index, "id"),
+        .whole = hal_option_boolean(L, index, "whole", false),
+        .ra_min_deg = hal_option_number(L, index, "ra_min", NAN),
+        .ra_max_deg = hal_option_number(L, index, "ra_max", NAN),
+        .dec_min_deg = hal_option_number(L, index, "dec_min", NAN),
+        .dec_max_deg = hal_option_number(L, index, "dec_max", NAN),
+    };
+    sub_table(L, index, "tile");
+    a.tile =
+        (hal_tile){hal_option_integer(L, -1, "ra", -1), hal_option_integer(L, -1, "width", 0),
+                   hal_option_integer(L, -1, "dec_lo", 0), hal_option_integer(L, -1, "dec_hi", 0)};
+    sub_table(L, index, "cone");
+    a.cone = (hal_cone){hal_option_number(L, -1, "ra", NAN), hal_option_number(L, -1, "dec", NAN),
+                        hal_option_number(L, -1, "radius", NAN)};
+    lua_pop(L, 2);
+    return a;
+}
+
+/* next() -> "ask", ask | "wait", seconds or nil | "done" */
+static int plan_next(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    int64_t now = now_ns(L), until = INT64_MAX;
+    hal_ask ask;
+    switch (hal_plan_next(plan, now, &ask, &until)) {
+    case HAL_NEXT_ASK:
+        lua_pushliteral(L, "ask");
+        push_ask(L, &ask);
+        return 2;
+    case HAL_NEXT_WAIT:
+        lua_pushliteral(L, "wait");
+        if (until == INT64_MAX)
+            lua_pushnil(L);
+        else
+            lua_pushnumber(L, until > now ? (double)(until - now) / (double)HAL_NS_PER_S : 0.0);
+        return 2;
+    case HAL_NEXT_DONE:
+        break;
+    }
+    lua_pushliteral(L, "done");
+    return 1;
+}
+
+/* complete(id, returned, kept, overshoot_deg) -> accepted */
+static int plan_complete(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "complete: id");
+    uint64_t returned = arg_count(L, 3, "complete: rows returned");
+    uint64_t kept = arg_count(L, 4, "complete: rows kept");
+    double overshoot = hal_arg_number(L, 5, "complete: overshoot");
+    bool accepted = false;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_complete(plan, id, returned, kept, overshoot, &accepted, &err))
+        return hal_raise(L, &err);
+    lua_pushboolean(L, accepted);
+    return 1;
+}
+
+static int plan_counted(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "counted: id");
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_counted(plan, id, arg_count(L, 3, "counted: rows"), &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+/* failed(id, verdict, error object) */
+static int plan_failed(lua_State *L)
+{
+    static const char *const names[] = {[HAL_VERDICT_OVER] = "over",
+                                        [HAL_VERDICT_AMBIGUOUS] = "ambiguous",
+                                        [HAL_VERDICT_TRANSIENT] = "transient",
+                                        [HAL_VERDICT_FATAL] = "fatal"};
+    hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "failed: id");
+    const char *verdict = hal_arg_text(L, 3, "failed: verdict");
+    int v = HAL_VERDICT_FATAL;
+    while (v >= 0 && strcmp(names[v], verdict) != 0)
+        v--;
+    if (v < 0)
+        return hal_bind_fail(L, HAL_E_USAGE,
+                             "failed: \"%.40s\" is not over, ambiguous, transient or fatal",
+                             verdict);
+    hal_err why = HAL_ERR_INIT, err = HAL_ERR_INIT;
+    if (lua_isnoneornil(L, 4))
+        hal_err_set(&why, HAL_E_ARCHIVE, "the request failed (%s)", verdict);
+    else
+        hal_error_from_lua(L, 4, &why);
+    if (hal_plan_failed(plan, id, (hal_verdict)v, now_ns(L), &why, &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+/* --- What became of it --------------------------------------------------------------------------
+ */
+
+static int plan_account(lua_State *L)
+{
+    static const char *const states[] = {[HAL_PLAN_RUNNING] = "running",
+                                         [HAL_PLAN_COMPLETE] = "complete",
+                                         [HAL_PLAN_PARTIAL] = "partial",
+                                         [HAL_PLAN_FAILED] = "failed"};
+    hal_account a;
+    hal_plan_account(self(L), &a);
+    lua_createtable(L, 0, 17);
+    hal_set_text(L, "state", states[a.state]);
+    hal_set_integer(L, "tiles_done", (int64_t)a.tiles_done);
+    hal_set_integer(L, "tiles_known", (int64_t)a.tiles_known);
+    hal_set_integer(L, "requests", (int64_t)a.requests);
+    hal_set_integer(L, "over", (int64_t)a.over);
+    hal_set_integer(L, "ambiguous", (int64_t)a.ambiguous);
+    hal_set_integer(L, "transient", (int64_t)a.transient);
+    hal_set_integer(L, "probes", (int64_t)a.probes);
+    hal_set_integer(L, "counts", (int64_t)a.counts);
+    hal_set_integer(L, "rows_returned", (int64_t)a.rows_returned);
+    hal_set_integer(L, "rows_kept", (int64_t)a.rows_kept);
+    if (a.rows_counted >= 0)
+        hal_set_integer(L, "rows_counted", a.rows_counted);
+    if (a.rows_expected >= 0)
+        hal_set_number(L, "rows_expected", a.rows_expected);
+    hal_set_number(L, "overshoot_arcsec", a.overshoot_arcsec);
+    hal_set_integer(L, "lower_bound", (int64_t)a.lower_bound);
+    hal_set_integer(L, "requests_max", (int64_t)a.requests_max);
+    hal_set_integer(L, "n_stuck", (int64_t)a.n_stuck);
+    return 1;
+}
+
+/* The plan's error as an object, or nil while it runs and when it is complete. */
+static int plan_error(lua_State *L)
+{
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_error(self(L), &err))
+        hal_push_error(L, &err);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* Borders in degrees; ra_min > ra_max crosses 0, a full circle is 0 to 360. */
+static void push_borders(lua_State *L, const hal_tile *t)
+{
+    int64_t east = t->ra + t->width;
+    lua_createtable(L, 0, 8);
+    hal_set_number(L, "ra_min", hal_tick_deg(t->ra));
+    hal_set_number(L, "ra_max",
+                   hal_tick_deg(east > HAL_TICKS_CIRCLE ? east - HAL_TICKS_CIRCLE : east));
+    hal_set_number(L, "dec_min", hal_tick_deg(t->dec_lo));
+    hal_set_number(L, "dec_max", hal_tick_deg(t->dec_hi));
+}
+
+static int plan_stuck(lua_State *L)
+{
+    const hal_plan *plan = self(L);
+    hal_tile tile;
+    const char *why;
+    lua_newtable(L);
+    for (size_t i = 0; hal_plan_stuck(plan, i, &tile, &why); i++) {
+        push_borders(L, &tile);
+        hal_set_text(L, "why", why);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int plan_leaves(lua_State *L)
+{
+    const hal_plan *plan = self(L);
+    size_t n = hal_plan_leaves(plan, NULL, 0);
+    hal_leaf *leaves = lua_newuserdatauv(L, (n + 1) * sizeof *leaves, 0);
+    hal_plan_leaves(plan, leaves, n);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        push_borders(L, &leaves[i].tile);
+        hal_set_boolean(L, "done", leaves[i].done);
+        hal_set_integer(L, "rows_kept", (int64_t)leaves[i].rows_kept);
+        if (leaves[i].predicted_rows >= 0)
+            hal_set_number(L, "predicted_rows", leaves[i].predicted_rows);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int plan_tostring(lua_State *L)
+{
+    hal_plan **slot = luaL_checkudata(L, 1, plan_name);
+    if (!*slot) {
+        lua_pushliteral(L, "tile plan (closed)");
+        return 1;
+    }
+    hal_account a;
+    hal_plan_account(*slot, &a);
+    lua_pushfstring(L, "tile plan: %I of %I tiles done, %I rows kept", (LUAI_UACINT)a.tiles_done,
+                    (LUAI_UACINT)a.tiles_known, (LUAI_UACINT)a.rows_kept);
+    return 1;
+}
+
+int hal_open_plan(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"next", plan_next},       {"complete", plan_complete},
+                                       {"counted", plan_counted}, {"failed", plan_failed},
+                                       {"account", plan_account}, {"error", plan_error},
+                                       {"stuck", plan_stuck},     {"leaves", plan_leaves},
+                                       {"close", plan_close},     {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__gc", plan_close}, {"__close", plan_close}, {"__tostring", plan_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"new", new_plan}, {NULL, NULL}};
+    if (luaL_newmetatable(L, plan_name)) {
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+        hal_set_text(L, "__metatable", plan_name);
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}
