@@ -12,9 +12,10 @@
 hal_status hal_angle_parse(double *out_deg, hal_slice text, const char *default_unit,
                            hal_err *err) HAL_MUST_CHECK;
 
-/** Reads "52.5 -27.4", "52.5, -27.4", "13:26:47.28 -47:28:46.1", "13h26m47.28s -47d28m46.1s",
- * "J2000 ..." is refused. ra in [0, 360), dec in [-90, 90], degrees, ICRS. Fails with HAL_E_USAGE;
- * a text that does not look like a position (a name) fails with HAL_E_NOT_FOUND. */
+/** Reads "52.5 -27.4", "52.5, -27.4", "13:26:47.28 -47:28:46.1", "13 26 47.28 -47 28 46.1",
+ * "13h26m47.28s -47d28m46.1s"; "J2000 ..." is refused. ra in [0, 360), dec in [-90, 90], degrees,
+ * ICRS. Fails with HAL_E_USAGE; a text that does not look like a position (a name) fails with
+ * HAL_E_NOT_FOUND. */
 hal_status hal_position_parse(double *ra_deg, double *dec_deg, hal_slice text,
                               hal_err *err) HAL_MUST_CHECK;
 

@@ -10,7 +10,9 @@
 
 enum { HAL_HEALPIX_ORDER_MAX = 29 };
 
-/** Index of the cell that holds a position. ra any finite value, dec in [-90, 90]. */
+/** Index of the cell that holds a position. ra any finite value, dec in [-90, 90]; UINT64_MAX for
+ * what is not on the sky (NaN, |dec| > 90), so that it sorts last. At any order the index is that
+ * of order 29 shifted right. */
 uint64_t hal_healpix_index(int order, double ra_deg, double dec_deg);
 void hal_healpix_index_array(int order, const double *ra_deg, const double *dec_deg, size_t n,
                              uint64_t *index);

@@ -3,6 +3,8 @@
 
 #include "base/decimal.h"
 
+#include "support/random_sky.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,18 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define DEG (3.14159265358979323846 / 180)
-
-static uint64_t seed = 88172645463325252u;
-
-static double unit(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (double)(seed >> 11) / 9007199254740992.0;
-}
 
 static void reads(const char *text, const char *default_unit, double degrees)
 {

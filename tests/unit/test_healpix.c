@@ -12,29 +12,14 @@
 #include <cmocka.h>
 
 #include "../data/healpix_vectors.inc"
+#include "support/random_sky.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define DEG (3.14159265358979323846 / 180)
 
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t random_bits(void)
+/* One in ten near a pole. */
+static void random_place(double *ra, double *dec)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
-static double unit(void)
-{
-    return (double)(random_bits() >> 11) / 9007199254740992.0;
-}
-
-static void random_point(double *ra, double *dec)
-{
-    *ra = 360 * unit();
-    *dec = asin(2 * unit() - 1) / DEG;
+    random_point(ra, dec);
     if (unit() < 0.1)
         *dec = copysign(90 - pow(10, -10 * unit()), *dec);
 }
@@ -108,7 +93,7 @@ static void orders_nest_exactly(void **state)
     (void)state;
     for (int i = 0; i < 20000; i++) {
         double ra, dec;
-        random_point(&ra, &dec);
+        random_place(&ra, &dec);
         uint64_t finest = hal_healpix_index(29, ra, dec);
         for (int order = 0; order < 29; order++)
             assert_int_equal(hal_healpix_index(order, ra, dec), finest >> 2 * (29 - order));
@@ -212,7 +197,7 @@ static void a_disc_covers_every_point_in_it(void **state)
     (void)state;
     for (int i = 0; i < 200; i++) {
         double ra, dec, radius = pow(10, 2 - 4 * unit());
-        random_point(&ra, &dec);
+        random_place(&ra, &dec);
         int order = (int)(random_bits() % 30);
         while (order > 0 && radius / hal_healpix_radius_deg(order) > 50)
             order--;

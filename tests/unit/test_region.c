@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "sky/angle.h"
 
+#include "support/random_sky.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,40 +15,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define PI 3.14159265358979323846
-#define DEG (PI / 180)
-
-static uint64_t seed = 88172645463325252u;
-
-static double unit(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (double)(seed >> 11) / 9007199254740992.0;
-}
-
-static double between(double low, double high)
-{
-    return low + (high - low) * unit();
-}
-
-static void random_point(double *ra, double *dec)
-{
-    *ra = between(0, 360);
-    *dec = asin(between(-1, 1)) / DEG;
-}
-
-/* A point at distance d and bearing b (degrees) from another. */
-static void walk(double ra, double dec, double d, double b, double *ra_out, double *dec_out)
-{
-    double z = sin(dec * DEG) * cos(d * DEG) + cos(dec * DEG) * sin(d * DEG) * cos(b * DEG);
-    double x = cos(dec * DEG) * cos(d * DEG) - sin(dec * DEG) * sin(d * DEG) * cos(b * DEG);
-    double y = sin(d * DEG) * sin(b * DEG);
-    *dec_out = atan2(z, hypot(x, y)) / DEG;
-    *ra_out = hal_ra_canonical(ra + atan2(y, x) / DEG);
-}
 
 static void vec(double ra, double dec, long double p[3])
 {
