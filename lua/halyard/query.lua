@@ -1,0 +1,287 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Runs a catalogue query past an archive's row limit: asks the tile plan what to fetch next, lets
+-- the dialect fetch it, keeps what each tile owns, accounts for every row. Decides nothing about
+-- tiles (C: plan) and phrases no request (dialects).
+
+local errors = require("halyard.error")
+local harvest_core = require("halyard.core.harvest")
+local plan_core = require("halyard.core.plan")
+local report = require("halyard.report")
+local system = require("halyard.core.system")
+local task = require("halyard.core.task")
+
+local M = {}
+
+local row_bytes = 120 -- of one row in the output, for estimates only (tiling design 13)
+
+-- Shape of the request for an ask, and its form: the user's own circle stays a circle; else boxes
+-- where the service takes them.
+local function shape_of(source, region, ask)
+  local box = source.service.takes_box and not (ask.whole and region:is_circle())
+  if box then
+    return {
+      ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
+    }, "box"
+  end
+  return { ra = ask.cone.ra, dec = ask.cone.dec, radius = ask.cone.radius }, "cone"
+end
+
+-- The user's region as a shape that a counting service takes, widened (or narrowed) by `margin`
+-- degrees; nil for a polygon.
+local function countable(region, margin)
+  if region:is_circle() then
+    local ra, dec, radius = region:cone()
+    return { ra = ra, dec = dec, radius = math.max(0, math.min(180, radius + margin)) }
+  end
+  local text = tostring(region)
+  if text == "ALL" then
+    return { ra_min = 0, ra_max = 360, dec_min = -90, dec_max = 90 }
+  end
+  local a, b, c, d = text:match("^RANGE (%S+) (%S+) (%S+) (%S+)$")
+  if not a then
+    return nil
+  end
+  local ra1, ra2, dec1, dec2 = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  dec1, dec2 = math.max(-90, dec1 - margin), math.min(90, dec2 + margin)
+  local width = ra2 - ra1 + (ra2 < ra1 and 360 or 0)
+  local side = margin / math.max(1e-9, math.cos(math.rad(math.max(math.abs(dec1), math.abs(dec2)))))
+  if width >= 360 or width + 2 * side >= 360 then
+    return { ra_min = 0, ra_max = 360, dec_min = dec1, dec_max = dec2 }
+  elseif width + 2 * side < 0 or dec1 > dec2 then
+    return nil
+  end
+  return {
+    ra_min = (ra1 - side) % 360, ra_max = (ra2 + side) % 360, dec_min = dec1, dec_max = dec2,
+  }
+end
+
+--- The archive's own count of a region; nil when the service or the region's form has none.
+function M.count(source, region, margin)
+  local shape = source.service.counts and countable(region, margin or 0)
+  if not shape then
+    return nil
+  end
+  local n, cost = source.count(shape)
+  report.current():spent(cost)
+  return n
+end
+
+-- Issues what the plan asks, as tasks of this scope. The plan applies outcomes in the order of the
+-- asks, so when it has nothing to issue it is the oldest one that it waits for.
+local function drive(plan, serve)
+  local running, first = {}, 1
+  while true do
+    local what, value = plan:next()
+    if what == "ask" then
+      running[#running + 1] = task.spawn(serve, value)
+    elseif what == "done" then
+      return
+    elseif value then
+      task.sleep(first <= #running and math.min(value, 0.1) or value)
+    elseif first <= #running then
+      running[first]:join()
+      running[first], first = false, first + 1
+    else
+      errors.raise("internal", "the tile plan waits for nothing")
+    end
+  end
+end
+
+-- One ask, from request to verdict.
+local function server(source, region, plan, harvest, seen)
+  local function fetch(ask)
+    local shape, form = shape_of(source, region, ask)
+    if ask.kind == "count" then
+      local n, cost = source.count(shape)
+      return { n = n, cost = cost }
+    end
+    local rows, cost = source.fetch(shape)
+    local returned = #rows
+    if ask.kind == "fetch" and returned < source.service.cap then
+      rows = source.refine(rows)
+    end
+    return { rows = rows, returned = returned, cost = cost, form = form }
+  end
+  return function(ask)
+    local ok, got = errors.try(fetch, ask)
+    if not ok then
+      local verdict = source.verdict(got)
+      if not verdict then
+        error(got, 0)
+      end
+      seen.spent({ requests = 1, bytes = 0 })
+      plan:failed(ask.id, verdict, got)
+      return
+    end
+    seen.spent(got.cost)
+    if ask.kind == "count" then
+      plan:counted(ask.id, got.n)
+    elseif ask.kind == "probe" or got.returned >= source.service.cap then
+      plan:complete(ask.id, got.returned, 0, 0)
+    else
+      local kept = harvest:tile(ask.id, got.rows, ask, got.form)
+      if not plan:complete(ask.id, got.returned, kept.kept, kept.overshoot_deg) then
+        harvest:drop(ask.id)
+      end
+    end
+    seen.progress(plan)
+  end
+end
+
+local function progress_of(source, record, bytes)
+  return function(plan)
+    local account = plan:account()
+    system.emit("progress", {
+      stage = source.name, done = account.tiles_done, known = account.tiles_known,
+      unit = "tiles", rows = account.rows_kept, bytes = bytes.n, elapsed_s = record:elapsed(),
+      rows_expected = account.rows_expected and account.rows_expected >= 0
+        and account.rows_expected or nil,
+    })
+  end
+end
+
+-- Rows kept against the archive's own count. A difference is explained only by rows within the
+-- guard of the region's border: the counts of the region made narrower and wider by it bound it.
+local function verify(source, region, kept, counted)
+  if not counted or kept == counted then
+    return counted and "equal to the archive's count" or "the service has no count"
+  end
+  local guard = (source.service.guard_arcsec or 1) / 3600
+  local least = M.count(source, region, -guard) or counted
+  local most = M.count(source, region, guard) or counted
+  if kept < least or kept > most then
+    errors.raise("integrity", ("%s: %d rows came, the archive counts %d; the catalogue cannot be "
+      .. "trusted, run it again"):format(source.name, kept, counted),
+      { rows = kept, rows_counted = counted })
+  end
+  return ("%d rows against %d counted: explained by rows on the region's border")
+    :format(kept, counted)
+end
+
+local function options_of(source, record, options, known)
+  return {
+    window = options.parallel or source.window, known_rows = known or -1,
+    requests_max = record.budget.requests and math.max(1, record.budget.requests - record.requests)
+      or 0,
+    rows_max = record.budget.rows or 0,
+  }
+end
+
+local function summarise(account)
+  local out = {}
+  for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "probes", "counts",
+    "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
+    out[key] = account[key]
+  end
+  out.tiles, out.rows_dropped = account.tiles_done, account.rows_returned - account.rows_kept
+  return out
+end
+
+local works = 0
+
+local function work_folder(record)
+  works = works + 1
+  return ("%s/.halyard-work/%d"):format(record.output, works)
+end
+
+local function run_plan(source, region, options, record, known)
+  local plan = plan_core.new(source.service, region, options_of(source, record, options, known))
+  local dir = work_folder(record)
+  system.make_dirs(dir)
+  local harvest <close> = harvest_core.new({
+    dir = dir, ra = source.ra, dec = source.dec, id = source.id, region = region,
+  })
+  local bytes = { n = 0 }
+  local serve = server(source, region, plan, harvest, {
+    spent = function(cost)
+      bytes.n = bytes.n + cost.bytes
+      record:spent(cost)
+    end,
+    progress = progress_of(source, record, bytes),
+  })
+  -- A scope of its own: its tasks have ended, or are cancelled, when it returns.
+  task.all({
+    function()
+      drive(plan, serve)
+    end,
+  })
+  local failure = plan:error()
+  if failure then
+    error(failure, 0)
+  end
+  local account = plan:account()
+  local verdict = verify(source, region, account.rows_kept, known)
+  local result = { account = account, verified = verdict, bytes = bytes.n }
+  if options.into then
+    result.path = record:path(options.into)
+    local merged = harvest:merge(result.path, options.format or "csv")
+    result.rows, result.file_bytes, result.duplicates = merged.rows, merged.bytes, merged.duplicates
+    result.sha256 = merged.sha256
+  else
+    result.table = harvest:table()
+    result.rows = #result.table
+  end
+  if result.rows ~= account.rows_kept then
+    errors.raise("integrity", ("%s: %d rows were kept but %d came out of the merge")
+      :format(source.name, account.rows_kept, result.rows))
+  elseif (result.duplicates or 0) > 0 then
+    errors.raise("integrity", ("%s: %d rows repeat a %s: the table changed during the run, or its "
+      .. "positions do; run it again"):format(source.name, result.duplicates, source.id))
+  end
+  return result
+end
+
+-- What would be asked, with at most one counting request in the whole run.
+local function dry_run(source, region, options, record)
+  local known
+  if not record.counted and source.service.counts then
+    record.counted = true
+    known = M.count(source, region)
+  end
+  local plan = plan_core.new(source.service, region, options_of(source, record, options, known))
+  local asks = {}
+  repeat
+    local what, ask = plan:next()
+    if what == "ask" then
+      asks[#asks + 1] = ask
+    end
+  until what ~= "ask"
+  local account, boxes = plan:account(), source.service.takes_box
+  local least = known and math.max(1, math.ceil(known / source.service.cap))
+  record.plans[#record.plans + 1] = {
+    service = source.name, region = tostring(region), ra = source.ra, dec = source.dec,
+    ownership = "point", guard_arcsec = source.service.guard_arcsec or 1, rows = known,
+    form = boxes and "boxes" or "cones", cap = source.service.cap, lower_bound = least,
+    requests_low = least and (least == 1 and 1 or math.ceil(least * (boxes and 1.3 or 2.8))),
+    requests_high = least and (least == 1 and 1 or math.ceil(least * (boxes and 3.6 or 5.6))),
+    requests_max = account.requests_max, bytes = known and known * row_bytes,
+    into = options.into, leaves = plan:leaves(), asks = asks,
+  }
+end
+
+--- Runs a query.
+-- @tparam table source name, service (capabilities), ra, dec, id (column names), window, and the
+-- functions fetch(shape) -> rows, cost; refine(rows) -> rows; count(shape) -> n, cost;
+-- verdict(err) -> text or nil
+-- @tparam halyard.region region
+-- @tparam table options into, format, parallel
+-- @treturn table rows, account, verified, and path (with `into`) or table; nil in a dry run
+-- @raise `integrity` when rows are missing, `partial` when tiles could not be fetched
+function M.run(source, region, options)
+  local record = report.current()
+  if record.dry then
+    dry_run(source, region, options, record)
+    return nil
+  end
+  local began = system.monotonic()
+  local known = M.count(source, region)
+  local result = run_plan(source, region, options, record, known)
+  local entry = summarise(result.account)
+  entry.service, entry.region, entry.rows = source.name, tostring(region), result.rows
+  entry.verified, entry.rows_counted, entry.bytes = result.verified, known, result.bytes
+  entry.file, entry.elapsed_s = options.into, system.monotonic() - began
+  record.queries[#record.queries + 1] = entry
+  return result
+end
+
+return M

@@ -1,0 +1,110 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The record of a run: what was asked, what came, where it is. One per Lua state at a time; the
+-- workflow runner starts it, the modules add to it, and it ends as report.json.
+
+local errors = require("halyard.error")
+local json = require("halyard.json")
+local system = require("halyard.core.system")
+
+local M = {}
+
+local methods = {}
+methods.__index = methods
+
+--- A record. `options`: output (folder), dry (nothing is fetched), hosts (list of archives that
+-- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent).
+function M.new(options)
+  return setmetatable({
+    output = options.output, dry = options.dry or false, hosts = options.hosts,
+    budget = options.budget or {}, queries = {}, files = {}, plans = {}, notes = {},
+    requests = 0, bytes = 0, download_bytes = 0, counted = false, started = system.monotonic(),
+  }, methods)
+end
+
+local current
+
+--- The record of this run; outside a workflow one that writes below the setting "output" or ".".
+function M.current()
+  current = current or M.new({ output = system.setting("output") or "." })
+  return current
+end
+
+--- Makes `record` the current one.
+function M.begin(record)
+  current = record
+  return record
+end
+
+--- Refuses an archive that the workflow does not declare.
+function methods:require_host(name)
+  if not self.hosts then
+    return
+  end
+  for _, host in ipairs(self.hosts) do
+    if host == name then
+      return
+    end
+  end
+  errors.raise("permission", ('the workflow may not contact %s: add hosts = { "%s" } to it')
+    :format(name, name))
+end
+
+--- Path below the output folder of a relative name.
+function methods:path(name)
+  if type(name) ~= "string" or name == "" or name:sub(1, 1) == "/" or name:find("[%c\\]") then
+    errors.raise("usage", ("file name %q: give a name relative to the output folder")
+      :format(tostring(name)))
+  end
+  for part in name:gmatch("[^/]+") do
+    if part == ".." then
+      errors.raise("permission", ("file name %q leads out of the output folder"):format(name))
+    end
+  end
+  return self.output .. "/" .. name
+end
+
+--- Adds the cost of questions: requests and bytes.
+function methods:spent(cost)
+  self.requests = self.requests + cost.requests
+  self.bytes = self.bytes + cost.bytes
+  local limit = self.budget.requests
+  if limit and self.requests > limit then
+    errors.raise("budget", ("%d requests, the workflow's budget is %d: raise budget.requests")
+      :format(self.requests, limit))
+  end
+end
+
+--- Adds downloaded bytes.
+function methods:downloaded(bytes)
+  self.download_bytes = self.download_bytes + bytes
+  local limit = self.budget.download
+  if limit and self.download_bytes > limit then
+    errors.raise("budget", ("%d bytes downloaded, the workflow's budget is %d: raise "
+      .. "budget.download"):format(self.download_bytes, limit))
+  end
+end
+
+--- Seconds since the record began.
+function methods:elapsed()
+  return system.monotonic() - self.started
+end
+
+--- The record as a table for report.json.
+function methods:summary()
+  local files = json.array({})
+  for i, entry in ipairs(self.files) do
+    files[i] = {
+      uri = entry.uri, path = entry.path, bytes = entry.bytes, sha256 = entry.sha256,
+      status = entry.ok and (entry.skipped and "already there" or "complete") or "error",
+      warning = entry.warning, error = entry.err and tostring(entry.err) or nil,
+    }
+  end
+  return {
+    requests = self.requests, bytes = self.bytes, download_bytes = self.download_bytes,
+    elapsed_s = math.floor(self:elapsed() * 1000 + 0.5) / 1000,
+    queries = json.array(table.move(self.queries, 1, #self.queries, 1, {})), files = files,
+    notes = json.array(table.move(self.notes, 1, #self.notes, 1, {})),
+  }
+end
+
+return M

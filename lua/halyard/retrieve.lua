@@ -1,0 +1,195 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Downloading products: where each file goes, how many at once, what became of each. The transfer,
+-- its verification and the rename into place are C.
+
+local download = require("halyard.core.download")
+local errors = require("halyard.error")
+local mashup = require("halyard.archive.mashup")
+local report = require("halyard.report")
+local suggest = require("halyard.suggest")
+local system = require("halyard.core.system")
+local table_core = require("halyard.core.table")
+local task = require("halyard.core.task")
+
+local M = {}
+
+local parallel_default, parallel_max = 4, 16
+
+local report_methods = {}
+report_methods.__index = report_methods
+
+--- Entries that failed.
+function report_methods:failed()
+  local list = {}
+  for _, entry in ipairs(self) do
+    list[#list + 1] = not entry.ok and entry or nil
+  end
+  return list
+end
+
+--- Raises `partial` if any file failed; returns the report.
+function report_methods:check()
+  local failed = self:failed()
+  if #failed > 0 then
+    errors.raise("partial", ("%d of %d files failed, the first: %s; run the same command again to "
+      .. "fetch the rest"):format(#failed, #self, tostring(failed[1].err)))
+  end
+  return self
+end
+
+--- Bytes of all whole files.
+function report_methods:bytes()
+  local sum = 0
+  for _, entry in ipairs(self) do
+    sum = sum + (entry.bytes or 0)
+  end
+  return sum
+end
+
+-- Last component of a product's file name: URL-type products carry CGI text before it.
+local function base_name(row)
+  local name = row.productFilename or row.dataURI
+  return name:match("([^/]+)/*$") or name
+end
+
+-- Layout as astroquery: <dir>/<collection>/<observation>/<file>, or flat (specification 10.3).
+local function relative_path(row, flat)
+  local name = download.safe_name(base_name(row))
+  if flat then
+    return name
+  end
+  return ("%s/%s/%s"):format(download.safe_name(row.obs_collection or "unknown"),
+    download.safe_name(row.obs_id or "unknown"), name)
+end
+
+-- Rows as a list of tables, each file once.
+local function listed(products)
+  local rows, seen = {}, {}
+  local function add(row)
+    if type(row.dataURI) ~= "string" or row.dataURI == "" then
+      errors.raise("usage", "a product row has no dataURI; pass rows of mast.products")
+    elseif not seen[row.dataURI] then
+      rows[#rows + 1], seen[row.dataURI] = row, true
+    end
+  end
+  if type(products) == "userdata" then
+    for _, row in products:rows() do
+      add(row)
+    end
+  else
+    for _, row in ipairs(products) do
+      add(row)
+    end
+  end
+  return rows
+end
+
+-- One entry per row, with paths that are all different.
+local function entries_of(rows, options)
+  local entries, taken = {}, {}
+  for i, row in ipairs(rows) do
+    local path = relative_path(row, options.flat)
+    if taken[path:lower()] then
+      errors.raise("usage", ("%s and %s would both be saved as %s%s"):format(taken[path:lower()],
+        row.dataURI, path, options.flat and ": leave out flat" or ""))
+    end
+    taken[path:lower()] = row.dataURI
+    local size = tonumber(row.size)
+    entries[i] = {
+      uri = row.dataURI, name = path, size = size and size > 0 and math.tointeger(size) or nil,
+    }
+  end
+  return entries
+end
+
+local function fetch(entry, dir)
+  local got = download.file({
+    url = mashup.file_url(entry.uri), dir = dir, path = entry.name, size = entry.size,
+  })
+  entry.path, entry.bytes, entry.sha256 = dir .. "/" .. entry.name, got.bytes, got.sha256
+  entry.skipped, entry.warning, entry.ok = got.skipped, got.warning, true
+end
+
+local function manifest(entries, dir, folder)
+  local rows = {}
+  for i, entry in ipairs(entries) do
+    rows[i] = {
+      ["Local Path"] = entry.ok and folder .. "/" .. entry.name or "",
+      Status = entry.ok and "COMPLETE" or "ERROR",
+      Message = entry.err and tostring(entry.err) or "",
+      URL = entry.ok and "" or mashup.file_url(entry.uri),
+      Bytes = entry.bytes, SHA256 = entry.sha256, URI = entry.uri,
+    }
+  end
+  table_core.from_rows(rows, { "Local Path", "Status", "Message", "URL", "Bytes", "SHA256", "URI" })
+    :write(dir .. "/manifest.csv", "csv")
+end
+
+local function check_options(options)
+  suggest.check_keys(options, { "dir", "parallel", "on_error", "flat" }, "retrieve.products")
+  local n = options.parallel or parallel_default
+  if math.type(n) ~= "integer" or n < 1 or n > parallel_max then
+    errors.raise("usage", ("parallel is a whole number from 1 to %d"):format(parallel_max))
+  end
+  local on_error = options.on_error or "stop"
+  if on_error ~= "stop" and on_error ~= "keep" and type(on_error) ~= "function" then
+    errors.raise("usage", 'on_error is "stop", "keep" or a function of the failed entry')
+  end
+  return n, on_error
+end
+
+--- Downloads products. What is already there, whole, is not fetched again. Files that are there
+-- under their final name are whole, always.
+-- @tparam table products rows from `mast.products` (table or list of rows with dataURI)
+-- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
+-- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
+-- failed entry that returns true to go on; default "stop")
+-- @treturn report list with one entry per file: uri, path, bytes, sha256, skipped, ok, err,
+-- warning; methods check(), failed(), bytes(); manifest.csv in `dir` says the same
+-- @raise `usage`, `io`; transfer failures are entries unless `on_error` says stop
+-- @usage retrieve.products(rows, { dir = "tess", on_error = "keep" }):check()
+function M.products(products, options)
+  options = options or {}
+  local parallel, on_error = check_options(options)
+  local record = report.current()
+  record:require_host("mast")
+  local folder = options.dir or "mastDownload"
+  local dir = record:path(folder)
+  local entries = entries_of(listed(products), options)
+  if record.dry then
+    record.notes[#record.notes + 1] = ("the selected files would be downloaded into %s")
+      :format(folder)
+    return setmetatable({}, report_methods)
+  end
+  local limit = record.budget.files
+  if limit and #record.files + #entries > limit then
+    errors.raise("budget", ("%d files, the workflow's budget is %d: raise budget.files or select "
+      .. "fewer"):format(#record.files + #entries, limit))
+  end
+  system.make_dirs(dir)
+  mashup.polite(parallel)
+  table.move(entries, 1, #entries, #record.files + 1, record.files)
+  local done, bytes = 0, 0
+  task.map(entries, parallel, function(entry)
+    local ok, err = errors.try(fetch, entry, dir)
+    if not ok then
+      entry.ok, entry.err = false, err
+      local go_on = on_error == "keep" or type(on_error) == "function" and on_error(entry)
+      if not go_on or err.code == "io" or err.code == "budget" then
+        error(err, 0)
+      end
+    end
+    done, bytes = done + 1, bytes + (entry.bytes or 0)
+    if entry.ok and not entry.skipped then
+      record:downloaded(entry.bytes)
+    end
+    system.emit("progress", {
+      stage = "files", done = done, known = #entries, unit = "files", bytes = bytes,
+      elapsed_s = record:elapsed(),
+    })
+  end)
+  manifest(entries, dir, folder)
+  return setmetatable(entries, report_methods)
+end
+
+return M

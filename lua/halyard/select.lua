@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Choosing rows of a table by criteria; the rows themselves are compared in C.
+
+local errors = require("halyard.error")
+local suggest = require("halyard.suggest")
+
+local M = {}
+
+local minimum_group = "Minimum Recommended Products"
+
+local function check_columns(rows, criteria)
+  local known = {}
+  for _, name in ipairs(rows.columns) do
+    known[name] = true
+  end
+  for name in pairs(criteria) do
+    if not known[name] then
+      suggest.unknown("column", tostring(name), rows.columns)
+    end
+  end
+end
+
+--- Rows that meet every criterion { column = value }. Text columns: equality ignoring case, `*`
+-- for any run of characters; number columns: a number, "a..b", ">n", ">=n", "<n", "<=n" or
+-- { min = a, max = b }. A list means any of its values; a text that starts with `!` negates.
+-- @tparam halyard.table rows
+-- @tparam table criteria
+-- @treturn halyard.table
+-- @raise `usage` for unknown columns and unreadable values
+function M.rows(rows, criteria)
+  check_columns(rows, criteria)
+  return rows:where(criteria)
+end
+
+local function endings(extension)
+  local patterns = {}
+  for i, text in ipairs(type(extension) == "table" and extension or { extension }) do
+    if type(text) ~= "string" or text == "" or text:find("[*!]") then
+      errors.raise("usage", 'extension is a text that file names end with, or a list of them')
+    end
+    patterns[i] = "*" .. text
+  end
+  return patterns
+end
+
+--- Product rows by criteria. Two keys are not columns: `extension` (a file name's end, or a list of
+-- them; "fits" does not match x.fits.gz) and `minimum` (true: only what the archive recommends as
+-- the minimum).
+-- @tparam halyard.table products from `mast.products`
+-- @tparam table criteria
+-- @treturn halyard.table
+function M.products(products, criteria)
+  local plain, extension = {}, nil
+  for key, value in pairs(criteria) do
+    if key == "extension" then
+      extension = value
+    elseif key == "minimum" then
+      if type(value) ~= "boolean" then
+        errors.raise("usage", "minimum is true or false")
+      end
+      plain.productGroupDescription = value and minimum_group or plain.productGroupDescription
+    else
+      plain[key] = value
+    end
+  end
+  local rows = next(plain) and M.rows(products, plain) or products
+  return extension and M.rows(rows, { productFilename = endings(extension) }) or rows
+end
+
+return M
