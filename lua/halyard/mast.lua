@@ -69,7 +69,7 @@ function M.catalog(name)
   }, catalog_type)
 end
 
--- Columns for checks: what the archive lists; services without a list name them in any answer.
+-- Columns for checks: what the archive lists; services without a list name them in every answer.
 local function columns_of(record)
   local columns = mashup.columns(record.config)
   if not columns then
@@ -164,7 +164,7 @@ end
 
 local function check_region(region, what)
   if type(region) ~= "userdata" then
-    errors.raise("usage", what .. " needs region = sky.cone(center, radius), sky.box(...) or another")
+    errors.raise("usage", what .. " needs a region, such as sky.cone(center, radius)")
   end
   return region
 end
@@ -176,8 +176,8 @@ local function check_parallel(n)
   mashup.polite(n)
 end
 
---- Every row of the catalogue in a region, each exactly once, in canonical order. Columns that refer
--- to the centre of a request (`distance`) are left out: tiles have centres of their own.
+--- Every row of the catalogue in a region, each exactly once, in canonical order. Columns that
+-- refer to the centre of a request (`distance`) are left out: tiles have centres of their own.
 -- @tparam table options `region` (required), `columns` (list of names; key and position always
 -- come along), `where` (criteria as for `select.rows`; services that filter take texts, lists,
 -- one wildcard, ranges), `into` (file name below the output folder), `format` ("csv"),
@@ -212,7 +212,8 @@ function catalog_methods:count(options)
   mashup.polite()
   local n = query.count(source_of(self.record, options), options.region)
   if not n then
-    errors.raise("usage", ("%s cannot count this region without sending its rows"):format(self.name))
+    errors.raise("usage", ("%s cannot count this region without sending its rows")
+      :format(self.name))
   end
   return n
 end

@@ -32,6 +32,18 @@ function M.rows(rows, criteria)
   return rows:where(criteria)
 end
 
+--- The first `n` rows, or all when there are fewer.
+function M.first(rows, n)
+  if math.type(n) ~= "integer" or n < 0 then
+    errors.raise("usage", "select.first takes a whole number of rows")
+  end
+  local numbers = {}
+  for i = 1, math.min(n, #rows) do
+    numbers[i] = i
+  end
+  return rows:take(numbers)
+end
+
 local function endings(extension)
   local patterns = {}
   for i, text in ipairs(type(extension) == "table" and extension or { extension }) do

@@ -80,6 +80,18 @@ function M.unknown(what, name, known, code)
   errors.raise(code or "usage", ("unknown %s: %s; %s"):format(what, name, hint))
 end
 
+local function check(t, known, what)
+  local allowed = {}
+  for _, key in ipairs(known) do
+    allowed[key] = true
+  end
+  for key in pairs(t) do
+    if not allowed[key] then
+      M.unknown(what, tostring(key), known)
+    end
+  end
+end
+
 --- Refuses keys of a table that are not in `known`.
 -- @tparam table t options as given by the caller
 -- @tparam table known list of allowed keys
@@ -88,15 +100,12 @@ function M.check_keys(t, known, what)
   if type(t) ~= "table" then
     errors.raise("usage", ("%s takes a table of options, not a %s"):format(what, type(t)))
   end
-  local allowed = {}
-  for _, key in ipairs(known) do
-    allowed[key] = true
-  end
-  for key in pairs(t) do
-    if not allowed[key] then
-      M.unknown("option of " .. what, tostring(key), known)
-    end
-  end
+  check(t, known, "option of " .. what)
+end
+
+--- The same for the parameters given to a workflow.
+function M.check_params(t, known, owner)
+  check(t, known, "parameter of " .. owner)
 end
 
 return M

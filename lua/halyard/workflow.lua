@@ -1,0 +1,524 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Workflows: finding the file, reading its manifest without effect, checking parameters, running
+-- it and recording the run. `main` is what the runtime calls for the commands of the same names.
+
+local errors = require("halyard.error")
+local json = require("halyard.json")
+local params = require("halyard.params")
+local render = require("halyard.render")
+local report = require("halyard.report")
+local sandbox = require("halyard.core.sandbox")
+local suggest = require("halyard.suggest")
+local system = require("halyard.core.system")
+
+local M = {}
+
+local file_max_bytes = 1024 * 1024
+local modules_max = 100
+local manifest_type = { __name = "halyard.workflow" }
+
+-- Manifest --------------------------------------------------------------------------------------
+
+local texts = { "name", "summary", "description", "author", "license", "version" }
+local keys = {
+  "name", "summary", "description", "author", "license", "version", "api", "hosts", "budget",
+  "tags", "params", "examples", "run",
+}
+local budget_keys = { "memory", "cpu", "wall", "download", "files", "requests", "rows" }
+local known_hosts = { "mast" }
+local text_max = 200
+
+local function wrong(what)
+  errors.raise("usage", "workflow: " .. what)
+end
+
+local function check_text(key, value)
+  local long = key == "description"
+  if type(value) ~= "string" or not utf8.len(value) then
+    wrong(key .. " is not a text")
+  elseif #value > text_max and not long then
+    wrong(("%s is longer than %d bytes"):format(key, text_max))
+  elseif value:gsub(long and "\n" or "", ""):find("%c") or value:find("\u{202A}", 1, true)
+    or value:find("\u{202E}", 1, true) or value:find("\u{2066}", 1, true) then
+    wrong(key .. " holds control or direction-changing characters")
+  end
+end
+
+local function check_list(key, value, kind)
+  if type(value) ~= "table" then
+    wrong(key .. " is not a list")
+  end
+  for i, item in pairs(value) do
+    if math.type(i) ~= "integer" or type(item) ~= kind then
+      wrong(("%s is not a list of %ss"):format(key, kind))
+    end
+  end
+end
+
+local scale = { b = 1, kb = 1e3, mb = 1e6, gb = 1e9, tb = 1e12,
+  kib = 2 ^ 10, mib = 2 ^ 20, gib = 2 ^ 30, tib = 2 ^ 40 }
+
+-- "2 GiB" or a number of bytes as an integer.
+local function size_of(key, value)
+  local digits, unit = tostring(value):match("^%s*([%d.]+)%s*(%a*)%s*$")
+  local factor = scale[unit and unit ~= "" and unit:lower() or "b"]
+  local n = tonumber(digits)
+  if not n or not factor then
+    wrong(("budget.%s = %s is not a size such as \"2 GiB\""):format(key, tostring(value)))
+  end
+  return math.floor(n * factor)
+end
+
+local function budget_of(raw)
+  local budget = {}
+  suggest.check_keys(raw, budget_keys, "the workflow's budget")
+  for key, value in pairs(raw) do
+    if key == "download" or key == "memory" then
+      budget[key] = size_of(key, value)
+    elseif key == "files" or key == "requests" or key == "rows" then
+      if math.type(value) ~= "integer" or value < 1 then
+        wrong(("budget.%s = %s is not a positive whole number"):format(key, tostring(value)))
+      end
+      budget[key] = value
+    else
+      budget[key] = value
+    end
+  end
+  return budget
+end
+
+local function check_hosts(hosts)
+  check_list("hosts", hosts, "string")
+  for _, host in ipairs(hosts) do
+    if host ~= "mast" then
+      suggest.unknown("archive in hosts", host, known_hosts)
+    end
+  end
+end
+
+--- The `workflow` of workflow files: checks a manifest and returns it.
+-- @raise `usage` naming the key that is wrong
+function M.manifest(raw)
+  suggest.check_keys(raw, keys, "workflow")
+  for _, key in ipairs(texts) do
+    if raw[key] ~= nil then
+      check_text(key, raw[key])
+    end
+  end
+  if not raw.name or not raw.name:find("^[%w][%w-]*$") then
+    wrong("name is missing or holds more than letters, digits and hyphens")
+  elseif not raw.summary then
+    wrong("summary is missing")
+  elseif type(raw.run) ~= "function" then
+    wrong("run is missing: run = function(ctx, p) ... end")
+  elseif raw.api ~= nil and math.type(raw.api) ~= "integer" then
+    wrong("api is not a whole number")
+  elseif raw.api and raw.api > system.api_level then
+    wrong(("%s needs API level %d, this Halyard has %d: install a newer one"):format(raw.name,
+      raw.api, system.api_level))
+  end
+  check_hosts(raw.hosts or {})
+  check_list("tags", raw.tags or {}, "string")
+  check_list("examples", raw.examples or {}, "table")
+  local manifest = {}
+  for key, value in pairs(raw) do
+    manifest[key] = value
+  end
+  manifest.hosts, manifest.tags, manifest.examples = raw.hosts or {}, raw.tags or {},
+    raw.examples or {}
+  manifest.params = params.declare(raw.params)
+  manifest.budget = budget_of(raw.budget or {})
+  return setmetatable(manifest, manifest_type)
+end
+
+-- Loading ---------------------------------------------------------------------------------------
+
+-- `require` of workflow files: the public modules, then files of the workflow's own folder.
+local function importer(env, folder)
+  local loaded, count = {}, 0
+  return function(name)
+    if type(name) ~= "string" or #name > 100 or not name:find("^[%a_][%w_]*[%w_.]*$")
+      or name:find("..", 1, true) or name:sub(-1) == "." then
+      errors.raise("usage", ("require: %s is not a module name"):format(tostring(name)))
+    elseif name == "halyard" then
+      return require("halyard")
+    elseif name:match("^halyard%.") then
+      return require("halyard")[name:match("^halyard%.(.*)$")]
+    elseif loaded[name] ~= nil then
+      return loaded[name]
+    end
+    local path = folder .. "/" .. name:gsub("%.", "/") .. ".lua"
+    count = count + 1
+    if count > modules_max then
+      errors.raise("budget", ("more than %d modules"):format(modules_max))
+    elseif not system.exists(path) then
+      errors.raise("not_found", ("module %s: there is no %s"):format(name, path))
+    end
+    local chunk, why = sandbox.load(system.read_file(path, file_max_bytes), "@" .. path, env)
+    if not chunk then
+      errors.raise("usage", why)
+    end
+    local value = chunk(name)
+    loaded[name] = value == nil and true or value
+    return loaded[name]
+  end
+end
+
+-- `select` of workflows: the function of the language and the module in one.
+local function selector(builtin)
+  local module = require("halyard.select")
+  return setmetatable({}, {
+    __index = module,
+    __call = function(_, ...)
+      return builtin(...)
+    end,
+  })
+end
+
+-- Globals of a workflow: the sandbox's, and the public modules by name.
+local function environment(folder)
+  local env = sandbox.environment()
+  local halyard = require("halyard")
+  local builtin = rawget(env, "select") or select
+  local public = {
+    workflow = M.manifest, require = importer(env, folder), halyard = halyard,
+    mast = halyard.mast, sky = halyard.sky, task = halyard.task, retrieve = halyard.retrieve,
+    try = halyard.try, select = selector(builtin),
+  }
+  for name, value in pairs(public) do
+    rawset(env, name, value)
+  end
+  return env
+end
+
+-- Calls a chunk where nothing can wait, so that loading cannot reach the network.
+local function call_without_effect(chunk)
+  local value
+  string.gsub("x", "x", function()
+    value = chunk()
+  end)
+  return value
+end
+
+--- Reads a workflow file and returns its manifest; runs nothing but the table's own expressions.
+-- @tparam string path
+-- @raise `usage` (syntax, manifest), `not_found`, `io`
+function M.load(path)
+  local folder, stem = path:match("^(.*)/([^/]*)$")
+  folder, stem = folder or ".", (stem or path):gsub("%.lua$", "")
+  local text = system.read_file(path, file_max_bytes)
+  local chunk, why = sandbox.load(text, "@" .. path, environment(folder))
+  if not chunk then
+    errors.raise("usage", "workflow does not compile: " .. tostring(why))
+  end
+  local ok, manifest = pcall(call_without_effect, chunk)
+  if not ok then
+    if errors.is(manifest) then
+      if not manifest.message:find(path, 1, true) then
+        manifest.message = path .. ": " .. manifest.message
+      end
+      error(manifest, 0)
+    end
+    errors.raise("usage", ("%s: loading failed: %s"):format(path, tostring(manifest)))
+  elseif getmetatable(manifest) ~= manifest_type then
+    errors.raise("usage", path .. ": a workflow file ends with: return workflow { ... }")
+  elseif manifest.name ~= stem then
+    errors.raise("usage", ("%s: the name %s differs from the file name: rename one of them")
+      :format(path, manifest.name))
+  end
+  return manifest
+end
+
+-- Every workflow file on the search path: list of { name, path, shadowed }.
+local function files()
+  local list, seen = {}, {}
+  for _, folder in ipairs(system.workflow_paths()) do
+    if system.exists(folder) then
+      local names = system.list_files(folder, ".lua")
+      table.sort(names)
+      for _, file in ipairs(names) do
+        local name = file:match("([^/]+)%.lua$")
+        list[#list + 1] = { name = name, path = folder .. "/" .. name .. ".lua",
+          shadowed = seen[name] or false }
+        seen[name] = true
+      end
+    end
+  end
+  return list
+end
+
+--- Path of a workflow given by path (contains a slash or ends in .lua) or by name.
+function M.find(name)
+  if type(name) ~= "string" or name == "" then
+    errors.raise("usage", "no workflow named: halyard list shows them")
+  elseif name:find("/", 1, true) or name:find("%.lua$") then
+    if not system.exists(name) then
+      errors.raise("not_found", ("there is no workflow file %s"):format(name))
+    end
+    return name
+  end
+  local names = {}
+  for _, file in ipairs(files()) do
+    if file.name == name then
+      return file.path
+    end
+    names[#names + 1] = file.name
+  end
+  suggest.unknown("workflow", name, names, "not_found")
+end
+
+-- Running ---------------------------------------------------------------------------------------
+
+local context_methods = {}
+context_methods.__index = context_methods
+
+--- Writes a line to the log.
+function context_methods.log(_, text)
+  system.log("info", tostring(text))
+end
+
+--- Shows progress: fields stage, done, known, unit, rows, bytes.
+function context_methods.progress(_, fields)
+  system.emit("progress", fields)
+end
+
+--- Path below the output folder.
+function context_methods.path(_, name)
+  return report.current():path(name)
+end
+
+--- Runs another workflow with parameters and returns its result.
+function context_methods:run(name, given)
+  local manifest = M.load(M.find(name))
+  for _, host in ipairs(manifest.hosts) do
+    report.current():require_host(host)
+  end
+  local values = params.values(manifest.params, given or {}, "workflow " .. manifest.name)
+  return manifest.run(setmetatable({ output = self.output, params = values }, context_methods),
+    values)
+end
+
+local function underscored(given)
+  local out = {}
+  for name, value in pairs(given or {}) do
+    out[tostring(name):gsub("-", "_")] = value
+  end
+  return out
+end
+
+local function prepare(args, dry)
+  local manifest = M.load(M.find(args.workflow))
+  local values = params.values(manifest.params, underscored(args.params),
+    "workflow " .. manifest.name)
+  local record = report.begin(report.new({
+    output = args.output or system.setting("output") or "./" .. manifest.name .. "-out",
+    dry = dry, hosts = manifest.hosts, budget = manifest.budget,
+  }))
+  return manifest, values, record
+end
+
+local function save(record, manifest, values, status, err)
+  local document = record:summary()
+  document.workflow = { name = manifest.name, version = manifest.version }
+  document.parameters, document.status = values, status
+  document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
+  document.archive = require("halyard.archive.mashup").base("mashup")
+  document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
+  system.write_file(record.output .. "/report.json", json.encode(document, "  ") .. "\n")
+end
+
+local function totals(record)
+  for _, query in ipairs(record.queries) do
+    if query.tiles then
+      system.log("info", ("%s: %d rows in %d tiles, %d requests, %d bytes, %.1f s (%s)"):format(
+        query.service, query.rows, query.tiles, query.requests, query.bytes, query.elapsed_s,
+        query.verified))
+    end
+  end
+  if #record.files > 0 then
+    local skipped = 0
+    for _, entry in ipairs(record.files) do
+      skipped = skipped + (entry.skipped and 1 or 0)
+    end
+    system.log("info", ("%d files, %d bytes downloaded, %d were already there"):format(
+      #record.files, record.download_bytes, skipped))
+  end
+  system.log("info", ("%d requests, %d bytes, %.1f s; everything is in %s"):format(record.requests,
+    record.bytes + record.download_bytes, record:elapsed(), record.output))
+end
+
+local function any_failed(record)
+  for _, entry in ipairs(record.files) do
+    if entry.ok == false then
+      return true
+    end
+  end
+  return false
+end
+
+local verbs = {}
+
+function verbs.run(args)
+  local manifest, values, record = prepare(args, false)
+  system.make_dirs(record.output)
+  save(record, manifest, values, "unfinished") -- before any request: the folder can be written
+  local ctx = setmetatable({ output = record.output, params = values }, context_methods)
+  local ok, result = pcall(manifest.run, ctx, values)
+  if not ok then
+    if not errors.is(result, "cancelled") then
+      local err = errors.is(result) and result or { code = "script", message = tostring(result) }
+      save(record, manifest, values, err.code == "partial" and "partial" or "failed", err)
+    end
+    error(result, 0)
+  end
+  save(record, manifest, values, any_failed(record) and "partial" or "complete")
+  render.write(result, args.format or "table", system.output)
+  totals(record)
+  if any_failed(record) then
+    errors.raise("partial", ("some files failed: %s/report.json lists them; run the same command "
+      .. "again to fetch the rest"):format(record.output))
+  end
+end
+
+-- One planned query as lines.
+local function plan_lines(plan)
+  local rows = plan.rows and ("%d (counted)"):format(plan.rows)
+    or "unknown: the service cannot count without sending its rows"
+  local lines = {
+    ("%s, %s"):format(plan.service, plan.region),
+    ("  selection     columns %s, %s; a row belongs to the tile of its position; guard %g arcsec")
+      :format(plan.ra, plan.dec, plan.guard_arcsec),
+    "  rows          " .. rows,
+    ("  row limit     %d an answer, requests as %s"):format(plan.cap, plan.form),
+  }
+  if plan.rows then
+    lines[#lines + 1] = ("  requests      at least %d, expected %d to %d, stop at %d"):format(
+      plan.lower_bound, plan.requests_low, plan.requests_high, plan.requests_max)
+    lines[#lines + 1] = ("  size          about %.1f MB"):format(plan.bytes / 1e6)
+  else
+    lines[#lines + 1] = ("  requests      at least 1, stop at %d; more is known after the first one")
+      :format(plan.requests_max)
+  end
+  lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"
+  for _, leaf in ipairs(plan.leaves) do
+    local predicted = (leaf.predicted_rows or -1) >= 0
+      and ("  about %d rows"):format(math.floor(leaf.predicted_rows + 0.5)) or ""
+    lines[#lines + 1] = ("    %.7f..%.7f  %.7f..%.7f%s"):format(leaf.ra_min, leaf.ra_max,
+      leaf.dec_min, leaf.dec_max, predicted)
+  end
+  return table.concat(lines, "\n")
+end
+
+function verbs.plan(args)
+  local manifest, values, record = prepare(args, true)
+  local ctx = setmetatable({ output = record.output, params = values }, context_methods)
+  local ok, err = pcall(manifest.run, ctx, values)
+  if not ok and (#record.plans + #record.notes == 0 or errors.is(err, "cancelled")
+    or errors.is(err) and err.code ~= "usage" and err.code ~= "not_found") then
+    error(err, 0)
+  elseif not ok then
+    record.notes[#record.notes + 1] = "what follows depends on the answers"
+  end
+  if args.format == "json" then
+    system.output(json.encode({
+      plans = json.array(record.plans), notes = json.array(record.notes),
+    }) .. "\n")
+    return
+  end
+  for _, plan in ipairs(record.plans) do
+    system.output(plan_lines(plan) .. "\n")
+  end
+  for _, note in ipairs(record.notes) do
+    system.output(note .. "\n")
+  end
+end
+
+function verbs.list(args)
+  local rows = {}
+  for _, file in ipairs(files()) do
+    local ok, manifest = errors.try(M.load, file.path)
+    rows[#rows + 1] = {
+      name = file.name, path = file.path, shadowed = file.shadowed,
+      summary = ok and manifest.summary or "cannot be loaded: " .. tostring(manifest.message),
+    }
+  end
+  if args.format == "json" then
+    system.output(json.encode(json.array(rows)) .. "\n")
+    return
+  end
+  for _, row in ipairs(rows) do
+    system.output(("%-24s %s%s\n"):format(row.name, row.summary,
+      row.shadowed and (" (%s, hidden by an earlier folder)"):format(row.path) or ""))
+  end
+end
+
+local function example_line(manifest, example)
+  local names, parts = {}, { "halyard run " .. manifest.name }
+  for name in pairs(example) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = tostring(example[name])
+    parts[#parts + 1] = ("--%s %s"):format(name, value:find("[^%w.-]") and '"' .. value .. '"'
+      or value)
+  end
+  return "  " .. table.concat(parts, " ")
+end
+
+local function permissions(manifest)
+  local lines = { "  contacts: " .. (#manifest.hosts > 0 and table.concat(manifest.hosts, ", ")
+    or "nobody") }
+  local names = {}
+  for name in pairs(manifest.budget) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    lines[#lines + 1] = ("  at most: %s %s"):format(name, tostring(manifest.budget[name]))
+  end
+  return table.concat(lines, "\n")
+end
+
+function verbs.help(args)
+  local manifest = M.load(M.find(args.workflow))
+  local parts = { ("%s - %s"):format(manifest.name, manifest.summary) }
+  if manifest.description then
+    parts[#parts + 1] = (manifest.description:gsub("^%s+", ""):gsub("%s+$", ""))
+  end
+  if #manifest.params > 0 then
+    parts[#parts + 1] = "Parameters:\n" .. params.describe(manifest.params)
+  end
+  parts[#parts + 1] = "Permissions:\n" .. permissions(manifest)
+  if #manifest.examples > 0 then
+    local lines = {}
+    for i, example in ipairs(manifest.examples) do
+      lines[i] = example_line(manifest, example)
+    end
+    parts[#parts + 1] = "Examples:\n" .. table.concat(lines, "\n")
+  end
+  system.output(table.concat(parts, "\n\n") .. "\n")
+end
+
+function verbs.check(args)
+  local manifest = M.load(M.find(args.workflow))
+  for _, example in ipairs(manifest.examples) do
+    params.values(manifest.params, example, "example of workflow " .. manifest.name)
+  end
+  system.output(("%s %s: in order\n"):format(manifest.name, manifest.version or ""))
+end
+
+--- Runs a command. `args`: workflow (name or path), params (name -> text), output (folder), format
+-- ("table", "json", "csv").
+function M.main(verb, args)
+  if not verbs[verb] then
+    suggest.unknown("command", tostring(verb), { "check", "help", "list", "plan", "run" })
+  end
+  args = args or {}
+  if args.format and args.format ~= "table" and args.format ~= "json" and args.format ~= "csv" then
+    suggest.unknown("format", args.format, { "csv", "json", "table" })
+  end
+  return verbs[verb](args)
+end
+
+return M
