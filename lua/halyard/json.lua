@@ -1,104 +1,41 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Control documents as JSON text: requests to an archive, reports, results. The same value always
--- gives the same bytes (keys sorted, numbers that read back to the same value), which lua-cjson
--- does not promise. Rows of catalogues never pass through here.
+-- gives the same bytes. Rows of catalogues never pass through here.
 
-local errors = require("halyard.error")
+local core = require("halyard.core.json")
 
 local M = {}
 
-local array_mark = {}
-
+--- Value of a JSON text; raises when it is none.
+M.decode = core.decode
+--- JSON text on one line: keys sorted, numbers that read back to the same value.
+M.encode = core.encode
 --- Marks a list so that it is written as [] even when it is empty.
-function M.array(list)
-  return setmetatable(list, array_mark)
-end
+M.array = core.array
 
-local function quote(text)
-  if not utf8.len(text) then
-    errors.raise("usage", "a text for JSON is not valid UTF-8")
+--- JSON text for people: one item a line.
+function M.pretty(value, indent)
+  if type(value) ~= "table" or next(value) == nil then
+    return core.encode(value)
   end
-  local escaped = text:gsub('[%c"\\\127]', function(c)
-    if c == '"' or c == "\\" then
-      return "\\" .. c
-    end
-    return ("\\u%04x"):format(c:byte())
-  end)
-  return '"' .. escaped .. '"'
-end
-
---- A number as the shortest text that reads back to the same value.
-function M.number(value)
-  if math.type(value) == "integer" then
-    return ("%d"):format(value)
-  end
-  if value ~= value or value == math.huge or value == -math.huge then
-    errors.raise("usage", ("the number %s cannot be written as JSON"):format(value))
-  end
-  for digits = 15, 17 do
-    local text = ("%." .. digits .. "g"):format(value)
-    if tonumber(text) == value then
-      return text
-    end
-  end
-end
-
-local write
-
-local function write_list(out, value, indent, depth)
-  local open = indent and "\n" .. indent:rep(depth) or ""
-  out[#out + 1] = "["
+  indent = indent or ""
+  local inner, parts = indent .. "  ", {}
   for i, item in ipairs(value) do
-    out[#out + 1] = (i > 1 and "," or "") .. open
-    write(out, item, indent, depth + 1)
+    parts[i] = M.pretty(item, inner)
   end
-  out[#out + 1] = (indent and #value > 0 and "\n" .. indent:rep(depth - 1) or "") .. "]"
-end
-
-local function write_object(out, value, indent, depth)
-  local keys = {}
-  for key in pairs(value) do
-    if type(key) ~= "string" then
-      errors.raise("usage", "a table for JSON is neither a list nor keyed by texts")
+  local open, close = "[", "]"
+  if #parts == 0 then
+    local keys = {}
+    for key in pairs(value) do
+      keys[#keys + 1] = key
     end
-    keys[#keys + 1] = key
+    table.sort(keys)
+    for i, key in ipairs(keys) do
+      parts[i] = core.encode(key) .. ": " .. M.pretty(value[key], inner)
+    end
+    open, close = "{", "}"
   end
-  table.sort(keys)
-  local open = indent and "\n" .. indent:rep(depth) or ""
-  out[#out + 1] = "{"
-  for i, key in ipairs(keys) do
-    out[#out + 1] = (i > 1 and "," or "") .. open .. quote(key) .. (indent and ": " or ":")
-    write(out, value[key], indent, depth + 1)
-  end
-  out[#out + 1] = (indent and #keys > 0 and "\n" .. indent:rep(depth - 1) or "") .. "}"
-end
-
-function write(out, value, indent, depth)
-  local kind = type(value)
-  if depth > 64 then
-    errors.raise("usage", "a value for JSON is nested more than 64 levels deep")
-  elseif kind == "table" then
-    local list = getmetatable(value) == array_mark or #value > 0
-    (list and write_list or write_object)(out, value, indent, depth)
-  elseif kind == "string" then
-    out[#out + 1] = quote(value)
-  elseif kind == "number" then
-    out[#out + 1] = M.number(value)
-  elseif kind == "boolean" or kind == "nil" then
-    out[#out + 1] = value == nil and "null" or tostring(value)
-  else
-    errors.raise("usage", ("a %s cannot be written as JSON"):format(kind))
-  end
-end
-
---- JSON text of lists, tables with text keys, texts, numbers and booleans.
--- @param value what to write; an empty table is {} unless marked by `array`
--- @tparam[opt] string indent one level of indentation; without it everything is on one line
--- @raise `usage` for functions, NaN, infinities, mixed keys, text that is not UTF-8
-function M.encode(value, indent)
-  local out = {}
-  write(out, value, indent, 1)
-  return table.concat(out)
+  return open .. "\n" .. inner .. table.concat(parts, ",\n" .. inner) .. "\n" .. indent .. close
 end
 
 return M

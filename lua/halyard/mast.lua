@@ -3,6 +3,7 @@
 -- (halyard.archive.mashup), tiling is halyard.query's.
 
 local errors = require("halyard.error")
+local json = require("halyard.json")
 local mashup = require("halyard.archive.mashup")
 local query = require("halyard.query")
 local report = require("halyard.report")
@@ -248,9 +249,8 @@ local function caom(options, what, counting)
   if not circle then
     return "Mast.Caom.Filtered", params
   end
-  local number = require("halyard.json").number
-  params.position = ("%s, %s, %s"):format(number(circle.ra), number(circle.dec),
-    number(circle.radius))
+  params.position = ("%s, %s, %s"):format(json.encode(circle.ra), json.encode(circle.dec),
+    json.encode(circle.radius))
   return "Mast.Caom.Filtered.Position", params
 end
 

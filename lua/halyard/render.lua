@@ -56,13 +56,13 @@ local function cell(value)
   if value == nil then
     return ""
   elseif type(value) == "number" then
-    return json.number(value)
+    return json.encode(value)
   end
   return (tostring(value):gsub("%c", " "))
 end
 
 local function csv_cell(value)
-  local text = value == nil and "" or type(value) == "number" and json.number(value)
+  local text = value == nil and "" or type(value) == "number" and json.encode(value)
     or tostring(value)
   if text:find('[",\r\n]') then
     return '"' .. text:gsub('"', '""') .. '"'

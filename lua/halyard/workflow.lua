@@ -14,7 +14,6 @@ local system = require("halyard.core.system")
 local M = {}
 
 local file_max_bytes = 1024 * 1024
-local modules_max = 100
 local manifest_type = { __name = "halyard.workflow" }
 
 -- Manifest --------------------------------------------------------------------------------------
@@ -133,61 +132,30 @@ end
 
 -- Loading ---------------------------------------------------------------------------------------
 
--- `require` of workflow files: the public modules, then files of the workflow's own folder.
-local function importer(env, folder)
-  local loaded, count = {}, 0
-  return function(name)
-    if type(name) ~= "string" or #name > 100 or not name:find("^[%a_][%w_]*[%w_.]*$")
-      or name:find("..", 1, true) or name:sub(-1) == "." then
-      errors.raise("usage", ("require: %s is not a module name"):format(tostring(name)))
-    elseif name == "halyard" then
-      return require("halyard")
-    elseif name:match("^halyard%.") then
-      return require("halyard")[name:match("^halyard%.(.*)$")]
-    elseif loaded[name] ~= nil then
-      return loaded[name]
-    end
-    local path = folder .. "/" .. name:gsub("%.", "/") .. ".lua"
-    count = count + 1
-    if count > modules_max then
-      errors.raise("budget", ("more than %d modules"):format(modules_max))
-    elseif not system.exists(path) then
-      errors.raise("not_found", ("module %s: there is no %s"):format(name, path))
-    end
-    local chunk, why = sandbox.load(system.read_file(path, file_max_bytes), "@" .. path, env)
-    if not chunk then
-      errors.raise("usage", why)
-    end
-    local value = chunk(name)
-    loaded[name] = value == nil and true or value
-    return loaded[name]
-  end
-end
-
 -- `select` of workflows: the function of the language and the module in one.
-local function selector(builtin)
-  local module = require("halyard.select")
+local function selector()
   return setmetatable({}, {
-    __index = module,
+    __index = sandbox.readonly(require("halyard.select")), __metatable = false,
+    __newindex = function()
+      error("this table is read-only", 2)
+    end,
     __call = function(_, ...)
-      return builtin(...)
+      return select(...)
     end,
   })
 end
 
 -- Globals of a workflow: the sandbox's, and the public modules by name.
 local function environment(folder)
-  local env = sandbox.environment()
+  local env = sandbox.environment(folder)
   local halyard = require("halyard")
-  local builtin = rawget(env, "select") or select
-  local public = {
-    workflow = M.manifest, require = importer(env, folder), halyard = halyard,
-    mast = halyard.mast, sky = halyard.sky, task = halyard.task, retrieve = halyard.retrieve,
-    try = halyard.try, select = selector(builtin),
-  }
-  for name, value in pairs(public) do
-    rawset(env, name, value)
+  for _, name in ipairs({ "mast", "sky", "task", "retrieve" }) do
+    rawset(env, name, sandbox.readonly(halyard[name]))
   end
+  rawset(env, "halyard", sandbox.readonly(halyard))
+  rawset(env, "select", selector())
+  rawset(env, "try", halyard.try)
+  rawset(env, "workflow", M.manifest)
   return env
 end
 
@@ -324,7 +292,7 @@ local function save(record, manifest, values, status, err)
   document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
   document.archive = require("halyard.archive.mashup").base("mashup")
   document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
-  system.write_file(record.output .. "/report.json", json.encode(document, "  ") .. "\n")
+  system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
 end
 
 local function totals(record)
@@ -396,7 +364,7 @@ local function plan_lines(plan)
       plan.lower_bound, plan.requests_low, plan.requests_high, plan.requests_max)
     lines[#lines + 1] = ("  size          about %.1f MB"):format(plan.bytes / 1e6)
   else
-    lines[#lines + 1] = ("  requests      at least 1, stop at %d; more is known after the first one")
+    lines[#lines + 1] = ("  requests      at least 1, stop at %d; more after the first answer")
       :format(plan.requests_max)
   end
   lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"

@@ -7,7 +7,6 @@ local download_core = require("halyard.core.download")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local json = require("halyard.json")
-local json_core = require("halyard.core.json")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
@@ -98,7 +97,7 @@ end
 -- Is the text one of the database's ways to say "too many rows" (6.3)?
 local function means_too_many(message)
   local text = (message or ""):lower()
-  return text:find("out of ?memory") or text:find("maximum results") or text:find("too many rows")
+  return text:find("out ?of ?memory") or text:find("maximum results") or text:find("too many rows")
     or text:find("timeout expired") or text:find("timed out")
 end
 
@@ -229,7 +228,7 @@ local function control(what, request)
     errors.raise(code, ("%s: %s answered HTTP %d; check --archive or try again later")
       :format(what, reply.url, reply.status), { http_status = reply.status })
   end
-  local ok, value = pcall(json_core.decode, reply.body)
+  local ok, value = pcall(json.decode, reply.body)
   if not ok then
     errors.raise("protocol", ("%s: %s sent %s instead of JSON; check --archive")
       :format(what, reply.url, looks_like(reply.body)))
@@ -345,7 +344,7 @@ end
 
 local function text_of(column, value)
   if type(value) == "number" then
-    return json.number(value)
+    return json.encode(value)
   elseif type(value) == "boolean" or type(value) == "string" and value ~= "" then
     return tostring(value)
   end
