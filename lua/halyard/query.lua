@@ -12,13 +12,12 @@ local task = require("halyard.core.task")
 
 local M = {}
 
+local wait_max_s = 3600
 local row_bytes = 120 -- of one row in the output, for estimates only (tiling design 13)
 
--- Shape of the request for an ask, and its form: the user's own circle stays a circle; else boxes
--- where the service takes them.
-local function shape_of(source, region, ask)
-  local box = source.service.takes_box and not (ask.whole and region:is_circle())
-  if box then
+-- Shape of the request for an ask, and its form.
+local function shape_of(ask)
+  if ask.as_box then
     return {
       ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
     }, "box"
@@ -66,31 +65,34 @@ function M.count(source, region, margin)
   return n
 end
 
--- Issues what the plan asks, as tasks of this scope. The plan applies outcomes in the order of the
--- asks, so when it has nothing to issue it is the oldest one that it waits for.
+-- Issues what the plan asks, each ask as a task of this scope; waits when the plan waits, until the
+-- next outcome or as long as it says.
 local function drive(plan, serve)
-  local running, first = {}, 1
+  local pause
+  local function served(ask)
+    serve(ask)
+    if pause then
+      task.cancel(pause)
+    end
+  end
   while true do
     local what, value = plan:next()
     if what == "ask" then
-      running[#running + 1] = task.spawn(serve, value)
-    elseif what == "done" then
-      return
-    elseif value then
-      task.sleep(first <= #running and math.min(value, 0.1) or value)
-    elseif first <= #running then
-      running[first]:join()
-      running[first], first = false, first + 1
+      task.spawn(served, value)
+    elseif what == "wait" then
+      pause = task.spawn(task.sleep, math.min(value or wait_max_s, wait_max_s))
+      pcall(pause.join, pause)
+      pause = nil
     else
-      errors.raise("internal", "the tile plan waits for nothing")
+      return
     end
   end
 end
 
 -- One ask, from request to verdict.
-local function server(source, region, plan, harvest, seen)
+local function server(source, plan, harvest, seen)
   local function fetch(ask)
-    local shape, form = shape_of(source, region, ask)
+    local shape, form = shape_of(ask)
     if ask.kind == "count" then
       local n, cost = source.count(shape)
       return { n = n, cost = cost }
@@ -192,7 +194,7 @@ local function run_plan(source, region, options, record, known)
     dir = dir, ra = source.ra, dec = source.dec, id = source.id, region = region,
   })
   local bytes = { n = 0 }
-  local serve = server(source, region, plan, harvest, {
+  local serve = server(source, plan, harvest, {
     spent = function(cost)
       bytes.n = bytes.n + cost.bytes
       record:spent(cost)

@@ -8,6 +8,8 @@ local M = {}
 
 --- Starts f(...) as a task of the current scope; `:join()` waits for its results.
 M.spawn = core.spawn
+--- Ends a task soon; its <close> variables run.
+M.cancel = core.cancel
 --- Waits for some seconds.
 M.sleep = core.sleep
 --- Runs every function of a list at the same time; their first results as a list, in order.
