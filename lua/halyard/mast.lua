@@ -60,7 +60,7 @@ catalog_type.__tostring = function(self)
   return ("catalogue %s"):format(self.name)
 end
 
---- A catalogue by name: "Gaia DR3", "TIC", "CTL", "HSC v3".
+--- A catalogue by name: "Gaia DR3", "TIC", "CTL", "GALEX".
 -- @treturn catalog with name, id, ra, dec (column names) and the methods below
 -- @raise `not_found`
 function M.catalog(name)
@@ -74,7 +74,7 @@ end
 local function columns_of(record)
   local columns = mashup.columns(record.config)
   if not columns then
-    local rows = mashup.rows(record.cone, { ra = 0, dec = 0, radius = 1e-6, nr = 1 })
+    local rows = mashup.rows(record.cone, { ra = 0, dec = 0, radius = 1e-6 })
     columns = {}
     for _, name in ipairs(rows.columns) do
       columns[name:lower()] = { name = name, kind = "any" }

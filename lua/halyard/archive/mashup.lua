@@ -409,7 +409,8 @@ local function filtered(short, title)
   return {
     name = title, cone = stem .. ".Position.Rows", box = stem .. ".Rows", count = stem,
     count_cone = stem .. ".Position", config = "Mast.Catalogs.Tess.Cone",
-    id = "ID", ra = "ra", dec = "dec", cap = M.row_cap, filters = true, drop = { "distance" },
+    id = "ID", ra = "ra", dec = "dec", cap = M.row_cap, filters = true,
+    drop = { "dstArcSec" },
   }
 end
 
@@ -424,10 +425,10 @@ M.catalogs = {
   filtered("Tic", "TIC"),
   filtered("Ctl", "CTL"),
   {
-    -- `nr` is the service's own limit: as many rows as that mean a cut answer (6.4).
-    name = "HSC v3", cone = "Mast.Hsc.Db.v3", config = "Mast.Hsc.Db.v3",
-    id = "MatchID", ra = "MatchRA", dec = "MatchDec", cap = 50000, flags_over = true,
-    drop = { "Distance" }, params = { nr = 50000 },
+    -- `maxrecords` is the service's own limit: as many rows as that mean a cut answer (6.4).
+    name = "GALEX", cone = "Mast.Galex.Catalog", config = "Mast.Galex.Catalog",
+    id = "objID", ra = "ra", dec = "dec", cap = 50000, flags_over = true,
+    drop = { "distance_arcmin" }, params = { maxrecords = 50000 },
   },
 }
 
