@@ -56,10 +56,10 @@ hal_table *hal_table_take(const hal_table *t, const uint64_t *index, uint64_t n,
 /** New table with the columns i_cols[0..n), sharing memory. */
 hal_table *hal_table_project(const hal_table *t, const size_t *i_cols, size_t n, hal_err *err);
 /** Rows of all `n` tables in order; schemas are united by name in order of first appearance, types
- * promoted (bool/int64/float64/string -> the narrowest that holds both exactly, else string),
- * absent columns null. */
+ * promoted to the narrowest that holds every value exactly, absent columns null. Columns without a
+ * value do not promote others; int64 beyond 2^53 met with float64 becomes string (digits kept). */
 hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err);
-/** The type both promote to. */
+/** The type both promote to: int64 and float64 to float64, any other two to string. */
 hal_type hal_type_unite(hal_type a, hal_type b);
 
 /* Building. */
