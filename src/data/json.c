@@ -265,8 +265,7 @@ static hal_status unescape(hal_json *j, const char *p, const char *end, hal_err 
     return HAL_OK;
 }
 
-/* First byte that is not valid UTF-8 (RFC 3629), or NULL. */
-static const char *wrong_utf8(const char *p, const char *end)
+const char *hal_json_wrong_utf8(const char *p, const char *end)
 {
     while (p < end) {
         unsigned char c = (unsigned char)*p;
@@ -334,7 +333,7 @@ static hal_status take_string(hal_json *j, bool *more, hal_err *err)
     }
     j->text = (hal_slice){j->p + 1, (size_t)(p - (j->p + 1))};
     if (j->non_ascii) {
-        const char *wrong = wrong_utf8(j->text.data, p);
+        const char *wrong = hal_json_wrong_utf8(j->text.data, p);
         if (wrong)
             return bad(j, wrong, err, "a string that is not valid UTF-8");
     }

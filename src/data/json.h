@@ -66,6 +66,8 @@ void hal_json_own_keys(hal_json *j);
 /** Takes the key `"name"` (given with its quotes, free of escapes) and the colon behind it when
  * exactly that comes next; otherwise takes nothing. */
 bool hal_json_take_key(hal_json *j, hal_slice quoted_name);
+/** First byte that is not valid UTF-8 (RFC 3629), or NULL. */
+const char *hal_json_wrong_utf8(const char *p, const char *end);
 /** Offset of the next byte. */
 uint64_t hal_json_offset(const hal_json *j);
 

@@ -259,14 +259,21 @@ static hal_slice string_at(const hal_vec *v, uint64_t i)
     return (hal_slice){v->bytes ? v->bytes + at : "", (size_t)(v->offsets[i + 1] - at)};
 }
 
-static bool text_to_double(hal_slice text, double *out)
+/* A text as a double; not `nearest`: only when no digit of an integer is lost. */
+static bool text_to_double(hal_slice text, bool nearest, double *out)
 {
-    if (hal_number_read_double(text, out))
-        return true;
-    if (hal_slice_equals(text, hal_slice_of("Infinity")))
-        return hal_number_read_double(hal_slice_of("inf"), out);
-    return hal_slice_equals(text, hal_slice_of("-Infinity")) &&
-           hal_number_read_double(hal_slice_of("-inf"), out);
+    if (nearest && hal_slice_equals(text, hal_slice_of("Infinity")))
+        text = hal_slice_of("inf");
+    if (nearest && hal_slice_equals(text, hal_slice_of("-Infinity")))
+        text = hal_slice_of("-inf");
+    if (!hal_number_read_double(text, out))
+        return false;
+    bool whole = !nearest && (*out > 9007199254740992.0 || *out < -9007199254740992.0);
+    for (size_t i = 0; i < text.size_bytes && whole; i++)
+        whole = text.data[i] != '.' && text.data[i] != 'e' && text.data[i] != 'E' &&
+                text.data[i] != 'i';
+    int64_t n;
+    return !whole && (nearest || !hal_number_read_int64(text, &n) || hal_number_fits_double(n));
 }
 
 /* Appends row `i` of `from` to `to`; false when it has no equivalent there. */
@@ -301,7 +308,7 @@ static bool convert_cell(hal_vec *to, const hal_vec *from, uint64_t i, bool near
     case HAL_TYPE_STRING:
         if (to->type == HAL_TYPE_INT64 && hal_number_read_int64(string_at(from, i), &n))
             *st = hal_vec_add_int64(to, n, err);
-        else if (to->type == HAL_TYPE_FLOAT64 && text_to_double(string_at(from, i), &d))
+        else if (to->type == HAL_TYPE_FLOAT64 && text_to_double(string_at(from, i), nearest, &d))
             *st = hal_vec_add_float64(to, d, err);
         else if (to->type == HAL_TYPE_BOOL &&
                  (hal_slice_equals(string_at(from, i), hal_slice_of("true")) ||

@@ -36,9 +36,9 @@ hal_status hal_vec_add_int64(hal_vec *v, int64_t value, hal_err *err) HAL_MUST_C
 hal_status hal_vec_add_float64(hal_vec *v, double value, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_vec_add_string(hal_vec *v, hal_slice value, hal_err *err) HAL_MUST_CHECK;
 
-/** Changes a column to `type` when every value has an exact equivalent; `*done` says whether it
- * did. Text counts as a number when hal_number_read_* reads it (for doubles also "Infinity" and
- * "-Infinity"). From int64 to float64 the nearest double is taken when `nearest`. */
+/** Changes a column to `type` when every value has an equivalent; `*done` says whether it did. Text
+ * counts as a number when hal_number_read_* reads it. To float64: integers beyond 2^53 stop it
+ * unless `nearest` (then they are rounded, and "Infinity" counts too). */
 hal_status hal_vec_convert(hal_vec *v, hal_type type, bool nearest, bool *done,
                            hal_err *err) HAL_MUST_CHECK;
 

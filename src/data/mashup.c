@@ -1,0 +1,825 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "data/mashup.h"
+
+#include "base/alloc.h"
+#include "data/json.h"
+#include "data/vec.h"
+
+#include <strings.h>
+
+/* Where the parser is: what the innermost open object or array holds. */
+typedef enum place {
+    TOP,
+    ROWS,    /* json: "data" as an array */
+    ROW,     /* an object of it */
+    DATASET, /* extjs: "data" as an object */
+    TABLES,
+    TABLE,
+    TABLE_PROPERTIES,
+    COLUMNS,
+    COLUMN,
+    COLUMN_PROPERTIES,
+    ARRAY_ROWS, /* extjs: "Rows" */
+    ARRAY_ROW,
+    FIELDS,
+    FIELD,
+    PAGING,
+    SKIPPED,
+} place;
+
+typedef enum key {
+    KEY_OTHER,
+    KEY_STATUS,
+    KEY_MESSAGE,
+    KEY_PROGRESS,
+    KEY_DATA,
+    KEY_FIELDS,
+    KEY_PAGING,
+    KEY_TABLES,
+    KEY_PROPERTIES,
+    KEY_COLUMNS,
+    KEY_ROWS,
+    KEY_NAME,
+    KEY_TYPE,
+    KEY_UNIT,
+    KEY_UCD,
+    KEY_DESCRIPTION,
+    KEY_PAGE,
+    KEY_PAGE_SIZE,
+    KEY_PAGES_FILTERED,
+    KEY_ROWS_FILTERED,
+    KEY_ROWS_TOTAL,
+} key;
+
+static const struct {
+    place place;
+    const char *name;
+    key key;
+} known_keys[] = {
+    {TOP, "status", KEY_STATUS},
+    {TOP, "msg", KEY_MESSAGE},
+    {TOP, "percent complete", KEY_PROGRESS},
+    {TOP, "percentComplete", KEY_PROGRESS},
+    {TOP, "data", KEY_DATA},
+    {TOP, "fields", KEY_FIELDS},
+    {TOP, "paging", KEY_PAGING},
+    {DATASET, "Tables", KEY_TABLES},
+    {TABLE, "ExtendedProperties", KEY_PROPERTIES},
+    {TABLE, "Columns", KEY_COLUMNS},
+    {TABLE, "Fields", KEY_FIELDS},
+    {TABLE, "Rows", KEY_ROWS},
+    {TABLE_PROPERTIES, "Paging", KEY_PAGING},
+    {COLUMN, "dataIndex", KEY_NAME},
+    {COLUMN, "ExtendedProperties", KEY_PROPERTIES},
+    {COLUMN_PROPERTIES, "vot.unit", KEY_UNIT},
+    {COLUMN_PROPERTIES, "vot.ucd", KEY_UCD},
+    {COLUMN_PROPERTIES, "vot.description", KEY_DESCRIPTION},
+    {FIELD, "name", KEY_NAME},
+    {FIELD, "type", KEY_TYPE},
+    {PAGING, "page", KEY_PAGE},
+    {PAGING, "pageSize", KEY_PAGE_SIZE},
+    {PAGING, "pagesFiltered", KEY_PAGES_FILTERED},
+    {PAGING, "rows", KEY_ROWS},
+    {PAGING, "rowsFiltered", KEY_ROWS_FILTERED},
+    {PAGING, "rowsTotal", KEY_ROWS_TOTAL},
+};
+
+/* How the values of a declared type are held. */
+typedef enum kind { KIND_AS_FOUND, KIND_FLOAT, KIND_INT, KIND_BOOL } kind;
+
+/* A column as declared ("fields", "Columns") or as met in rows. */
+typedef struct column {
+    char *quoted; /* its name in quotes; NULL: known by its place only (extjs rows) */
+    size_t name_size;
+    bool plain; /* the name is spelled without escapes in JSON */
+    hal_vec vec;
+    kind kind;
+    char *unit, *ucd, *description;
+} column;
+
+typedef struct column_list {
+    column *at;
+    size_t n, capacity;
+    uint32_t *slots; /* hash table of names: index + 1 into `at`; 0: free */
+    size_t n_slots;
+} column_list;
+
+struct hal_mashup {
+    hal_json json;
+    hal_reader_limits limits;
+    uint64_t bytes_taken;
+    place places[HAL_JSON_DEPTH_MAX];
+    key key;
+    bool status_known, data_seen, fields_seen, tables_seen, by_place;
+    bool over; /* an ERROR answer whose rest is not JSON: nothing more is read */
+    hal_answer answer;
+    column_list met; /* columns of the rows in order of first appearance */
+    uint64_t n_rows;
+    uint32_t *order; /* columns of the row before, and of this one so far, in their order */
+    size_t order_capacity, i_cell;
+    column *cell; /* its value comes next */
+    column_list fields, described;
+    column entry; /* the declaration being read */
+};
+
+static void column_clear(column *c)
+{
+    hal_free(c->quoted);
+    hal_free(c->unit);
+    hal_free(c->ucd);
+    hal_free(c->description);
+    hal_vec_clear(&c->vec);
+    *c = (column){0};
+}
+
+static void list_clear(column_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        column_clear(&l->at[i]);
+    hal_free(l->at);
+    hal_free(l->slots);
+    *l = (column_list){0};
+}
+
+static hal_slice name_of(const column *c)
+{
+    return (hal_slice){c->quoted ? c->quoted + 1 : "", c->name_size};
+}
+
+static hal_status set_name(column *c, hal_slice name, hal_err *err)
+{
+    if (memchr(name.data, '\0', name.size_bytes))
+        return hal_err_set(err, HAL_E_INTEGRITY, "a column name contains a NUL character");
+    char *quoted = hal_malloc(name.size_bytes + 3);
+    if (!quoted)
+        return hal_err_nomem(err, name.size_bytes + 3);
+    quoted[0] = quoted[name.size_bytes + 1] = '"';
+    memcpy(quoted + 1, name.data, name.size_bytes);
+    quoted[name.size_bytes + 2] = '\0';
+    hal_free(c->quoted);
+    c->quoted = quoted;
+    c->name_size = name.size_bytes;
+    c->plain = true;
+    for (size_t i = 0; i < name.size_bytes; i++)
+        c->plain = c->plain && name.data[i] != '"' && name.data[i] != '\\' &&
+                   (unsigned char)name.data[i] >= 0x20;
+    return HAL_OK;
+}
+
+/* The slot that holds `name` or is free for it. */
+static uint32_t *slot_of(const column_list *l, hal_slice name)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < name.size_bytes; i++)
+        h = (h ^ (unsigned char)name.data[i]) * 16777619u;
+    size_t i = h & (l->n_slots - 1);
+    while (l->slots[i] && !hal_slice_equals(name_of(&l->at[l->slots[i] - 1]), name))
+        i = (i + 1) & (l->n_slots - 1);
+    return &l->slots[i];
+}
+
+static column *list_find(const column_list *l, hal_slice name)
+{
+    uint32_t *slot = l->n_slots ? slot_of(l, name) : NULL;
+    return slot && *slot ? &l->at[*slot - 1] : NULL;
+}
+
+static hal_status list_add_unnamed(column_list *l, size_t max, hal_err *err)
+{
+    if (l->n == max)
+        return hal_err_set(err, HAL_E_BUDGET, "more than %zu columns", max);
+    if (l->n == l->capacity) {
+        size_t capacity = l->capacity ? 2 * l->capacity : 32;
+        column *grown = hal_realloc(l->at, capacity * sizeof *grown);
+        if (!grown)
+            return hal_err_nomem(err, capacity * sizeof *grown);
+        l->at = grown;
+        l->capacity = capacity;
+    }
+    l->at[l->n++] = (column){0};
+    return HAL_OK;
+}
+
+/* Adds a column named `name`, which is not there yet. */
+static hal_status list_add(column_list *l, hal_slice name, size_t max, hal_err *err)
+{
+    if (2 * (l->n + 1) > l->n_slots) {
+        size_t n_slots = l->n_slots ? 2 * l->n_slots : 64;
+        uint32_t *slots = hal_calloc(n_slots, sizeof *slots);
+        if (!slots)
+            return hal_err_nomem(err, n_slots * sizeof *slots);
+        hal_free(l->slots);
+        l->slots = slots;
+        l->n_slots = n_slots;
+        for (size_t i = 0; i < l->n; i++)
+            *slot_of(l, name_of(&l->at[i])) = (uint32_t)i + 1;
+    }
+    hal_status st = list_add_unnamed(l, max, err);
+    if (st)
+        return st;
+    st = set_name(&l->at[l->n - 1], name, err);
+    if (st)
+        l->n--;
+    else
+        *slot_of(l, name) = (uint32_t)l->n;
+    return st;
+}
+
+hal_mashup *hal_mashup_new(const hal_reader_limits *limits, uint64_t offset, hal_err *err)
+{
+    hal_mashup *m = hal_calloc(1, sizeof *m);
+    if (!m) {
+        hal_err_nomem(err, sizeof *m);
+        return NULL;
+    }
+    m->limits = *limits;
+    m->answer = (hal_answer){.fraction_done = -1,
+                             .page = -1,
+                             .page_size = -1,
+                             .pages_filtered = -1,
+                             .rows = -1,
+                             .rows_filtered = -1,
+                             .rows_total = -1};
+    hal_json_init(&m->json, offset);
+    return m;
+}
+
+void hal_mashup_free(hal_mashup *m)
+{
+    if (!m)
+        return;
+    hal_json_clear(&m->json);
+    list_clear(&m->met);
+    list_clear(&m->fields);
+    list_clear(&m->described);
+    column_clear(&m->entry);
+    hal_free(m->order);
+    hal_free(m);
+}
+
+static hal_status wrong(const hal_mashup *m, hal_err *err, const char *what)
+{
+    return hal_err_set(err, HAL_E_PROTOCOL, "byte %llu: %s; this is not a Mashup dataset",
+                       (unsigned long long)hal_json_offset(&m->json), what);
+}
+
+static place place_now(const hal_mashup *m)
+{
+    return m->places[m->json.depth - 1];
+}
+
+/* Rows. */
+
+static hal_status begin_row(hal_mashup *m, hal_err *err)
+{
+    if (m->n_rows == m->limits.rows_max)
+        return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
+                           (unsigned long long)m->limits.rows_max);
+    /* Missing cells cost memory that no byte of the answer has paid for. */
+    uint64_t paid = 16 * hal_json_offset(&m->json) + 1000000;
+    if (m->met.n && m->n_rows > paid / m->met.n)
+        return hal_err_set(err, HAL_E_BUDGET, "%llu rows of %zu columns, nearly all missing",
+                           (unsigned long long)m->n_rows, m->met.n);
+    m->i_cell = 0;
+    return HAL_OK;
+}
+
+static hal_status remember_order(hal_mashup *m, size_t i_column, hal_err *err)
+{
+    if (m->i_cell == m->order_capacity) {
+        size_t capacity = m->order_capacity ? 2 * m->order_capacity : 64;
+        uint32_t *grown = hal_realloc(m->order, capacity * sizeof *grown);
+        if (!grown)
+            return hal_err_nomem(err, capacity * sizeof *grown);
+        memset(grown + m->order_capacity, 0, (capacity - m->order_capacity) * sizeof *grown);
+        m->order = grown;
+        m->order_capacity = capacity;
+    }
+    m->order[m->i_cell++] = (uint32_t)i_column;
+    return HAL_OK;
+}
+
+static hal_status row_key(hal_mashup *m, hal_err *err)
+{
+    hal_slice name = m->json.text;
+    column *c = list_find(&m->met, name);
+    hal_status st = HAL_OK;
+    if (!c) {
+        st = list_add(&m->met, name, m->limits.columns_max, err);
+        if (st)
+            return st;
+        c = &m->met.at[m->met.n - 1];
+    }
+    m->cell = c;
+    return remember_order(m, (size_t)(c - m->met.at), err);
+}
+
+/* The value of the current cell. */
+static hal_status cell(hal_mashup *m, hal_json_event event, hal_err *err)
+{
+    column *c = m->cell;
+    hal_vec *v = &c->vec;
+    hal_status st = HAL_OK;
+    if (HAL_UNLIKELY(v->n_rows != m->n_rows)) {
+        if (v->n_rows > m->n_rows)
+            return hal_err_set(err, HAL_E_INTEGRITY, "byte %llu: row %llu has the key %s twice",
+                               (unsigned long long)hal_json_offset(&m->json),
+                               (unsigned long long)m->n_rows, c->quoted);
+        st = hal_vec_pad(v, m->n_rows, err);
+        if (st)
+            return st;
+    }
+    switch (event) {
+    case HAL_JSON_INT:
+        st = hal_vec_add_int64(v, m->json.i, err);
+        break;
+    case HAL_JSON_FLOAT:
+        st = hal_vec_add_float64(v, m->json.d, err);
+        break;
+    case HAL_JSON_STRING:
+    case HAL_JSON_BIG:
+        st = hal_vec_add_string(v, m->json.text, err);
+        break;
+    case HAL_JSON_TRUE:
+    case HAL_JSON_FALSE:
+        st = hal_vec_add_bool(v, event == HAL_JSON_TRUE, err);
+        break;
+    case HAL_JSON_NULL:
+        st = hal_vec_pad(v, m->n_rows + 1, err);
+        break;
+    default:
+        return wrong(m, err, "a cell holds an object or array");
+    }
+    m->cell = NULL;
+    return st;
+}
+
+/* The next cell of an extjs row. */
+static hal_status cell_by_place(hal_mashup *m, hal_json_event event, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    if (m->i_cell == m->met.n) {
+        if (m->n_rows > 0)
+            return wrong(m, err, "a row has more cells than the rows before");
+        st = list_add_unnamed(&m->met, m->limits.columns_max, err);
+        if (st)
+            return st;
+    }
+    m->cell = &m->met.at[m->i_cell++];
+    return cell(m, event, err);
+}
+
+static hal_status end_row(hal_mashup *m, hal_err *err)
+{
+    if (m->by_place && m->i_cell != m->met.n)
+        return hal_err_set(err, HAL_E_INTEGRITY, "byte %llu: row %llu has %zu cells, not %zu",
+                           (unsigned long long)hal_json_offset(&m->json),
+                           (unsigned long long)m->n_rows, m->i_cell, m->met.n);
+    m->n_rows++;
+    return HAL_OK;
+}
+
+/* The fast way through rows whose keys come in the order of the row before. False: the next event
+ * is the parser's business. */
+static bool predicted_key(hal_mashup *m)
+{
+    if (m->i_cell >= m->order_capacity)
+        return false;
+    uint32_t i = m->order[m->i_cell];
+    if (i >= m->met.n || !m->met.at[i].plain)
+        return false;
+    column *c = &m->met.at[i];
+    if (!hal_json_take_key(&m->json, (hal_slice){c->quoted, c->name_size + 2}))
+        return false;
+    m->cell = c;
+    m->i_cell++;
+    return true;
+}
+
+/* Everything else. */
+
+static kind kind_of(hal_slice type)
+{
+    static const struct {
+        const char *name;
+        kind kind;
+    } names[] = {{"float", KIND_FLOAT},   {"double", KIND_FLOAT},     {"decimal", KIND_FLOAT},
+                 {"numeric", KIND_FLOAT}, {"real", KIND_FLOAT},       {"number", KIND_FLOAT},
+                 {"int", KIND_INT},       {"integer", KIND_INT},      {"short", KIND_INT},
+                 {"long", KIND_INT},      {"unsignedbyte", KIND_INT}, {"boolean", KIND_BOOL}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (type.size_bytes == strlen(names[i].name) &&
+            !strncasecmp(type.data, names[i].name, type.size_bytes))
+            return names[i].kind;
+    return KIND_AS_FOUND;
+}
+
+static place place_of_value(const hal_mashup *m, bool object)
+{
+    switch (place_now(m)) {
+    case TOP:
+        if (m->key == KEY_DATA)
+            return object ? DATASET : ROWS;
+        if (m->key == KEY_FIELDS && !object)
+            return FIELDS;
+        return m->key == KEY_PAGING && object ? PAGING : SKIPPED;
+    case ROWS:
+        return ROW;
+    case DATASET:
+        return m->key == KEY_TABLES && !object ? TABLES : SKIPPED;
+    case TABLES:
+        return TABLE;
+    case TABLE:
+        if (m->key == KEY_PROPERTIES && object)
+            return TABLE_PROPERTIES;
+        if (object)
+            return SKIPPED;
+        return m->key == KEY_COLUMNS  ? COLUMNS
+               : m->key == KEY_FIELDS ? FIELDS
+               : m->key == KEY_ROWS   ? ARRAY_ROWS
+                                      : SKIPPED;
+    case TABLE_PROPERTIES:
+        return m->key == KEY_PAGING && object ? PAGING : SKIPPED;
+    case COLUMNS:
+        return COLUMN;
+    case COLUMN:
+        return m->key == KEY_PROPERTIES && object ? COLUMN_PROPERTIES : SKIPPED;
+    case ARRAY_ROWS:
+        return ARRAY_ROW;
+    case FIELDS:
+        return FIELD;
+    default:
+        return SKIPPED;
+    }
+}
+
+/* An object or array has begun: what it is decides what may be inside. */
+static hal_status open_place(hal_mashup *m, bool object, hal_err *err)
+{
+    static const bool is_list_of_objects[] = {
+        [ROWS] = true, [TABLES] = true, [COLUMNS] = true, [FIELDS] = true, [SKIPPED] = false};
+    int depth = m->json.depth;
+    if (depth == 1) {
+        m->places[0] = TOP;
+        return object ? HAL_OK : wrong(m, err, "the answer is a list");
+    }
+    place outer = m->places[depth - 2];
+    m->json.depth--; /* place_now: the one around it */
+    place inner = place_of_value(m, object);
+    m->json.depth++;
+    m->places[depth - 1] = inner;
+    if ((is_list_of_objects[outer] && !object) || (outer == ARRAY_ROWS && object))
+        return wrong(m, err, "an entry of a list has the wrong form");
+    switch (inner) {
+    case ROW:
+        hal_json_own_keys(&m->json);
+        return begin_row(m, err);
+    case ARRAY_ROW:
+        return begin_row(m, err);
+    case ROWS:
+        m->data_seen = true;
+        return HAL_OK;
+    case ARRAY_ROWS:
+        m->data_seen = m->by_place = true;
+        return HAL_OK;
+    case FIELDS:
+        m->fields_seen = true;
+        return HAL_OK;
+    case FIELD:
+    case COLUMN:
+        column_clear(&m->entry);
+        return HAL_OK;
+    case TABLE:
+        if (m->tables_seen)
+            return wrong(m, err, "more than one table in an answer");
+        m->tables_seen = true;
+        return HAL_OK;
+    default:
+        return HAL_OK;
+    }
+}
+
+/* The declaration in m->entry becomes a column of `list`; of equal names the first one counts. */
+static hal_status declare(hal_mashup *m, column_list *list, hal_err *err)
+{
+    column *e = &m->entry;
+    if (!e->quoted)
+        return wrong(m, err, "a field has no name");
+    hal_status st = HAL_OK;
+    if (!list_find(list, name_of(e))) {
+        st = list_add(list, name_of(e), m->limits.columns_max, err);
+        if (st)
+            return st;
+        column *c = &list->at[list->n - 1];
+        c->kind = e->kind;
+        c->unit = e->unit;
+        c->ucd = e->ucd;
+        c->description = e->description;
+        e->unit = e->ucd = e->description = NULL;
+    } else if (m->by_place || m->tables_seen) {
+        if (list == &m->fields)
+            return wrong(m, err, "two fields of one name"); /* places would no longer match */
+    }
+    column_clear(e);
+    return st;
+}
+
+static hal_status close_place(hal_mashup *m, hal_err *err)
+{
+    switch (m->places[m->json.depth]) {
+    case ROW:
+    case ARRAY_ROW:
+        return end_row(m, err);
+    case FIELD:
+        return declare(m, &m->fields, err);
+    case COLUMN:
+        return m->entry.quoted ? declare(m, &m->described, err) : HAL_OK;
+    default:
+        return HAL_OK;
+    }
+}
+
+static hal_status other_key(hal_mashup *m, hal_err *err)
+{
+    place where = place_now(m);
+    if (where == ROW)
+        return row_key(m, err);
+    m->key = KEY_OTHER;
+    if (where != SKIPPED)
+        for (size_t i = 0; i < sizeof known_keys / sizeof *known_keys; i++)
+            if (known_keys[i].place == where &&
+                hal_slice_equals(hal_slice_of(known_keys[i].name), m->json.text))
+                m->key = known_keys[i].key;
+    return HAL_OK;
+}
+
+static hal_status take_text(const hal_mashup *m, char **out, hal_err *err)
+{
+    hal_free(*out);
+    *out = hal_strndup(m->json.text.data, m->json.text.size_bytes);
+    return *out ? HAL_OK : hal_err_nomem(err, m->json.text.size_bytes);
+}
+
+static hal_status take_status(hal_mashup *m, hal_json_event event, hal_err *err)
+{
+    static const char *const names[] = {"COMPLETE", "EXECUTING", "ERROR"};
+    for (int i = 0; i < 3 && event == HAL_JSON_STRING; i++)
+        if (hal_slice_equals(m->json.text, hal_slice_of(names[i]))) {
+            m->answer.status = (hal_answer_status)i;
+            m->status_known = true;
+            return HAL_OK;
+        }
+    return wrong(m, err, "\"status\" is none of COMPLETE, EXECUTING and ERROR");
+}
+
+/* Copies as much as fits, without cutting a character in two. */
+static void take_message(hal_mashup *m)
+{
+    size_t n = m->json.text.size_bytes, max = sizeof m->answer.message - 1;
+    if (n > max)
+        for (n = max; n > 0 && ((unsigned char)m->json.text.data[n] & 0xc0) == 0x80; n--)
+            ;
+    memcpy(m->answer.message, m->json.text.data, n);
+    m->answer.message[n] = '\0';
+}
+
+static hal_status take_count(hal_mashup *m, hal_json_event event, hal_err *err)
+{
+    int64_t *to = m->key == KEY_PAGE             ? &m->answer.page
+                  : m->key == KEY_PAGE_SIZE      ? &m->answer.page_size
+                  : m->key == KEY_PAGES_FILTERED ? &m->answer.pages_filtered
+                  : m->key == KEY_ROWS           ? &m->answer.rows
+                  : m->key == KEY_ROWS_FILTERED  ? &m->answer.rows_filtered
+                  : m->key == KEY_ROWS_TOTAL     ? &m->answer.rows_total
+                                                 : NULL;
+    if (!to || event == HAL_JSON_NULL)
+        return HAL_OK;
+    if (event != HAL_JSON_INT || m->json.i < 0)
+        return wrong(m, err, "a paging value is not a count");
+    *to = m->json.i;
+    return HAL_OK;
+}
+
+static hal_status scalar(hal_mashup *m, hal_json_event event, hal_err *err)
+{
+    if (m->json.depth == 0)
+        return hal_err_set(err, HAL_E_PROTOCOL, "the answer is a single JSON value, not a dataset");
+    bool text = event == HAL_JSON_STRING;
+    switch (place_now(m)) {
+    case ROW:
+        return cell(m, event, err);
+    case ARRAY_ROW:
+        return cell_by_place(m, event, err);
+    case ROWS:
+    case TABLES:
+    case COLUMNS:
+    case ARRAY_ROWS:
+    case FIELDS:
+        return wrong(m, err, "an entry of a list has the wrong form");
+    case TOP:
+        if (m->key == KEY_STATUS)
+            return take_status(m, event, err);
+        if (m->key == KEY_MESSAGE && text)
+            take_message(m);
+        if (m->key == KEY_PROGRESS && event == HAL_JSON_INT)
+            m->answer.fraction_done = m->json.i > 0;
+        if (m->key == KEY_PROGRESS && event == HAL_JSON_FLOAT)
+            m->answer.fraction_done = m->json.d < 0 ? 0 : m->json.d > 1 ? 1 : m->json.d;
+        return HAL_OK;
+    case PAGING:
+        return take_count(m, event, err);
+    case FIELD:
+        if (m->key == KEY_NAME && text)
+            return set_name(&m->entry, m->json.text, err);
+        if (m->key == KEY_TYPE && text)
+            m->entry.kind = kind_of(m->json.text);
+        return HAL_OK;
+    case COLUMN:
+        return m->key == KEY_NAME && text ? set_name(&m->entry, m->json.text, err) : HAL_OK;
+    case COLUMN_PROPERTIES:
+        if (!text)
+            return HAL_OK;
+        return m->key == KEY_UNIT          ? take_text(m, &m->entry.unit, err)
+               : m->key == KEY_UCD         ? take_text(m, &m->entry.ucd, err)
+               : m->key == KEY_DESCRIPTION ? take_text(m, &m->entry.description, err)
+                                           : HAL_OK;
+    default:
+        return HAL_OK;
+    }
+}
+
+/* Reads on until the piece is used up. */
+static hal_status run(hal_mashup *m, hal_err *err)
+{
+    for (;;) {
+        hal_json_event event;
+        bool in_row = m->json.depth && place_now(m) == ROW;
+        if (in_row && !m->cell)
+            predicted_key(m);
+        hal_status st = hal_json_next(&m->json, &event, err);
+        if (st)
+            return st;
+        switch (event) {
+        case HAL_JSON_MORE:
+            return HAL_OK;
+        case HAL_JSON_OBJECT:
+        case HAL_JSON_ARRAY:
+            if (in_row)
+                st = wrong(m, err, "a cell holds an object or array");
+            else if (m->json.depth > 1 && m->places[m->json.depth - 2] == ARRAY_ROW)
+                st = wrong(m, err, "a cell holds an object or array");
+            else
+                st = open_place(m, event == HAL_JSON_OBJECT, err);
+            break;
+        case HAL_JSON_OBJECT_END:
+        case HAL_JSON_ARRAY_END:
+            st = close_place(m, err);
+            break;
+        case HAL_JSON_KEY:
+            st = other_key(m, err);
+            break;
+        default:
+            st = scalar(m, event, err);
+        }
+        if (st)
+            return st;
+    }
+}
+
+hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    while (n && !st && !m->over) {
+        size_t used;
+        st = hal_json_feed(&m->json, bytes, n, &used, err);
+        if (st)
+            return st;
+        bytes += used;
+        n -= used;
+        st = run(m, err);
+        /* An ERROR answer may end in `"data" : }` (Mashup specification, section 6.3). */
+        if (st == HAL_E_INTEGRITY && m->status_known && m->answer.status == HAL_ANSWER_ERROR) {
+            m->over = true;
+            st = HAL_OK;
+        }
+    }
+    return st || m->over ? st : hal_json_keep(&m->json, err);
+}
+
+/* Gives the values of a column the type its declaration asks for, where they allow it. */
+static hal_status settle_type(hal_vec *v, kind declared, hal_err *err)
+{
+    bool done;
+    switch (declared) {
+    case KIND_FLOAT:
+        return hal_vec_convert(v, HAL_TYPE_FLOAT64, true, &done, err);
+    case KIND_INT:
+        if (v->typed && v->type == HAL_TYPE_FLOAT64)
+            return HAL_OK;
+        return hal_vec_convert(v, HAL_TYPE_INT64, false, &done, err);
+    case KIND_BOOL:
+        return v->typed ? HAL_OK : hal_vec_set_type(v, HAL_TYPE_BOOL, err);
+    default:
+        return v->typed ? HAL_OK : hal_vec_set_type(v, HAL_TYPE_STRING, err);
+    }
+}
+
+static const char helper[] = "_selected_"; /* display helper of many services, always null */
+
+/* Every key of the rows must be declared: otherwise one of the two lists is damaged. */
+static hal_status check_columns(const hal_mashup *m, hal_err *err)
+{
+    if (m->by_place) {
+        if (m->n_rows && m->met.n != m->fields.n)
+            return hal_err_set(err, HAL_E_INTEGRITY, "rows have %zu cells for %zu fields", m->met.n,
+                               m->fields.n);
+        return HAL_OK;
+    }
+    for (size_t i = 0; i < m->met.n; i++) {
+        hal_slice name = name_of(&m->met.at[i]);
+        if (!list_find(&m->fields, name) && !hal_slice_equals(name, hal_slice_of(helper)))
+            return hal_err_set(err, HAL_E_INTEGRITY, "rows have a column %s that is not in fields",
+                               m->met.at[i].quoted);
+    }
+    return HAL_OK;
+}
+
+static hal_status build(hal_mashup *m, hal_table **table, hal_err *err)
+{
+    size_t n = 0, max = m->fields.n ? m->fields.n : 1;
+    hal_field *fields = hal_calloc(max, sizeof *fields);
+    hal_vec *vecs = hal_calloc(max, sizeof *vecs);
+    char **names = hal_calloc(max, sizeof *names);
+    hal_status st = HAL_OK;
+    if (!fields || !vecs || !names)
+        st = hal_err_nomem(err, max * sizeof *vecs);
+    for (size_t i = 0; i < m->fields.n && !st; i++) {
+        column *f = &m->fields.at[i];
+        hal_slice name = name_of(f);
+        if (hal_slice_equals(name, hal_slice_of(helper)))
+            continue;
+        column *met = m->by_place ? (m->n_rows ? &m->met.at[i] : NULL) : list_find(&m->met, name);
+        const column *about = list_find(&m->described, name);
+        names[n] = hal_strndup(name.data, name.size_bytes);
+        if (!names[n]) {
+            st = hal_err_nomem(err, name.size_bytes);
+            break;
+        }
+        fields[n] = (hal_field){.name = names[n],
+                                .unit = about ? about->unit : NULL,
+                                .ucd = about ? about->ucd : NULL,
+                                .description = about ? about->description : NULL};
+        if (met) {
+            vecs[n] = met->vec;
+            met->vec = (hal_vec){0};
+        }
+        n++;
+        st = hal_vec_pad(&vecs[n - 1], m->n_rows, err);
+        if (!st)
+            st = settle_type(&vecs[n - 1], f->kind, err);
+    }
+    if (!st) {
+        *table = hal_table_from_vecs(fields, vecs, n, m->n_rows, err);
+        st = *table ? HAL_OK : HAL_E_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        hal_vec_clear(&vecs[i]);
+        hal_free(names[i]);
+    }
+    hal_free(names);
+    hal_free(vecs);
+    hal_free(fields);
+    return st;
+}
+
+hal_status hal_mashup_finish(hal_mashup *m, hal_answer *answer, hal_table **table, hal_err *err)
+{
+    hal_table *built = NULL;
+    if (!m->over && !m->json.complete)
+        return hal_err_set(
+            err, HAL_E_INTEGRITY,
+            "the answer is cut: it ends at byte %llu, after %llu whole rows; ask again",
+            (unsigned long long)(hal_json_offset(&m->json) + (uint64_t)(m->json.end - m->json.p)),
+            (unsigned long long)m->n_rows);
+    if (!m->status_known)
+        return hal_err_set(err, HAL_E_PROTOCOL,
+                           "the answer has no \"status\"; this is not a Mashup "
+                           "dataset");
+    if (m->answer.status == HAL_ANSWER_COMPLETE) {
+        if (!m->data_seen || !m->fields_seen)
+            return hal_err_set(err, HAL_E_INTEGRITY, "a COMPLETE answer without its list of %s",
+                               m->data_seen ? "fields" : "rows");
+        hal_status st = check_columns(m, err);
+        if (st)
+            return st;
+        if (m->answer.rows > 0 && m->n_rows < (uint64_t)m->answer.rows)
+            return hal_err_set(err, HAL_E_INTEGRITY, "the answer says %lld rows and holds %llu",
+                               (long long)m->answer.rows, (unsigned long long)m->n_rows);
+        st = build(m, &built, err);
+        if (st)
+            return st;
+    }
+    *answer = m->answer;
+    *table = built;
+    return HAL_OK;
+}

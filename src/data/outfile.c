@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "data/outfile.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 256 << 10 };
+
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
+{
+    *f = (hal_outfile){.fd = -1};
+    f->buffer = hal_malloc(BUFFER_SIZE);
+    if (!f->buffer)
+        return hal_err_nomem(err, BUFFER_SIZE);
+    if (!path || !strcmp(path, "-")) {
+        f->to_stdout = true;
+        f->fd = STDOUT_FILENO;
+        return HAL_OK;
+    }
+    size_t folder = folder_length(path), size = strlen(path) + sizeof "..part";
+    f->path = hal_strdup(path);
+    f->part_path = hal_malloc(size);
+    if (!f->path || !f->part_path) {
+        hal_outfile_close(f);
+        return hal_err_nomem(err, size);
+    }
+    snprintf(f->part_path, size, "%.*s.%s.part", (int)folder, path, path + folder);
+    f->fd = open(f->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        hal_status st = hal_err_errno(err, errno, "cannot write %s", path);
+        hal_free(f->part_path);
+        f->part_path = NULL;
+        hal_outfile_close(f);
+        return st;
+    }
+    return HAL_OK;
+}
+
+static const char *shown(const hal_outfile *f)
+{
+    return f->to_stdout ? "standard output" : f->path;
+}
+
+static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err *err)
+{
+    while (n) {
+        ssize_t done = write(f->fd, bytes, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return hal_err_errno(err, errno, "cannot write %s", shown(f));
+        bytes += done;
+        n -= (size_t)done;
+        f->size_bytes += (uint64_t)done;
+    }
+    return HAL_OK;
+}
+
+static hal_status flush(hal_outfile *f, hal_err *err)
+{
+    hal_status st = write_all(f, f->buffer, f->used, err);
+    if (!st)
+        f->used = 0;
+    return st;
+}
+
+hal_status hal_outfile_room(hal_outfile *f, size_t n, hal_err *err)
+{
+    return BUFFER_SIZE - f->used >= n ? HAL_OK : flush(f, err);
+}
+
+hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n, hal_err *err)
+{
+    hal_status st = hal_outfile_room(f, n, err);
+    if (st)
+        return st;
+    if (n > BUFFER_SIZE)
+        return write_all(f, bytes, n, err);
+    if (n)
+        memcpy(f->buffer + f->used, bytes, n);
+    f->used += n;
+    return HAL_OK;
+}
+
+/* The folder too, so that the new name survives a power cut. */
+static hal_status sync_folder(const char *path, hal_err *err)
+{
+    size_t n = folder_length(path);
+    char *folder = n ? hal_strndup(path, n) : hal_strdup(".");
+    if (!folder)
+        return hal_err_nomem(err, n + 1);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    hal_status st = HAL_OK;
+    /* Some file systems cannot sync a folder; the file itself is safe there. */
+    if (fd < 0 || (fsync(fd) && errno != EINVAL && errno != EBADF))
+        st = hal_err_errno(err, errno, "cannot sync folder %s", folder);
+    if (fd >= 0)
+        close(fd);
+    hal_free(folder);
+    return st;
+}
+
+hal_status hal_outfile_commit(hal_outfile *f, hal_err *err)
+{
+    hal_status st = flush(f, err);
+    if (st || f->to_stdout)
+        return st;
+    if (fsync(f->fd))
+        return hal_err_errno(err, errno, "cannot write %s", f->path);
+    int fd = f->fd;
+    f->fd = -1;
+    if (close(fd))
+        return hal_err_errno(err, errno, "cannot write %s", f->path);
+    if (rename(f->part_path, f->path))
+        return hal_err_errno(err, errno, "cannot rename %s to %s", f->part_path, f->path);
+    hal_free(f->part_path);
+    f->part_path = NULL;
+    return sync_folder(f->path, err);
+}
+
+void hal_outfile_close(hal_outfile *f)
+{
+    if (f->fd >= 0 && !f->to_stdout)
+        close(f->fd);
+    if (f->part_path)
+        unlink(f->part_path);
+    hal_free(f->path);
+    hal_free(f->part_path);
+    hal_free(f->buffer);
+    *f = (hal_outfile){.fd = -1};
+}

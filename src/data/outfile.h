@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file that appears whole or not at all: written as ".NAME.part" in the same folder, flushed to
+ * disk, then renamed. Private to this folder. */
+#ifndef HAL_DATA_OUTFILE_H
+#define HAL_DATA_OUTFILE_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+typedef struct hal_outfile {
+    int fd; /* -1: closed */
+    bool to_stdout;
+    char *path, *part_path;
+    char *buffer;
+    size_t used;
+    uint64_t size_bytes;
+} hal_outfile;
+
+/** `path` NULL or "-": standard output. Fails with HAL_E_IO, HAL_E_NOMEM. */
+hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,
+                             hal_err *err) HAL_MUST_CHECK;
+/** Room for `n` <= 4096 bytes at f->buffer + f->used; the caller raises f->used. */
+hal_status hal_outfile_room(hal_outfile *f, size_t n, hal_err *err) HAL_MUST_CHECK;
+/** Flushes, syncs, renames. */
+hal_status hal_outfile_commit(hal_outfile *f, hal_err *err) HAL_MUST_CHECK;
+/** Without a commit before it, the unfinished file is removed. */
+void hal_outfile_close(hal_outfile *f);
+
+#endif
