@@ -3,6 +3,7 @@
 #include "bind/bind.h"
 
 #include "bind/args.h"
+#include "halyard.h"
 #include "host/files.h"
 #include "host/host.h"
 
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-enum { READ_MAX_BYTES = 64 << 20, API_LEVEL = 1 };
+enum { READ_MAX_BYTES = 64 << 20 };
 
 static int setting(lua_State *L)
 {
@@ -162,7 +163,7 @@ int hal_open_system(lua_State *L)
     luaL_newlib(L, functions);
     lua_pushliteral(L, HAL_VERSION_TEXT);
     lua_setfield(L, -2, "version");
-    lua_pushinteger(L, API_LEVEL);
+    lua_pushinteger(L, HAL_API_LEVEL);
     lua_setfield(L, -2, "api_level");
     hal_push_error_metatable(L);
     lua_setfield(L, -2, "error_metatable");
