@@ -279,7 +279,7 @@ local function prepare(args, dry)
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name)
   local record = report.begin(report.new({
-    output = args.output or system.setting("output") or "./" .. manifest.name .. "-out",
+    output = args.output or system.setting("output") or manifest.name .. "-out",
     dry = dry, hosts = manifest.hosts, budget = manifest.budget,
   }))
   return manifest, values, record
