@@ -448,8 +448,24 @@ local function permissions(manifest)
   return table.concat(lines, "\n")
 end
 
+local function help_json(manifest)
+  local document = {}
+  for _, key in ipairs({ "name", "summary", "description", "author", "license", "version", "api",
+    "budget" }) do
+    document[key] = manifest[key]
+  end
+  for _, key in ipairs({ "hosts", "tags", "params", "examples" }) do
+    document[key] = json.array(manifest[key])
+  end
+  return json.encode(document) .. "\n"
+end
+
 function verbs.help(args)
   local manifest = M.load(M.find(args.workflow))
+  if args.format == "json" then
+    system.output(help_json(manifest))
+    return
+  end
   local parts = { ("%s - %s"):format(manifest.name, manifest.summary) }
   if manifest.description then
     parts[#parts + 1] = (manifest.description:gsub("^%s+", ""):gsub("%s+$", ""))
