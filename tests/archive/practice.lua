@@ -80,8 +80,8 @@ local dump_names = { ["Gaia DR3"] = "gaia", TIC = "tic", CTL = "ctl", GALEX = "g
 --- Writes the archive's own list of identifiers in a region, sorted, to a file.
 function M.dump_ids(catalog, region, path, options)
   assert(os.execute(("%s --dump %s --region %s %s | tail -n +2 | cut -d, -f1 | LC_ALL=C sort > %s")
-    :format(M.quote(bin .. "/halyard-practice"), dump_names[catalog], M.quote(region), options or "",
-      M.quote(path))))
+    :format(M.quote(bin .. "/halyard-practice"), dump_names[catalog], M.quote(region),
+      options or "", M.quote(path))))
 end
 
 --- Identifiers (first column) of a CSV file, sorted, to a file; returns their number.
