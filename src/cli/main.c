@@ -14,7 +14,7 @@ const command commands[] = {
     {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowjqp", true, 1, 1,
      cmd_workflow},
     {"list", "", "lists the workflows that are found by name", "wj", false, 0, 0, cmd_workflow},
-    {"help", "[NAME]", "explains a workflow and its parameters, or a command", "w", false, 0, 1,
+    {"help", "[NAME]", "explains a workflow and its parameters, or a command", "wj", false, 0, 1,
      cmd_workflow},
     {"check", "WORKFLOW", "checks a workflow file without running it", "w", false, 1, 1,
      cmd_workflow},
