@@ -66,11 +66,14 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-/* Closing the socket will send RST instead of FIN. */
-static void reset_on_close(int socket)
+/* Sends RST now. MHD calls shutdown() before close(), which would turn SO_LINGER's reset into an
+ * ordinary end; dissolving the association (connect(2), AF_UNSPEC) resets at once. */
+static void send_reset(int socket)
 {
     struct linger now = {1, 0};
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    connect(socket, &nobody, sizeof nobody);
 }
 
 /* ---- answers ---- */
@@ -262,7 +265,7 @@ static enum MHD_Result drop(exchange *x, bool reset)
 {
     x->result = reset ? "reset" : "empty";
     if (reset)
-        reset_on_close(x->socket);
+        send_reset(x->socket);
     return MHD_NO;
 }
 
@@ -317,7 +320,8 @@ static enum MHD_Result send_file(exchange *x, struct MHD_Connection *c)
                    : 0;
     char text[96];
     if (part < 0) {
-        struct MHD_Response *none = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
+        struct MHD_Response *none =
+            MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
         snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)f->size_bytes);
         if (none)
             MHD_add_response_header(none, "Content-Range", text);
@@ -535,10 +539,9 @@ hal_server *hal_server_start(const hal_practice_options *options, hal_err *err)
                                   .sin_port = htons((uint16_t)options->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     errno = 0;
-    /* TURBO: no shutdown() before close(), which would turn a reset into an ordinary end. */
     s->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_TURBO, 0, NULL,
-        NULL, handle, s, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL, handle, s,
+        MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
     if (!s->daemon) {

@@ -157,11 +157,6 @@ double hal_sky_density(double ra_deg, double dec_deg)
     return density_at(v);
 }
 
-static uint64_t cell_key(const hal_sky *sky, uint64_t cell)
-{
-    return hal_mix(sky->seed ^ (cell + 1) * UINT64_C(0x9fb21c651e98df25));
-}
-
 /* Surface density of King (1962), up to a factor. */
 static double king(double r, const cluster_model *m)
 {
