@@ -23,9 +23,9 @@ end
 
 local current
 
---- The record of this run; outside a workflow one that writes below the host's output folder or ".".
+--- The record of this run; outside a workflow one that writes below the setting "output" or ".".
 function M.current()
-  current = current or M.new({ output = system.default_output(".") })
+  current = current or M.new({ output = system.setting("output") or "." })
   return current
 end
 

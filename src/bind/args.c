@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bind/args.h"
 
+#include "host/files.h"
 #include "host/host.h"
 
 #include <lauxlib.h>
@@ -166,6 +167,38 @@ void hal_option_require(lua_State *L, int index, const char *key, const char *wh
     if (get(L, index, key) == LUA_TNIL)
         hal_bind_fail(L, HAL_E_USAGE, "%s: option \"%s\" is missing", what, key);
     lua_pop(L, 1);
+}
+
+static const char *push_output(lua_State *L, const char *path, size_t n_folder)
+{
+    const char *root = hal_host_setting(hal_host_of(L), "output");
+    if (!root || !*root)
+        hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
+    const char *folder = lua_pushlstring(L, path, n_folder);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_make_dirs(root, folder, &err))
+        hal_raise(L, &err);
+    lua_pop(L, 1);
+    size_t n = strlen(root);
+    while (n > 1 && root[n - 1] == '/')
+        n--;
+    bool below = !strncmp(path, root, n) && (path[n] == '/' || path[n] == '\0');
+    if (below || path[0] == '/')
+        return lua_pushstring(L, path);
+    return lua_pushfstring(L, "%s/%s", root, path);
+}
+
+const char *hal_output_folder(lua_State *L, const char *path)
+{
+    return push_output(L, path, strlen(path));
+}
+
+const char *hal_output_path(lua_State *L, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+        hal_bind_fail(L, HAL_E_USAGE, "\"%s\" does not name a file", path);
+    return push_output(L, path, slash ? (size_t)(slash - path) + (slash == path) : 0);
 }
 
 static int scratch_clear(lua_State *L)

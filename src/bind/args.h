@@ -31,6 +31,13 @@ bool hal_option_boolean(lua_State *L, int index, const char *key, bool absent);
 /** Raises when the option is absent. */
 void hal_option_require(lua_State *L, int index, const char *key, const char *what);
 
+/** Pushes the path of a file or folder below the output folder, as the system takes it, and returns
+ * it; `path` is relative to that folder, or absolute and inside it. The folders on the way (for
+ * hal_output_folder the last one too) are made. Raises `permission` for what leaves the output
+ * folder, `usage` when there is none. */
+const char *hal_output_path(lua_State *L, const char *path);
+const char *hal_output_folder(lua_State *L, const char *path);
+
 /** Pushes a userdata that owns a byte buffer: text under construction is not lost when Lua raises.
  */
 hal_buf *hal_scratch(lua_State *L, size_t max_bytes);

@@ -98,7 +98,7 @@ static void job_done(void *ctx)
     hal_op_done(ctx);
 }
 
-static hal_status post(hal_op *op, hal_loop *loop, hal_err *err)
+hal_status hal_op_post(hal_op *op, hal_loop *loop, hal_err *err)
 {
     hal_pool *pool = hal_loop_pool(loop, err);
     return pool ? hal_pool_post(pool, NULL, job_run, job_done, op, err) : err->status;
@@ -106,7 +106,7 @@ static hal_status post(hal_op *op, hal_loop *loop, hal_err *err)
 
 int hal_op_run(lua_State *L, hal_op *op)
 {
-    return hal_op_wait(L, op, post);
+    return hal_op_wait(L, op, hal_op_post);
 }
 
 void hal_op_done(hal_op *op)

@@ -32,7 +32,9 @@ void *hal_op_new(lua_State *L, size_t size_bytes);
  * hal_op_done, then raises op->err or returns what `push` pushes. */
 typedef hal_status (*hal_op_start)(hal_op *op, hal_loop *loop, hal_err *err);
 int hal_op_wait(lua_State *L, hal_op *op, hal_op_start start);
-/** The same with op->run on a worker. */
+/** A `start` that puts op->run on a worker. */
+hal_status hal_op_post(hal_op *op, hal_loop *loop, hal_err *err);
+/** hal_op_wait with hal_op_post. */
 int hal_op_run(lua_State *L, hal_op *op);
 /** The operation has ended. Loop thread; `op` may be gone afterwards. */
 void hal_op_done(hal_op *op);

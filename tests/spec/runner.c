@@ -3,11 +3,14 @@
  * `it`. Exit 1 when a spec fails or a task is left over. */
 #include "bind/bind.h"
 #include "host/host.h"
+#include "net/exchange.h"
 
 #include <lauxlib.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+
+int hal_open_test_peer(lua_State *L); /* peer.c */
 
 static const char main_chunk[] =
     "local files = { ... }\n"
@@ -83,6 +86,8 @@ static bool run_specs(hal_host *host, int argc, char **argv, hal_err *err)
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, open_test);
     lua_setfield(L, -2, "halyard.test");
+    lua_pushcfunction(L, hal_open_test_peer);
+    lua_setfield(L, -2, "halyard.test.peer");
     lua_pop(L, 1);
     if (luaL_loadbufferx(L, main_chunk, sizeof main_chunk - 1, "=halyard-spec", "t")) {
         hal_err_set(err, HAL_E_INTERNAL, "%s", lua_tostring(L, -1));
@@ -108,6 +113,10 @@ int main(int argc, char **argv)
     hal_err err = HAL_ERR_INIT;
     hal_clock clock = hal_clock_system();
     hal_loop *loop = hal_loop_new(&clock, &err);
+    if (loop) {
+        hal_loop_guard(loop, NULL, true, NULL);
+        hal_loop_set_waits(loop, &(hal_waits){1, 4, 1, 4});
+    }
     hal_host_config config = {
         .open_all = true, .cpu_max_ms = 3600000, .memory_max_bytes = (size_t)2 << 30};
     hal_host *host = loop ? hal_host_new(loop, &config, &err) : NULL;

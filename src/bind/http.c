@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.http: data sets read to tables, small control answers, politeness. Every request
+ * must be safe to send again; `tries = 1` for one that is not. */
+#include "bind/bind.h"
+
+#include "base/alloc.h"
+#include "bind/args.h"
+#include "bind/objects.h"
+#include "bind/op.h"
+#include "host/fetch.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+enum { HEADERS_MAX = 32, MAX_BYTES_DEFAULT = 1 << 20, MAX_BYTES_MAX = 256 << 20 };
+
+/* --- The request --------------------------------------------------------------------------------
+ */
+
+static hal_slice header_text(lua_State *L, int index)
+{
+    hal_slice s = hal_arg_slice(L, index, "each header and its value");
+    for (size_t i = 0; i < s.size_bytes; i++)
+        if (s.data[i] == '\r' || s.data[i] == '\n' || s.data[i] == '\0')
+            hal_bind_fail(L, HAL_E_USAGE, "a header must not hold line ends or zero bytes");
+    return s;
+}
+
+/* Headers of the options at index 1; text stays valid while that table is unchanged. */
+static size_t read_headers(lua_State *L, hal_header headers[HEADERS_MAX])
+{
+    size_t n = 0;
+    lua_pushliteral(L, "headers");
+    int type = lua_rawget(L, 1);
+    if (type != LUA_TTABLE && type != LUA_TNIL)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"headers\" must be a table {name = value}");
+    if (type == LUA_TTABLE)
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (n == HEADERS_MAX)
+                hal_bind_fail(L, HAL_E_USAGE, "at most %d headers", HEADERS_MAX);
+            headers[n].name = header_text(L, -2).data;
+            headers[n++].value = header_text(L, -1).data;
+        }
+    lua_pop(L, 1);
+    return n;
+}
+
+/* Reads the options at index 1. */
+static hal_request read_request(lua_State *L, hal_header headers[HEADERS_MAX])
+{
+    hal_request r = {.repeatable = true};
+    hal_option_require(L, 1, "url", "http");
+    r.url = hal_option_text(L, 1, "url", NULL);
+    r.body = hal_option_slice(L, 1, "body");
+    r.method = hal_option_text(L, 1, "method", r.body.data ? "POST" : "GET");
+    int64_t tries = hal_option_integer(L, 1, "tries", 0);
+    double deadline_s = hal_option_number(L, 1, "deadline", 0);
+    if (tries < 0 || tries > 100)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"tries\" must be 1 to 100");
+    if (deadline_s < 0 || deadline_s > 1e7)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"deadline\" must be 0 to 1e7 seconds");
+    r.tries_max = (int)tries;
+    r.deadline_ms = (int64_t)(deadline_s * 1000.0);
+    r.headers = headers;
+    r.n_headers = read_headers(L, headers);
+    return r;
+}
+
+/* --- fetch --------------------------------------------------------------------------------------
+ */
+
+typedef struct fetch_op {
+    hal_op op;
+    hal_host *host;
+    hal_fetch *fetch;
+    hal_fetch_request *request; /* valid during the call only */
+    hal_answer answer;
+    hal_table *table;
+    hal_outcome http;
+    bool reset;
+} fetch_op;
+
+static void fetch_clear(hal_op *op)
+{
+    hal_table_unref(((fetch_op *)op)->table);
+}
+
+static void fetch_cancel(hal_op *op)
+{
+    hal_fetch_cancel(((fetch_op *)op)->fetch);
+}
+
+static void fetch_done(void *ctx, hal_fetch_result *result)
+{
+    fetch_op *f = ctx;
+    f->op.err = result->err;
+    f->answer = result->answer;
+    f->table = result->table;
+    result->table = NULL;
+    f->http = *result->http;
+    f->reset = result->reset;
+    hal_op_done(&f->op);
+}
+
+static void fetch_working(void *ctx, double fraction, int polls)
+{
+    fetch_op *f = ctx;
+    char json[96];
+    int percent = fraction >= 0 && fraction <= 1 ? (int)(fraction * 100) : -1;
+    if (percent >= 0)
+        snprintf(json, sizeof json, "{\"stage\":\"archive works\",\"percent\":%d,\"polls\":%d}",
+                 percent, polls);
+    else
+        snprintf(json, sizeof json, "{\"stage\":\"archive works\",\"polls\":%d}", polls);
+    hal_host_emit(f->host, "progress", json);
+}
+
+static hal_status fetch_start(hal_op *op, hal_loop *loop, hal_err *err)
+{
+    fetch_op *f = (fetch_op *)op;
+    f->fetch = hal_fetch_start(loop, f->request, fetch_done, f, err);
+    f->request = NULL;
+    return f->fetch ? HAL_OK : err->status;
+}
+
+static void push_outcome(lua_State *L, const hal_outcome *o)
+{
+    lua_createtable(L, 0, 7);
+    hal_set_integer(L, "http_status", o->http_status);
+    hal_set_integer(L, "tries", o->tries);
+    hal_set_integer(L, "polls", o->polls);
+    hal_set_integer(L, "bytes", (int64_t)o->wire_bytes);
+    hal_set_number(L, "elapsed", (double)o->elapsed_ns / (double)HAL_NS_PER_S);
+    hal_set_text(L, "url", o->url);
+    hal_set_text(L, "content_type", o->content_type);
+}
+
+static void set_said(lua_State *L, const char *key, int64_t value)
+{
+    if (value >= 0)
+        hal_set_integer(L, key, value);
+}
+
+static void push_answer(lua_State *L, const hal_answer *a)
+{
+    lua_createtable(L, 0, 10);
+    hal_set_text(L, "status",
+                 a->status == HAL_ANSWER_COMPLETE    ? "COMPLETE"
+                 : a->status == HAL_ANSWER_EXECUTING ? "EXECUTING"
+                                                     : "ERROR");
+    hal_set_text(L, "message", a->message);
+    if (a->fraction_done >= 0)
+        hal_set_number(L, "fraction_done", a->fraction_done);
+    set_said(L, "page", a->page);
+    set_said(L, "page_size", a->page_size);
+    set_said(L, "pages_filtered", a->pages_filtered);
+    set_said(L, "rows", a->rows);
+    set_said(L, "rows_filtered", a->rows_filtered);
+    set_said(L, "rows_total", a->rows_total);
+}
+
+static int fetch_push(lua_State *L, hal_op *op)
+{
+    fetch_op *f = (fetch_op *)op;
+    if (f->table) {
+        hal_table **slot = hal_table_push(L);
+        *slot = f->table;
+        f->table = NULL;
+        hal_table_pushed(L, NULL);
+    } else {
+        lua_pushnil(L);
+    }
+    push_answer(L, &f->answer);
+    push_outcome(L, &f->http);
+    return 3;
+}
+
+/* What a tile's verdict is made from, on the error object. */
+static void fetch_decorate(lua_State *L, hal_op *op)
+{
+    fetch_op *f = (fetch_op *)op;
+    if (f->reset)
+        hal_set_boolean(L, "reset", true);
+    push_outcome(L, &f->http);
+    lua_setfield(L, -2, "outcome");
+}
+
+/* fetch{url, method, headers, body, format, rows_max, poll, tries, deadline}
+ * -> table or nil, answer, outcome */
+static int fetch(lua_State *L)
+{
+    static const char *const known[] = {"url",      "method", "headers", "body",     "format",
+                                        "rows_max", "poll",   "tries",   "deadline", NULL};
+    hal_options_check(L, 1, known, "http.fetch");
+    lua_settop(L, 1);
+    hal_header headers[HEADERS_MAX];
+    hal_fetch_request request = {.http = read_request(L, headers)};
+    hal_err err = HAL_ERR_INIT;
+    if (hal_format_from_name(&request.format, hal_option_text(L, 1, "format", "auto"), &err))
+        return hal_raise(L, &err);
+    int64_t rows_max = hal_option_integer(L, 1, "rows_max", 0);
+    if (rows_max < 0)
+        return hal_bind_fail(L, HAL_E_USAGE, "option \"rows_max\" must not be negative");
+    request.limits.rows_max = (uint64_t)rows_max;
+    request.poll = hal_option_boolean(L, 1, "poll", true);
+    fetch_op *f = hal_op_new(L, sizeof *f);
+    f->op.clear = fetch_clear;
+    f->op.cancel = fetch_cancel;
+    f->op.push = fetch_push;
+    f->op.decorate = fetch_decorate;
+    f->host = hal_host_of(L);
+    f->request = &request;
+    request.working = fetch_working;
+    request.working_ctx = f;
+    return hal_op_wait(L, &f->op, fetch_start);
+}
+
+/* --- request ------------------------------------------------------------------------------------
+ */
+
+typedef struct request_op {
+    hal_op op;
+    hal_exchange *exchange;
+    hal_request *request; /* valid during the call only */
+    hal_buf body;
+    hal_outcome http;
+} request_op;
+
+static void request_clear(hal_op *op)
+{
+    hal_buf_clear(&((request_op *)op)->body);
+}
+
+static void request_cancel(hal_op *op)
+{
+    hal_exchange_cancel(((request_op *)op)->exchange);
+}
+
+static hal_status body_begin(void *ctx, int http_status, hal_err *err)
+{
+    (void)http_status;
+    (void)err;
+    hal_buf_clear(&((request_op *)ctx)->body);
+    return HAL_OK;
+}
+
+static hal_status body_write(void *ctx, const char *bytes, size_t n, hal_err *err)
+{
+    return hal_buf_append(&((request_op *)ctx)->body, bytes, n, err);
+}
+
+static void request_done(void *ctx, const hal_outcome *outcome)
+{
+    request_op *r = ctx;
+    r->op.err = outcome->err;
+    r->http = *outcome;
+    hal_op_done(&r->op);
+}
+
+static hal_status request_start(hal_op *op, hal_loop *loop, hal_err *err)
+{
+    request_op *r = (request_op *)op;
+    hal_sink sink = {.begin = body_begin, .write = body_write, .ctx = r};
+    r->exchange = hal_exchange_start(loop, r->request, &sink, request_done, r, err);
+    r->request = NULL;
+    return r->exchange ? HAL_OK : err->status;
+}
+
+static int request_push(lua_State *L, hal_op *op)
+{
+    const request_op *r = (const request_op *)op;
+    lua_createtable(L, 0, 4);
+    hal_set_integer(L, "status", r->http.http_status);
+    hal_set_text(L, "url", r->http.url);
+    hal_set_text(L, "content_type", r->http.content_type);
+    lua_pushlstring(L, hal_buf_text(&r->body), r->body.size_bytes);
+    lua_setfield(L, -2, "body");
+    return 1;
+}
+
+static void request_decorate(lua_State *L, hal_op *op)
+{
+    if (((request_op *)op)->http.reset_before_end)
+        hal_set_boolean(L, "reset", true);
+}
+
+/* request{url, method, headers, body, max_bytes, tries, deadline}
+ * -> {status, body, url, content_type}; an HTTP error status is data */
+static int request(lua_State *L)
+{
+    static const char *const known[] = {"url",       "method", "headers",  "body",
+                                        "max_bytes", "tries",  "deadline", NULL};
+    hal_options_check(L, 1, known, "http.request");
+    lua_settop(L, 1);
+    hal_header headers[HEADERS_MAX];
+    hal_request http = read_request(L, headers);
+    int64_t max = hal_option_integer(L, 1, "max_bytes", MAX_BYTES_DEFAULT);
+    if (max < 0 || max > MAX_BYTES_MAX)
+        return hal_bind_fail(L, HAL_E_USAGE, "option \"max_bytes\" must be 0 to %d", MAX_BYTES_MAX);
+    request_op *r = hal_op_new(L, sizeof *r);
+    r->op.clear = request_clear;
+    r->op.cancel = request_cancel;
+    r->op.push = request_push;
+    r->op.decorate = request_decorate;
+    hal_buf_init(&r->body, (size_t)max);
+    http.error_bodies = true;
+    http.body_max_bytes = (uint64_t)max;
+    r->request = &http;
+    return hal_op_wait(L, &r->op, request_start);
+}
+
+/* --- politeness ---------------------------------------------------------------------------------
+ */
+
+/* limit(host or nil, window, pace_s) */
+static int limit(lua_State *L)
+{
+    const char *host = lua_isnoneornil(L, 1) ? NULL : hal_arg_text(L, 1, "limit: host");
+    lua_Integer window = hal_arg_integer(L, 2, "limit: window");
+    double pace_s = lua_isnoneornil(L, 3) ? 0 : hal_arg_number(L, 3, "limit: pace");
+    if (window < 1 || window > 64 || !(pace_s >= 0 && pace_s <= 3600))
+        return hal_bind_fail(L, HAL_E_USAGE,
+                             "limit: window is 1 to 64 requests, pace 0 to 3600 seconds");
+    hal_err err = HAL_ERR_INIT;
+    if (hal_host_limit(hal_host_loop(hal_host_of(L)), host, (int)window, (int64_t)(pace_s * 1000.0),
+                       &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+static int stats(lua_State *L)
+{
+    hal_net_stats s = hal_loop_stats(hal_host_loop(hal_host_of(L)));
+    lua_createtable(L, 0, 5);
+    hal_set_integer(L, "requests", (int64_t)s.requests);
+    hal_set_integer(L, "retries", (int64_t)s.retries);
+    hal_set_integer(L, "polls", (int64_t)s.polls);
+    hal_set_integer(L, "bytes", (int64_t)s.wire_bytes);
+    hal_set_integer(L, "in_flight", s.in_flight);
+    return 1;
+}
+
+int hal_open_http(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"fetch", fetch}, {"request", request}, {"limit", limit}, {"stats", stats}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.table: columns as Lua sees them. Row numbers begin at 1; 64-bit integers stay
+ * integers. */
+#include "bind/bind.h"
+
+#include "base/alloc.h"
+#include "bind/args.h"
+#include "bind/objects.h"
+#include "bind/op.h"
+#include "data/number.h"
+#include "data/select.h"
+#include "data/writer.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+
+static const char table_name[] = "halyard.table";
+enum {
+    LIST_MAX = 1000000,        /* values of table:list */
+    ROWS_MAX = 1000000,        /* rows of from_rows and take */
+    COLUMNS_MAX = 10000,       /* of from_rows */
+    ALTERNATIVES_MAX = 100000, /* of one criterion */
+    COLLECT_BYTES = 32 << 20   /* tables made since the last full collection */
+};
+
+/* --- The object ---------------------------------------------------------------------------------
+ */
+
+hal_table **hal_table_push(lua_State *L)
+{
+    hal_table **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, table_name);
+    return slot;
+}
+
+int hal_table_pushed(lua_State *L, const hal_err *err)
+{
+    static const char key;
+    hal_table **slot = lua_touserdata(L, -1);
+    if (!*slot)
+        return hal_raise(L, err);
+    /* The collector sees a few bytes of userdata, not the columns behind it. */
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+    lua_Integer bytes = lua_tointeger(L, -1) + (lua_Integer)hal_table_size_bytes(*slot);
+    lua_pop(L, 1);
+    bool due = bytes > COLLECT_BYTES;
+    lua_pushinteger(L, due ? 0 : bytes);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    if (due)
+        lua_gc(L, LUA_GCCOLLECT);
+    return 1;
+}
+
+hal_table *hal_arg_table(lua_State *L, int index, const char *what)
+{
+    hal_table **slot = luaL_testudata(L, index, table_name);
+    if (!slot)
+        hal_bind_fail(L, HAL_E_USAGE, "%s must be a table of rows (halyard.table), not %s", what,
+                      luaL_typename(L, index));
+    if (!*slot)
+        hal_bind_fail(L, HAL_E_USAGE, "%s is closed", what);
+    return *slot;
+}
+
+static hal_table *self(lua_State *L)
+{
+    return hal_arg_table(L, 1, "the table");
+}
+
+static size_t arg_column(lua_State *L, const hal_table *t, int index)
+{
+    hal_err err = HAL_ERR_INIT;
+    size_t i_col = 0;
+    if (hal_table_require(t, hal_arg_text(L, index, "column name"), &i_col, &err))
+        hal_raise(L, &err);
+    return i_col;
+}
+
+static uint64_t arg_row(lua_State *L, const hal_table *t, int index)
+{
+    lua_Integer i = hal_arg_integer(L, index, "row number");
+    if (i < 1 || (uint64_t)i > hal_table_rows(t))
+        hal_bind_fail(L, HAL_E_USAGE, "row %lld is outside 1..%llu", (long long)i,
+                      (unsigned long long)hal_table_rows(t));
+    return (uint64_t)i - 1;
+}
+
+static void push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row)
+{
+    if (hal_table_is_null(t, i_col, i_row)) {
+        lua_pushnil(L);
+        return;
+    }
+    switch (hal_table_field(t, i_col)->type) {
+    case HAL_TYPE_BOOL:
+        lua_pushboolean(L, hal_table_bool(t, i_col, i_row));
+        break;
+    case HAL_TYPE_INT64:
+        lua_pushinteger(L, hal_table_int64(t, i_col, i_row));
+        break;
+    case HAL_TYPE_FLOAT64:
+        lua_pushnumber(L, hal_table_float64(t, i_col, i_row));
+        break;
+    case HAL_TYPE_STRING: {
+        hal_slice s = hal_table_string(t, i_col, i_row);
+        lua_pushlstring(L, s.data, s.size_bytes);
+        break;
+    }
+    }
+}
+
+static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
+{
+    size_t n = hal_table_columns(t);
+    lua_createtable(L, 0, (int)n);
+    for (size_t c = 0; c < n; c++) {
+        push_cell(L, t, c, i_row);
+        lua_setfield(L, -2, hal_table_field(t, c)->name);
+    }
+}
+
+static int table_close(lua_State *L)
+{
+    hal_table **slot = luaL_checkudata(L, 1, table_name);
+    hal_table *t = *slot;
+    *slot = NULL;
+    hal_table_unref(t);
+    return 0;
+}
+
+static int table_len(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)hal_table_rows(self(L)));
+    return 1;
+}
+
+static void push_columns(lua_State *L, const hal_table *t)
+{
+    size_t n = hal_table_columns(t);
+    lua_createtable(L, (int)n, 0);
+    for (size_t c = 0; c < n; c++) {
+        lua_pushstring(L, hal_table_field(t, c)->name);
+        lua_rawseti(L, -2, (lua_Integer)c + 1);
+    }
+}
+
+/* t[i], t.columns, t.<method>; upvalue 1: the methods. */
+static int table_index(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        const hal_table *t = self(L);
+        push_row(L, t, arg_row(L, t, 2));
+        return 1;
+    }
+    const char *key = hal_arg_text(L, 2, "a table's field");
+    if (!strcmp(key, "columns")) {
+        push_columns(L, self(L));
+        return 1;
+    }
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+        return hal_bind_fail(L, HAL_E_USAGE,
+                             "a table has no field \"%.60s\"; a cell is t:get(row, \"%.60s\")", key,
+                             key);
+    return 1;
+}
+
+static int next_row(lua_State *L)
+{
+    const hal_table *t = self(L);
+    lua_Integer i = hal_arg_integer(L, 2, "row number");
+    if (i < 0 || (uint64_t)i >= hal_table_rows(t))
+        return 0;
+    lua_pushinteger(L, i + 1);
+    push_row(L, t, (uint64_t)i);
+    return 2;
+}
+
+static int table_rows(lua_State *L)
+{
+    self(L);
+    lua_pushcfunction(L, next_row);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 0);
+    return 3;
+}
+
+static int table_get(lua_State *L)
+{
+    const hal_table *t = self(L);
+    uint64_t i_row = arg_row(L, t, 2);
+    push_cell(L, t, arg_column(L, t, 3), i_row);
+    return 1;
+}
+
+static const char *type_name(hal_type type)
+{
+    static const char *const names[] = {[HAL_TYPE_BOOL] = "bool",
+                                        [HAL_TYPE_INT64] = "int64",
+                                        [HAL_TYPE_FLOAT64] = "float64",
+                                        [HAL_TYPE_STRING] = "string"};
+    return names[type];
+}
+
+static int table_field(lua_State *L)
+{
+    const hal_table *t = self(L);
+    const hal_field *f = hal_table_field(t, arg_column(L, t, 2));
+    lua_createtable(L, 0, 5);
+    hal_set_text(L, "name", f->name);
+    hal_set_text(L, "type", type_name(f->type));
+    hal_set_text(L, "unit", f->unit);
+    hal_set_text(L, "ucd", f->ucd);
+    hal_set_text(L, "description", f->description);
+    return 1;
+}
+
+/* The values of a column that are not null, in row order. */
+static int table_list(lua_State *L)
+{
+    const hal_table *t = self(L);
+    size_t i_col = arg_column(L, t, 2);
+    uint64_t n = hal_table_rows(t) - hal_table_column(t, i_col).n_nulls;
+    if (n > LIST_MAX)
+        return hal_bind_fail(L, HAL_E_BUDGET,
+                             "a list of %llu values is more than %d: select rows first, or write "
+                             "the table to a file",
+                             (unsigned long long)n, LIST_MAX);
+    lua_createtable(L, (int)n, 0);
+    lua_Integer k = 0;
+    for (uint64_t i = 0; i < hal_table_rows(t); i++)
+        if (!hal_table_is_null(t, i_col, i)) {
+            push_cell(L, t, i_col, i);
+            lua_rawseti(L, -2, ++k);
+        }
+    return 1;
+}
+
+/* --- New tables from old ones -------------------------------------------------------------------
+ */
+
+/* Takes `rows` of `t` into a new table; `rows` is freed. */
+static int push_taken(lua_State *L, hal_table **slot, const hal_table *t, uint64_t *rows,
+                      uint64_t n)
+{
+    hal_err err = HAL_ERR_INIT;
+    *slot = hal_table_take(t, rows, n, &err);
+    hal_free(rows);
+    return hal_table_pushed(L, &err);
+}
+
+static int table_take(lua_State *L)
+{
+    const hal_table *t = self(L);
+    if (!lua_istable(L, 2))
+        return hal_bind_fail(L, HAL_E_USAGE, "take: a list of row numbers, not %s",
+                             luaL_typename(L, 2));
+    lua_Unsigned n = lua_rawlen(L, 2);
+    if (n > ROWS_MAX)
+        return hal_bind_fail(L, HAL_E_BUDGET, "take: at most %d rows at once", ROWS_MAX);
+    uint64_t *rows = lua_newuserdatauv(L, (n + 1) * sizeof *rows, 0);
+    for (lua_Unsigned i = 0; i < n; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        rows[i] = arg_row(L, t, -1);
+        lua_pop(L, 1);
+    }
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    *slot = hal_table_take(t, rows, n, &err);
+    return hal_table_pushed(L, &err);
+}
+
+static int table_unique(lua_State *L)
+{
+    const hal_table *t = self(L);
+    size_t i_col = arg_column(L, t, 2);
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    uint64_t *rows = NULL, n = 0;
+    if (hal_table_first_of_each(t, i_col, &rows, &n, &err))
+        return hal_raise(L, &err);
+    return push_taken(L, slot, t, rows, n);
+}
+
+static int table_project(lua_State *L)
+{
+    const hal_table *t = self(L);
+    if (!lua_istable(L, 2))
+        return hal_bind_fail(L, HAL_E_USAGE, "project: a list of column names, not %s",
+                             luaL_typename(L, 2));
+    lua_Unsigned n = lua_rawlen(L, 2);
+    if (n > COLUMNS_MAX)
+        return hal_bind_fail(L, HAL_E_BUDGET, "project: at most %d columns", COLUMNS_MAX);
+    size_t *cols = lua_newuserdatauv(L, (n + 1) * sizeof *cols, 0);
+    for (lua_Unsigned i = 0; i < n; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        cols[i] = arg_column(L, t, -1);
+        lua_pop(L, 1);
+    }
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    *slot = hal_table_project(t, cols, n, &err);
+    return hal_table_pushed(L, &err);
+}
+
+static int concat(lua_State *L)
+{
+    if (!lua_istable(L, 1))
+        return hal_bind_fail(L, HAL_E_USAGE, "concat: a list of tables, not %s",
+                             luaL_typename(L, 1));
+    lua_Unsigned n = lua_rawlen(L, 1);
+    if (n > ROWS_MAX)
+        return hal_bind_fail(L, HAL_E_BUDGET, "concat: at most %d tables", ROWS_MAX);
+    hal_table **tables = lua_newuserdatauv(L, (n + 1) * sizeof(hal_table *), 0);
+    for (lua_Unsigned i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        tables[i] = hal_arg_table(L, -1, "concat: each item");
+        lua_pop(L, 1); /* the list still holds it */
+    }
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    *slot = hal_table_concat(tables, n, &err);
+    return hal_table_pushed(L, &err);
+}
+
+/* --- where --------------------------------------------------------------------------------------
+ */
+
+static struct hal_bound to_bound(lua_State *L, int index)
+{
+    struct hal_bound b = {0};
+    int ok = lua_type(L, index) == LUA_TNUMBER;
+    if (ok && (b.is_int = lua_isinteger(L, index)))
+        b.i = lua_tointeger(L, index);
+    else if (ok)
+        b.d = lua_tonumber(L, index);
+    if (!ok || isnan(b.d))
+        hal_bind_fail(L, HAL_E_USAGE, "where: min and max must be numbers");
+    return b;
+}
+
+/* {min =, max =} at the top of the stack. */
+static void read_range(lua_State *L, const char *column, hal_alternative *a)
+{
+    static const char *const known[] = {"min", "max", NULL};
+    hal_options_check(L, -1, known, "where: a range");
+    a->min = (struct hal_bound){.d = -INFINITY};
+    a->max = (struct hal_bound){.d = INFINITY};
+    bool any = false;
+    if (lua_getfield(L, -1, "min") != LUA_TNIL)
+        a->min = to_bound(L, -1), any = true;
+    if (lua_getfield(L, -2, "max") != LUA_TNIL)
+        a->max = to_bound(L, -1), any = true;
+    lua_pop(L, 2);
+    if (!any)
+        hal_bind_fail(
+            L, HAL_E_USAGE,
+            "where: the criterion for \"%.60s\" is empty: give a value, a list, or {min =, "
+            "max =}",
+            column);
+}
+
+/* One alternative from the value at the top of the stack. */
+static void read_alternative(lua_State *L, const char *column, hal_alternative *a)
+{
+    *a = (hal_alternative){0};
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+        a->is_text = true;
+        a->text.data = lua_tolstring(L, -1, &a->text.size_bytes);
+        break;
+    case LUA_TBOOLEAN:
+        a->is_text = true;
+        a->text = hal_slice_of(lua_toboolean(L, -1) ? "true" : "false");
+        break;
+    case LUA_TNUMBER:
+        a->min = a->max = to_bound(L, -1);
+        break;
+    case LUA_TTABLE:
+        read_range(L, column, a);
+        break;
+    default:
+        hal_bind_fail(L, HAL_E_USAGE, "where: the criterion for \"%.60s\" cannot be a %s", column,
+                      luaL_typename(L, -1));
+    }
+}
+
+/* Reads the criterion at the top of the stack; leaves one userdata below it. */
+static void read_criterion(lua_State *L, const char *column, hal_criterion *c)
+{
+    bool list = lua_istable(L, -1) && lua_rawlen(L, -1) > 0;
+    size_t n = list ? lua_rawlen(L, -1) : 1;
+    if (n > ALTERNATIVES_MAX)
+        hal_bind_fail(L, HAL_E_BUDGET, "where: at most %d values for \"%.60s\"", ALTERNATIVES_MAX,
+                      column);
+    hal_alternative *a = lua_newuserdatauv(L, n * sizeof *a, 0);
+    lua_insert(L, -2);
+    for (size_t i = 0; list && i < n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        read_alternative(L, column, &a[i]);
+        lua_pop(L, 1); /* the list still holds it */
+    }
+    if (!list)
+        read_alternative(L, column, a);
+    *c = (hal_criterion){.column = column, .alternatives = a, .n_alternatives = n};
+}
+
+static int table_where(lua_State *L)
+{
+    enum { CRITERIA_MAX = 100 };
+    const hal_table *t = self(L);
+    if (!lua_istable(L, 2))
+        return hal_bind_fail(L, HAL_E_USAGE, "where takes {column = criterion, ...}, not %s",
+                             luaL_typename(L, 2));
+    lua_settop(L, 2);
+    hal_criterion criteria[CRITERIA_MAX];
+    size_t n = 0;
+    luaL_checkstack(L, CRITERIA_MAX + 8, "where: too many criteria");
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            return hal_bind_fail(L, HAL_E_USAGE, "where: criteria are named by column");
+        if (n == CRITERIA_MAX)
+            return hal_bind_fail(L, HAL_E_BUDGET, "where: at most %d criteria", CRITERIA_MAX);
+        read_criterion(L, lua_tostring(L, -2), &criteria[n++]); /* key, memory, value */
+        lua_pop(L, 1);
+        lua_insert(L, -2); /* memory, key */
+    }
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    uint64_t *rows = NULL, n_rows = 0;
+    if (hal_table_select(t, criteria, n, &rows, &n_rows, &err))
+        return hal_raise(L, &err);
+    return push_taken(L, slot, t, rows, n_rows);
+}
+
+/* --- From Lua rows ------------------------------------------------------------------------------
+ */
+
+static int builder_collect(lua_State *L)
+{
+    hal_builder **slot = lua_touserdata(L, 1);
+    hal_builder_free(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+static hal_builder **push_builder(lua_State *L)
+{
+    hal_builder **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    if (luaL_newmetatable(L, "halyard.builder")) {
+        lua_pushcfunction(L, builder_collect);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return slot;
+}
+
+/* Widens *type (-1: only nulls so far) to hold the value at the top of the stack. */
+static void widen(lua_State *L, int *type, const char *column, lua_Integer row)
+{
+    int seen = -1;
+    switch (lua_type(L, -1)) {
+    case LUA_TNIL:
+        return;
+    case LUA_TBOOLEAN:
+        seen = HAL_TYPE_BOOL;
+        break;
+    case LUA_TNUMBER:
+        seen = lua_isinteger(L, -1) ? HAL_TYPE_INT64 : HAL_TYPE_FLOAT64;
+        break;
+    case LUA_TSTRING:
+        seen = HAL_TYPE_STRING;
+        break;
+    }
+    bool numbers = (seen == HAL_TYPE_INT64 || seen == HAL_TYPE_FLOAT64) &&
+                   (*type == HAL_TYPE_INT64 || *type == HAL_TYPE_FLOAT64);
+    if (seen < 0 || (*type >= 0 && seen != *type && !numbers))
+        hal_bind_fail(L, HAL_E_USAGE,
+                      "from_rows: row %lld, column \"%.60s\": a %s does not fit the "
+                      "column",
+                      (long long)row, column, luaL_typename(L, -1));
+    *type = numbers && seen != *type ? HAL_TYPE_FLOAT64 : seen;
+}
+
+static hal_status add_cell(lua_State *L, hal_builder *b, size_t c, hal_type type, hal_err *err)
+{
+    hal_slice s;
+    if (lua_isnil(L, -1))
+        return HAL_OK;
+    switch (type) {
+    case HAL_TYPE_BOOL:
+        return hal_builder_bool(b, c, lua_toboolean(L, -1), err);
+    case HAL_TYPE_INT64:
+        return hal_builder_int64(b, c, lua_tointeger(L, -1), err);
+    case HAL_TYPE_FLOAT64:
+        return hal_builder_float64(b, c, lua_tonumber(L, -1), err);
+    case HAL_TYPE_STRING:
+        s.data = lua_tolstring(L, -1, &s.size_bytes);
+        return hal_builder_string(b, c, s, err);
+    }
+    return HAL_OK;
+}
+
+/* from_rows(list of Lua tables, {names}): types come from the values; a column of nulls is text. */
+static int from_rows(lua_State *L)
+{
+    if (!lua_istable(L, 1) || !lua_istable(L, 2))
+        return hal_bind_fail(L, HAL_E_USAGE, "from_rows takes a list of rows and a list of names");
+    lua_Unsigned n_rows = lua_rawlen(L, 1), n_cols = lua_rawlen(L, 2);
+    if (n_rows > ROWS_MAX || n_cols > COLUMNS_MAX)
+        return hal_bind_fail(L, HAL_E_BUDGET, "from_rows: at most %d rows of %d columns", ROWS_MAX,
+                             COLUMNS_MAX);
+    hal_field *fields = lua_newuserdatauv(L, (n_cols + 1) * sizeof *fields, 0);
+    int *types = lua_newuserdatauv(L, (n_cols + 1) * sizeof *types, 0);
+    for (lua_Unsigned c = 0; c < n_cols; c++) {
+        lua_rawgeti(L, 2, (lua_Integer)c + 1);
+        fields[c] = (hal_field){.name = hal_arg_text(L, -1, "from_rows: column name"),
+                                .unit = "",
+                                .ucd = "",
+                                .description = ""};
+        types[c] = -1;
+        lua_pop(L, 1);
+    }
+    for (lua_Unsigned i = 1; i <= n_rows; i++) {
+        if (lua_rawgeti(L, 1, (lua_Integer)i) != LUA_TTABLE)
+            return hal_bind_fail(L, HAL_E_USAGE, "from_rows: row %llu is not a table",
+                                 (unsigned long long)i);
+        for (lua_Unsigned c = 0; c < n_cols; c++) {
+            lua_pushstring(L, fields[c].name);
+            lua_rawget(L, -2);
+            widen(L, &types[c], fields[c].name, (lua_Integer)i);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    for (lua_Unsigned c = 0; c < n_cols; c++)
+        fields[c].type = types[c] < 0 ? HAL_TYPE_STRING : (hal_type)types[c];
+    hal_builder **builder = push_builder(L);
+    hal_table **slot = hal_table_push(L);
+    hal_err err = HAL_ERR_INIT;
+    if (!(*builder = hal_builder_new(fields, n_cols, &err)))
+        return hal_raise(L, &err);
+    for (lua_Unsigned i = 1; i <= n_rows; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i);
+        for (lua_Unsigned c = 0; c < n_cols; c++) {
+            lua_pushstring(L, fields[c].name);
+            lua_rawget(L, -2);
+            if (add_cell(L, *builder, c, fields[c].type, &err))
+                return hal_raise(L, &err);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+        if (hal_builder_end_row(*builder, &err))
+            return hal_raise(L, &err);
+    }
+    *slot = hal_builder_finish(*builder, &err);
+    hal_builder_free(*builder);
+    *builder = NULL;
+    return hal_table_pushed(L, &err);
+}
+
+/* --- write --------------------------------------------------------------------------------------
+ */
+
+typedef struct write_op {
+    hal_op op;
+    hal_table *table;
+    char *path;
+    hal_format format;
+    uint64_t size_bytes;
+} write_op;
+
+static void write_clear(hal_op *op)
+{
+    write_op *w = (write_op *)op;
+    hal_table_unref(w->table);
+    hal_free(w->path);
+}
+
+static void write_run(hal_op *op)
+{
+    write_op *w = (write_op *)op;
+    size_t n = hal_table_columns(w->table);
+    hal_field *fields = hal_calloc(n + 1, sizeof *fields);
+    if (!fields) {
+        hal_err_nomem(&op->err, n * sizeof *fields);
+        return;
+    }
+    for (size_t c = 0; c < n; c++)
+        fields[c] = *hal_table_field(w->table, c);
+    hal_writer *writer = hal_writer_open(w->path, w->format, fields, n, &op->err);
+    if (writer && !hal_writer_table(writer, w->table, &op->err))
+        op->err.status = hal_writer_commit(writer, &w->size_bytes, &op->err);
+    hal_writer_free(writer);
+    hal_free(fields);
+}
+
+static int write_push(lua_State *L, hal_op *op)
+{
+    lua_pushinteger(L, (lua_Integer)((write_op *)op)->size_bytes);
+    return 1;
+}
+
+/* t:write(path, format) -> size in bytes */
+static int table_write(lua_State *L)
+{
+    hal_table *t = self(L);
+    const char *path = hal_output_path(L, hal_arg_text(L, 2, "write: path"));
+    const char *format = lua_isnoneornil(L, 3) ? "csv" : hal_arg_text(L, 3, "write: format");
+    write_op *w = hal_op_new(L, sizeof *w);
+    w->op.clear = write_clear;
+    w->op.run = write_run;
+    w->op.push = write_push;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_format_from_name(&w->format, format, &err))
+        return hal_raise(L, &err);
+    w->table = hal_table_ref(t);
+    if (!(w->path = hal_strdup(path)))
+        return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+    return hal_op_run(L, &w->op);
+}
+
+/* --- tostring -----------------------------------------------------------------------------------
+ */
+
+enum { PREVIEW_ROWS = 10, PREVIEW_COLUMNS = 8, PREVIEW_WIDTH = 20 };
+
+/* A cell's text, at most PREVIEW_WIDTH bytes, control characters as '?'. */
+static size_t cell_text(const hal_table *t, size_t c, uint64_t i_row, char out[64])
+{
+    if (hal_table_is_null(t, c, i_row))
+        return 0;
+    size_t n = 0;
+    hal_slice s;
+    switch (hal_table_field(t, c)->type) {
+    case HAL_TYPE_BOOL:
+        n = (size_t)snprintf(out, 64, "%s", hal_table_bool(t, c, i_row) ? "true" : "false");
+        break;
+    case HAL_TYPE_INT64:
+        n = hal_number_print_int64(out, hal_table_int64(t, c, i_row));
+        break;
+    case HAL_TYPE_FLOAT64:
+        n = hal_number_print_double(out, hal_table_float64(t, c, i_row));
+        break;
+    case HAL_TYPE_STRING:
+        s = hal_table_string(t, c, i_row);
+        n = s.size_bytes < PREVIEW_WIDTH ? s.size_bytes : PREVIEW_WIDTH;
+        for (size_t i = 0; i < n; i++)
+            out[i] = (unsigned char)s.data[i] < ' ' ? '?' : s.data[i];
+        break;
+    }
+    return n < PREVIEW_WIDTH ? n : PREVIEW_WIDTH;
+}
+
+static void add_padded(luaL_Buffer *b, const char *text, size_t n, size_t width)
+{
+    luaL_addlstring(b, text, n);
+    for (; n < width + 2; n++)
+        luaL_addchar(b, ' ');
+}
+
+static int table_tostring(lua_State *L)
+{
+    hal_table **slot = luaL_checkudata(L, 1, table_name);
+    const hal_table *t = *slot;
+    if (!t) {
+        lua_pushliteral(L, "table (closed)");
+        return 1;
+    }
+    uint64_t n_rows = hal_table_rows(t), shown = n_rows < PREVIEW_ROWS ? n_rows : PREVIEW_ROWS;
+    size_t n_cols = hal_table_columns(t);
+    size_t cols = n_cols < PREVIEW_COLUMNS ? n_cols : PREVIEW_COLUMNS, width[PREVIEW_COLUMNS];
+    char cell[64];
+    for (size_t c = 0; c < cols; c++) {
+        width[c] = strnlen(hal_table_field(t, c)->name, PREVIEW_WIDTH);
+        for (uint64_t i = 0; i < shown; i++) {
+            size_t n = cell_text(t, c, i, cell);
+            width[c] = n > width[c] ? n : width[c];
+        }
+    }
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    snprintf(cell, sizeof cell, "%llu rows x %zu columns", (unsigned long long)n_rows, n_cols);
+    luaL_addstring(&b, cell);
+    if (cols)
+        luaL_addchar(&b, '\n');
+    for (size_t c = 0; c < cols; c++) {
+        const char *name = hal_table_field(t, c)->name;
+        add_padded(&b, name, strnlen(name, PREVIEW_WIDTH), width[c]);
+    }
+    if (n_cols > cols)
+        luaL_addstring(&b, "...");
+    for (uint64_t i = 0; i < shown; i++) {
+        luaL_addchar(&b, '\n');
+        for (size_t c = 0; c < cols; c++)
+            add_padded(&b, cell, cell_text(t, c, i, cell), width[c]);
+    }
+    if (n_rows > shown)
+        luaL_addstring(&b, "\n...");
+    luaL_pushresult(&b);
+    return 1;
+}
+
+int hal_open_table(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"rows", table_rows},
+                                       {"get", table_get},
+                                       {"field", table_field},
+                                       {"list", table_list},
+                                       {"take", table_take},
+                                       {"where", table_where},
+                                       {"project", table_project},
+                                       {"unique", table_unique},
+                                       {"write", table_write},
+                                       {"close", table_close},
+                                       {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", table_close},
+                                    {"__close", table_close},
+                                    {"__len", table_len},
+                                    {"__tostring", table_tostring},
+                                    {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"concat", concat}, {"from_rows", from_rows}, {NULL, NULL}};
+    if (luaL_newmetatable(L, table_name)) {
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_pushcclosure(L, table_index, 1);
+        lua_setfield(L, -2, "__index");
+        hal_set_text(L, "__metatable", table_name);
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/fetch.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+
+enum {
+    BLOCK_BYTES = 256 << 10, /* body bytes handed to the worker at once */
+    QUEUE_BYTES = 4 << 20,   /* handed over and not read yet: above it the transfer pauses */
+    DAMAGED_RETRIES = 2,
+    FOREIGN_RETRIES = 1
+};
+
+/* All fields belong to the loop thread, except those of the worker: they are touched by jobs of the
+ * strand, and by the loop thread only while no job is pending. */
+struct hal_fetch {
+    hal_loop *loop;
+    hal_pool *pool;
+    hal_strand *strand;
+    hal_exchange *exchange; /* NULL once it is done */
+    hal_fetch_request request;
+    hal_fetch_done done;
+    void *ctx;
+    struct block *filling;
+    size_t n_jobs, queued_bytes;
+    bool paused;
+    unsigned i_answer; /* counts answers: what jobs of an earlier one say is ignored */
+    bool broken;       /* this answer cannot be read: `why` */
+    hal_err why;
+    int n_damaged, n_foreign, n_polls;
+    uint64_t answer_bytes;
+    bool cut; /* the last answer read was empty or ended early */
+    /* of the worker */
+    hal_reader *reader;
+    hal_answer answer;
+    hal_table *table;
+};
+
+typedef enum job_kind { JOB_BEGIN, JOB_FEED, JOB_FINISH } job_kind;
+
+typedef struct block {
+    hal_fetch *f;
+    job_kind kind;
+    unsigned i_answer;
+    hal_err err; /* of the job */
+    size_t size_bytes;
+    char bytes[];
+} block;
+
+static void fetch_free(hal_fetch *f)
+{
+    hal_reader_free(f->reader);
+    hal_table_unref(f->table);
+    hal_free(f->filling);
+    hal_strand_free(f->strand);
+    hal_free(f);
+}
+
+static block *block_new(hal_fetch *f, job_kind kind, hal_err *err)
+{
+    size_t size = sizeof(block) + (kind == JOB_FEED ? BLOCK_BYTES : 0);
+    block *b = hal_malloc(size);
+    if (!b) {
+        hal_err_nomem(err, size);
+        return NULL;
+    }
+    b->f = f;
+    b->kind = kind;
+    b->i_answer = f->i_answer;
+    b->err = HAL_ERR_INIT;
+    b->size_bytes = 0;
+    return b;
+}
+
+/* Worker. */
+static void run(void *ctx)
+{
+    block *b = ctx;
+    hal_fetch *f = b->f;
+    switch (b->kind) {
+    case JOB_BEGIN:
+        hal_reader_free(f->reader);
+        hal_table_unref(f->table);
+        f->table = NULL;
+        f->reader = hal_reader_new(f->request.format, &f->request.limits, &b->err);
+        break;
+    case JOB_FEED:
+        if (f->reader && hal_reader_feed(f->reader, b->bytes, b->size_bytes, &b->err)) {
+            hal_reader_free(f->reader);
+            f->reader = NULL;
+        }
+        break;
+    case JOB_FINISH:
+        if (f->reader)
+            b->err.status = hal_reader_finish(f->reader, &f->answer, &f->table, &b->err);
+        hal_reader_free(f->reader);
+        f->reader = NULL;
+        break;
+    }
+}
+
+/* A damaged answer may be whole the next time; a page of another kind may be a passing maintenance
+ * notice. */
+static bool worth_asking_again(const hal_fetch *f)
+{
+    return (f->why.status == HAL_E_INTEGRITY && f->n_damaged < DAMAGED_RETRIES) ||
+           (f->why.status == HAL_E_PROTOCOL && f->n_foreign < FOREIGN_RETRIES);
+}
+
+static void judge_broken(hal_fetch *f)
+{
+    hal_err why = f->why;
+    why.retryable = worth_asking_again(f);
+    f->n_damaged += why.status == HAL_E_INTEGRITY;
+    f->n_foreign += why.status == HAL_E_PROTOCOL;
+    hal_exchange_judged(f->exchange, HAL_JUDGED_FAILED, &why);
+}
+
+static void judge(hal_fetch *f)
+{
+    if (f->broken) {
+        judge_broken(f);
+    } else if (f->answer.status == HAL_ANSWER_ERROR) {
+        hal_err why = HAL_ERR_INIT;
+        hal_err_set(&why, HAL_E_ARCHIVE, "the archive answered: %s",
+                    f->answer.message[0] ? f->answer.message : "ERROR without a message");
+        hal_exchange_judged(f->exchange, HAL_JUDGED_FAILED, &why);
+    } else if (f->answer.status == HAL_ANSWER_EXECUTING && f->request.poll) {
+        f->n_polls++;
+        if (f->request.working)
+            f->request.working(f->request.working_ctx, f->answer.fraction_done, f->n_polls);
+        hal_exchange_judged(f->exchange, HAL_JUDGED_AGAIN, NULL);
+    } else {
+        hal_exchange_judged(f->exchange, HAL_JUDGED_FINAL, NULL);
+    }
+}
+
+/* Loop thread. */
+static void job_done(void *ctx)
+{
+    block *b = ctx;
+    hal_fetch *f = b->f;
+    f->n_jobs--;
+    f->queued_bytes -= b->size_bytes;
+    if (b->err.status && !f->broken && b->i_answer == f->i_answer) {
+        f->broken = true;
+        f->why = b->err;
+        f->cut = b->kind == JOB_FINISH && b->err.status == HAL_E_INTEGRITY;
+    }
+    bool finished = b->kind == JOB_FINISH;
+    hal_free(b);
+    if (!f->exchange) {
+        if (f->n_jobs == 0)
+            fetch_free(f);
+        return;
+    }
+    if (finished) {
+        judge(f);
+    } else if (f->paused && f->queued_bytes <= QUEUE_BYTES / 2) {
+        f->paused = false;
+        hal_exchange_resume(f->exchange);
+    }
+}
+
+/* Consumes `b`. */
+static hal_status post(hal_fetch *f, block *b, hal_err *err)
+{
+    hal_status st = hal_pool_post(f->pool, f->strand, run, job_done, b, err);
+    if (st) {
+        hal_free(b);
+        return st;
+    }
+    f->n_jobs++;
+    f->queued_bytes += b->size_bytes;
+    return HAL_OK;
+}
+
+static hal_status post_filling(hal_fetch *f, hal_err *err)
+{
+    block *b = f->filling;
+    f->filling = NULL;
+    return b ? post(f, b, err) : HAL_OK;
+}
+
+static hal_status sink_begin(void *ctx, int http_status, hal_err *err)
+{
+    (void)http_status;
+    hal_fetch *f = ctx;
+    hal_free(f->filling);
+    f->filling = NULL;
+    f->broken = f->paused = f->cut = false;
+    f->answer_bytes = 0;
+    f->i_answer++;
+    block *b = block_new(f, JOB_BEGIN, err);
+    return b ? post(f, b, err) : HAL_E_NOMEM;
+}
+
+static hal_status sink_write(void *ctx, const char *bytes, size_t n, hal_err *err)
+{
+    hal_fetch *f = ctx;
+    if (f->broken) {
+        if (worth_asking_again(f))
+            return HAL_OK; /* let the answer end; it is judged then */
+        *err = f->why;
+        return f->why.status;
+    }
+    if (f->queued_bytes >= QUEUE_BYTES) {
+        f->paused = true;
+        return hal_err_set(err, HAL_E_BUSY, "the reader is behind");
+    }
+    f->answer_bytes += n;
+    while (n) {
+        if (!f->filling && !(f->filling = block_new(f, JOB_FEED, err)))
+            return HAL_E_NOMEM;
+        size_t room = BLOCK_BYTES - f->filling->size_bytes, part = n < room ? n : room;
+        memcpy(f->filling->bytes + f->filling->size_bytes, bytes, part);
+        f->filling->size_bytes += part;
+        bytes += part;
+        n -= part;
+        if (part == room) {
+            hal_status st = post_filling(f, err);
+            if (st)
+                return st;
+        }
+    }
+    return HAL_OK;
+}
+
+static void sink_end(void *ctx)
+{
+    hal_fetch *f = ctx;
+    hal_err err = HAL_ERR_INIT;
+    hal_status st = post_filling(f, &err);
+    if (!st) {
+        block *b = block_new(f, JOB_FINISH, &err);
+        st = b ? post(f, b, &err) : HAL_E_NOMEM;
+    }
+    if (st)
+        hal_exchange_judged(f->exchange, HAL_JUDGED_FAILED, &err);
+}
+
+static void exchange_done(void *ctx, const hal_outcome *outcome)
+{
+    hal_fetch *f = ctx;
+    f->exchange = NULL;
+    hal_fetch_result result = {.err = outcome->err, .http = outcome};
+    if (!outcome->err.status) {
+        result.answer = f->answer;
+        result.table = f->table;
+        f->table = NULL;
+    } else {
+        bool empty = f->broken && f->answer_bytes == 0;
+        result.reset = outcome->reset_before_end || f->cut || empty;
+    }
+    f->done(f->ctx, &result);
+    hal_table_unref(result.table);
+    if (f->n_jobs == 0)
+        fetch_free(f);
+}
+
+hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal_fetch_done done,
+                           void *ctx, hal_err *err)
+{
+    hal_fetch *f = hal_calloc(1, sizeof *f);
+    if (!f) {
+        hal_err_nomem(err, sizeof *f);
+        return NULL;
+    }
+    f->loop = loop;
+    f->request = *request;
+    f->request.http.repeatable = true;
+    f->request.http.error_bodies = false;
+    f->done = done;
+    f->ctx = ctx;
+    hal_sink sink = {.begin = sink_begin, .write = sink_write, .end = sink_end, .ctx = f};
+    if (!(f->pool = hal_loop_pool(loop, err)) || !(f->strand = hal_strand_new(f->pool, err)) ||
+        !(f->exchange = hal_exchange_start(loop, &f->request.http, &sink, exchange_done, f, err))) {
+        hal_strand_free(f->strand);
+        hal_free(f);
+        return NULL;
+    }
+    memset(&f->request.http, 0, sizeof f->request.http); /* borrowed for this call only */
+    return f;
+}
+
+void hal_fetch_cancel(hal_fetch *f)
+{
+    if (f->exchange)
+        hal_exchange_cancel(f->exchange);
+}
