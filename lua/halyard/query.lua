@@ -15,14 +15,14 @@ local M = {}
 local wait_max_s = 3600
 local row_bytes = 120 -- of one row in the output, for estimates only (tiling design 13)
 
--- Shape of the request for an ask, and its form.
+-- Shape of the request for an ask.
 local function shape_of(ask)
-  if ask.as_box then
+  if ask.form == "box" then
     return {
       ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
-    }, "box"
+    }
   end
-  return { ra = ask.cone.ra, dec = ask.cone.dec, radius = ask.cone.radius }, "cone"
+  return ask.cone
 end
 
 -- The user's region as a shape that a counting service takes, widened (or narrowed) by `margin`
@@ -92,7 +92,7 @@ end
 -- One ask, from request to verdict.
 local function server(source, plan, harvest, seen)
   local function fetch(ask)
-    local shape, form = shape_of(ask)
+    local shape = shape_of(ask)
     if ask.kind == "count" then
       local n, cost = source.count(shape)
       return { n = n, cost = cost }
@@ -102,13 +102,13 @@ local function server(source, plan, harvest, seen)
     if ask.kind == "fetch" and returned < source.service.cap then
       rows = source.refine(rows)
     end
-    return { rows = rows, returned = returned, cost = cost, form = form }
+    return { rows = rows, returned = returned, cost = cost }
   end
   return function(ask)
     local ok, got = errors.try(fetch, ask)
     if not ok then
       local verdict = source.verdict(got)
-      if not verdict then
+      if not verdict or verdict == "fatal" then
         error(got, 0)
       end
       seen.spent({ requests = 1, bytes = 0 })
@@ -121,7 +121,7 @@ local function server(source, plan, harvest, seen)
     elseif ask.kind == "probe" or got.returned >= source.service.cap then
       plan:complete(ask.id, got.returned, 0, 0)
     else
-      local kept = harvest:tile(ask.id, got.rows, ask, got.form)
+      local kept = harvest:tile(ask.id, got.rows, ask, ask.form)
       if not plan:complete(ask.id, got.returned, kept.kept, kept.overshoot_deg) then
         harvest:drop(ask.id)
       end

@@ -23,9 +23,9 @@ end
 
 local current
 
---- The record of this run; outside a workflow one that writes below the setting "output" or ".".
+--- The record of this run; outside a workflow one that writes below the host's output folder or ".".
 function M.current()
-  current = current or M.new({ output = system.setting("output") or "." })
+  current = current or M.new({ output = system.default_output(".") })
   return current
 end
 

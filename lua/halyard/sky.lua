@@ -35,7 +35,11 @@ function M.cone(center, radius)
   local ra, dec = centre(center)
   return core.circle(ra, dec, radius_deg)
 end
-M.circle = M.cone
+
+--- The same from ra, dec and radius.
+function M.circle(ra, dec, radius)
+  return core.circle(M.angle(ra), M.angle(dec), M.angle(radius))
+end
 
 --- Ranges of ra (eastward from ra1 to ra2, across 0 if need be) and dec.
 function M.box(ra1, ra2, dec1, dec2)

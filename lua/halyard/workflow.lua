@@ -132,29 +132,31 @@ end
 
 -- Loading ---------------------------------------------------------------------------------------
 
--- `select` of workflows: the function of the language and the module in one.
-local function selector()
+-- A module as workflows see it: read-only, loaded when it is first used.
+local function module(name, call)
   return setmetatable({}, {
-    __index = sandbox.readonly(require("halyard.select")), __metatable = false,
+    __index = function(_, key)
+      return require("halyard." .. name)[key]
+    end,
     __newindex = function()
       error("this table is read-only", 2)
     end,
-    __call = function(_, ...)
-      return select(...)
-    end,
+    __call = call, __metatable = false,
   })
 end
 
--- Globals of a workflow: the sandbox's, and the public modules by name.
+-- Globals of a workflow: the sandbox's, and the public modules by name. `select` is the function of
+-- the language and the module in one.
 local function environment(folder)
   local env = sandbox.environment(folder)
-  local halyard = require("halyard")
   for _, name in ipairs({ "mast", "sky", "task", "retrieve" }) do
-    rawset(env, name, sandbox.readonly(halyard[name]))
+    rawset(env, name, module(name))
   end
-  rawset(env, "halyard", sandbox.readonly(halyard))
-  rawset(env, "select", selector())
-  rawset(env, "try", halyard.try)
+  rawset(env, "select", module("select", function(_, ...)
+    return select(...)
+  end))
+  rawset(env, "halyard", sandbox.readonly(require("halyard")))
+  rawset(env, "try", errors.try)
   rawset(env, "workflow", M.manifest)
   return env
 end
@@ -279,8 +281,7 @@ local function prepare(args, dry)
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name)
   local record = report.begin(report.new({
-    output = args.output or system.setting("output") or "./" .. manifest.name .. "-out",
-    dry = dry, hosts = manifest.hosts, budget = manifest.budget,
+    output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts, budget = manifest.budget,
   }))
   return manifest, values, record
 end
@@ -290,7 +291,7 @@ local function save(record, manifest, values, status, err)
   document.workflow = { name = manifest.name, version = manifest.version }
   document.parameters, document.status = values, status
   document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
-  document.archive = require("halyard.archive.mashup").base("mashup")
+  document.archive = #manifest.hosts > 0 and require("halyard.archive.mashup").base("mashup") or nil
   document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
   system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
 end
@@ -448,8 +449,24 @@ local function permissions(manifest)
   return table.concat(lines, "\n")
 end
 
+local function help_json(manifest)
+  local document = {}
+  for _, key in ipairs({ "name", "summary", "description", "author", "license", "version", "api",
+    "budget" }) do
+    document[key] = manifest[key]
+  end
+  for _, key in ipairs({ "hosts", "tags", "params", "examples" }) do
+    document[key] = json.array(manifest[key])
+  end
+  return json.encode(document) .. "\n"
+end
+
 function verbs.help(args)
   local manifest = M.load(M.find(args.workflow))
+  if args.format == "json" then
+    system.output(help_json(manifest))
+    return
+  end
   local parts = { ("%s - %s"):format(manifest.name, manifest.summary) }
   if manifest.description then
     parts[#parts + 1] = (manifest.description:gsub("^%s+", ""):gsub("%s+$", ""))
@@ -476,8 +493,8 @@ function verbs.check(args)
   system.output(("%s %s: in order\n"):format(manifest.name, manifest.version or ""))
 end
 
---- Runs a command. `args`: workflow (name or path), params (name -> text), output (folder), format
--- ("table", "json", "csv").
+--- Runs a command. `args`: workflow (name or path), params (name -> text), format ("table",
+-- "json", "csv").
 function M.main(verb, args)
   if not verbs[verb] then
     suggest.unknown("command", tostring(verb), { "check", "help", "list", "plan", "run" })

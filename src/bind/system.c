@@ -3,6 +3,7 @@
 #include "bind/bind.h"
 
 #include "bind/args.h"
+#include "halyard.h"
 #include "host/files.h"
 #include "host/host.h"
 
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-enum { READ_MAX_BYTES = 64 << 20, API_LEVEL = 1 };
+enum { READ_MAX_BYTES = 64 << 20 };
 
 static int setting(lua_State *L)
 {
@@ -128,8 +129,20 @@ static const char *output_folder(lua_State *L)
 {
     const char *root = hal_host_setting(hal_host_of(L), "output");
     if (!root || !*root)
+        root = hal_host_setting(hal_host_of(L), "output.default");
+    if (!root || !*root)
         hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
     return root;
+}
+
+/* default_output(path) -> folder: `path` is written to unless the host program named a folder. */
+static int default_output(lua_State *L)
+{
+    hal_err err = HAL_ERR_INIT;
+    if (hal_host_set(hal_host_of(L), "output.default", luaL_checkstring(L, 1), &err))
+        return hal_raise(L, &err);
+    lua_pushstring(L, output_folder(L));
+    return 1;
 }
 
 static int make_dirs(lua_State *L)
@@ -153,16 +166,26 @@ static int write_file(lua_State *L)
 
 int hal_open_system(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"setting", setting},     {"settings", settings},     {"emit", emit},
-        {"output", output},       {"log", write_log},         {"monotonic", monotonic},
-        {"wall", wall},           {"raise", raise},           {"workflow_paths", workflow_paths},
-        {"read_file", read_file}, {"exists", exists},         {"list_files", list_files},
-        {"make_dirs", make_dirs}, {"write_file", write_file}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"setting", setting},
+                                         {"settings", settings},
+                                         {"emit", emit},
+                                         {"output", output},
+                                         {"log", write_log},
+                                         {"monotonic", monotonic},
+                                         {"wall", wall},
+                                         {"raise", raise},
+                                         {"workflow_paths", workflow_paths},
+                                         {"read_file", read_file},
+                                         {"exists", exists},
+                                         {"list_files", list_files},
+                                         {"default_output", default_output},
+                                         {"make_dirs", make_dirs},
+                                         {"write_file", write_file},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, HAL_VERSION_TEXT);
     lua_setfield(L, -2, "version");
-    lua_pushinteger(L, API_LEVEL);
+    lua_pushinteger(L, HAL_API_LEVEL);
     lua_setfield(L, -2, "api_level");
     hal_push_error_metatable(L);
     lua_setfield(L, -2, "error_metatable");

@@ -22,6 +22,7 @@ typedef struct hal_download_result {
     hal_err err;
     bool skipped;                /* was already there, whole */
     bool size_mismatch_accepted; /* catalogue size stale, server's length agreed twice */
+    char warning[200];           /* one line for the record, or "" */
     uint64_t bytes;
     char sha256[65];
     int tries;
@@ -31,8 +32,11 @@ typedef struct hal_download_result {
 typedef struct hal_download hal_download;
 typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
 
-/** As hal_exchange_start. What is already there counts as whole when the folder's state record
- * (size, SHA-256, mtime) matches. */
+/** As hal_exchange_start. What is already there counts as whole, without a request, when its size
+ * and mtime are those of the folder's state record (`.halyard/files`), or its SHA-256 is the
+ * recorded or expected one. Another file of that name is HAL_E_IO unless `replace`. While it comes
+ * in, a file is called `.NAME.part`; that is kept after a failure only if it can be resumed (strong
+ * ETag, same URL, same boot of this machine: what a power loss left cannot be trusted). */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);

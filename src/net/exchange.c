@@ -49,7 +49,7 @@ struct hal_exchange {
     hal_sink sink;
     hal_exchange_done done;
     void *ctx;
-    bool own; /* the engine's: see hal_exchange_start_own */
+    hal_resume resume; /* of a download */
 
     phase phase;
     hal_target first, target; /* as asked; of the hop under way */
@@ -442,7 +442,7 @@ static hal_status headers_whole(hal_exchange *x)
             "the answer states its length in contradicting ways; it cannot be trusted");
     if (is_redirect(x) || !(is_good(x) || x->request.error_bodies))
         return HAL_OK;
-    if (!x->own && x->coding[0] && strcasecmp(x->coding, "identity") != 0)
+    if (!x->resume.from && x->coding[0] && strcasecmp(x->coding, "identity") != 0)
         return hal_err_set(&x->stop, HAL_E_PROTOCOL,
                            "the answer is compressed (%s) although that was not asked for",
                            x->coding);
@@ -577,32 +577,44 @@ static void watch_due(void *ctx)
 
 static bool survives_redirect(const char *line)
 {
-    static const char *const kept[] = {"Accept:", "Content-Type:", "Range:", "If-Range:", NULL};
+    static const char *const kept[] = {"Accept:", "Content-Type:", NULL};
     for (int i = 0; kept[i]; i++)
         if (!strncasecmp(line, kept[i], strlen(kept[i])))
             return true;
     return false;
 }
 
+static hal_status add_header(hal_exchange *x, const char *line, hal_err *err)
+{
+    struct curl_slist *grown = x->loop->curl->slist_append(x->headers, line);
+    if (!grown)
+        return hal_err_nomem(err, strlen(line));
+    x->headers = grown;
+    return HAL_OK;
+}
+
 /* A host that the request was not made for gets no header it could be recognised by. */
 static hal_status list_headers(hal_exchange *x, hal_err *err)
 {
-    const hal_curl *c = x->loop->curl;
     if (x->headers)
-        c->slist_free_all(x->headers);
+        x->loop->curl->slist_free_all(x->headers);
     x->headers = NULL;
     bool home = hal_target_same_origin(&x->first, &x->target);
-    const char *line = "Expect:"; /* no 100-continue; then those of the request */
-    for (const char *next = x->header_text; line; next += strlen(next) + 1) {
-        struct curl_slist *grown = c->slist_append(x->headers, line);
-        if (!grown)
-            return hal_err_nomem(err, strlen(line));
-        x->headers = grown;
-        while (*next && !home && !survives_redirect(next))
-            next += strlen(next) + 1;
-        line = *next ? next : NULL;
+    hal_status st = add_header(x, "Expect:", err); /* no 100-continue */
+    for (const char *line = x->header_text; *line && !st; line += strlen(line) + 1)
+        if (home || survives_redirect(line))
+            st = add_header(x, line, err);
+    uint64_t offset;
+    const char *etag;
+    if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &etag)) {
+        char line[320];
+        snprintf(line, sizeof line, "Range: bytes=%llu-", (unsigned long long)offset);
+        st = add_header(x, line, err);
+        snprintf(line, sizeof line, "If-Range: %s", etag);
+        if (!st)
+            st = add_header(x, line, err);
     }
-    return HAL_OK;
+    return st;
 }
 
 static hal_status set_options(hal_exchange *x, hal_err *err)
@@ -774,9 +786,9 @@ static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
                     "%s is at a private address, which is not granted; allow private networks to "
                     "reach it",
                     host);
-    } else if (x->stop.status) { /* N14, sink, limits: more tries give the same */
+    } else if (x->stop.status) { /* N14, sink, limits: as a rule more tries give the same */
         *err = x->stop;
-        fault = (hal_fault){.status = err->status};
+        fault = (hal_fault){.status = err->status, .retryable = err->retryable, .tries_max = 3};
     } else if (fault.reset) {
         hal_err_set(err, fault.status,
                     x->has_headers
@@ -875,8 +887,7 @@ static hal_status copy_headers(hal_exchange *x, const hal_request *r, hal_err *e
     if (r->n_headers > HEADERS_MAX)
         return hal_err_set(err, HAL_E_USAGE, "more than %d headers", HEADERS_MAX);
     for (size_t i = 0; i < r->n_headers; i++) {
-        hal_status st =
-            x->own ? HAL_OK : hal_header_check(r->headers[i].name, r->headers[i].value, err);
+        hal_status st = hal_header_check(r->headers[i].name, r->headers[i].value, err);
         if (st)
             return st;
         total += strlen(r->headers[i].name) + strlen(r->headers[i].value) + 3;
@@ -952,7 +963,8 @@ static hal_status prepare(hal_exchange *x, const hal_request *r, hal_err *err)
 }
 
 static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal_sink *sink,
-                           hal_exchange_done done, void *ctx, bool own, hal_err *err)
+                           const hal_resume *resume, hal_exchange_done done, void *ctx,
+                           hal_err *err)
 {
     hal_exchange *x = hal_calloc(1, sizeof *x);
     if (!x) {
@@ -960,7 +972,8 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
         return NULL;
     }
     x->loop = loop;
-    x->own = own;
+    if (resume)
+        x->resume = *resume;
     if (sink)
         x->sink = *sink;
     x->done = done;
@@ -988,12 +1001,17 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
 hal_exchange *hal_exchange_start(hal_loop *loop, const hal_request *request, const hal_sink *sink,
                                  hal_exchange_done done, void *ctx, hal_err *err)
 {
-    return start(loop, request, sink, done, ctx, false, err);
+    return start(loop, request, sink, NULL, done, ctx, err);
 }
 
-hal_exchange *hal_exchange_start_own(hal_loop *loop, const hal_request *request,
-                                     const hal_sink *sink, hal_exchange_done done, void *ctx,
-                                     hal_err *err)
+hal_exchange *hal_exchange_start_resuming(hal_loop *loop, const hal_request *request,
+                                          const hal_sink *sink, const hal_resume *resume,
+                                          hal_exchange_done done, void *ctx, hal_err *err)
 {
-    return start(loop, request, sink, done, ctx, true, err);
+    return start(loop, request, sink, resume, done, ctx, err);
+}
+
+const hal_outcome *hal_exchange_answer(const hal_exchange *x)
+{
+    return &x->outcome;
 }

@@ -185,6 +185,15 @@ hal_status hal_header_check(const char *name, const char *value, hal_err *err)
     return HAL_OK;
 }
 
+bool hal_header_is_html(hal_slice body)
+{
+    body = trim(body);
+    if (body.size_bytes >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
+        body = trim((hal_slice){body.data + 3, body.size_bytes - 3});
+    return (body.size_bytes >= 14 && !strncasecmp(body.data, "<!doctype html", 14)) ||
+           (body.size_bytes >= 5 && !strncasecmp(body.data, "<html", 5));
+}
+
 void hal_header_clean(char *out, size_t size, hal_slice text)
 {
     size_t n = 0;

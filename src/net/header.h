@@ -35,6 +35,9 @@ bool hal_header_is_strong_etag(hal_slice text);
  * those that the engine sets itself (security model 6.3). HAL_E_USAGE. */
 hal_status hal_header_check(const char *name, const char *value, hal_err *err) HAL_MUST_CHECK;
 
+/** An HTML page, judged by its first bytes (fault matrix N26). */
+bool hal_header_is_html(hal_slice body);
+
 /** First bytes of a server's text as one clean line: tags and control characters removed, blanks
  * collapsed, at most `size` - 1 bytes. */
 void hal_header_clean(char *out, size_t size, hal_slice text);

@@ -302,6 +302,7 @@ void hal_loop_free(hal_loop *loop)
     if (loop->pool)
         hal_pool_free(loop->pool);
     loop->pool = NULL;
+    hal_downloads_end(loop);
     while (loop->timers)
         hal_timer_cancel(loop->timers);
     while (loop->gates) {

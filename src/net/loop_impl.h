@@ -62,6 +62,8 @@ struct hal_loop {
     hal_gate *gates;
     hal_exchange *exchanges;
     struct hal_download *downloads;
+    struct hal_folder **folders; /* output folders used, one of each */
+    size_t n_folders;
     hal_host_allowed allowed;
     void *guard_ctx;
     bool private_net;
@@ -80,11 +82,19 @@ int64_t hal_loop_now_ns(const hal_loop *loop);
 void hal_exchange_transferred(hal_exchange *x, CURLcode code);
 /** Ends what is under way and delivers it, for hal_loop_free. */
 void hal_exchanges_cancel(hal_loop *loop);
-void hal_downloads_cancel(hal_loop *loop);
+void hal_downloads_cancel(hal_loop *loop); /* before the pool is freed */
+void hal_downloads_end(hal_loop *loop);    /* after it */
 
-/** As hal_exchange_start for the engine's own use: any header, body of any coding. */
-hal_exchange *hal_exchange_start_own(hal_loop *loop, const hal_request *request,
-                                     const hal_sink *sink, hal_exchange_done done, void *ctx,
-                                     hal_err *err);
+/** As hal_exchange_start for downloads: a body of any coding, and before each request `resume` is
+ * asked where to go on: false: from zero, else `*offset` > 0 and a strong entity tag. */
+typedef struct hal_resume {
+    bool (*from)(void *ctx, uint64_t *offset, const char **etag);
+    void *ctx;
+} hal_resume;
+hal_exchange *hal_exchange_start_resuming(hal_loop *loop, const hal_request *request,
+                                          const hal_sink *sink, const hal_resume *resume,
+                                          hal_exchange_done done, void *ctx, hal_err *err);
+/** The answer under way, for a sink's `begin`. Borrowed. */
+const hal_outcome *hal_exchange_answer(const hal_exchange *x);
 
 #endif

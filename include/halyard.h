@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Halyard as a library: run workflows from a program of your own. C and C++. Several runtimes may
+ * live in one process, each used by one thread at a time; only hal_runtime_interrupt may be called
+ * from any thread and from a signal handler.
+ *
+ * Text is UTF-8, borrowed for the call unless said otherwise. A function that fails returns its
+ * status and leaves a one-line text in hal_runtime_error. */
+#ifndef HALYARD_H
+#define HALYARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define HAL_API __attribute__((visibility("default")))
+#else
+#define HAL_API
+#endif
+
+#define HAL_VERSION_MAJOR 0
+#define HAL_VERSION_MINOR 1
+#define HAL_VERSION_PATCH 0
+#define HAL_VERSION "0.1.0"
+
+/** Raised by every addition; workflows state the level they need. */
+#define HAL_API_LEVEL 1
+
+#ifndef HAL_BASE_STATUS_H /* inside the library the same list comes from base/status.def */
+/** What became of a call. The value of each name never changes within a major version. */
+typedef enum hal_status {
+    HAL_OK,
+    HAL_E_SCRIPT,     /* a workflow raised an error of its own */
+    HAL_E_INTERNAL,   /* a broken invariant of ours */
+    HAL_E_USAGE,      /* wrong argument, option, parameter, column name */
+    HAL_E_NOT_FOUND,  /* the thing named does not exist: target, service, file */
+    HAL_E_PARTIAL,    /* some items of a batch failed; the report lists them */
+    HAL_E_NETWORK,    /* name, connection, TLS, reset before a complete answer */
+    HAL_E_TIMEOUT,    /* a deadline passed */
+    HAL_E_ARCHIVE,    /* the archive answered that it failed */
+    HAL_E_PROTOCOL,   /* the answer is not what was asked for */
+    HAL_E_BUSY,       /* the archive asked to wait */
+    HAL_E_IO,         /* local disk, folder, lock, port */
+    HAL_E_PERMISSION, /* not granted, or the archive wants credentials */
+    HAL_E_INTEGRITY,  /* cut, flipped or inconsistent bytes */
+    HAL_E_TRUNCATED,  /* a result that is or may be incomplete */
+    HAL_E_BUDGET,     /* a budget is used up: time, memory, rows, requests, bytes */
+    HAL_E_NOMEM,      /* the machine has no more memory */
+    HAL_E_REPLAY,     /* the journal does not hold what was asked */
+    HAL_E_CANCELLED,  /* interrupted */
+    HAL_STATUS_COUNT
+} hal_status;
+#endif
+
+/** "0.1.0": of the library that is loaded, which may differ from HAL_VERSION. */
+HAL_API const char *hal_version(void);
+/** Exit code that the command gives for a status, 0 to 130. */
+HAL_API int hal_exit_code(hal_status status);
+
+/** A named text. */
+typedef struct hal_pair {
+    const char *name, *value;
+} hal_pair;
+
+/** Everything is optional: {.struct_size = sizeof(hal_config)} is a complete configuration. Copied
+ * by hal_runtime_new; the callbacks run inside calls on the runtime, on the caller's thread. */
+typedef struct hal_config {
+    size_t struct_size; /* sizeof(hal_config) */
+    /** Where questions go: NULL or "mast" is the real archive, else the base URL of a stand-in.
+     * A loopback URL gives permission to contact that host, and then only the hosts named here. */
+    const char *archive;
+    /** Base URLs of single interfaces, "mashup" or "download", before `archive`. */
+    const hal_pair *bases;
+    size_t n_bases;
+    /** Folder that workflows write below; NULL: "NAME-out" in the working directory. */
+    const char *output;
+    /** Folders in which workflows are looked up by name, separated by ':'. */
+    const char *workflow_path;
+    size_t memory_max_bytes; /* of the scripts; 0: 256 MiB */
+    int64_t cpu_max_ms;      /* compute time of the scripts; 0: 60,000 */
+    bool private_net;        /* loopback and private addresses may be contacted */
+    /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
+     * stage, done, known, unit, rows, bytes; of "log": level (debug, info, warning, error), text.
+     */
+    void (*on_event)(void *ctx, const char *kind, const char *json);
+    /** Result text of a workflow; NULL: it is dropped. */
+    void (*on_output)(void *ctx, const char *text, size_t size_bytes);
+    void *ctx;
+} hal_config;
+
+typedef struct hal_runtime hal_runtime;
+
+/** NULL on failure; then `why` (may be NULL) receives the reason. The caller frees the runtime. */
+HAL_API hal_runtime *hal_runtime_new(const hal_config *config, char *why, size_t why_size_bytes);
+/** Ends what still runs and frees everything. NULL is fine. */
+HAL_API void hal_runtime_free(hal_runtime *rt);
+
+/** Runs a workflow, given by path (with a '/' or ".lua") or by name, to its end. */
+HAL_API hal_status hal_runtime_run(hal_runtime *rt, const char *workflow, const hal_pair *params,
+                                   size_t n_params);
+
+/** One thing to do, for hal_runtime_start. */
+typedef struct hal_job {
+    size_t struct_size;   /* sizeof(hal_job) */
+    const char *verb;     /* "run", "plan", "list", "help" or "check" */
+    const char *workflow; /* path or name; NULL for "list" */
+    const hal_pair *params;
+    size_t n_params;
+    const char *format; /* of the result text: "table" (default), "json" or "csv" */
+} hal_job;
+
+/** Starts a job; hal_runtime_step drives it. One job at a time. */
+HAL_API hal_status hal_runtime_start(hal_runtime *rt, const hal_job *job);
+/** Does what can be done now, else waits at most `timeout_ms` (-1: until something happens) for
+ * something to do. *running becomes false when the job has ended; then the status is the job's. */
+HAL_API hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *running);
+/** Ends the job soon, with HAL_E_CANCELLED. Any thread, and from a signal handler. */
+HAL_API void hal_runtime_interrupt(hal_runtime *rt);
+
+/** Reads a recorded answer or table from `in` ("-": standard input) and writes it to `out` (NULL or
+ * "-": standard output). Formats: `from` json, extjs, csv, auto (NULL); `to` csv, jsonl (NULL: by
+ * the name of `out`, else csv). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
+HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
+                                       const char *from, const char *to);
+
+/** One line: what failed and what to do. "" after success; valid until the next call on `rt`. */
+HAL_API const char *hal_runtime_error(const hal_runtime *rt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

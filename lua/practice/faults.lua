@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Faults on demand: "--faults reset=0.05,executing=2". The n-th data request of a run (or the n-th
+-- file request) draws one number from (seed, n), so the same requests in the same order fail alike.
+local core = require "practice.core"
+
+local M = {}
+
+-- name -> what it does; shares are parts of 1 and must sum to at most 1 within a group.
+M.data = {
+  { "reset", "RST before the first byte" },
+  { "empty", "closed before the first byte" },
+  { "cut", "closed in mid-body" },
+  { "slow", "about 100 kB/s" },
+  { "http500", "HTTP 500, text/plain" },
+  { "http503", "HTTP 503 with Retry-After: 1" },
+  { "http429", "HTTP 429 with Retry-After: 1" },
+  { "html", "HTTP 200 with an HTML page" },
+  { "error", "status ERROR with a database text" },
+  { "bad-extjs", "the ERROR body that is not JSON" },
+}
+M.files = {
+  { "file-reset", "RST before the first byte" },
+  { "file-cut", "closed in mid-body" },
+  { "file-slow", "about 100 kB/s" },
+  { "file-http404", "HTTP 404" },
+  { "file-http500", "HTTP 500" },
+  { "file-http503", "HTTP 503 with Retry-After: 1" },
+  { "file-norange", "Range is ignored: 200 and the whole file" },
+  { "file-badrange", "Content-Range and bytes start one later" },
+  { "file-nolength", "no Content-Length" },
+}
+M.switches = {
+  { "executing", "=N: every question answers EXECUTING N times first" },
+  { "ignore-pagesize", "page and pagesize are ignored: all rows" },
+  { "no-paging", "answers carry no paging block" },
+  { "silent-cap", "=N: no answer has more than N rows, and nothing says so" },
+}
+
+local function names_of(list, out)
+  for _, entry in ipairs(list) do
+    out[#out + 1] = ("  %-16s %s"):format(entry[1], entry[2])
+  end
+end
+
+local function help()
+  local out = { "faults are a comma list of NAME=SHARE (0 to 1) and switches:" }
+  names_of(M.data, out)
+  names_of(M.files, out)
+  names_of(M.switches, out)
+  return table.concat(out, "\n")
+end
+
+local function find(list, name)
+  for _, entry in ipairs(list) do
+    if entry[1] == name then
+      return true
+    end
+  end
+end
+
+local shares, switches = {}, {}
+local drawn = { data = 0, files = 0 }
+
+local function read(spec)
+  local sums = { data = 0, files = 0 }
+  for item in spec:gmatch("[^,]+") do
+    local name, text = item:match("^%s*([%w%-]+)%s*=?%s*([%d%.]*)%s*$")
+    local number = tonumber(text)
+    if not name then
+      error(("fault '%s' is not NAME=SHARE\n%s"):format(item, help()), 0)
+    elseif find(M.switches, name) then
+      switches[name] = number or true
+    else
+      local group = find(M.data, name) and "data" or find(M.files, name) and "files"
+      if not group then
+        error(("no fault is called '%s'\n%s"):format(name, help()), 0)
+      end
+      shares[name] = number or 1
+      sums[group] = sums[group] + shares[name]
+      if sums[group] > 1 + 1e-9 then
+        error("the shares of faults sum to more than 1", 0)
+      end
+    end
+  end
+end
+
+if core.faults then
+  read(core.faults)
+end
+
+--- The value of a switch: a number, true, or nil.
+function M.switch(name)
+  return switches[name]
+end
+
+--- Draws for the next request of a group ("data" or "files"): a fault's name or nil.
+function M.draw(group)
+  drawn[group] = drawn[group] + 1
+  local u = core.uniform(2 * drawn[group] + (group == "files" and 1 or 0))
+  for _, entry in ipairs(M[group]) do
+    local share = shares[entry[1]] or 0
+    if u < share then
+      return entry[1]
+    end
+    u = u - share
+  end
+end
+
+return M

@@ -1,0 +1,611 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The portal API, server side (mashup-api sections 2 to 8). A question is answered in two halves:
+-- M.serve reads it and names the rows; C counts them; M.finish words the answer around them.
+local columns = require "practice.columns"
+local core = require "practice.core"
+local faults = require "practice.faults"
+local json = require "practice.json"
+local resolver = require "practice.resolver"
+
+local M = {}
+
+local SLOW_ROWS <const> = 100000 -- larger answers say EXECUTING once
+local UNLIMITED <const> = 1 << 52
+local SELECTED <const> = 127 -- a cell that is always null
+
+local function refuse(text)
+  error({ mashup = text }, 0)
+end
+
+local function number_of(params, name, default)
+  local v = params[name]
+  if v == nil or v == json.null then
+    v = default
+  end
+  local n = tonumber(v)
+  if not n or n ~= n or n == math.huge or n == -math.huge then
+    refuse(("parameter %s is missing or not a number"):format(name))
+  end
+  return n
+end
+
+-- Columns ---------------------------------------------------------------------------------------
+
+local CAOM_FILTERED_ORDER <const> = {
+  "dataproduct_type", "calib_level", "obs_collection", "obs_id", "target_name", "s_ra", "s_dec",
+  "t_min", "t_max", "t_exptime", "wavelength_region", "filters", "em_min", "em_max",
+  "target_classification", "obs_title", "t_obs_release", "instrument_name", "proposal_pi",
+  "proposal_id", "proposal_type", "project", "sequence_number", "provenance_name", "s_region",
+  "jpegURL", "dataURL", "dataRights", "mtFlag", "srcDen", "intentType", "obsid", "objID",
+}
+
+local function positions(service)
+  local list = columns.of(service.catalog)
+  local out = {}
+  for i, c in ipairs(list) do
+    local hidden = c.is_distance and not service.region
+    if not hidden and not (service.hide and service.hide[c.name]) then
+      out[#out + 1] = i
+    end
+  end
+  if service.order then
+    local rank = {}
+    for i, name in ipairs(service.order) do
+      rank[name] = i
+    end
+    table.sort(out, function(a, b)
+      return (rank[list[a].name] or 100 + a) < (rank[list[b].name] or 100 + b)
+    end)
+  end
+  return out
+end
+
+-- The columns asked for: "*", "c.*" or a comma list.
+local function chosen(service, text)
+  local list = columns.of(service.catalog)
+  if not text or text == "*" or text == "c.*" then
+    return positions(service)
+  end
+  local out = {}
+  for name in text:gmatch("[^,]+") do
+    name = name:match("^%s*(.-)%s*$"):gsub("^c%.", "")
+    local i = list.index[name:lower()]
+    if not i or (list[i].is_distance and not service.region) then
+      refuse(("Invalid column name '%s'."):format(name))
+    end
+    out[#out + 1] = i
+  end
+  return out
+end
+
+-- Filters (8.1) ---------------------------------------------------------------------------------
+
+local function filter_of(service, f)
+  if type(f) ~= "table" or type(f.paramName) ~= "string" then
+    refuse("a filter needs a paramName")
+  end
+  local list = columns.of(service.catalog)
+  local i = list.index[f.paramName:lower():gsub("^c%.", "")]
+  if not i or (list[i].is_distance and not service.region) then
+    refuse(("Invalid column name '%s'."):format(f.paramName))
+  end
+  local out = { column = i - 1, values = {}, ranges = {} }
+  local values = f.values
+  if values == nil or values == json.null then
+    values = {}
+  elseif type(values) ~= "table" then
+    values = { values }
+  end
+  for _, v in ipairs(values) do
+    if v == json.null then
+      refuse(("filter %s: null is not a value"):format(f.paramName))
+    elseif type(v) == "table" then
+      out.ranges[#out.ranges + 1] = { min = tonumber(v.min), max = tonumber(v.max) }
+    else
+      out.values[#out.values + 1] = type(v) == "boolean" and tostring(v) or v
+    end
+  end
+  if type(f.freeText) == "string" and f.freeText ~= "" then
+    out.free_text = f.freeText
+  end
+  if type(f.separator) == "string" and #f.separator == 1 then
+    out.separator = f.separator
+  end
+  return out
+end
+
+local function filters_of(service, params)
+  local out = {}
+  local given = params.filters
+  if given == nil or given == json.null then
+    return out
+  elseif type(given) ~= "table" then
+    refuse("filters is not a list")
+  end
+  for i, f in ipairs(given) do
+    out[i] = filter_of(service, f)
+  end
+  return out
+end
+
+-- Regions ---------------------------------------------------------------------------------------
+
+local function circle(query, ra, dec, radius)
+  if not (ra and dec and radius) then
+    refuse("position is not \"ra, dec, radius\"")
+  elseif dec < -90 or dec > 90 then
+    refuse("dec is outside -90 to 90")
+  elseif radius < 0 then
+    refuse("radius is negative")
+  end
+  query.ra, query.dec, query.radius = ra, dec, radius
+end
+
+local function cone(default_radius)
+  return function(query, params)
+    circle(query, number_of(params, "ra"), number_of(params, "dec"),
+      number_of(params, "radius", default_radius))
+  end
+end
+
+local function position_text(query, params)
+  local number = "%s*([^%s,]+)%s*"
+  local ra, dec, radius = tostring(params.position):match("^" .. number .. "," .. number .. ","
+    .. number .. "$")
+  circle(query, tonumber(ra), tonumber(dec), tonumber(radius))
+end
+
+local function obsids(query, params)
+  local text = params.obsid
+  if text == nil or text == json.null or text == "" then
+    refuse("parameter obsid is missing")
+  end
+  query.obsids = {}
+  for id in tostring(text):gmatch("[^,]+") do
+    local n = math.tointeger(tonumber(id))
+    if not n then
+      refuse(("Conversion failed when converting the varchar value '%s' to data type bigint.")
+        :format(id))
+    end
+    query.obsids[#query.obsids + 1] = n
+  end
+end
+
+-- Services (section 7) --------------------------------------------------------------------------
+
+local services = {}
+
+local function filtered(catalog, options)
+  options.catalog = catalog
+  options.filtered = true
+  return options
+end
+
+services["Mast.Caom.Cone"] = {
+  catalog = "observations", region = cone(0.2), selected = true, hide = { objID1 = true },
+}
+services["Mast.Caom.Filtered"] = filtered("observations",
+  { counts = true, selected = true, order = CAOM_FILTERED_ORDER })
+services["Mast.Caom.Filtered.Position"] = filtered("observations",
+  { counts = true, selected = true, order = CAOM_FILTERED_ORDER, region = position_text })
+services["Mast.Caom.Products"] = { catalog = "products", prepare = obsids, selected = true }
+for _, release in ipairs({ "GaiaDR2", "GaiaDR3" }) do
+  services["Mast.Catalogs." .. release .. ".Cone"] = { catalog = "gaia", region = cone() }
+end
+for catalog, name in pairs({ tic = "Tic", ctl = "Ctl" }) do
+  services["Mast.Catalogs." .. name .. ".Cone"] = { catalog = catalog, region = cone(0.02) }
+  local base = "Mast.Catalogs.Filtered." .. name
+  services[base] = filtered(catalog, { counts = true })
+  services[base .. ".Rows"] = filtered(catalog, {})
+  services[base .. ".Position"] = filtered(catalog, { counts = true, region = cone() })
+  services[base .. ".Position.Rows"] = filtered(catalog, { region = cone() })
+end
+services["Mast.Galex.Catalog"] = {
+  catalog = "galex", region = cone(), rows_max = "maxrecords", rows_default = 10000,
+}
+
+-- Answers (section 4) ---------------------------------------------------------------------------
+
+local CONTENT <const> = {
+  json = "text/javascript", extjs = "text/javascript", csv = "text/csv", votable = "text/xml",
+}
+
+local function body(text, content_type, status)
+  return { outcome = "body", body = text, content_type = content_type or "text/javascript",
+    status = status or 200 }
+end
+
+local function failure(format, text)
+  if format == "csv" or format == "votable" then
+    return body(text, "text/plain", 500)
+  end
+  return body(json.encode({ status = "ERROR", msg = text }))
+end
+
+local function executing(format)
+  if format == "csv" or format == "votable" then
+    return body("{}", CONTENT[format])
+  end
+  return body('{"status":"EXECUTING","msg":"","percent complete":0.5}')
+end
+
+local function paging_of(state, total, first, n)
+  local size, page = state.pagesize or total, state.page or 1
+  local p = { page = page, pageSize = size, pagesFiltered = size > 0 and -(-total // size) or 0,
+    rows = n, rowsFiltered = total, rowsTotal = total, first = first }
+  if total == 0 then
+    p = { page = 0, pageSize = 0, pagesFiltered = 0, rows = 0, rowsFiltered = 0, rowsTotal = 0 }
+  end
+  return ('{"page":%d,"pageSize":%d,"pagesFiltered":%d,"rows":%d,"rowsFiltered":%d,"rowsTotal":%d}')
+    :format(p.page, p.pageSize, p.pagesFiltered, p.rows, p.rowsFiltered, p.rowsTotal)
+end
+
+local frame = {}
+
+function frame.json(list, paging)
+  local fields = {}
+  for i, c in ipairs(list) do
+    fields[i] = ('{"name":"%s","type":"%s"}'):format(c.name, c.type)
+  end
+  local tail = { '],"fields":[', table.concat(fields, ","), "]" }
+  if paging then
+    tail[#tail + 1] = ',"paging":' .. paging
+  end
+  return '{"status":"COMPLETE","msg":"","data":[', table.concat(tail) .. "}"
+end
+
+local function extended(c)
+  return json.encode({ ["vot.datatype"] = columns.datatype(c), ["vot.name"] = c.name,
+    ["vot.unit"] = c.unit ~= "" and c.unit or nil, ["vot.ucd"] = c.ucd ~= "" and c.ucd or nil,
+    ["vot.description"] = c.description, ["cc.text"] = c.name })
+end
+
+function frame.extjs(list, paging)
+  local heads, fields = {}, {}
+  for i, c in ipairs(list) do
+    heads[i] = ('{"text":"%s","dataIndex":"%s","ExtendedProperties":%s}')
+      :format(c.name, c.name, extended(c))
+    fields[i] = ('{"name":"%s","type":"%s"}'):format(c.name, c.type)
+  end
+  local head = '{\n  "status" : "COMPLETE",\n  "msg" : "",\n  "data" : { "name":"NewDataSet",\n'
+    .. '"Tables":[{ "name":"Table",\n"ExtendedProperties":{' .. (paging and '"Paging":' .. paging
+    or "") .. '},\n"Columns":[' .. table.concat(heads, ",\n") .. '],\n"Fields":['
+    .. table.concat(fields, ",") .. '],\n"Rows":['
+  return head, ']\n}],\n"ExtendedProperties":{}}}'
+end
+
+function frame.csv(list)
+  local names = {}
+  for i, c in ipairs(list) do
+    names[i] = c.name
+  end
+  return table.concat(names, ",") .. "\n", ""
+end
+
+local function attribute(name, v)
+  local escaped = v:gsub('[&<>"]', { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
+    ['"'] = "&quot;" })
+  return v ~= "" and (' %s="%s"'):format(name, escaped) or ""
+end
+
+function frame.votable(list)
+  local out = { '<?xml version="1.0" encoding="UTF-8"?>\n<VOTABLE version="1.3"'
+    .. ' xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n<RESOURCE type="results">\n'
+    .. '<INFO name="QUERY_STATUS" value="OK"/>\n<TABLE>\n' }
+  for _, c in ipairs(list) do
+    local datatype = columns.datatype(c)
+    out[#out + 1] = "<FIELD" .. attribute("ID", c.name) .. attribute("name", c.name)
+      .. attribute("datatype", datatype) .. (datatype == "char" and ' arraysize="*"' or "")
+      .. attribute("unit", c.unit) .. attribute("ucd", c.ucd) .. "/>\n"
+  end
+  out[#out + 1] = "<DATA><TABLEDATA>\n"
+  return table.concat(out), "</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
+end
+
+local function small_table(format, name, kind, values, raw)
+  local list = { { name = name, type = kind, unit = "", ucd = "", description = "" } }
+  local paging = paging_of({}, #values, 0, #values)
+  local head, tail = frame[format](list, paging)
+  local rows = {}
+  for i, v in ipairs(values) do
+    local text = raw and tostring(v) or json.encode(v)
+    rows[i] = format == "json" and ('{"%s":%s}'):format(name, text)
+      or format == "extjs" and "[" .. text .. "]"
+      or format == "csv" and tostring(v) .. "\n"
+      or "<TR><TD>" .. tostring(v) .. "</TD></TR>\n"
+  end
+  local comma = (format == "json" or format == "extjs") and "," or ""
+  return body(head .. table.concat(rows, comma) .. tail, CONTENT[format])
+end
+
+local function rows_answer(state, total)
+  local list, pick, keys = {}, {}, {}
+  local all = columns.of(state.service.catalog)
+  for i, at in ipairs(state.columns) do
+    list[i], pick[i] = all[at], at - 1
+  end
+  if state.service.selected then
+    list[#list + 1] = { name = "_selected_", type = "boolean", unit = "", ucd = "",
+      description = "selected" }
+    pick[#pick + 1] = SELECTED
+  end
+  for i, c in ipairs(list) do
+    keys[i] = json.encode(c.name) .. ":"
+  end
+  local size = state.pagesize or total
+  local first = ((state.page or 1) - 1) * size
+  local n = math.max(0, math.min(size, total - first))
+  local paging = not faults.switch("no-paging") and paging_of(state, total, first, n) or nil
+  local head, tail = frame[state.format](list, paging)
+  return { outcome = "rows", layout = state.format, body = head, tail = tail, first = n > 0 and
+    first or 0, n = n, pick = pick, keys = keys, content_type = CONTENT[state.format] }
+end
+
+-- Histogram services ----------------------------------------------------------------------------
+
+local function extjs_without_rows(heads, properties)
+  return body('{"status":"COMPLETE","msg":"","data":{"name":"NewDataSet","Tables":[{"name":"Table",'
+    .. '"ExtendedProperties":' .. properties .. ',"Columns":[' .. heads
+    .. '],"Fields":[],"Rows":[]}],"ExtendedProperties":{}}}')
+end
+
+local ZERO_PAGING <const> =
+  '"Paging":{"page":0,"pageSize":0,"pagesFiltered":0,"rows":0,"rowsFiltered":0,"rowsTotal":0}'
+
+local collections
+
+local function caom_all()
+  collections = collections or core.collections()
+  local heads = {}
+  for i, c in ipairs(columns.of("observations")) do
+    local properties = { ["cc.text"] = c.name, ["vot.name"] = c.name,
+      ["vot.datatype"] = columns.datatype(c), ["vot.description"] = c.description }
+    if c.name == "obs_collection" then
+      local histogram = { hist = json.list({}) }
+      for k, m in ipairs(collections) do
+        histogram.hist[k] = { count = m.rows, key = m.name }
+        histogram[m.name] = histogram.hist[k]
+      end
+      properties.histObj = histogram
+    end
+    heads[i] = json.encode({ text = c.name, dataIndex = c.name, ExtendedProperties = properties })
+  end
+  return extjs_without_rows(table.concat(heads, ",\n"), "{" .. ZERO_PAGING .. "}")
+end
+
+local function tic_all()
+  local discrete, continuous = {}, {}
+  for _, c in ipairs(columns.of("tic")) do
+    if c.type == "float" then
+      continuous[c.name] = { hist = { hist = json.list({}) }, type = "numeric" }
+    elseif c.name ~= "dstArcSec" then
+      discrete[c.name] = { hist = json.list({}) }
+    end
+  end
+  return extjs_without_rows("", "{" .. ZERO_PAGING .. ',"discreteHistogram":'
+    .. json.encode(discrete) .. ',"continuousHistogram":' .. json.encode(continuous) .. "}")
+end
+
+local special = {}
+
+special["Mast.Caom.All"] = caom_all
+special["Mast.Catalogs.All.Tic"] = tic_all
+special["Mast.Missions.List"] = function(format)
+  collections = collections or core.collections()
+  local names = {}
+  for i, m in ipairs(collections) do
+    names[i] = m.name
+  end
+  return small_table(format, "distinctValue", "string", names)
+end
+
+-- Life of a question (section 6.1) --------------------------------------------------------------
+
+local jobs, n_jobs = {}, 0
+
+local function job_of(key, fresh)
+  if fresh or n_jobs > 5000 then
+    if fresh then
+      jobs[key] = nil
+    else
+      jobs, n_jobs = {}, 0
+    end
+  end
+  local job = jobs[key]
+  if not job then
+    job = { asked = 0 }
+    jobs[key] = job
+    n_jobs = n_jobs + 1
+  end
+  return job
+end
+
+local function is_true(v)
+  return v == true or (type(v) == "string" and v:lower() == "true")
+end
+
+local function whole(m, name)
+  local v = m[name]
+  if v == nil or v == json.null then
+    return nil
+  end
+  local n = math.tointeger(tonumber(v))
+  if not n or n <= 0 then
+    refuse(("%s parameter must be > 0"):format(name))
+  end
+  return n
+end
+
+local function pages(m, state)
+  state.page, state.pagesize = whole(m, "page"), whole(m, "pagesize")
+  if state.page and not state.pagesize then
+    state.pagesize = 1000
+  end
+  if faults.switch("ignore-pagesize") then
+    state.page, state.pagesize = nil, nil
+  end
+end
+
+local function question(m, params, service, format)
+  local state = { service = service, format = format, name = m.service }
+  local wanted = type(params.columns) == "string" and params.columns or nil
+  local query = { catalog = service.catalog, limit = core.row_cap }
+  if wanted and wanted:upper():gsub("%s", "") == "COUNT_BIG(*)" then
+    if not service.counts then
+      refuse("Incorrect syntax near '*'.")
+    end
+    state.count = true
+    query.limit = UNLIMITED
+  else
+    state.columns = chosen(service, wanted)
+  end
+  if service.region then
+    service.region(query, params)
+  end
+  if service.prepare then
+    service.prepare(query, params)
+  end
+  if service.filtered then
+    query.filters = filters_of(service, params)
+  end
+  if service.rows_max then
+    state.rows_max = math.tointeger(number_of(params, service.rows_max, service.rows_default))
+  end
+  pages(m, state)
+  return state, query
+end
+
+local function wording_of_fault(name)
+  if name == "reset" or name == "empty" then
+    return { outcome = name }
+  elseif name == "http500" then
+    return body("Internal server error (practice)", "text/plain", 500)
+  elseif name == "http503" or name == "http429" then
+    local answer = body("Try again later (practice)", "text/plain", tonumber(name:sub(5)))
+    answer.retry_after = "1"
+    return answer
+  elseif name == "html" then
+    return body("<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>\n", "text/html")
+  elseif name == "error" then
+    return body(json.encode({ status = "ERROR",
+      msg = "Transaction (Process ID 77) was deadlocked on lock resources." }))
+  elseif name == "bad-extjs" then
+    return body('{ "status" : "ERROR", "msg" : "Object reference not set", "data" : }')
+  end
+end
+
+local pending = {}
+
+local function ask(id, m, params, format)
+  local service = services[m.service]
+  local state, query = question(m, params, service, format)
+  local key = m.service .. json.encode(params)
+  state.job = job_of(key, is_true(m.clearcache))
+  state.forget = is_true(m.removecache) and key or nil
+  state.fault = faults.draw("data")
+  local instead = wording_of_fault(state.fault)
+  if instead then
+    instead.note = "fault " .. state.fault
+    return instead
+  end
+  query.total = state.job.total
+  pending[id] = state
+  return { query = query }
+end
+
+--- Second half: `total` rows, or the text of what went wrong while counting.
+function M.finish(id, total, went_wrong)
+  local state = pending[id]
+  pending[id] = nil
+  local job = state.job
+  if went_wrong then
+    return failure(state.format, went_wrong), state.name
+  end
+  job.total = total
+  if not state.count and total > core.row_cap then
+    return { outcome = "reset", note = "over the row cap" }, state.name
+  end
+  job.asked = job.asked + 1
+  local forced = faults.switch("executing")
+  local first = forced or (not state.count and total > SLOW_ROWS and 1 or 0)
+  if job.asked <= (tonumber(first) or 1) then
+    local answer = executing(state.format)
+    answer.note = "executing"
+    return answer, state.name
+  end
+  if state.forget then
+    jobs[state.forget] = nil
+  end
+  local answer
+  if state.count then
+    answer = small_table(state.format, "Column1", "string", { total }, true)
+  else
+    total = math.min(total, state.rows_max or total, faults.switch("silent-cap") or total)
+    answer = rows_answer(state, total)
+  end
+  answer.fault = state.fault
+  return answer, state.name
+end
+
+--- Drops what is kept of a request that ended before its second half.
+function M.forget(id)
+  pending[id] = nil
+end
+
+local function lookup(params)
+  local name = params.input
+  if type(name) ~= "string" then
+    refuse("parameter input is missing")
+  end
+  if params.format == "json" then
+    return body(resolver.json({ name }))
+  end
+  return body(resolver.xml({ name }), "text/xml")
+end
+
+local function format_of(m)
+  local format = m.format
+  if format == nil or format == json.null then
+    return "extjs"
+  elseif format == "vot" or format == "xml" then
+    return "votable"
+  elseif not frame[format] then
+    refuse(("Unknown  Format Type specified : %s"):format(tostring(format)))
+  end
+  return format
+end
+
+local function serve(id, m)
+  if type(m) ~= "table" or type(m.service) ~= "string" then
+    refuse("Mashup: 'service' param is missing from request: " .. json.encode(m))
+  end
+  local params = type(m.params) == "table" and m.params or {}
+  local format = format_of(m)
+  if m.service == "Mast.Name.Lookup" then
+    return lookup(params)
+  elseif special[m.service] then
+    return special[m.service](format)
+  elseif services[m.service] then
+    return ask(id, m, params, format)
+  end
+  refuse("Mashup: Unable to Find Service Adaptor for service: \n" .. m.service)
+end
+
+--- First half: the text of the `request` parameter. Returns an answer and the service's name.
+function M.serve(id, text)
+  local read, m = pcall(json.decode, text)
+  if not read then
+    local why = type(m) == "table" and m.json or tostring(m)
+    return body("Mashup: the request is not JSON: " .. why, "text/plain", 500)
+  end
+  local service = type(m) == "table" and type(m.service) == "string" and m.service or nil
+  local ok, answer = pcall(serve, id, m)
+  if ok then
+    return answer, service
+  elseif type(answer) == "table" and answer.mashup then
+    return failure(type(m) == "table" and m.format, answer.mashup), service
+  end
+  error(answer, 0)
+end
+
+return M

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* run, plan, list, help and check: one job of a runtime with progress and results. */
+#include "cli/cli.h"
+
+#include "cli/practice.h"
+#include "cli/progress.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEP_MS = 100, PATHS_MAX_BYTES = 4 * PATH_MAX, EXIT_PIPE = 128 + 13 };
+
+typedef struct view {
+    progress progress;
+    hal_runtime *rt;
+    hal_job job;
+    bool reader_gone; /* nobody reads standard output any more */
+} view;
+
+static void on_event(void *ctx, const char *kind, const char *json)
+{
+    view *v = ctx;
+    progress_event(&v->progress, kind, json);
+}
+
+static void on_output(void *ctx, const char *text, size_t size_bytes)
+{
+    view *v = ctx;
+    progress_clear(&v->progress);
+    if (fwrite(text, 1, size_bytes, stdout) != size_bytes || fflush(stdout)) {
+        v->reader_gone = true;
+        hal_runtime_interrupt(v->rt);
+    }
+}
+
+/* Option, $HALYARD_PATH, the user's data folder, the installed folder, the source tree's. */
+static void search_path(char *out, size_t size_bytes, const options *opts)
+{
+    const char *path = getenv("HALYARD_PATH"), *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME"), *program = program_folder();
+    char user[PATH_MAX] = "";
+    if (data && *data)
+        snprintf(user, sizeof user, "%s/halyard/workflows", data);
+    else if (home && *home)
+        snprintf(user, sizeof user, "%s/.local/share/halyard/workflows", home);
+    snprintf(out, size_bytes, "%s:%s:%s:%s/../share/halyard/workflows:%s/../../../workflows",
+             opts->workflow_path ? opts->workflow_path : "", path ? path : "", user, program,
+             program);
+}
+
+static hal_status drive(hal_runtime *rt, void *ctx)
+{
+    view *v = ctx;
+    hal_status st = hal_runtime_start(rt, &v->job);
+    bool running = !st;
+    while (running) {
+        st = hal_runtime_step(rt, STEP_MS, &running);
+        progress_tick(&v->progress);
+    }
+    progress_clear(&v->progress);
+    return st;
+}
+
+static int report(const view *v, int code)
+{
+    if (v->reader_gone)
+        return EXIT_PIPE;
+    if (code == 0)
+        return 0;
+    const char *text = hal_runtime_error(v->rt);
+    if (v->progress.style != PROGRESS_JSON)
+        return complain(code, "%s", text);
+    fprintf(stderr, "{\"event\":\"error\",\"data\":{\"exit\":%d,\"text\":\"", code);
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == '"' || *c == '\\')
+            fprintf(stderr, "\\u%04x", (unsigned)(unsigned char)*c);
+        else
+            fputc(*c, stderr);
+    fputs("\"}}\n", stderr);
+    return code;
+}
+
+static int run_job(const command *cmd, const options *opts, const char *archive)
+{
+    static char paths[PATHS_MAX_BYTES];
+    search_path(paths, sizeof paths, opts);
+    view v = {.job = {.struct_size = sizeof v.job,
+                      .verb = cmd->name,
+                      .workflow = opts->n_words > 0 ? opts->words[0] : NULL,
+                      .params = opts->params,
+                      .n_params = opts->n_params,
+                      .format = opts->json ? "json" : opts->format}};
+    hal_config config = {.struct_size = sizeof config,
+                         .archive = archive,
+                         .bases = opts->bases,
+                         .n_bases = opts->n_bases,
+                         .output = opts->output,
+                         .workflow_path = paths,
+                         .private_net = opts->private_net,
+                         .on_event = on_event,
+                         .on_output = on_output,
+                         .ctx = &v};
+    char why[1024];
+    progress_begin(&v.progress, opts->quiet, opts->json);
+    signal(SIGPIPE, SIG_IGN);
+    v.rt = hal_runtime_new(&config, why, sizeof why);
+    if (!v.rt)
+        return complain(EXIT_USAGE, "%s", why);
+    int code = report(&v, run_interruptible(v.rt, drive, &v));
+    hal_runtime_free(v.rt);
+    return code;
+}
+
+int cmd_workflow(const command *cmd, const options *opts)
+{
+    practice archive = {.out = -1};
+    if (!opts->archive || strcmp(opts->archive, "practice") != 0)
+        return run_job(cmd, opts, opts->archive);
+    int code = practice_start(&archive);
+    if (code == 0)
+        code = run_job(cmd, opts, archive.url);
+    practice_stop(&archive);
+    return code;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Past a text that begins at its opening quote. */
+static const char *skip_text(const char *c)
+{
+    for (c++; *c && *c != '"'; c++)
+        if (*c == '\\' && c[1])
+            c++;
+    return *c ? c + 1 : c;
+}
+
+/* Past any value. */
+static const char *skip_value(const char *c)
+{
+    int depth = 0;
+    while (*c) {
+        if (*c == '"') {
+            c = skip_text(c);
+            continue;
+        }
+        if (*c == '{' || *c == '[')
+            depth++;
+        else if ((*c == '}' || *c == ']') && depth-- == 0)
+            return c;
+        else if (*c == ',' && depth == 0)
+            return c;
+        c++;
+    }
+    return c;
+}
+
+/* The value of a top-level field: events are written without spaces. */
+static const char *find(const char *json, const char *name)
+{
+    size_t n = strlen(name);
+    const char *c = *json == '{' ? json + 1 : "";
+    while (*c == '"') {
+        const char *end = skip_text(c);
+        if (*end != ':')
+            return NULL;
+        if ((size_t)(end - c) == n + 2 && !memcmp(c + 1, name, n))
+            return end + 1;
+        c = skip_value(end + 1);
+        if (*c == ',')
+            c++;
+    }
+    return NULL;
+}
+
+bool json_text(const char *json, const char *name, char *out, size_t size_bytes)
+{
+    const char *c = find(json, name);
+    size_t n = 0;
+    bool found = c && *c == '"';
+    for (c = found ? c + 1 : ""; *c && *c != '"' && n + 1 < size_bytes; c++) {
+        char byte = *c;
+        if (byte == '\\' && c[1] == 'u' && strlen(c) >= 6) { /* the only escape events use */
+            char hex[5] = {c[2], c[3], c[4], c[5], '\0'};
+            byte = (char)strtol(hex, NULL, 16);
+            c += 5;
+        }
+        out[n++] = byte;
+    }
+    out[n] = '\0';
+    return found;
+}
+
+double json_number(const char *json, const char *name, double absent)
+{
+    const char *c = find(json, name);
+    if (!c || (*c != '-' && (*c < '0' || *c > '9')))
+        return absent;
+    /* Locale-independent: the command never calls setlocale. */
+    return strtod(c, NULL);
+}

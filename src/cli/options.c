@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Options of the command line: one table for parsing and for help. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct option {
+    char letter;     /* in command.takes */
+    char short_name; /* 0: none */
+    const char *name;
+    const char *value; /* NULL: a flag */
+    const char *help;
+} option;
+
+static const option table[] = {
+    {'a', 0, "archive", "NAME", "mast (default), practice (started for this run) or a base URL"},
+    {'b', 0, "base", "INTERFACE=URL", "base URL of one interface: mashup or download"},
+    {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
+    {'w', 0, "workflow-path", "DIRS",
+     "folders in which workflows are looked up first, split by ':'"},
+    {'f', 0, "format", "FORMAT", "result as table (default), json or csv"},
+    {'j', 0, "json", NULL, "result and events as JSON"},
+    {'q', 'q', "quiet", NULL, "warnings and errors only"},
+    {'p', 0, "allow-private-net", NULL, "loopback and private addresses may be contacted"},
+    {'F', 0, "from", "FORMAT", "format of IN: auto (default), json, extjs or csv"},
+    {'T', 0, "to", "FORMAT", "format of OUT: csv or jsonl (default: by its name, else csv)"},
+    {'h', 'h', "help", NULL, "this text"},
+};
+enum { N_OPTIONS = sizeof table / sizeof *table };
+
+static bool takes(const command *cmd, const option *opt)
+{
+    return opt->letter == 'h' || strchr(cmd->takes, opt->letter);
+}
+
+static const option *find_long(const command *cmd, const char *name, size_t n)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (strlen(table[i].name) == n && !memcmp(table[i].name, name, n) && takes(cmd, &table[i]))
+            return &table[i];
+    return NULL;
+}
+
+static const option *find_short(const command *cmd, char name)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (table[i].short_name == name && takes(cmd, &table[i]))
+            return &table[i];
+    return NULL;
+}
+
+static bool unknown_option(const command *cmd, const char *name, size_t n)
+{
+    const char *names[N_OPTIONS];
+    size_t n_names = 0;
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (takes(cmd, &table[i]))
+            names[n_names++] = table[i].name;
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)n, name);
+    const char *near = nearest(word, names, n_names);
+    if (near)
+        complain(EXIT_USAGE, "%s has no option --%s; did you mean --%s?", cmd->name, word, near);
+    else
+        complain(EXIT_USAGE, "%s has no option --%s; 'halyard %s --help' lists them", cmd->name,
+                 word, cmd->name);
+    return false;
+}
+
+static bool add_base(options *out, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (!equals || out->n_bases == BASES_MAX) {
+        complain(EXIT_USAGE, "--base takes INTERFACE=URL, at most %d times", (int)BASES_MAX);
+        return false;
+    }
+    *equals = '\0';
+    out->bases[out->n_bases++] = (hal_pair){text, equals + 1};
+    return true;
+}
+
+static bool apply(options *out, const option *opt, char *value)
+{
+    switch (opt->letter) {
+    case 'a':
+        out->archive = value;
+        return true;
+    case 'b':
+        return add_base(out, value);
+    case 'o':
+        out->output = value;
+        return true;
+    case 'w':
+        out->workflow_path = value;
+        return true;
+    case 'f':
+        out->format = value;
+        return true;
+    case 'j':
+        out->json = true;
+        return true;
+    case 'q':
+        out->quiet = true;
+        return true;
+    case 'p':
+        out->private_net = true;
+        return true;
+    case 'F':
+        out->from = value;
+        return true;
+    case 'T':
+        out->to = value;
+        return true;
+    default:
+        out->help = true;
+        return true;
+    }
+}
+
+static bool add_param(options *out, const char *name, const char *value)
+{
+    if (out->n_params == PAIRS_MAX) {
+        complain(EXIT_USAGE, "more than %d workflow parameters", (int)PAIRS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < out->n_params; i++)
+        if (!strcmp(out->params[i].name, name)) {
+            complain(EXIT_USAGE, "parameter --%s is given twice", name);
+            return false;
+        }
+    out->params[out->n_params++] = (hal_pair){name, value};
+    return true;
+}
+
+/* argv[*i] is "--name" or "--name=value". */
+static bool parse_long(options *out, const command *cmd, int argc, char **argv, int *i)
+{
+    char *name = argv[*i] + 2;
+    size_t n = strcspn(name, "=");
+    char *value = name[n] == '=' ? name + n + 1 : NULL;
+    const option *opt = find_long(cmd, name, n);
+    if (!opt && !(cmd->takes_params && n > 0))
+        return unknown_option(cmd, name, n);
+    if (opt && !opt->value) {
+        if (value)
+            complain(EXIT_USAGE, "--%s takes no value", opt->name);
+        return !value && apply(out, opt, NULL);
+    }
+    bool next = *i + 1 < argc && (opt || strncmp(argv[*i + 1], "--", 2) != 0);
+    if (!value && next)
+        value = argv[++*i];
+    if (opt && !value) {
+        complain(EXIT_USAGE, "--%s needs a value: --%s %s", opt->name, opt->name, opt->value);
+        return false;
+    }
+    if (opt)
+        return apply(out, opt, value);
+    name[n] = '\0';
+    return add_param(out, name, value ? value : "true");
+}
+
+/* argv[*i] is "-x", "-xVALUE" or "-x VALUE". */
+static bool parse_short(options *out, const command *cmd, int argc, char **argv, int *i)
+{
+    char *text = argv[*i] + 1;
+    const option *opt = find_short(cmd, *text);
+    if (!opt || (!opt->value && text[1])) {
+        complain(EXIT_USAGE, "%s has no option %s; 'halyard %s --help' lists them", cmd->name,
+                 argv[*i], cmd->name);
+        return false;
+    }
+    if (!opt->value)
+        return apply(out, opt, NULL);
+    char *value = text[1] ? text + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+    if (!value) {
+        complain(EXIT_USAGE, "-%c needs a value: -%c %s", *text, *text, opt->value);
+        return false;
+    }
+    return apply(out, opt, value);
+}
+
+static bool add_word(options *out, const command *cmd, const char *word)
+{
+    if (out->n_words < cmd->n_words_most) {
+        out->words[out->n_words++] = word;
+        return true;
+    }
+    complain(EXIT_USAGE, "'%s' is one argument too many for: halyard %s %s", word, cmd->name,
+             cmd->arguments);
+    return false;
+}
+
+bool options_parse(options *out, const command *cmd, int argc, char **argv)
+{
+    bool only_words = false;
+    for (int i = 0; i < argc; i++) {
+        bool ok;
+        if (!only_words && !strcmp(argv[i], "--")) {
+            only_words = true;
+            continue;
+        }
+        if (!only_words && !strncmp(argv[i], "--", 2))
+            ok = parse_long(out, cmd, argc, argv, &i);
+        else if (!only_words && argv[i][0] == '-' && argv[i][1])
+            ok = parse_short(out, cmd, argc, argv, &i);
+        else
+            ok = add_word(out, cmd, argv[i]);
+        if (!ok)
+            return false;
+    }
+    if (out->n_words < cmd->n_words_least && !out->help) {
+        complain(EXIT_USAGE, "usage: halyard %s %s", cmd->name, cmd->arguments);
+        return false;
+    }
+    return true;
+}
+
+void command_help(const command *cmd)
+{
+    printf("halyard %s %s\n%s\n\n", cmd->name, cmd->arguments, cmd->summary);
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const option *opt = &table[i];
+        if (!takes(cmd, opt))
+            continue;
+        char left[48];
+        snprintf(left, sizeof left, "%c%c%c --%s%s%s", opt->short_name ? '-' : ' ',
+                 opt->short_name ? opt->short_name : ' ', opt->short_name ? ',' : ' ', opt->name,
+                 opt->value ? " " : "", opt->value ? opt->value : "");
+        printf("  %-30s %s\n", left, opt->help);
+    }
+    if (cmd->takes_params)
+        printf("      --%-25s %s\n", "PARAMETER VALUE",
+               "of the workflow; 'halyard help WORKFLOW' lists them");
+}
+
+void general_help(void)
+{
+    puts("halyard COMMAND ...\nQuery, select and retrieve from astronomical archives by workflow "
+         "scripts.\n");
+    for (const command *cmd = commands; cmd->name; cmd++)
+        printf("  %-9s%-14s %s\n", cmd->name, cmd->arguments, cmd->summary);
+    puts("\n'halyard COMMAND --help' lists the options of a command.");
+}

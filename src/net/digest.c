@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/digest.h"
+
+#include "base/alloc.h"
+#include "net/curl_lib.h"
+
+struct hal_sha256 {
+    const hal_crypto *lib;
+    EVP_MD_CTX *ctx;
+};
+
+hal_sha256 *hal_sha256_new(hal_err *err)
+{
+    const hal_crypto *lib = hal_crypto_load(err);
+    hal_sha256 *d = lib ? hal_calloc(1, sizeof *d) : NULL;
+    if (!d) {
+        if (lib)
+            hal_err_nomem(err, sizeof *d);
+        return NULL;
+    }
+    d->lib = lib;
+    d->ctx = lib->ctx_new();
+    if (!d->ctx) {
+        hal_free(d);
+        hal_err_nomem(err, 256);
+        return NULL;
+    }
+    if (hal_sha256_reset(d, err)) {
+        hal_sha256_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void hal_sha256_free(hal_sha256 *digest)
+{
+    if (!digest)
+        return;
+    digest->lib->ctx_free(digest->ctx);
+    hal_free(digest);
+}
+
+static hal_status failed(hal_err *err)
+{
+    return hal_err_set(err, HAL_E_INTERNAL, "SHA-256 cannot be computed by this libcrypto");
+}
+
+hal_status hal_sha256_reset(hal_sha256 *digest, hal_err *err)
+{
+    return digest->lib->init(digest->ctx, digest->lib->sha256(), NULL) == 1 ? HAL_OK : failed(err);
+}
+
+hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n, hal_err *err)
+{
+    return digest->lib->update(digest->ctx, bytes, n) == 1 ? HAL_OK : failed(err);
+}
+
+hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)
+{
+    unsigned char raw[64];
+    unsigned n = 0;
+    if (digest->lib->final(digest->ctx, raw, &n) != 1 || n != 32)
+        return failed(err);
+    for (unsigned i = 0; i < n; i++) {
+        out[2 * i] = "0123456789abcdef"[raw[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[raw[i] & 15];
+    }
+    out[64] = '\0';
+    return HAL_OK;
+}

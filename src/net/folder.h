@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An output folder: held by descriptor, entered component by component without following links, so
+ * that nothing is ever written outside it; and its state file `.halyard/files`, which says what was
+ * put there whole. Blocking calls for worker threads; each locks what it shares. */
+#ifndef HAL_NET_FOLDER_H
+#define HAL_NET_FOLDER_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+typedef struct hal_folder hal_folder;
+
+enum { HAL_PATH_MAX_BYTES = 2000, HAL_COMPONENT_MAX_BYTES = 240 };
+
+/** Touches no disk yet. NULL and HAL_E_NOMEM. */
+hal_folder *hal_folder_new(const char *dir, hal_err *err);
+void hal_folder_ref(hal_folder *folder);
+void hal_folder_unref(hal_folder *folder);
+const char *hal_folder_dir(const hal_folder *folder);
+
+/** Relative, no empty, ".", ".." or hidden component, no control character. HAL_E_USAGE. */
+hal_status hal_folder_check_path(const char *path, hal_err *err) HAL_MUST_CHECK;
+
+/** Opens the folder and reads its state, once. HAL_E_IO names the folder. */
+hal_status hal_folder_open(hal_folder *folder, hal_err *err) HAL_MUST_CHECK;
+
+/** Descriptor of the folder that holds `path` (made when missing); caller closes it. `*name` points
+ * to the last component inside `path`. */
+hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd, const char **name,
+                            hal_err *err) HAL_MUST_CHECK;
+
+typedef struct hal_file_record {
+    uint64_t bytes;
+    int64_t mtime_ns;
+    char sha256[65];
+} hal_file_record;
+/** The latest record of `path`. */
+bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out);
+/** Appends a record and forces it to the disk. `url` and `etag` are kept for provenance. */
+hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
+                             const char *url, const char *etag, hal_err *err) HAL_MUST_CHECK;
+
+typedef enum hal_entry_kind { HAL_ENTRY_NONE, HAL_ENTRY_FILE, HAL_ENTRY_OTHER } hal_entry_kind;
+typedef struct hal_entry {
+    hal_entry_kind kind;
+    uint64_t bytes;
+    int64_t mtime_ns;
+} hal_entry;
+/** What `name` is, links not followed. */
+hal_status hal_entry_look(int parent_fd, const char *name, hal_entry *out,
+                          hal_err *err) HAL_MUST_CHECK;
+hal_status hal_entry_of_fd(int fd, hal_entry *out, hal_err *err) HAL_MUST_CHECK;
+/** Opens or creates the regular file `name` for this process alone; HAL_E_IO when another one holds
+ * it. */
+hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd,
+                                hal_err *err) HAL_MUST_CHECK;
+/** Renames within the folder and forces the folder to the disk. An existing `to` is kept and
+ * HAL_E_IO returned unless `replace`. */
+hal_status hal_entry_rename(int parent_fd, const char *from, const char *to, bool replace,
+                            hal_err *err) HAL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The public interface: creates loop and host, hands jobs to halyard.workflow, says who may be
+ * contacted. */
+#include "base/status.h"
+
+#include "halyard.h"
+
+#include "runtime/convert.h"
+
+#include "base/alloc.h"
+#include "bind/bind.h"
+#include "host/host.h"
+#include "net/exchange.h"
+
+#include <lauxlib.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { HOSTS_MAX = 32, HOST_NAME_MAX_BYTES = 256, NAME_MAX_BYTES = 64 };
+
+struct hal_runtime {
+    hal_clock clock;
+    hal_loop *loop;
+    hal_host *host;
+    hal_err err;
+    atomic_bool interrupted; /* for what runs outside the host */
+    /* With a loopback archive: the only hosts that may be contacted. */
+    char hosts[HOSTS_MAX][HOST_NAME_MAX_BYTES];
+    size_t n_hosts;
+};
+
+const char *hal_version(void)
+{
+    return HAL_VERSION_TEXT;
+}
+
+int hal_exit_code(hal_status status)
+{
+    return hal_status_exit_code(status);
+}
+
+_Static_assert(sizeof(HAL_VERSION) == sizeof(HAL_VERSION_TEXT), "halyard.h and the build differ");
+
+const char *hal_runtime_error(const hal_runtime *rt)
+{
+    return rt->err.text;
+}
+
+/* Who may be contacted */
+
+/* The host of "http://host:port/..." in lower case, without brackets. */
+static hal_status url_host(char *out, size_t size, const char *url, hal_err *err)
+{
+    const char *host = strstr(url, "://");
+    bool http = !strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8);
+    size_t n = 0;
+    if (host && http) {
+        host += 3;
+        if (*host == '[')
+            host++;
+        n = strcspn(host, host[-1] == '[' ? "]" : ":/?#");
+    }
+    if (n == 0 || n >= size || memchr(host, '@', n))
+        return hal_err_set(err, HAL_E_USAGE,
+                           "archive %s is not a URL; write mast, practice or http(s)://host[:port]",
+                           url);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + ('a' - 'A') : host[i]);
+    out[n] = '\0';
+    return HAL_OK;
+}
+
+static bool is_loopback(const char *host)
+{
+    return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
+}
+
+static bool may_contact(void *ctx, const char *host, int port, hal_err *why)
+{
+    (void)port;
+    const hal_runtime *rt = ctx;
+    const char *bare = host + (*host == '[');
+    size_t n = strcspn(bare, "]");
+    for (size_t i = 0; i < rt->n_hosts; i++)
+        if (strlen(rt->hosts[i]) == n && !strncasecmp(rt->hosts[i], bare, n))
+            return true;
+    hal_err_set(why, HAL_E_PERMISSION,
+                "%s is not the archive of this run; name it with --base if it may be contacted",
+                host);
+    return false;
+}
+
+static hal_status add_base(hal_runtime *rt, const char *setting, const char *url, bool *loopback,
+                           hal_err *err)
+{
+    hal_status st = hal_host_set(rt->host, setting, url, err);
+    if (st)
+        return st;
+    if (rt->n_hosts == HOSTS_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "more than %d archive URLs", HOSTS_MAX);
+    st = url_host(rt->hosts[rt->n_hosts], HOST_NAME_MAX_BYTES, url, err);
+    if (!st && is_loopback(rt->hosts[rt->n_hosts]))
+        *loopback = true;
+    rt->n_hosts += !st;
+    return st;
+}
+
+static hal_status set_archive(hal_runtime *rt, const hal_config *config, hal_err *err)
+{
+    bool loopback = false;
+    hal_status st = HAL_OK;
+    if (config->archive && strcmp(config->archive, "mast") != 0)
+        st = add_base(rt, "archive", config->archive, &loopback, err);
+    for (size_t i = 0; i < config->n_bases && !st; i++) {
+        const char *name = config->bases[i].name;
+        char setting[NAME_MAX_BYTES];
+        if (strcmp(name, "mashup") != 0 && strcmp(name, "download") != 0)
+            return hal_err_set(err, HAL_E_USAGE,
+                               "there is no interface '%s'; those with a base URL of their own are "
+                               "mashup and download",
+                               name);
+        snprintf(setting, sizeof setting, "archive.%s", name);
+        st = add_base(rt, setting, config->bases[i].value, &loopback, err);
+    }
+    if (!st)
+        hal_loop_guard(rt->loop, loopback && !config->private_net ? may_contact : NULL,
+                       loopback || config->private_net, rt);
+    return st;
+}
+
+/* Life */
+
+static int preload(lua_State *L)
+{
+    hal_bind_preload(L);
+    return 0;
+}
+
+static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_err *err)
+{
+    rt->loop = hal_loop_new(&rt->clock, err);
+    if (!rt->loop)
+        return err->status;
+    hal_host_config limits = {.memory_max_bytes = config->memory_max_bytes,
+                              .cpu_max_ms = config->cpu_max_ms};
+    rt->host = hal_host_new(rt->loop, &limits, err);
+    if (!rt->host)
+        return err->status;
+    lua_State *L = hal_host_state(rt->host);
+    lua_pushcfunction(L, preload);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+        hal_error_from_lua(L, -1, err);
+        return err->status;
+    }
+    hal_host_on_event(rt->host, config->on_event, config->ctx);
+    hal_host_on_output(rt->host, config->on_output, config->ctx);
+    hal_status st = set_archive(rt, config, err);
+    if (!st)
+        st = hal_host_set(rt->host, "output", config->output, err);
+    if (!st)
+        st = hal_host_set(rt->host, "workflow_path", config->workflow_path, err);
+    return st;
+}
+
+hal_runtime *hal_runtime_new(const hal_config *config, char *why, size_t why_size_bytes)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_runtime *rt = NULL;
+    if (!config || config->struct_size != sizeof *config)
+        hal_err_set(&err, HAL_E_USAGE, "hal_config.struct_size must be sizeof(hal_config)");
+    else if (!(rt = hal_calloc(1, sizeof *rt)))
+        hal_err_nomem(&err, sizeof *rt);
+    if (rt) {
+        rt->err = HAL_ERR_INIT;
+        atomic_init(&rt->interrupted, false);
+        rt->clock = hal_clock_system();
+        if (open_runtime(rt, config, &err)) {
+            hal_runtime_free(rt);
+            rt = NULL;
+        }
+    }
+    if (why && why_size_bytes > 0)
+        snprintf(why, why_size_bytes, "%s", err.text);
+    return rt;
+}
+
+void hal_runtime_free(hal_runtime *rt)
+{
+    if (!rt)
+        return;
+    hal_host_free(rt->host);
+    hal_loop_free(rt->loop);
+    hal_free(rt);
+}
+
+/* Jobs */
+
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* (job) -> main, verb, arguments */
+static int push_call(lua_State *L)
+{
+    const hal_job *job = lua_touserdata(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "halyard.workflow");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_pushstring(L, job->verb);
+    lua_newtable(L);
+    set_text(L, "workflow", job->workflow);
+    set_text(L, "format", job->format);
+    set_text(L, "output", hal_host_setting(hal_host_of(L), "output"));
+    lua_newtable(L);
+    for (size_t i = 0; i < job->n_params; i++)
+        set_text(L, job->params[i].name, job->params[i].value);
+    lua_setfield(L, -2, "params");
+    return 3;
+}
+
+hal_status hal_runtime_start(hal_runtime *rt, const hal_job *job)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!job || job->struct_size != sizeof *job || !job->verb)
+        return hal_err_set(&rt->err, HAL_E_USAGE,
+                           "hal_job.struct_size must be sizeof(hal_job), "
+                           "its verb must be set");
+    lua_State *L = hal_host_state(rt->host);
+    lua_pushcfunction(L, push_call);
+    lua_pushlightuserdata(L, (void *)job);
+    if (lua_pcall(L, 1, 3, 0) != LUA_OK) {
+        hal_error_from_lua(L, -1, &rt->err);
+        lua_settop(L, 0);
+        return rt->err.status;
+    }
+    return hal_host_start(rt->host, L, 2, &rt->err);
+}
+
+hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *running)
+{
+    rt->err = HAL_ERR_INIT;
+    hal_status st = hal_host_step(rt->host, timeout_ms, running, &rt->err);
+    if (!*running)
+        lua_settop(hal_host_state(rt->host), 0);
+    return st;
+}
+
+hal_status hal_runtime_run(hal_runtime *rt, const char *workflow, const hal_pair *params,
+                           size_t n_params)
+{
+    hal_job job = {.struct_size = sizeof job,
+                   .verb = "run",
+                   .workflow = workflow,
+                   .params = params,
+                   .n_params = n_params};
+    hal_status st = hal_runtime_start(rt, &job);
+    bool running = !st;
+    while (running)
+        st = hal_runtime_step(rt, -1, &running);
+    return st;
+}
+
+void hal_runtime_interrupt(hal_runtime *rt)
+{
+    atomic_store(&rt->interrupted, true);
+    hal_host_interrupt(rt->host);
+}
+
+hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out, const char *from,
+                               const char *to)
+{
+    rt->err = HAL_ERR_INIT;
+    return hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
+}

@@ -1,0 +1,712 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/download.h"
+
+#include "net/digest.h"
+#include "support/net_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+enum { FILE_BYTES = 300000 };
+
+static char content[FILE_BYTES];
+static char content_sha[HAL_SHA256_TEXT_SIZE];
+static char dir[64];
+
+static void hash_of(const char *bytes, size_t n, char out[HAL_SHA256_TEXT_SIZE])
+{
+    hal_sha256 *digest = hal_sha256_new(NULL);
+    assert_int_equal(hal_sha256_add(digest, bytes, n, NULL), HAL_OK);
+    assert_int_equal(hal_sha256_text(digest, out, NULL), HAL_OK);
+    hal_sha256_free(digest);
+}
+
+/* An archive with one file and a few bad habits; each applies to the requests of its number. */
+typedef struct archive {
+    const char *etag; /* header line with CRLF, or "" */
+    int cut_until;    /* requests below this number are cut after cut_bytes */
+    size_t cut_bytes;
+    int wrong_range_until; /* a 206 for another range */
+    bool ignores_range;
+    bool answers_416;
+    int damaged_until; /* last byte flipped */
+    bool no_length;
+    const char *instead; /* this answer, to requests below instead_until */
+    int instead_until;
+    char *reply[64]; /* kept for sending */
+} archive;
+
+static raw_reply build(archive *a, int i, const char *headers, const char *body, size_t n)
+{
+    size_t head = strlen(headers);
+    bool cut = i < a->cut_until;
+    if (cut && n > a->cut_bytes)
+        n = a->cut_bytes;
+    char *bytes = malloc(head + n + 1);
+    memcpy(bytes, headers, head);
+    memcpy(bytes + head, body, n);
+    if (i < a->damaged_until && n)
+        bytes[head + n - 1] ^= 1;
+    a->reply[i] = bytes;
+    return (raw_reply){bytes, head + n, cut || a->no_length ? RAW_CLOSE : RAW_KEEP};
+}
+
+static raw_reply serve_file(void *ctx, int i, const char *request)
+{
+    archive *a = ctx;
+    char headers[512];
+    size_t from = 0;
+    const char *range = strstr(request, "Range: bytes=");
+    if (i < a->instead_until || i >= 64)
+        return (raw_reply){a->instead, 0, RAW_CLOSE};
+    if (range && !a->ignores_range)
+        from = strtoul(range + 13, NULL, 10);
+    if (from && a->answers_416) {
+        snprintf(headers, sizeof headers,
+                 "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\n"
+                 "Content-Length: 0\r\n\r\n",
+                 FILE_BYTES);
+        return build(a, i, headers, "", 0);
+    }
+    if (from) {
+        size_t first = i < a->wrong_range_until ? from - 1 : from;
+        snprintf(headers, sizeof headers,
+                 "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %zu-%d/%d\r\n%s"
+                 "Content-Length: %zu\r\n\r\n",
+                 first, FILE_BYTES - 1, FILE_BYTES, a->etag, FILE_BYTES - first);
+        return build(a, i, headers, content + first, FILE_BYTES - first);
+    }
+    if (a->no_length)
+        snprintf(headers, sizeof headers, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    else
+        snprintf(headers, sizeof headers, "HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n",
+                 a->etag, FILE_BYTES);
+    return build(a, i, headers, content, FILE_BYTES);
+}
+
+typedef struct got {
+    hal_download *d;
+    int n_done;
+    hal_download_result result;
+} got;
+
+static void on_done(void *ctx, const hal_download_result *result)
+{
+    got *g = ctx;
+    g->n_done++;
+    g->result = *result;
+}
+
+static void begin(hal_loop *loop, got *g, hal_download_request r, int port)
+{
+    hal_err err = HAL_ERR_INIT;
+    char url[128];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/file", port);
+    r.url = url;
+    r.dir = dir;
+    if (!r.path)
+        r.path = "a/b.fits";
+    if (!r.expect_bytes)
+        r.expect_bytes = -1;
+    *g = (got){0};
+    g->d = hal_download_start(loop, &r, on_done, g, &err);
+    if (!g->d)
+        fail_msg("%s", err.text);
+}
+
+/* One run of the program: a loop of its own. */
+static got fetch(hal_download_request r, int port)
+{
+    hal_loop *loop = new_loop();
+    got g;
+    begin(loop, &g, r, port);
+    run_until(loop, &g.n_done, 500);
+    assert_false(hal_loop_is_busy(loop));
+    hal_loop_free(loop);
+    assert_int_equal(g.n_done, 1);
+    return g;
+}
+
+static char *path_of(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+static void write_file(const char *name, const char *bytes, size_t n)
+{
+    mkdir(path_of("a"), 0777);
+    FILE *f = fopen(path_of(name), "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+static bool exists(const char *name)
+{
+    return access(path_of(name), F_OK) == 0;
+}
+
+static void assert_whole(const char *name)
+{
+    char *bytes = malloc(FILE_BYTES + 1);
+    FILE *f = fopen(path_of(name), "r");
+    assert_non_null(f);
+    assert_int_equal(fread(bytes, 1, FILE_BYTES + 1, f), FILE_BYTES);
+    assert_memory_equal(bytes, content, FILE_BYTES);
+    fclose(f);
+    free(bytes);
+}
+
+static void assert_nothing_left_but(const char *name)
+{
+    DIR *d = opendir(path_of("a"));
+    struct dirent *e;
+    while (d && (e = readdir(d)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            assert_string_equal(e->d_name, name);
+    if (d)
+        closedir(d);
+}
+
+static raw_server *serve_archive(archive *a)
+{
+    if (!a->etag)
+        a->etag = "ETag: \"v1\"\r\n";
+    return raw_server_start_with(serve_file, a);
+}
+
+static void stop_archive(raw_server *server, archive *a)
+{
+    raw_server_stop(server);
+    for (int i = 0; i < 64; i++)
+        free(a->reply[i]);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/halyard-download-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void remove_below(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+    char below[512];
+    while (d && (e = readdir(d))) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+            continue;
+        snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        if (unlink(below))
+            remove_below(below);
+    }
+    if (d)
+        closedir(d);
+    rmdir(path);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    remove_below(dir);
+    return 0;
+}
+
+static void a_file_arrives_identical_and_nothing_else_stays(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){.expect_bytes = FILE_BYTES, .expect_sha256 = content_sha},
+                  raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_int_equal(g.result.bytes, FILE_BYTES);
+    assert_string_equal(g.result.sha256, content_sha);
+    assert_int_equal(g.result.tries, 1);
+    assert_false(g.result.skipped);
+    assert_whole("a/b.fits");
+    assert_nothing_left_but("b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_second_run_asks_for_nothing(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_true(g.result.skipped);
+    assert_string_equal(g.result.sha256, content_sha);
+    assert_int_equal(raw_server_requests(server), 1);
+    stop_archive(server, &a);
+}
+
+static void verify_fetches_a_file_again_whose_bytes_rotted(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    struct stat s;
+    assert_int_equal(stat(path_of("a/b.fits"), &s), 0);
+    int fd = open(path_of("a/b.fits"), O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, 1000), 1);
+    struct timespec times[2] = {s.st_atim, s.st_mtim};
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+    got g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_false(g.result.skipped);
+    assert_whole("a/b.fits");
+    g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_true(g.result.skipped);
+    assert_int_equal(raw_server_requests(server), 2);
+    stop_archive(server, &a);
+}
+
+static void a_touched_file_is_known_by_its_digest(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    struct timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, path_of("a/b.fits"), times, 0), 0);
+    assert_true(fetch((hal_download_request){0}, raw_server_port(server)).result.skipped);
+    assert_int_equal(raw_server_requests(server), 1);
+    stop_archive(server, &a);
+}
+
+static void a_foreign_file_is_overwritten_only_when_asked(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    write_file("a/b.fits", "mine", 4);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_non_null(strstr(g.result.err.text, "a/b.fits"));
+    assert_non_null(strstr(g.result.err.text, "replace"));
+    assert_int_equal(raw_server_requests(server), 0);
+    g = fetch((hal_download_request){.replace = true}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_foreign_file_with_the_expected_digest_is_taken_over(void **state)
+{
+    (void)state;
+    write_file("a/b.fits", content, FILE_BYTES);
+    got g = fetch((hal_download_request){.expect_sha256 = content_sha}, 1);
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_true(g.result.skipped);
+}
+
+static void a_cut_file_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 2, .cut_bytes = 100000};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_int_equal(g.result.tries, 3);
+    assert_string_equal(g.result.sha256, content_sha);
+    assert_whole("a/b.fits");
+    assert_non_null(strstr(raw_server_request(server, 1), "Range: bytes=100000-\r\n"));
+    assert_non_null(strstr(raw_server_request(server, 1), "If-Range: \"v1\"\r\n"));
+    assert_non_null(strstr(raw_server_request(server, 2), "Range: bytes=200000-\r\n"));
+    stop_archive(server, &a);
+}
+
+static void a_later_run_goes_on_where_an_earlier_one_failed(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 5, .cut_bytes = 50000};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_NETWORK);
+    assert_false(exists("a/b.fits"));
+    assert_true(exists("a/.b.fits.part"));
+    g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_int_equal(g.result.tries, 1);
+    assert_non_null(strstr(raw_server_request(server, 5), "Range: bytes=250000-\r\n"));
+    assert_whole("a/b.fits");
+    assert_nothing_left_but("b.fits");
+    stop_archive(server, &a);
+}
+
+static void without_a_strong_etag_it_begins_at_zero(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 1, .cut_bytes = 100000, .etag = "ETag: W/\"v1\"\r\n"};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_null(strstr(raw_server_request(server, 1), "Range:"));
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_half_file_of_unknown_origin_is_never_used(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    write_file("a/.b.fits.part", "garbage garbage", 15);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_null(strstr(raw_server_request(server, 0), "Range:"));
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void another_range_than_asked_for_means_from_zero(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 1, .cut_bytes = 100000, .wrong_range_until = 2};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_int_equal(raw_server_requests(server), 3);
+    assert_null(strstr(raw_server_request(server, 2), "Range:"));
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_whole_answer_to_a_range_request_replaces_the_part(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 1, .cut_bytes = 100000, .ignores_range = true};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_non_null(strstr(raw_server_request(server, 1), "Range: bytes=100000-"));
+    assert_string_equal(g.result.sha256, content_sha);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_refused_range_means_from_zero(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 1, .cut_bytes = 100000, .answers_416 = true};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_int_equal(raw_server_requests(server), 3);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_wrong_digest_is_tried_twice_more_and_never_kept(void **state)
+{
+    (void)state;
+    archive a = {.damaged_until = 64};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){.expect_sha256 = content_sha}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_INTEGRITY);
+    assert_int_equal(raw_server_requests(server), 3);
+    assert_false(exists("a/b.fits"));
+    assert_false(exists("a/.b.fits.part"));
+    a.damaged_until = 4;
+    g = fetch((hal_download_request){.expect_sha256 = content_sha}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_int_equal(raw_server_requests(server), 5);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_stale_catalogue_size_is_accepted_when_the_server_says_so_twice(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){.expect_bytes = 1234}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_true(g.result.size_mismatch_accepted);
+    assert_non_null(strstr(g.result.warning, "1234"));
+    assert_int_equal(raw_server_requests(server), 2);
+    stop_archive(server, &a);
+}
+
+static void without_a_server_length_the_catalogue_size_decides(void **state)
+{
+    (void)state;
+    archive a = {.no_length = true};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){.expect_bytes = 1234}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_INTEGRITY);
+    assert_false(exists("a/b.fits"));
+    g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_non_null(strstr(g.result.warning, "unverified"));
+    stop_archive(server, &a);
+}
+
+static void a_page_about_maintenance_is_no_file(void **state)
+{
+    (void)state;
+    archive a = {.instead = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<!DOCTYPE html><html>"
+                            "<title>Down for maintenance</title></html>",
+                 .instead_until = 64};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_PROTOCOL);
+    assert_non_null(strstr(g.result.err.text, "Down for maintenance"));
+    assert_int_equal(raw_server_requests(server), 3);
+    assert_false(exists("a/b.fits"));
+    a.instead_until = 4;
+    g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_missing_file_leaves_nothing(void **state)
+{
+    (void)state;
+    archive a = {.instead = "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nno such product",
+                 .instead_until = 64};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_NOT_FOUND);
+    assert_non_null(strstr(g.result.err.text, "no such product"));
+    assert_nothing_left_but("");
+    stop_archive(server, &a);
+}
+
+static void a_crash_before_the_rename_is_finished_by_the_next_run(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    char part[256];
+    snprintf(part, sizeof part, "%s", path_of("a/.b.fits.part"));
+    assert_int_equal(rename(path_of("a/b.fits"), part), 0);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_int_equal(raw_server_requests(server), 1);
+    assert_whole("a/b.fits");
+    assert_nothing_left_but("b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_torn_record_is_passed_over_and_later_ones_count(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    struct stat s;
+    char state_file[256];
+    snprintf(state_file, sizeof state_file, "%s", path_of(".halyard/files"));
+    assert_int_equal(stat(state_file, &s), 0);
+    assert_int_equal(truncate(state_file, s.st_size - 3), 0);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO); /* not known any more, so not ours */
+    fetch((hal_download_request){.path = "a/c.fits"}, raw_server_port(server));
+    g = fetch((hal_download_request){.path = "a/c.fits"}, raw_server_port(server));
+    assert_true(g.result.skipped);
+    stop_archive(server, &a);
+}
+
+static void links_inside_the_folder_lead_nowhere(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    assert_int_equal(symlink("/tmp", path_of("a")), 0);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_int_equal(raw_server_requests(server), 0);
+    unlink(path_of("a"));
+    mkdir(path_of("a"), 0777);
+    assert_int_equal(symlink("/etc/hostname", path_of("a/b.fits")), 0);
+    g = fetch((hal_download_request){.replace = true}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_int_equal(raw_server_requests(server), 0);
+    stop_archive(server, &a);
+}
+
+static void paths_that_leave_the_folder_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",        "/etc/x", "../x", "a/../x", "a//x",          "a/",
+                                      ".hidden", "a/.x",   "a\\b", "a/b\nc", ".halyard/files"};
+    hal_loop *loop = new_loop();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_download_request r = {.url = "http://127.0.0.1:1/", .dir = dir, .path = bad[i]};
+        assert_null(hal_download_start(loop, &r, on_done, NULL, &err));
+        assert_int_equal(err.status, HAL_E_USAGE);
+    }
+    assert_false(hal_loop_is_busy(loop));
+    hal_loop_free(loop);
+}
+
+static void a_missing_folder_is_named_before_any_request(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    remove_below(dir);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_non_null(strstr(g.result.err.text, dir));
+    assert_int_equal(raw_server_requests(server), 0);
+    stop_archive(server, &a);
+}
+
+static void two_downloads_never_share_a_part(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    mkdir(path_of("a"), 0777);
+    int fd = open(path_of("a/.b.fits.part"), O_RDWR | O_CREAT, 0666);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_int_equal(raw_server_requests(server), 0);
+    close(fd);
+    stop_archive(server, &a);
+}
+
+static void cancelling_keeps_what_can_be_resumed(void **state)
+{
+    (void)state;
+    char head[200], *reply = malloc(FILE_BYTES + 200);
+    int n =
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: %d\r\n\r\n",
+                 2 * FILE_BYTES);
+    memcpy(reply, head, (size_t)n);
+    memcpy(reply + n, content, FILE_BYTES);
+    raw_server *server = raw_server_start(REPLIES({reply, (size_t)n + FILE_BYTES, RAW_HOLD}));
+    hal_loop *loop = new_loop();
+    got g;
+    begin(loop, &g, (hal_download_request){0}, raw_server_port(server));
+    while (hal_loop_stats(loop).wire_bytes < FILE_BYTES)
+        assert_int_equal(hal_loop_step(loop, 50, NULL), HAL_OK);
+    hal_download_cancel(g.d);
+    assert_int_equal(g.n_done, 0);
+    run_until(loop, &g.n_done, 0);
+    assert_int_equal(g.result.err.status, HAL_E_CANCELLED);
+    assert_false(hal_loop_is_busy(loop));
+    assert_true(exists("a/.b.fits.part"));
+    assert_false(exists("a/b.fits"));
+
+    begin(loop, &g, (hal_download_request){.path = "c"}, raw_server_port(server));
+    hal_loop_free(loop); /* ends it, and says so */
+    assert_int_equal(g.n_done, 1);
+    assert_int_equal(g.result.err.status, HAL_E_CANCELLED);
+    raw_server_stop(server);
+    free(reply);
+}
+
+/* Properties of every name: security model 7.1. */
+static void safe_names_follow_the_table(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a.fits", "a.fits"},
+        {"dir/sub\\a.fits", "a.fits"},
+        {"a%20b.fits", "a b.fits"},
+        {"a%252e", "a%2e"},
+        {"a%2f..%2fb", "a_.._b"},
+        {"a:b*c?\"<>|d", "a_b_c_____d"},
+        {"\x01\x7f\xff", "___"},
+        {"a\xe2\x80\xae"
+         "b",
+         "ab"},
+        {"-rf", "_-rf"},
+        {".halyard", "_.halyard"},
+        {"~x", "_~x"},
+        {"x. . ", "x"},
+        {"con", "_con"},
+        {"Com7.tar.gz", "_Com7.tar.gz"},
+        {"console", "console"},
+        {"x.PART", "_x.PART"},
+        {"gr\xc3\xbc\xc3\x9f.fits", "gr\xc3\xbc\xc3\x9f.fits"},
+        {"\xc0\xaf", "__"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        hal_buf out;
+        hal_buf_init(&out, 1024);
+        assert_int_equal(hal_safe_name(&out, pairs[i][0], NULL), HAL_OK);
+        assert_string_equal(hal_buf_text(&out), pairs[i][1]);
+        hal_buf_clear(&out);
+    }
+}
+
+static void empty_names_are_generated_and_long_ones_keep_their_ending(void **state)
+{
+    (void)state;
+    hal_buf a, b;
+    hal_buf_init(&a, 1024);
+    hal_buf_init(&b, 1024);
+    assert_int_equal(hal_safe_name(&a, "x/..", NULL), HAL_OK);
+    assert_int_equal(hal_safe_name(&b, "y/..", NULL), HAL_OK);
+    assert_int_equal(a.size_bytes, strlen("file-12345678"));
+    assert_string_not_equal(a.data, b.data);
+    char name[400];
+    memset(name, 'n', sizeof name);
+    snprintf(name + 300, 20, ".fits.gz");
+    a.size_bytes = b.size_bytes = 0;
+    assert_int_equal(hal_safe_name(&a, name, NULL), HAL_OK);
+    name[299] = 'm';
+    assert_int_equal(hal_safe_name(&b, name, NULL), HAL_OK);
+    assert_int_equal(a.size_bytes, 200);
+    assert_non_null(strstr(a.data, ".fits.gz"));
+    assert_string_not_equal(a.data, b.data);
+    hal_buf_clear(&a);
+    hal_buf_clear(&b);
+}
+
+int main(void)
+{
+    uint32_t x = 1;
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        content[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
+    hash_of(content, FILE_BYTES, content_sha);
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+    const struct CMUnitTest tests[] = {
+        IN_DIR(a_file_arrives_identical_and_nothing_else_stays),
+        IN_DIR(a_second_run_asks_for_nothing),
+        IN_DIR(verify_fetches_a_file_again_whose_bytes_rotted),
+        IN_DIR(a_touched_file_is_known_by_its_digest),
+        IN_DIR(a_foreign_file_is_overwritten_only_when_asked),
+        IN_DIR(a_foreign_file_with_the_expected_digest_is_taken_over),
+        IN_DIR(a_cut_file_goes_on_where_it_stopped),
+        IN_DIR(a_later_run_goes_on_where_an_earlier_one_failed),
+        IN_DIR(without_a_strong_etag_it_begins_at_zero),
+        IN_DIR(a_half_file_of_unknown_origin_is_never_used),
+        IN_DIR(another_range_than_asked_for_means_from_zero),
+        IN_DIR(a_whole_answer_to_a_range_request_replaces_the_part),
+        IN_DIR(a_refused_range_means_from_zero),
+        IN_DIR(a_wrong_digest_is_tried_twice_more_and_never_kept),
+        IN_DIR(a_stale_catalogue_size_is_accepted_when_the_server_says_so_twice),
+        IN_DIR(without_a_server_length_the_catalogue_size_decides),
+        IN_DIR(a_page_about_maintenance_is_no_file),
+        IN_DIR(a_missing_file_leaves_nothing),
+        IN_DIR(a_crash_before_the_rename_is_finished_by_the_next_run),
+        IN_DIR(a_torn_record_is_passed_over_and_later_ones_count),
+        IN_DIR(links_inside_the_folder_lead_nowhere),
+        IN_DIR(paths_that_leave_the_folder_are_refused),
+        IN_DIR(a_missing_folder_is_named_before_any_request),
+        IN_DIR(two_downloads_never_share_a_part),
+        IN_DIR(cancelling_keeps_what_can_be_resumed),
+        cmocka_unit_test(safe_names_follow_the_table),
+        cmocka_unit_test(empty_names_are_generated_and_long_ones_keep_their_ending),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
