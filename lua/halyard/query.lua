@@ -179,19 +179,10 @@ local function summarise(account)
   return out
 end
 
-local works = 0
-
-local function work_folder(record)
-  works = works + 1
-  return ("%s/.halyard-work/%d"):format(record.output, works)
-end
-
 local function run_plan(source, region, options, record, known)
   local plan = plan_core.new(source.service, region, options_of(source, record, options, known))
-  local dir = work_folder(record)
-  system.make_dirs(dir)
   local harvest <close> = harvest_core.new({
-    dir = dir, ra = source.ra, dec = source.dec, id = source.id, region = region,
+    dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
   })
   local bytes = { n = 0 }
   local serve = server(source, plan, harvest, {

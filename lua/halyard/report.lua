@@ -23,7 +23,7 @@ end
 
 local current
 
---- The record of this run; outside a workflow one that writes below the host's output folder or ".".
+--- The record of this run; outside a workflow one for the host's output folder or ".".
 function M.current()
   current = current or M.new({ output = system.default_output(".") })
   return current

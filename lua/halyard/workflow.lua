@@ -291,7 +291,9 @@ local function save(record, manifest, values, status, err)
   document.workflow = { name = manifest.name, version = manifest.version }
   document.parameters, document.status = values, status
   document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
-  document.archive = #manifest.hosts > 0 and require("halyard.archive.mashup").base("mashup") or nil
+  if #manifest.hosts > 0 then
+    document.archive = require("halyard.archive.mashup").base("mashup")
+  end
   document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
   system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
 end

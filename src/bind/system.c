@@ -129,18 +129,23 @@ static const char *output_folder(lua_State *L)
 {
     const char *root = hal_host_setting(hal_host_of(L), "output");
     if (!root || !*root)
-        root = hal_host_setting(hal_host_of(L), "output.default");
-    if (!root || !*root)
         hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
     return root;
 }
 
-/* default_output(path) -> folder: `path` is written to unless the host program named a folder. */
+/* default_output(path) -> folder: `path` becomes the output folder unless the host program named
+ * one; what an earlier call chose does not count. */
 static int default_output(lua_State *L)
 {
+    hal_host *host = hal_host_of(L);
+    const char *path = luaL_checkstring(L, 1);
+    const char *now = hal_host_setting(host, "output");
+    const char *chosen = hal_host_setting(host, "output.chosen");
     hal_err err = HAL_ERR_INIT;
-    if (hal_host_set(hal_host_of(L), "output.default", luaL_checkstring(L, 1), &err))
-        return hal_raise(L, &err);
+    if (!now || (chosen && !strcmp(now, chosen)))
+        if (hal_host_set(host, "output", path, &err) ||
+            hal_host_set(host, "output.chosen", path, &err))
+            return hal_raise(L, &err);
     lua_pushstring(L, output_folder(L));
     return 1;
 }
