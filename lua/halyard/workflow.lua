@@ -281,7 +281,8 @@ local function prepare(args, dry)
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name)
   local record = report.begin(report.new({
-    output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts, budget = manifest.budget,
+    output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
+    budget = manifest.budget,
   }))
   return manifest, values, record
 end
