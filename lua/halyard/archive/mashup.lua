@@ -3,7 +3,6 @@
 -- what each catalogue service can do; leaves tiling to halyard.query, transfers and polling to C.
 -- Section numbers are those of the protocol specification.
 
-local download_core = require("halyard.core.download")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local json = require("halyard.json")
@@ -527,8 +526,5 @@ function M.count_region(record, base, shape, how)
   end)
   return sum, cost
 end
-
---- Downloads one file; see halyard.core.download.
-M.download = download_core.file
 
 return M
