@@ -24,6 +24,8 @@ enum {
     COLLECT_BYTES = 32 << 20   /* tables made since the last full collection */
 };
 
+static void push_metatable(lua_State *L);
+
 /* --- The object ---------------------------------------------------------------------------------
  */
 
@@ -31,7 +33,8 @@ hal_table **hal_table_push(lua_State *L)
 {
     hal_table **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
-    luaL_setmetatable(L, table_name);
+    push_metatable(L);
+    lua_setmetatable(L, -2);
     return slot;
 }
 
@@ -705,7 +708,8 @@ static int table_tostring(lua_State *L)
     return 1;
 }
 
-int hal_open_table(lua_State *L)
+/* Other modules make tables before this one is asked for. */
+static void push_metatable(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"rows", table_rows},
                                        {"get", table_get},
@@ -723,16 +727,19 @@ int hal_open_table(lua_State *L)
                                     {"__len", table_len},
                                     {"__tostring", table_tostring},
                                     {NULL, NULL}};
+    if (!luaL_newmetatable(L, table_name))
+        return;
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, table_index, 1);
+    lua_setfield(L, -2, "__index");
+    hal_set_text(L, "__metatable", table_name);
+}
+
+int hal_open_table(lua_State *L)
+{
     static const luaL_Reg functions[] = {
         {"concat", concat}, {"from_rows", from_rows}, {NULL, NULL}};
-    if (luaL_newmetatable(L, table_name)) {
-        luaL_setfuncs(L, meta, 0);
-        luaL_newlib(L, methods);
-        lua_pushcclosure(L, table_index, 1);
-        lua_setfield(L, -2, "__index");
-        hal_set_text(L, "__metatable", table_name);
-    }
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.download: one file to disk, verified. */
+#include "bind/bind.h"
+
+#include "bind/args.h"
+#include "bind/op.h"
+#include "net/download.h"
+
+#include <lauxlib.h>
+
+typedef struct file_op {
+    hal_op op;
+    hal_download *download;
+    hal_download_request *request; /* valid during the call only */
+    hal_download_result result;
+} file_op;
+
+static void file_cancel(hal_op *op)
+{
+    hal_download_cancel(((file_op *)op)->download);
+}
+
+static void file_done(void *ctx, const hal_download_result *result)
+{
+    file_op *f = ctx;
+    f->result = *result;
+    f->op.err = result->err;
+    hal_op_done(&f->op);
+}
+
+static hal_status file_start(hal_op *op, hal_loop *loop, hal_err *err)
+{
+    file_op *f = (file_op *)op;
+    f->download = hal_download_start(loop, f->request, file_done, f, err);
+    f->request = NULL;
+    return f->download ? HAL_OK : err->status;
+}
+
+static int file_push(lua_State *L, hal_op *op)
+{
+    const hal_download_result *r = &((file_op *)op)->result;
+    lua_createtable(L, 0, 6);
+    hal_set_integer(L, "bytes", (int64_t)r->bytes);
+    hal_set_text(L, "sha256", r->sha256);
+    hal_set_boolean(L, "skipped", r->skipped);
+    hal_set_integer(L, "tries", r->tries);
+    hal_set_integer(L, "wire_bytes", (int64_t)r->wire_bytes);
+    if (r->warning[0])
+        hal_set_text(L, "warning", r->warning);
+    return 1;
+}
+
+/* file{url, dir, path, size, sha256, replace, verify}
+ * -> {bytes, sha256, skipped, tries, wire_bytes, warning} */
+static int file(lua_State *L)
+{
+    static const char *const known[] = {"url",    "dir",     "path",   "size",
+                                        "sha256", "replace", "verify", NULL};
+    hal_options_check(L, 1, known, "download.file");
+    lua_settop(L, 1);
+    for (int i = 0; i < 3; i++)
+        hal_option_require(L, 1, known[i], "download.file");
+    hal_download_request request = {
+        .url = hal_option_text(L, 1, "url", NULL),
+        .dir = hal_option_text(L, 1, "dir", NULL),
+        .path = hal_option_text(L, 1, "path", NULL),
+        .expect_bytes = hal_option_integer(L, 1, "size", -1),
+        .expect_sha256 = hal_option_text(L, 1, "sha256", NULL),
+        .replace = hal_option_boolean(L, 1, "replace", false),
+        .verify = hal_option_boolean(L, 1, "verify", false),
+    };
+    file_op *f = hal_op_new(L, sizeof *f);
+    f->op.cancel = file_cancel;
+    f->op.push = file_push;
+    f->request = &request;
+    return hal_op_wait(L, &f->op, file_start);
+}
+
+static int safe_name(lua_State *L)
+{
+    const char *name = hal_arg_text(L, 1, "safe_name");
+    hal_buf *out = hal_scratch(L, 4096);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_safe_name(out, name, &err))
+        return hal_raise(L, &err);
+    lua_pushlstring(L, hal_buf_text(out), out->size_bytes);
+    hal_buf_clear(out);
+    return 1;
+}
+
+int hal_open_download(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"file", file}, {"safe_name", safe_name}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

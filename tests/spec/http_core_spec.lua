@@ -1,0 +1,219 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+local http = require("halyard.core.http")
+local peer = require("halyard.test.peer")
+local task = require("halyard.core.task")
+
+local function failure(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.equal("table", type(err))
+  return err
+end
+
+local function reply(body, status)
+  return ("HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s")
+    :format(status or "200 OK", #body, body)
+end
+
+local fields = '"fields":[{"name":"id","type":"string"},{"name":"ra","type":"float"}]'
+local complete = '{"status":"COMPLETE","msg":"","data":[{"id":9007199254740993,"ra":1.5}],'
+  .. fields .. ',"paging":{"page":1,"pageSize":50,"pagesFiltered":1,"rows":1,"rowsFiltered":1,'
+  .. '"rowsTotal":7}}'
+local executing = '{"status":"EXECUTING","msg":"","percent complete":0.25}'
+
+local function url(server)
+  return ("http://127.0.0.1:%d/invoke"):format(server:port())
+end
+
+local function fetch(server, options)
+  local request = { url = url(server), method = "POST", body = "request=x", format = "json" }
+  for key, value in pairs(options or {}) do
+    request[key] = value
+  end
+  return http.fetch(request)
+end
+
+describe("fetching a data set", function()
+  it("gives the table, what the answer says and what it cost", function()
+    local server <close> = peer.serve({ { reply(complete) } })
+    local rows, answer, outcome = fetch(server, { headers = { ["X-Test"] = "yes" } })
+    assert.equal(1, #rows)
+    assert.equal("9007199254740993", tostring(rows:get(1, "id")))
+    assert.equal("COMPLETE", answer.status)
+    assert.equal(7, answer.rows_total)
+    assert.equal(200, outcome.http_status)
+    assert.equal(1, outcome.tries)
+    assert.is_true(outcome.bytes >= #complete)
+    local asked = server:request(1)
+    assert.truthy(asked:find("X-Test: yes\r\n", 1, true))
+    assert.truthy(asked:find("\r\n\r\nrequest=x", 1, true))
+  end)
+
+  it("asks the identical question again while the archive works", function()
+    local server <close> = peer.serve({
+      { reply(executing), "keep" }, { reply(executing), "keep" }, { reply(complete) },
+    })
+    local rows, _, outcome = fetch(server)
+    assert.equal(1, #rows)
+    assert.equal(2, outcome.polls)
+    assert.equal(3, server:requests())
+    assert.equal(server:request(1), server:request(3))
+  end)
+
+  it("gives no table for an unfinished answer when polling is off", function()
+    local server <close> = peer.serve({ { reply(executing) } })
+    local rows, answer = fetch(server, { poll = false })
+    assert.is_nil(rows)
+    assert.equal("EXECUTING", answer.status)
+    assert.equal(0.25, answer.fraction_done)
+  end)
+
+  it("raises the archive's own message", function()
+    local server <close> = peer.serve({
+      { reply('{"status":"ERROR","msg":"Incorrect syntax near \'*\'."}') },
+    })
+    local err = failure(fetch, server)
+    assert.equal("archive", err.code)
+    assert.truthy(err.message:find("Incorrect syntax", 1, true))
+    assert.equal(1, server:requests())
+    assert.is_nil(err.reset)
+  end)
+
+  it("marks reset, empty and cut answers, and retries only as told", function()
+    local replies = {
+      { { "", "reset" } },
+      { { "", "close" } },
+      { { "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" .. complete:sub(1, 60), "close" } },
+      { { "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" .. complete:sub(1, 60), "close" } },
+      { { reply("") } },
+    }
+    for _, script in ipairs(replies) do
+      local server <close> = peer.serve(script)
+      local err = failure(fetch, server, { tries = 1 })
+      assert.is_true(err.reset, err.message)
+      assert.equal(1, server:requests())
+    end
+    local server <close> = peer.serve({ { "", "reset" }, { reply(complete) } })
+    local rows, _, outcome = fetch(server, { tries = 3 })
+    assert.equal(1, #rows)
+    assert.equal(2, outcome.tries)
+  end)
+
+  it("never mixes the rows of a cut answer with those of the next", function()
+    local one = complete:gsub('"data":%[', '"data":[{"id":1,"ra":1},', 1)
+    local server <close> = peer.serve({
+      { "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" .. one:sub(1, 120), "reset" },
+      { reply(complete) },
+    })
+    assert.equal(1, #(fetch(server)))
+  end)
+
+  it("asks again for a damaged answer, twice at most", function()
+    local bad = complete:gsub("COMPLETE", "COMP\1ETE")
+    local server <close> = peer.serve({ { reply(bad), "keep" }, { reply(complete) } })
+    assert.equal(1, #(fetch(server)))
+    local broken <close> = peer.serve({ { reply(bad), "keep" } })
+    local err = failure(fetch, broken)
+    assert.equal("integrity", err.code)
+    assert.equal(3, broken:requests())
+  end)
+
+  it("says that a page of another kind came", function()
+    local page = "<!DOCTYPE html><html><head><title>Down for maintenance</title></head></html>"
+    local server <close> = peer.serve({ { reply(page), "keep" } })
+    local err = failure(fetch, server)
+    assert.equal("protocol", err.code)
+    assert.equal(2, server:requests())
+  end)
+
+  it("reads a long answer through the bounded queue", function()
+    local row = '{"id":%d,"ra":1.25}'
+    local rows = {}
+    for i = 1, 400000 do
+      rows[i] = row:format(i)
+    end
+    local body = '{"status":"COMPLETE","msg":"","data":[' .. table.concat(rows, ",") .. "],"
+      .. fields .. "}"
+    local server <close> = peer.serve({ { reply(body) } })
+    local got = fetch(server)
+    assert.equal(400000, #got)
+    assert.equal(400000, got:get(400000, "id"))
+    local limited <close> = peer.serve({ { reply(body) } })
+    assert.equal("budget", failure(fetch, limited, { rows_max = 1000, tries = 1 }).code)
+  end)
+
+  it("ends when its task is cancelled", function()
+    local server <close> = peer.serve({ { "", "hold" } })
+    local ok, err = pcall(task.all, {
+      function() fetch(server) end,
+      function()
+        while server:requests() == 0 do
+          task.sleep(0.001)
+        end
+        error("stop")
+      end,
+    })
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find("stop", 1, true))
+    assert.equal(0, http.stats().in_flight)
+  end)
+
+  it("refuses options that it does not know or that cannot be", function()
+    for _, options in ipairs({
+      {}, { url = 5 }, { url = "http://127.0.0.1/", uri = "x" },
+      { url = "http://127.0.0.1/", format = "xml" }, { url = "http://127.0.0.1/", tries = -1 },
+      { url = "http://127.0.0.1/", headers = { A = "x\r\nB: y" } },
+      { url = "http://127.0.0.1/", rows_max = 1.5 }, { url = "http://127.0.0.1/", poll = 1 },
+    }) do
+      assert.equal("usage", failure(http.fetch, options).code)
+    end
+    assert.equal("usage", failure(http.fetch, "http://127.0.0.1/").code)
+    assert.equal("permission", failure(http.fetch, { url = "ftp://127.0.0.1/" }).code)
+  end)
+end)
+
+describe("a small request", function()
+  it("gives status and body, error statuses too", function()
+    local server <close> = peer.serve({ { reply("[]") } })
+    local got = http.request({ url = url(server) })
+    assert.equal(200, got.status)
+    assert.equal("[]", got.body)
+    assert.equal("text/plain", got.content_type)
+    assert.equal(url(server), got.url)
+    local missing <close> = peer.serve({ { reply("no such thing", "404 Not Found") } })
+    got = http.request({ url = url(missing), method = "POST", body = "x=1" })
+    assert.equal(404, got.status)
+    assert.equal("no such thing", got.body)
+    assert.truthy(missing:request(1):find("^POST "))
+  end)
+
+  it("is tried again after a reset, from an empty body", function()
+    local server <close> = peer.serve({
+      { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", "reset" }, { reply("hello") },
+    })
+    assert.equal("hello", http.request({ url = url(server) }).body)
+    local gone <close> = peer.serve({ { "", "reset" } })
+    local err = failure(http.request, { url = url(gone), tries = 2 })
+    assert.equal("network", err.code)
+    assert.is_true(err.reset)
+    assert.equal(2, gone:requests())
+  end)
+
+  it("refuses more bytes than it was told to take", function()
+    local server <close> = peer.serve({ { reply(("x"):rep(2000)) } })
+    assert.equal("budget", failure(http.request, { url = url(server), max_bytes = 1000 }).code)
+  end)
+end)
+
+describe("politeness", function()
+  it("takes limits and counts what was asked", function()
+    http.limit("archive.example", 4, 0)
+    http.limit(nil, 2)
+    assert.equal("usage", failure(http.limit, "archive.example", 0).code)
+    assert.equal("usage", failure(http.limit, "archive.example", 2, -1).code)
+    local before = http.stats().requests
+    local server <close> = peer.serve({ { reply("[]") } })
+    http.request({ url = url(server) })
+    assert.equal(before + 1, http.stats().requests)
+  end)
+end)
