@@ -31,7 +31,10 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
     size_t folder = folder_length(path), size = strlen(path) + sizeof "..part";
     f->path = hal_strdup(path);
     f->part_path = hal_malloc(size);
-    if (!f->path || !f->part_path) {
+    f->folder = folder ? hal_strndup(path, folder) : hal_strdup(".");
+    if (!f->path || !f->part_path || !f->folder) {
+        hal_free(f->part_path);
+        f->part_path = NULL;
         hal_outfile_close(f);
         return hal_err_nomem(err, size);
     }
@@ -94,12 +97,8 @@ hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n, hal_er
 }
 
 /* The folder too, so that the new name survives a power cut. */
-static hal_status sync_folder(const char *path, hal_err *err)
+static hal_status sync_folder(const char *folder, hal_err *err)
 {
-    size_t n = folder_length(path);
-    char *folder = n ? hal_strndup(path, n) : hal_strdup(".");
-    if (!folder)
-        return hal_err_nomem(err, n + 1);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     hal_status st = HAL_OK;
     /* Some file systems cannot sync a folder; the file itself is safe there. */
@@ -107,7 +106,6 @@ static hal_status sync_folder(const char *path, hal_err *err)
         st = hal_err_errno(err, errno, "cannot sync folder %s", folder);
     if (fd >= 0)
         close(fd);
-    hal_free(folder);
     return st;
 }
 
@@ -126,7 +124,7 @@ hal_status hal_outfile_commit(hal_outfile *f, hal_err *err)
         return hal_err_errno(err, errno, "cannot rename %s to %s", f->part_path, f->path);
     hal_free(f->part_path);
     f->part_path = NULL;
-    return sync_folder(f->path, err);
+    return sync_folder(f->folder, err);
 }
 
 void hal_outfile_close(hal_outfile *f)
@@ -137,6 +135,7 @@ void hal_outfile_close(hal_outfile *f)
         unlink(f->part_path);
     hal_free(f->path);
     hal_free(f->part_path);
+    hal_free(f->folder);
     hal_free(f->buffer);
     *f = (hal_outfile){.fd = -1};
 }

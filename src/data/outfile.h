@@ -11,7 +11,7 @@
 typedef struct hal_outfile {
     int fd; /* -1: closed */
     bool to_stdout;
-    char *path, *part_path;
+    char *path, *part_path, *folder;
     char *buffer;
     size_t used;
     uint64_t size_bytes;

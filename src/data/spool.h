@@ -7,15 +7,18 @@
 
 #include "data/writer.h"
 
-/** Writes the rows of `t` ordered by (key, value of column `i_id` when >= 0, bytes of the whole
- * row) to `path`: temporary name, fsync, rename; with its own check sum. Returns the file's size.
+/** Writes the rows of `t` ordered by (key, value of column `i_id` when >= 0, whole row) to `path`.
+ * Values order as null, numbers by value, text by bytes; a text that spells a number counts as one
+ * and a row's columns are taken by name, so the order depends neither on types nor on column order.
+ * File: temporary name, fsync, rename; with its own check sum. Returns the file's size.
  * Runs on a worker. */
 hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t *key, int i_id,
                            uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
 
 typedef struct hal_merge_report {
     uint64_t rows;       /* written */
-    uint64_t duplicates; /* rows whose id column equals that of another row: must be 0 for point
+    uint64_t duplicates; /* rows with the key and id of the row before them, that is, copies of one
+                            source at one position; they are written too, and must be 0 for point
                             services */
     uint64_t size_bytes;
 } hal_merge_report;
@@ -23,8 +26,9 @@ typedef struct hal_merge_report {
 /** Merges spools into one output file (or, with `table` not NULL and `path` NULL, into a table in
  * memory). Schemas are united as by hal_table_concat. `id_name` NULL: no duplicate check. A damaged
  * spool is HAL_E_INTEGRITY naming the file. `cancel` (may be NULL) is polled; true ends with
- * HAL_E_CANCELLED. `progress` (may be NULL) is updated with the rows written so far. Runs on a
- * worker. */
+ * HAL_E_CANCELLED. `progress` (may be NULL) is updated with the rows written so far. More than
+ * 64 spools are first merged to larger ones beside them, which are removed. Holds one block of at
+ * most 512 KiB (or one longer row) per open spool. Runs on a worker. */
 hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
                            const char *path, hal_format format, hal_table **table,
                            const _Atomic bool *cancel, _Atomic uint64_t *progress,

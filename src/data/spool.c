@@ -1,0 +1,968 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The file: header (mark, schema), blocks of columns with their keys, an end mark with the number
+ * of rows; each part with a check sum. Everything in a block is aligned to 8 bytes, so that a block
+ * read back is used where it lies. Byte order is the machine's: spools do not travel. */
+#include "data/spool.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "data/number.h"
+#include "data/outfile.h"
+#include "data/vec.h"
+#include "data/writer_rows.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    FAN_IN = 64,
+    BLOCK_BYTES = 512 << 10, /* a block is closed when it has so many */
+    BLOCK_ROWS = 8192,
+    RUN_ROWS = 1024, /* rows taken between two looks at `cancel` */
+    HEADER_MAX = 64 << 20,
+};
+
+static const char magic[8] = "HALSPL1";
+enum { MARK_HEADER = 0x01020304, MARK_BLOCK = 0x4b434c42, MARK_END = 0x21444e45 };
+
+/* Stands before the schema, before every block and at the end. */
+typedef struct part {
+    uint32_t mark, n_columns;
+    uint64_t n_rows;
+    uint64_t n_bytes; /* that follow */
+    uint64_t sum;     /* of all above and of what follows */
+} part;
+
+/* Word-wise FNV-1a in four lanes: any change within one word changes the sum. */
+static uint64_t add_sum(uint64_t sum, const void *bytes, size_t n)
+{
+    const uint64_t prime = UINT64_C(1099511628211);
+    uint64_t lane[4] = {sum, sum + 1, sum + 2, sum + 3}, w[4];
+    const char *p = bytes;
+    for (; n >= 32; n -= 32, p += 32) {
+        memcpy(w, p, 32);
+        for (int i = 0; i < 4; i++) {
+            lane[i] = (lane[i] ^ w[i]) * prime;
+            lane[i] ^= lane[i] >> 32;
+        }
+    }
+    memset(w, 0, sizeof w);
+    if (n)
+        memcpy(w, p, n);
+    sum = (sum ^ n) * prime;
+    for (int i = 0; i < 4; i++) {
+        sum = (sum ^ lane[i]) * prime;
+        sum ^= sum >> 29;
+        sum = (sum ^ w[i]) * prime;
+        sum ^= sum >> 32;
+    }
+    return sum;
+}
+
+static uint64_t part_sum(const part *p, const void *bytes)
+{
+    return add_sum(add_sum(0, p, offsetof(part, sum)), bytes, (size_t)p->n_bytes);
+}
+
+/* Order of cells: nulls, numbers by value (also when text holds them, so that the order does not
+ * depend on the type a column happened to get), text by bytes. */
+
+typedef enum rank { RANK_NULL, RANK_NUMBER, RANK_NAN, RANK_TEXT } rank;
+
+typedef struct value {
+    rank rank;
+    long double number; /* holds every int64 and every double */
+    bool minus_zero;
+    bool is_text;
+    hal_slice text;
+    char room[32];
+} value;
+
+static void get_value(value *v, const hal_table *t, size_t i_col, uint64_t row)
+{
+    *v = (value){.rank = RANK_NULL};
+    if (i_col == SIZE_MAX || hal_table_is_null(t, i_col, row))
+        return;
+    hal_type type = hal_table_field(t, i_col)->type;
+    double d = 0;
+    int64_t n = 0;
+    bool is_int = type == HAL_TYPE_INT64, is_double = type == HAL_TYPE_FLOAT64;
+    if (is_int) {
+        n = hal_table_int64(t, i_col, row);
+    } else if (is_double) {
+        d = hal_table_float64(t, i_col, row);
+    } else {
+        v->is_text = true;
+        v->text = hal_cell_text(t, i_col, row, v->room);
+        is_int = hal_number_read_int64(v->text, &n);
+        is_double = !is_int && hal_number_read_double(v->text, &d);
+    }
+    v->rank = is_int ? RANK_NUMBER : !is_double ? RANK_TEXT : isnan(d) ? RANK_NAN : RANK_NUMBER;
+    if (v->rank == RANK_NUMBER)
+        v->number = is_int ? (long double)n : (long double)d;
+    v->minus_zero = is_double && d == 0 && signbit(d);
+}
+
+static int compare_text(hal_slice a, hal_slice b)
+{
+    size_t n = a.size_bytes < b.size_bytes ? a.size_bytes : b.size_bytes;
+    int order = n ? memcmp(a.data, b.data, n) : 0;
+    return order ? order : (a.size_bytes > b.size_bytes) - (a.size_bytes < b.size_bytes);
+}
+
+static int compare_cells(const hal_table *ta, size_t ca, uint64_t ra, const hal_table *tb,
+                         size_t cb, uint64_t rb)
+{
+    value a, b;
+    get_value(&a, ta, ca, ra);
+    get_value(&b, tb, cb, rb);
+    if (a.rank != b.rank)
+        return a.rank < b.rank ? -1 : 1;
+    if (a.rank == RANK_NUMBER && a.number != b.number)
+        return a.number < b.number ? -1 : 1;
+    if (a.minus_zero != b.minus_zero)
+        return a.minus_zero ? -1 : 1;
+    return a.is_text && b.is_text ? compare_text(a.text, b.text) : 0;
+}
+
+/* Rows with what orders them. */
+typedef struct rows {
+    const hal_table *table;
+    const uint64_t *key;
+    size_t id;     /* column, SIZE_MAX: none */
+    size_t *order; /* columns by name; SIZE_MAX: absent */
+    size_t n_order;
+} rows;
+
+static int compare_keys(const rows *a, uint64_t ra, const rows *b, uint64_t rb)
+{
+    if (a->key[ra] != b->key[rb])
+        return a->key[ra] < b->key[rb] ? -1 : 1;
+    return compare_cells(a->table, a->id, ra, b->table, b->id, rb);
+}
+
+static int compare_rows(const rows *a, uint64_t ra, const rows *b, uint64_t rb)
+{
+    int order = compare_keys(a, ra, b, rb);
+    for (size_t i = 0; i < a->n_order && !order; i++)
+        order = compare_cells(a->table, a->order[i], ra, b->table, b->order[i], rb);
+    return order;
+}
+
+/* Row numbers in canonical order (merge sort: no quadratic case). NULL: no memory. */
+typedef struct entry {
+    uint64_t key, row;
+} entry;
+
+static bool in_order(const rows *r, const entry *a, const entry *b)
+{
+    return a->key != b->key ? a->key < b->key : compare_rows(r, a->row, r, b->row) <= 0;
+}
+
+static uint64_t *sorted_rows(const rows *r, hal_err *err)
+{
+    uint64_t n = hal_table_rows(r->table);
+    size_t size = (size_t)(n ? n : 1) * sizeof(entry);
+    entry *from = hal_malloc(size), *to = hal_malloc(size);
+    if (!from || !to) {
+        hal_free(from);
+        hal_free(to);
+        hal_err_nomem(err, size);
+        return NULL;
+    }
+    for (uint64_t i = 0; i < n; i++)
+        from[i] = (entry){r->key[i], i};
+    for (uint64_t width = 1; width < n; width *= 2) {
+        for (uint64_t left = 0; left < n; left += 2 * width) {
+            uint64_t mid = left + width < n ? left + width : n;
+            uint64_t end = left + 2 * width < n ? left + 2 * width : n;
+            uint64_t a = left, b = mid, o = left;
+            while (a < mid && b < end)
+                to[o++] = in_order(r, &from[a], &from[b]) ? from[a++] : from[b++];
+            while (a < mid)
+                to[o++] = from[a++];
+            while (b < end)
+                to[o++] = from[b++];
+        }
+        entry *swap = from;
+        from = to;
+        to = swap;
+    }
+    hal_free(to);
+    uint64_t *index = (uint64_t *)from; /* each entry is read before its place is written */
+    for (uint64_t i = 0; i < n; i++)
+        index[i] = from[i].row;
+    return index;
+}
+
+/* Writing a spool. */
+
+typedef struct output {
+    hal_outfile file;
+    uint64_t n_rows;
+} output;
+
+static hal_status put_part(output *o, part p, const void *bytes, hal_err *err)
+{
+    p.sum = part_sum(&p, bytes);
+    hal_status st = hal_outfile_write(&o->file, &p, sizeof p, err);
+    return st ? st : hal_outfile_write(&o->file, bytes, (size_t)p.n_bytes, err);
+}
+
+static hal_status put_text(hal_buf *b, const char *text, hal_err *err)
+{
+    uint32_t n = (uint32_t)strlen(text);
+    hal_status st = hal_buf_append(b, &n, sizeof n, err);
+    return st ? st : hal_buf_append(b, text, n, err);
+}
+
+static hal_status output_open(output *o, const char *path, const hal_schema *schema, int i_id,
+                              hal_err *err)
+{
+    hal_buf text;
+    hal_buf_init(&text, HEADER_MAX);
+    *o = (output){.file.fd = -1};
+    int32_t id = i_id;
+    hal_status st = hal_buf_append(&text, magic, sizeof magic, err);
+    if (!st)
+        st = hal_buf_append(&text, &id, sizeof id, err);
+    for (size_t i = 0; i < schema->n && !st; i++) {
+        const struct hal_schema_column *c = &schema->columns[i];
+        char flags[3] = {(char)c->field.type, c->any, c->wide};
+        st = hal_buf_append(&text, flags, sizeof flags, err);
+        if (!st)
+            st = put_text(&text, c->field.name, err);
+        if (!st)
+            st = put_text(&text, c->field.unit, err);
+        if (!st)
+            st = put_text(&text, c->field.ucd, err);
+        if (!st)
+            st = put_text(&text, c->field.description, err);
+    }
+    if (!st)
+        st = hal_outfile_open(&o->file, path, err);
+    if (!st) {
+        part p = {
+            .mark = MARK_HEADER, .n_columns = (uint32_t)schema->n, .n_bytes = text.size_bytes};
+        st = put_part(o, p, text.data, err);
+        if (st)
+            hal_outfile_close(&o->file);
+    }
+    hal_buf_clear(&text);
+    return st;
+}
+
+static hal_status put_aligned(hal_buf *b, const void *bytes, uint64_t n, hal_err *err)
+{
+    static const char zeros[8] = {0};
+    hal_status st = hal_buf_append(b, bytes, (size_t)n, err);
+    return st ? st : hal_buf_append(b, zeros, (size_t)(-n & 7), err);
+}
+
+/* A bitmap with its bits behind the end cleared: the bytes of a spool are a function of its rows.
+ */
+static hal_status put_bits(hal_buf *b, const uint8_t *bits, uint64_t n, hal_err *err)
+{
+    hal_status st = put_aligned(b, bits, (n + 7) / 8, err);
+    if (!st && n % 8) {
+        uint64_t at = b->size_bytes - ((n + 7) / 8 + (-((n + 7) / 8) & 7)) + n / 8;
+        b->data[at] = (char)(b->data[at] & ((1 << n % 8) - 1));
+    }
+    return st;
+}
+
+static hal_status put_column(hal_buf *b, const hal_table *t, size_t i_col, hal_err *err)
+{
+    hal_column c = hal_table_column(t, i_col);
+    uint64_t n = hal_table_rows(t), n_nulls = c.valid ? c.n_nulls : 0;
+    hal_status st = hal_buf_append(b, &n_nulls, sizeof n_nulls, err);
+    if (!st && n_nulls)
+        st = put_bits(b, c.valid, n, err);
+    if (st)
+        return st;
+    switch (hal_table_field(t, i_col)->type) {
+    case HAL_TYPE_BOOL:
+        return put_bits(b, c.values, n, err);
+    case HAL_TYPE_INT64:
+    case HAL_TYPE_FLOAT64:
+        return hal_buf_append(b, c.values, (size_t)(8 * n), err);
+    case HAL_TYPE_STRING:
+        st = hal_buf_append(b, c.offsets, (size_t)(8 * (n + 1)), err);
+        return st ? st : put_aligned(b, c.bytes, (uint64_t)c.offsets[n], err);
+    }
+    return HAL_OK;
+}
+
+static hal_status put_block(output *o, const hal_table *t, const uint64_t *key, hal_err *err)
+{
+    uint64_t n = hal_table_rows(t);
+    size_t n_columns = hal_table_columns(t);
+    hal_buf payload;
+    hal_buf_init(&payload, SIZE_MAX / 4);
+    hal_status st = hal_buf_append(&payload, key, (size_t)(8 * n), err);
+    for (size_t i = 0; i < n_columns && !st; i++)
+        st = put_column(&payload, t, i, err);
+    if (!st) {
+        part p = {MARK_BLOCK, (uint32_t)n_columns, n, payload.size_bytes, 0};
+        st = put_part(o, p, payload.data, err);
+        o->n_rows += n;
+    }
+    hal_buf_clear(&payload);
+    return st;
+}
+
+static hal_status output_finish(output *o, uint64_t *size_bytes, hal_err *err)
+{
+    hal_status st = put_part(o, (part){.mark = MARK_END, .n_rows = o->n_rows}, "", err);
+    if (!st)
+        st = hal_outfile_commit(&o->file, err);
+    if (!st && size_bytes)
+        *size_bytes = o->file.size_bytes;
+    return st;
+}
+
+static uint64_t row_bytes(const hal_table *t, uint64_t row)
+{
+    size_t n_columns = hal_table_columns(t);
+    uint64_t n = 8 * (n_columns + 1);
+    for (size_t i = 0; i < n_columns; i++)
+        if (hal_table_field(t, i)->type == HAL_TYPE_STRING)
+            n += hal_table_string(t, i, row).size_bytes;
+    return n;
+}
+
+/* Columns by name, so that the order of rows does not depend on the order of columns. */
+static void sort_by_name(const hal_schema *s, size_t *order)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        size_t k = i;
+        for (; k > 0 && strcmp(s->columns[order[k - 1]].field.name, s->columns[i].field.name) > 0;
+             k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+    }
+}
+
+hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t *key, int i_id,
+                           uint64_t *size_bytes, hal_err *err)
+{
+    hal_schema schema = {0};
+    output o = {.file.fd = -1};
+    uint64_t *index = NULL, *keys = NULL, n_rows = hal_table_rows(t);
+    rows r = {t, key, i_id < 0 ? SIZE_MAX : (size_t)i_id, NULL, hal_table_columns(t)};
+    hal_status st = hal_schema_add_table(&schema, t, err);
+    if (st)
+        goto out;
+    if (schema.n != r.n_order) {
+        st = hal_err_set(err, HAL_E_USAGE, "a table with two columns of one name");
+        goto out;
+    }
+    r.order = hal_calloc(schema.n ? schema.n : 1, sizeof *r.order);
+    keys = hal_malloc(BLOCK_ROWS * sizeof *keys);
+    if (!r.order || !keys) {
+        st = hal_err_nomem(err, BLOCK_ROWS * sizeof *keys);
+        goto out;
+    }
+    sort_by_name(&schema, r.order);
+    index = sorted_rows(&r, err);
+    if (!index) {
+        st = HAL_E_NOMEM;
+        goto out;
+    }
+    st = output_open(&o, path, &schema, i_id, err);
+    for (uint64_t i = 0; i < n_rows && !st;) {
+        uint64_t n = 0, bytes = 0;
+        for (; i + n < n_rows && n < BLOCK_ROWS && bytes < BLOCK_BYTES; n++) {
+            keys[n] = key[index[i + n]];
+            bytes += row_bytes(t, index[i + n]);
+        }
+        hal_table *block = hal_table_take(t, index + i, n, err);
+        st = block ? put_block(&o, block, keys, err) : HAL_E_NOMEM;
+        hal_table_unref(block);
+        i += n;
+    }
+    if (!st)
+        st = output_finish(&o, size_bytes, err);
+    hal_outfile_close(&o.file);
+out:
+    hal_schema_clear(&schema);
+    hal_free(r.order);
+    hal_free(index);
+    hal_free(keys);
+    return st;
+}
+
+/* Reading a spool. */
+
+typedef struct source {
+    const char *path;
+    int fd;
+    uint64_t bytes_left, n_rows; /* read so far */
+    uint64_t last_key;
+    hal_schema schema;
+    int id; /* column or -1 */
+    char *payload;
+    uint64_t payload_capacity;
+    hal_column *columns;
+    hal_table *block; /* NULL at the end */
+    uint64_t row;     /* the next one of the block */
+    rows rows;
+    size_t *places; /* of the output's columns in this source */
+} source;
+
+static hal_status damaged(const source *s, hal_err *err, const char *what)
+{
+    return hal_err_set(err, HAL_E_INTEGRITY, "spool %s is damaged: %s; ask for its tile again",
+                       s->path, what);
+}
+
+static hal_status read_exactly(source *s, void *to, uint64_t n, hal_err *err)
+{
+    if (n > s->bytes_left)
+        return damaged(s, err, "it is cut");
+    s->bytes_left -= n;
+    for (char *p = to; n;) {
+        ssize_t done = read(s->fd, p, (size_t)n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return hal_err_errno(err, errno, "cannot read %s", s->path);
+        if (done == 0)
+            return damaged(s, err, "it is cut");
+        p += done;
+        n -= (uint64_t)done;
+    }
+    return HAL_OK;
+}
+
+static hal_status read_part(source *s, part *p, hal_err *err)
+{
+    hal_status st = read_exactly(s, p, sizeof *p, err);
+    if (st)
+        return st;
+    if (p->n_bytes > s->bytes_left)
+        return damaged(s, err, "it is cut");
+    if (p->n_bytes > s->payload_capacity) {
+        char *grown = hal_realloc(s->payload, (size_t)p->n_bytes);
+        if (!grown)
+            return hal_err_nomem(err, (size_t)p->n_bytes);
+        s->payload = grown;
+        s->payload_capacity = p->n_bytes;
+    }
+    st = read_exactly(s, s->payload, p->n_bytes, err);
+    if (!st && part_sum(p, s->payload) != p->sum)
+        st = damaged(s, err, "a check sum is wrong");
+    return st;
+}
+
+typedef struct cursor {
+    char *p;
+    uint64_t left;
+} cursor;
+
+/* The next `n` bytes (padded to 8 when `aligned`) or NULL. */
+static void *take_bytes(cursor *c, uint64_t n, bool aligned)
+{
+    uint64_t step = aligned ? n + (-n & 7) : n;
+    if (n > c->left || step > c->left)
+        return NULL;
+    void *at = c->p;
+    c->p += step;
+    c->left -= step;
+    return at;
+}
+
+static char *take_text(cursor *c)
+{
+    uint32_t n;
+    const char *size = take_bytes(c, sizeof n, false);
+    if (!size)
+        return NULL;
+    memcpy(&n, size, sizeof n);
+    const char *text = take_bytes(c, n, false);
+    return text ? hal_strndup(text, n) : NULL;
+}
+
+static hal_status read_header(source *s, hal_err *err)
+{
+    part p;
+    hal_status st = read_part(s, &p, err);
+    if (st)
+        return st;
+    cursor c = {s->payload, p.n_bytes};
+    const char *mark = take_bytes(&c, sizeof magic, false);
+    const char *id = take_bytes(&c, sizeof(int32_t), false);
+    if (p.mark != MARK_HEADER || !id || memcmp(mark, magic, sizeof magic) != 0)
+        return damaged(s, err, "its header is wrong");
+    int32_t i_id;
+    memcpy(&i_id, id, sizeof i_id);
+    for (uint32_t i = 0; i < p.n_columns && !st; i++) {
+        const char *flags = take_bytes(&c, 3, false);
+        char *texts[4] = {0};
+        bool whole = flags && flags[0] >= 0 && flags[0] <= HAL_TYPE_STRING;
+        for (int k = 0; k < 4 && whole; k++) {
+            texts[k] = take_text(&c);
+            whole = texts[k] != NULL;
+        }
+        if (whole) {
+            hal_field f = {texts[0], (hal_type)flags[0], texts[1], texts[2], texts[3]};
+            st = hal_schema_add(&s->schema, &f, flags[1], flags[2], err);
+        } else {
+            st = damaged(s, err, "its header is wrong");
+        }
+        for (int k = 0; k < 4; k++)
+            hal_free(texts[k]);
+    }
+    if (!st && (c.left || s->schema.n != p.n_columns || i_id < -1 || i_id >= (int)p.n_columns))
+        st = damaged(s, err, "its header is wrong");
+    s->id = i_id;
+    return st;
+}
+
+static bool find_column(cursor *c, hal_type type, uint64_t n, hal_column *out)
+{
+    *out = (hal_column){.bytes = ""};
+    const uint64_t *n_nulls = take_bytes(c, 8, true);
+    if (!n_nulls || *n_nulls > n)
+        return false;
+    out->n_nulls = *n_nulls;
+    if (*n_nulls && !(out->valid = take_bytes(c, (n + 7) / 8, true)))
+        return false;
+    if (type == HAL_TYPE_BOOL)
+        return (out->values = take_bytes(c, (n + 7) / 8, true)) != NULL;
+    if (type != HAL_TYPE_STRING)
+        return (out->values = take_bytes(c, 8 * n, true)) != NULL;
+    out->offsets = take_bytes(c, 8 * (n + 1), true);
+    if (!out->offsets || out->offsets[0] != 0)
+        return false;
+    for (uint64_t i = 0; i < n; i++)
+        if (out->offsets[i + 1] < out->offsets[i])
+            return false;
+    out->bytes = take_bytes(c, (uint64_t)out->offsets[n], true);
+    return out->bytes != NULL;
+}
+
+/* The next block, or none at the end of a whole file. */
+static hal_status read_block(source *s, hal_err *err)
+{
+    hal_table_unref(s->block);
+    s->block = NULL;
+    part p;
+    hal_status st = read_part(s, &p, err);
+    if (st)
+        return st;
+    if (p.mark == MARK_END) {
+        bool whole = p.n_rows == s->n_rows && s->bytes_left == 0;
+        return whole ? HAL_OK : damaged(s, err, "its end is wrong");
+    }
+    cursor c = {s->payload, p.n_bytes};
+    bool good = p.mark == MARK_BLOCK && p.n_rows > 0 && p.n_rows <= BLOCK_ROWS &&
+                p.n_columns == s->schema.n;
+    const uint64_t *key = good ? take_bytes(&c, 8 * p.n_rows, true) : NULL;
+    good = key != NULL;
+    for (uint64_t i = 0; i < p.n_rows && good; i++) {
+        good = key[i] >= s->last_key;
+        s->last_key = key[i];
+    }
+    for (size_t i = 0; i < s->schema.n && good; i++)
+        good = find_column(&c, s->schema.columns[i].field.type, p.n_rows, &s->columns[i]);
+    if (!good || c.left)
+        return damaged(s, err, "a block is wrong");
+    hal_field *fields = hal_calloc(s->schema.n ? s->schema.n : 1, sizeof *fields);
+    if (!fields)
+        return hal_err_nomem(err, s->schema.n * sizeof *fields);
+    for (size_t i = 0; i < s->schema.n; i++)
+        fields[i] = s->schema.columns[i].field;
+    s->block = hal_table_borrow(fields, s->columns, s->schema.n, p.n_rows, err);
+    hal_free(fields);
+    if (!s->block)
+        return HAL_E_NOMEM;
+    s->row = 0;
+    s->n_rows += p.n_rows;
+    s->rows.table = s->block;
+    s->rows.key = key;
+    return HAL_OK;
+}
+
+static void source_close(source *s)
+{
+    hal_table_unref(s->block);
+    hal_schema_clear(&s->schema);
+    hal_free(s->payload);
+    hal_free(s->columns);
+    hal_free(s->rows.order);
+    hal_free(s->places);
+    if (s->fd >= 0)
+        close(s->fd);
+    *s = (source){.fd = -1};
+}
+
+static hal_status source_open(source *s, const char *path, hal_err *err)
+{
+    *s = (source){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    struct stat about;
+    if (s->fd < 0 || fstat(s->fd, &about))
+        return hal_err_errno(err, errno, "cannot read %s", path);
+    s->bytes_left = about.st_size > 0 ? (uint64_t)about.st_size : 0;
+    hal_status st = read_header(s, err);
+    if (st)
+        return st;
+    s->columns = hal_calloc(s->schema.n ? s->schema.n : 1, sizeof *s->columns);
+    return s->columns ? HAL_OK : hal_err_nomem(err, s->schema.n * sizeof *s->columns);
+}
+
+/* Where merged rows go: to a writer, to a table in memory, or to a spool of a later pass. */
+typedef struct sink {
+    const hal_schema *schema;
+    hal_field *fields;
+    hal_writer *writer;
+    hal_vec *vecs;
+    output *spool;
+    uint64_t *keys;
+    uint64_t n_rows, n_bytes; /* in vecs */
+} sink;
+
+static hal_table *sink_table(sink *k, hal_err *err)
+{
+    hal_table *t = hal_table_from_vecs(k->fields, k->vecs, k->schema->n, k->n_rows, err);
+    k->n_rows = k->n_bytes = 0;
+    return t;
+}
+
+static hal_status sink_flush(sink *k, hal_err *err)
+{
+    if (!k->n_rows)
+        return HAL_OK;
+    hal_table *t = sink_table(k, err);
+    hal_status st = t ? put_block(k->spool, t, k->keys, err) : HAL_E_NOMEM;
+    hal_table_unref(t);
+    return st;
+}
+
+static hal_status sink_rows(sink *k, const source *s, uint64_t first, uint64_t n, hal_err *err)
+{
+    if (k->writer)
+        return hal_writer_rows(k->writer, s->block, s->places, first, n, err);
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < k->schema->n && !st; i++) {
+        hal_vec *v = &k->vecs[i];
+        if (!v->typed)
+            st = hal_vec_set_type(v, k->fields[i].type, err);
+        if (st)
+            break;
+        st = s->places[i] == SIZE_MAX ? hal_vec_pad(v, v->n_rows + n, err)
+                                      : hal_vec_add_rows(v, s->block, s->places[i], first, n, err);
+    }
+    if (st)
+        return st;
+    if (k->spool)
+        for (uint64_t i = 0; i < n; i++) {
+            k->keys[k->n_rows + i] = s->rows.key[first + i];
+            k->n_bytes += row_bytes(s->block, first + i);
+        }
+    k->n_rows += n;
+    return k->spool && (k->n_bytes >= BLOCK_BYTES || k->n_rows + RUN_ROWS > BLOCK_ROWS)
+               ? sink_flush(k, err)
+               : HAL_OK;
+}
+
+/* One merge of at most FAN_IN spools. */
+typedef struct merge {
+    source sources[FAN_IN];
+    size_t n_open;
+    size_t heap[FAN_IN], n_heap; /* sources with rows left; the smallest row first */
+    hal_schema schema;
+    const char *id_name;
+    const _Atomic bool *cancel;
+    _Atomic uint64_t *progress;
+    uint64_t n_rows, n_duplicates;
+    bool any_row;
+    uint64_t last_key;
+    hal_buf last_id;
+    bool last_id_null;
+} merge;
+
+static bool before(const merge *m, size_t a, size_t b)
+{
+    const source *x = &m->sources[a], *y = &m->sources[b];
+    int order = compare_rows(&x->rows, x->row, &y->rows, y->row);
+    return order ? order < 0 : a < b;
+}
+
+static void heap_down(merge *m, size_t i)
+{
+    for (size_t child; (child = 2 * i + 1) < m->n_heap; i = child) {
+        if (child + 1 < m->n_heap && before(m, m->heap[child + 1], m->heap[child]))
+            child++;
+        if (!before(m, m->heap[child], m->heap[i]))
+            return;
+        size_t swap = m->heap[i];
+        m->heap[i] = m->heap[child];
+        m->heap[child] = swap;
+    }
+}
+
+static int schema_find(const hal_schema *s, const char *name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!strcmp(s->columns[i].field.name, name))
+            return (int)i;
+    return -1;
+}
+
+static const char *id_of(const source *s)
+{
+    return s->id < 0 ? NULL : s->schema.columns[s->id].field.name;
+}
+
+/* Opens the spools, unites their schemas and finds everyone's columns. */
+static hal_status merge_open(merge *m, const char *const *paths, size_t n, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < n && !st; i++) {
+        source *s = &m->sources[i];
+        m->n_open = i + 1;
+        st = source_open(s, paths[i], err);
+        for (size_t c = 0; c < s->schema.n && !st; c++) {
+            const struct hal_schema_column *column = &s->schema.columns[c];
+            st = hal_schema_add(&m->schema, &column->field, column->any, column->wide, err);
+        }
+        if (st)
+            break;
+        const char *first = id_of(&m->sources[0]), *id = id_of(s);
+        if (!first != !id || (id && strcmp(first, id) != 0))
+            st = hal_err_set(err, HAL_E_USAGE, "spools %s and %s are sorted by different columns",
+                             paths[0], paths[i]);
+    }
+    size_t n_columns = m->schema.n;
+    size_t *by_name = hal_calloc(n_columns ? n_columns : 1, sizeof *by_name);
+    if (!by_name)
+        return st ? st : hal_err_nomem(err, n_columns * sizeof *by_name);
+    sort_by_name(&m->schema, by_name);
+    for (size_t i = 0; i < n && !st; i++) {
+        source *s = &m->sources[i];
+        s->places = hal_calloc(n_columns ? n_columns : 1, sizeof *s->places);
+        s->rows.order = hal_calloc(n_columns ? n_columns : 1, sizeof *s->rows.order);
+        if (!s->places || !s->rows.order) {
+            st = hal_err_nomem(err, n_columns * sizeof *s->places);
+            break;
+        }
+        s->rows.n_order = n_columns;
+        s->rows.id = s->id < 0 ? SIZE_MAX : (size_t)s->id;
+        for (size_t c = 0; c < n_columns; c++) {
+            int at = schema_find(&s->schema, m->schema.columns[c].field.name);
+            s->places[c] = at < 0 ? SIZE_MAX : (size_t)at;
+        }
+        for (size_t c = 0; c < n_columns; c++)
+            s->rows.order[c] = s->places[by_name[c]];
+        st = read_block(s, err);
+        if (!st && s->block)
+            m->heap[m->n_heap++] = i;
+    }
+    hal_free(by_name);
+    if (!st)
+        for (size_t i = m->n_heap; i-- > 0;)
+            heap_down(m, i);
+    return st;
+}
+
+static void merge_close(merge *m)
+{
+    for (size_t i = 0; i < m->n_open; i++)
+        source_close(&m->sources[i]);
+    hal_schema_clear(&m->schema);
+    hal_buf_clear(&m->last_id);
+}
+
+/* Rows that repeat the (key, id) of the row before them. */
+static hal_status count_duplicates(merge *m, const source *s, size_t id, uint64_t n, hal_err *err)
+{
+    const rows *r = &s->rows;
+    char room[32];
+    if (m->any_row && r->key[s->row] == m->last_key && !m->last_id_null &&
+        !hal_table_is_null(s->block, id, s->row))
+        m->n_duplicates +=
+            hal_slice_equals(hal_buf_slice(&m->last_id), hal_cell_text(s->block, id, s->row, room));
+    for (uint64_t i = s->row + 1; i < s->row + n; i++)
+        if (r->key[i] == r->key[i - 1] && !hal_table_is_null(s->block, id, i) &&
+            !hal_table_is_null(s->block, id, i - 1)) {
+            char other[32];
+            m->n_duplicates += hal_slice_equals(hal_cell_text(s->block, id, i - 1, other),
+                                                hal_cell_text(s->block, id, i, room));
+        }
+    uint64_t last = s->row + n - 1;
+    m->any_row = true;
+    m->last_key = r->key[last];
+    m->last_id_null = hal_table_is_null(s->block, id, last);
+    m->last_id.size_bytes = 0;
+    if (m->last_id_null)
+        return HAL_OK;
+    hal_slice text = hal_cell_text(s->block, id, last, room);
+    return hal_buf_append(&m->last_id, text.data, text.size_bytes, err);
+}
+
+static hal_status merge_run(merge *m, sink *k, hal_err *err)
+{
+    int duplicate_id = m->id_name ? schema_find(&m->schema, m->id_name) : -1;
+    hal_status st = HAL_OK;
+    while (m->n_heap && !st) {
+        if (m->cancel && atomic_load_explicit(m->cancel, memory_order_relaxed))
+            return hal_err_set(err, HAL_E_CANCELLED, "cancelled while merging");
+        source *s = &m->sources[m->heap[0]];
+        /* All rows before the smallest of the others go in one run. */
+        const source *next = NULL;
+        for (size_t i = 1; i <= 2 && i < m->n_heap; i++)
+            if (!next || before(m, m->heap[i], (size_t)(next - m->sources)))
+                next = &m->sources[m->heap[i]];
+        uint64_t n = 1, most = hal_table_rows(s->block) - s->row;
+        most = most < RUN_ROWS ? most : RUN_ROWS;
+        while (n < most &&
+               (!next || compare_rows(&s->rows, s->row + n, &next->rows, next->row) < 0))
+            n++;
+        size_t id = duplicate_id < 0 ? SIZE_MAX : s->places[duplicate_id];
+        if (id != SIZE_MAX)
+            st = count_duplicates(m, s, id, n, err);
+        if (!st)
+            st = sink_rows(k, s, s->row, n, err);
+        if (st)
+            return st;
+        m->n_rows += n;
+        if (m->progress)
+            atomic_store_explicit(m->progress, m->n_rows, memory_order_relaxed);
+        s->row += n;
+        if (s->row == hal_table_rows(s->block)) {
+            st = read_block(s, err);
+            if (!st && !s->block)
+                m->heap[0] = m->heap[--m->n_heap];
+        }
+        if (!st)
+            heap_down(m, 0);
+    }
+    return st;
+}
+
+typedef struct target {
+    const char *path; /* of a file or, with `spool`, of a spool */
+    hal_format format;
+    bool spool;
+    hal_table **table;
+} target;
+
+static hal_status merge_to(merge *m, const target *to, hal_merge_report *report, hal_err *err)
+{
+    size_t n = m->schema.n;
+    output spool = {.file.fd = -1};
+    hal_table *table = NULL;
+    sink k = {.schema = &m->schema};
+    k.fields = hal_calloc(n ? n : 1, sizeof *k.fields);
+    k.vecs = hal_calloc(n ? n : 1, sizeof *k.vecs);
+    k.keys = hal_malloc(BLOCK_ROWS * sizeof *k.keys);
+    hal_status st = HAL_OK;
+    if (!k.fields || !k.vecs || !k.keys)
+        st = hal_err_nomem(err, BLOCK_ROWS * sizeof *k.keys);
+    for (size_t i = 0; i < n && !st; i++)
+        k.fields[i] = m->schema.columns[i].field;
+    if (!st && to->spool) {
+        const char *id = m->n_open ? id_of(&m->sources[0]) : NULL;
+        st = output_open(&spool, to->path, &m->schema, id ? schema_find(&m->schema, id) : -1, err);
+        k.spool = &spool;
+    } else if (!st && !to->table) {
+        k.writer = hal_writer_open(to->path, to->format, k.fields, n, err);
+        st = k.writer ? HAL_OK : err->status;
+    }
+    if (!st)
+        st = merge_run(m, &k, err);
+    uint64_t size_bytes = 0;
+    if (!st && to->spool) {
+        st = sink_flush(&k, err);
+        if (!st)
+            st = output_finish(&spool, &size_bytes, err);
+    } else if (!st && to->table) {
+        table = sink_table(&k, err);
+        st = table ? HAL_OK : HAL_E_NOMEM;
+        size_bytes = table ? hal_table_size_bytes(table) : 0;
+    } else if (!st) {
+        st = hal_writer_commit(k.writer, &size_bytes, err);
+    }
+    if (!st) {
+        *report = (hal_merge_report){m->n_rows, m->n_duplicates, size_bytes};
+        if (table)
+            *to->table = table;
+    }
+    hal_outfile_close(&spool.file);
+    hal_writer_free(k.writer);
+    for (size_t i = 0; i < n && k.vecs; i++)
+        hal_vec_clear(&k.vecs[i]);
+    hal_free(k.vecs);
+    hal_free(k.fields);
+    hal_free(k.keys);
+    return st;
+}
+
+static hal_status merge_once(const char *const *paths, size_t n, const char *id_name,
+                             const target *to, const _Atomic bool *cancel,
+                             _Atomic uint64_t *progress, hal_merge_report *report, hal_err *err)
+{
+    hal_err local = HAL_ERR_INIT;
+    err = err ? err : &local; /* a writer that does not open says why there only */
+    merge *m = hal_calloc(1, sizeof *m);
+    if (!m)
+        return hal_err_nomem(err, sizeof *m);
+    m->id_name = id_name;
+    m->cancel = cancel;
+    m->progress = progress;
+    hal_buf_init(&m->last_id, SIZE_MAX / 4);
+    hal_status st = merge_open(m, paths, n, err);
+    if (!st)
+        st = merge_to(m, to, report, err);
+    merge_close(m);
+    hal_free(m);
+    return st;
+}
+
+hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
+                           const char *path, hal_format format, hal_table **table,
+                           const _Atomic bool *cancel, _Atomic uint64_t *progress,
+                           hal_merge_report *report, hal_err *err)
+{
+    target last = {path, format, false, table};
+    if (n_spools <= FAN_IN)
+        return merge_once(spools, n_spools, id_name, &last, cancel, progress, report, err);
+    /* More than can be read at once: groups of them become larger spools first. */
+    size_t n_groups = (n_spools + FAN_IN - 1) / FAN_IN, n_made = 0;
+    char **made = hal_calloc(n_groups, sizeof *made);
+    if (!made)
+        return hal_err_nomem(err, n_groups * sizeof *made);
+    hal_status st = HAL_OK;
+    for (size_t g = 0; g < n_groups && !st; g++) {
+        const char *const *group = spools + g * FAN_IN;
+        size_t n = n_spools - g * FAN_IN < FAN_IN ? n_spools - g * FAN_IN : FAN_IN;
+        size_t size = strlen(group[0]) + 32;
+        made[g] = hal_malloc(size);
+        if (!made[g]) {
+            st = hal_err_nomem(err, size);
+            break;
+        }
+        snprintf(made[g], size, "%s.%zu", group[0], g);
+        hal_merge_report ignored;
+        st = merge_once(group, n, NULL, &(target){made[g], format, true, NULL}, cancel, NULL,
+                        &ignored, err);
+        n_made += !st;
+    }
+    if (!st)
+        st = hal_spool_merge((const char *const *)made, n_groups, id_name, path, format, table,
+                             cancel, progress, report, err);
+    for (size_t g = 0; g < n_groups; g++) {
+        if (g < n_made)
+            unlink(made[g]);
+        hal_free(made[g]);
+    }
+    hal_free(made);
+    return st;
+}
