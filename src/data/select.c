@@ -414,7 +414,7 @@ static bool match_cell(const matcher *m, const hal_table *t, size_t i_col, hal_t
 static hal_status apply(const hal_table *t, const hal_criterion *c, uint64_t *rows, uint64_t *n,
                         hal_err *err)
 {
-    size_t i_col;
+    size_t i_col = 0;
     hal_status st = hal_table_require(t, c->column, &i_col, err);
     if (st)
         return st;
