@@ -37,7 +37,8 @@ typedef enum hal_outcome {
     HAL_OUTCOME_EMPTY  /* closed before the first byte */
 } hal_outcome;
 
-enum { HAL_ANSWER_COLUMNS_MAX = 128 };
+/* The last cell belongs to no catalogue: it is what `_selected_` shows. */
+enum { HAL_ANSWER_COLUMNS_MAX = 128, HAL_ANSWER_ALWAYS_NULL = HAL_ANSWER_COLUMNS_MAX - 1 };
 
 /** What to send. Initialise with {0}, free with hal_answer_clear. */
 typedef struct hal_answer {

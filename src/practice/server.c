@@ -110,6 +110,7 @@ static ssize_t put_row(exchange *x, char *out, size_t room)
     hal_cell cells[HAL_ANSWER_COLUMNS_MAX];
     bool more;
     hal_err err = HAL_ERR_INIT;
+    cells[HAL_ANSWER_ALWAYS_NULL].kind = HAL_CELL_NULL;
     if (hal_rows_next(x->rows, cells, &more, &err) || !more)
         return -1;
     bool comma = x->rows_sent++ && a->layout <= HAL_LAYOUT_EXTJS;
