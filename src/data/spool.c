@@ -478,15 +478,40 @@ static void *take_bytes(cursor *c, uint64_t n, bool aligned)
     return at;
 }
 
-static char *take_text(cursor *c)
+/* A text with its length before it; false when it is not there. */
+static bool take_text(cursor *c, hal_slice *out)
 {
     uint32_t n;
     const char *size = take_bytes(c, sizeof n, false);
     if (!size)
-        return NULL;
+        return false;
     memcpy(&n, size, sizeof n);
-    const char *text = take_bytes(c, n, false);
-    return text ? hal_strndup(text, n) : NULL;
+    *out = (hal_slice){take_bytes(c, n, false), n};
+    return out->data != NULL;
+}
+
+/* One column of the schema. */
+static hal_status read_field(source *s, cursor *c, hal_err *err)
+{
+    const char *flags = take_bytes(c, 3, false);
+    bool whole = flags && flags[0] >= 0 && flags[0] <= HAL_TYPE_STRING;
+    char *texts[4] = {0};
+    hal_status st = HAL_OK;
+    for (int i = 0; i < 4 && !st; i++) {
+        hal_slice text;
+        whole = whole && take_text(c, &text);
+        if (!whole)
+            st = damaged(s, err, "its header is wrong");
+        else if (!(texts[i] = hal_strndup(text.data, text.size_bytes)))
+            st = hal_err_nomem(err, text.size_bytes);
+    }
+    if (!st) {
+        hal_field f = {texts[0], (hal_type)flags[0], texts[1], texts[2], texts[3]};
+        st = hal_schema_add(&s->schema, &f, flags[1], flags[2], err);
+    }
+    for (int i = 0; i < 4; i++)
+        hal_free(texts[i]);
+    return st;
 }
 
 static hal_status read_header(source *s, hal_err *err)
@@ -502,23 +527,8 @@ static hal_status read_header(source *s, hal_err *err)
         return damaged(s, err, "its header is wrong");
     int32_t i_id;
     memcpy(&i_id, id, sizeof i_id);
-    for (uint32_t i = 0; i < p.n_columns && !st; i++) {
-        const char *flags = take_bytes(&c, 3, false);
-        char *texts[4] = {0};
-        bool whole = flags && flags[0] >= 0 && flags[0] <= HAL_TYPE_STRING;
-        for (int k = 0; k < 4 && whole; k++) {
-            texts[k] = take_text(&c);
-            whole = texts[k] != NULL;
-        }
-        if (whole) {
-            hal_field f = {texts[0], (hal_type)flags[0], texts[1], texts[2], texts[3]};
-            st = hal_schema_add(&s->schema, &f, flags[1], flags[2], err);
-        } else {
-            st = damaged(s, err, "its header is wrong");
-        }
-        for (int k = 0; k < 4; k++)
-            hal_free(texts[k]);
-    }
+    for (uint32_t i = 0; i < p.n_columns && !st; i++)
+        st = read_field(s, &c, err);
     if (!st && (c.left || s->schema.n != p.n_columns || i_id < -1 || i_id >= (int)p.n_columns))
         st = damaged(s, err, "its header is wrong");
     s->id = i_id;

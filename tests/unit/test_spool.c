@@ -40,8 +40,8 @@ static char *slurp(const char *path, size_t *n)
     FILE *f = fopen(path, "rb");
     if (!f)
         fail_msg("no file %s", path);
-    char *bytes = malloc(64 << 20);
-    *n = fread(bytes, 1, 64 << 20, f);
+    char *bytes = malloc(8 << 20);
+    *n = fread(bytes, 1, 8 << 20, f);
     fclose(f);
     return bytes;
 }
@@ -133,7 +133,7 @@ static void any_split_merges_to_the_same_bytes(void **state)
     (void)state;
     size_t size, other_size;
     char *one = merged_csv(20000, 1, &size);
-    const uint64_t parts[] = {2, 64, 65, 200};
+    const uint64_t parts[] = {2, 64, 65, 130};
     for (size_t i = 0; i < 4; i++) {
         char *other = merged_csv(20000, parts[i], &other_size);
         assert_int_equal(other_size, size);
@@ -240,7 +240,7 @@ static void any_damage_to_a_spool_is_found(void **state)
 {
     (void)state;
     uint64_t *keys;
-    hal_table *t = make_part(40, 1, 0, &keys);
+    hal_table *t = make_part(9, 1, 0, &keys);
     const char *path = in_folder("s");
     assert_int_equal(hal_spool_write(path, t, keys, 0, NULL, NULL), 0);
     free(keys);
@@ -330,7 +330,7 @@ static void running_out_of_memory_at_any_point_is_reported(void **state)
         paths[i] = path;
     hal_merge_report report;
     st = HAL_E_NOMEM;
-    for (size_t i = 1; st; i += i < 200 ? 1 : 97) {
+    for (size_t i = 1; st; i += i < 150 ? 1 : 197) {
         hal_alloc_fail_at(i);
         st = hal_spool_merge(paths, 66, "id", out, HAL_FORMAT_CSV, NULL, NULL, NULL, &report, NULL);
         hal_alloc_fail_at(0);
