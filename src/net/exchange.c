@@ -28,6 +28,7 @@ enum {
     SLOW_AFTER_S = 300, /* and an average below SLOW_BYTES_PER_S from then on */
     SLOW_BYTES_PER_S = 1000,
     BUFFER_BYTES = 256 * 1024,
+    HEADER_FLOOD_BYTES = 200 * 1024, /* libcurl stops at 300 KiB */
 };
 
 typedef enum phase {
@@ -78,6 +79,7 @@ struct hal_exchange {
     char server_text[SERVER_TEXT_MAX + 1];
     size_t server_text_bytes;
     uint64_t watched_bytes;
+    size_t header_bytes;
     int64_t paused_ns, paused_since_ns;
     hal_err stop; /* a callback of ours ended the transfer with this */
 
@@ -382,7 +384,7 @@ static void begin_answer(hal_exchange *x)
     x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
     x->date_s = -1;
     x->location[0] = x->coding[0] = '\0';
-    x->server_text_bytes = 0;
+    x->server_text_bytes = x->header_bytes = 0;
     hal_outcome *o = &x->outcome;
     o->http_status = 0;
     o->content_type[0] = o->etag[0] = o->last_modified[0] = o->content_range[0] = '\0';
@@ -467,6 +469,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
         return 0;
     if (n > 5 && !memcmp(bytes, "HTTP/", 5)) {
         begin_answer(x);
+        x->header_bytes = n;
         const char *blank = memchr(bytes, ' ', n);
         size_t left = blank ? n - (size_t)(blank + 1 - bytes) : 0;
         int64_t status = 0;
@@ -476,6 +479,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
     }
     if (!x->in_headers) /* trailer of a chunked body */
         return n;
+    x->header_bytes += n;
     hal_slice name, value;
     if (bytes[0] != '\r' && bytes[0] != '\n') {
         if (hal_header_split((hal_slice){bytes, n}, &name, &value))
@@ -780,6 +784,8 @@ static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
     char host[300];
     host_text(x, host, sizeof host);
     hal_fault fault = hal_fault_of_transfer((int)code, x->in_headers);
+    if (x->in_headers && x->header_bytes > HEADER_FLOOD_BYTES) /* N18: reported as a reset */
+        fault = (hal_fault){.status = HAL_E_PROTOCOL};
     if (x->address_refused) {
         fault = (hal_fault){.status = HAL_E_PERMISSION};
         hal_err_set(err, fault.status,
@@ -853,13 +859,17 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
     hal_alarm_unset(x->loop, &x->watch);
     hal_alarm_unset(x->loop, &x->next_step); /* a resume that came too late */
     x->answered_ns = now_ns(x);
+    if (!code && !x->has_headers) /* an end inside the headers is success to libcurl */
+        code = CURLE_RECV_ERROR;
     bool redirected = !code && is_redirect(x);
     hal_fault fault = {0};
     if (code)
         fault = transfer_failed(x, code, &err);
     else if (!redirected && !is_good(x))
         fault = status_failed(x, &err);
-    release_slot(x, fault.strained ? HAL_STRAIN_HIGH : code ? HAL_STRAIN_UNKNOWN : HAL_STRAIN_NONE);
+    release_slot(x, fault.strained            ? HAL_STRAIN_HIGH
+                    : code || fault.retryable ? HAL_STRAIN_UNKNOWN
+                                              : HAL_STRAIN_NONE);
     if (redirected) {
         if (follow(x, &err))
             conclude(x, &err);
