@@ -275,22 +275,50 @@ static void bound_rank(hal_rows *r)
     }
 }
 
+/* The range that a criterion sets on a column, inside [out[0], out[1]]. */
+static void narrow(const hal_rows *r, const char *column, double out[2])
+{
+    int i_column = hal_catalog_column(r->q.catalog, column);
+    for (size_t i = 0; i < r->q.n_filters; i++) {
+        const hal_filter *f = &r->q.filters[i];
+        if (f->column == i_column && f->n_ranges == 1 && !f->n_values && !f->free_text) {
+            out[0] = fmax(out[0], f->ranges[0][0]);
+            out[1] = fmin(out[1], f->ranges[0][1]);
+        }
+    }
+}
+
+/* A circle round all rows that can match: of the region, or of ranges on the position columns (an
+ * index on them, as a database has). */
+static hal_cone reach(const hal_rows *r)
+{
+    double ra[2] = {0, 360}, dec[2] = {-90, 90};
+    hal_cone c = {0, 0, 180};
+    if (!r->everywhere)
+        return hal_region_cone(r->q.region);
+    narrow(r, "ra", ra);
+    narrow(r, "dec", dec);
+    hal_region *box = ra[0] <= ra[1] && dec[0] <= dec[1]
+                          ? hal_region_box(ra[0], ra[1], dec[0], dec[1], NULL)
+                          : NULL;
+    if (box)
+        c = hal_region_cone(box);
+    hal_region_unref(box);
+    return c;
+}
+
 static hal_status open_stars(hal_rows *r, hal_err *err)
 {
     bool ok = ranges_by_identifier(r, &r->named);
     bound_rank(r);
     if (ok && !r->named) {
-        if (r->everywhere) {
+        hal_cone c = reach(r);
+        double radius = c.radius_deg + r->view->margin_deg + 1e-9;
+        if (radius >= 180) {
             ok = add_range(r, 0, HAL_SKY_CELLS);
         } else {
-            hal_cone c = hal_region_cone(r->q.region);
-            double radius = c.radius_deg + r->view->margin_deg + 1e-9;
-            if (radius >= 180)
-                ok = add_range(r, 0, HAL_SKY_CELLS);
-            else {
-                hal_healpix_disc(HAL_SKY_ORDER, c.ra_deg, c.dec_deg, radius, add_range, r);
-                ok = r->range_capacity || !r->n_ranges;
-            }
+            hal_healpix_disc(HAL_SKY_ORDER, c.ra_deg, c.dec_deg, radius, add_range, r);
+            ok = r->range_capacity || !r->n_ranges;
         }
     }
     return ok ? HAL_OK : hal_err_nomem(err, r->n_ranges * sizeof *r->ranges);
