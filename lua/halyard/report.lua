@@ -94,7 +94,7 @@ function methods:summary()
   local files = json.array({})
   for i, entry in ipairs(self.files) do
     files[i] = {
-      uri = entry.uri, path = entry.path, bytes = entry.bytes, sha256 = entry.sha256,
+      uri = entry.uri, file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
       status = entry.ok and (entry.skipped and "already there" or "complete") or "error",
       warning = entry.warning, error = entry.err and tostring(entry.err) or nil,
     }

@@ -102,19 +102,20 @@ local function entries_of(rows, options)
   return entries
 end
 
-local function fetch(entry, dir)
+local function fetch(entry, dir, folder)
   local got = download.file({
     url = mashup.file_url(entry.uri), dir = dir, path = entry.name, size = entry.size,
   })
   entry.path, entry.bytes, entry.sha256 = dir .. "/" .. entry.name, got.bytes, got.sha256
+  entry.file = folder .. "/" .. entry.name
   entry.skipped, entry.warning, entry.ok = got.skipped, got.warning, true
 end
 
-local function manifest(entries, dir, folder)
+local function manifest(entries, dir)
   local rows = {}
   for i, entry in ipairs(entries) do
     rows[i] = {
-      ["Local Path"] = entry.ok and folder .. "/" .. entry.name or "",
+      ["Local Path"] = entry.file or "",
       Status = entry.ok and "COMPLETE" or "ERROR",
       Message = entry.err and tostring(entry.err) or "",
       URL = entry.ok and "" or mashup.file_url(entry.uri),
@@ -171,7 +172,7 @@ function M.products(products, options)
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
   task.map(entries, parallel, function(entry)
-    local ok, err = errors.try(fetch, entry, dir)
+    local ok, err = errors.try(fetch, entry, dir, folder)
     if not ok then
       entry.ok, entry.err = false, err
       local go_on = on_error == "keep" or type(on_error) == "function" and on_error(entry)
@@ -188,7 +189,7 @@ function M.products(products, options)
       elapsed_s = record:elapsed(),
     })
   end)
-  manifest(entries, dir, folder)
+  manifest(entries, dir)
   return setmetatable(entries, report_methods)
 end
 

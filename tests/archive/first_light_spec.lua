@@ -77,7 +77,8 @@ describe("first light", function()
       local served = practice.shell(("curl -s %s --get --data-urlencode uri=%s | sha256sum"):format(
         practice.quote(archive.url .. "/api/v0.1/Download/file"), practice.quote(entry.uri)))
       assert.equal(served:match("^%x+"), entry.sha256)
-      assert.equal(entry.sha256, practice.shell("sha256sum " .. practice.quote(entry.path))
+      assert.equal(entry.sha256, practice.shell("sha256sum "
+        .. practice.quote(folder .. "/out/" .. entry.file))
         :match("^%x+"))
     end
     local first = json.decode(out)
@@ -94,7 +95,7 @@ describe("first light", function()
   it("never takes a half-written file for a whole one", function()
     assert.equal(0, (run(small)))
     local report = json.decode(practice.read(folder .. "/out/report.json"))
-    local path, good = report.files[1].path, report.files[1].sha256
+    local path, good = folder .. "/out/" .. report.files[1].file, report.files[1].sha256
     os.execute(("truncate -s 1000 %s"):format(practice.quote(path)))
     local code = run(small)
     local again = json.decode(practice.read(folder .. "/out/report.json"))
