@@ -3,7 +3,7 @@
 -- Usage: exports.lua halyard.h libhalyard.so
 local header, library = arg[1], arg[2]
 local file = assert(io.open(header))
-local text = file:read("a"):gsub("/%*.-%*/", "")
+local text = file:read("a"):gsub("/%*.-%*/", ""):gsub("#[^\n]*", "")
 file:close()
 
 local declared, exported = {}, {}
