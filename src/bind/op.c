@@ -34,6 +34,8 @@ void *hal_op_new(lua_State *L, size_t size_bytes)
     if (luaL_newmetatable(L, "halyard.operation")) {
         lua_pushcfunction(L, collect);
         lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -2, "__close");
     }
     lua_setmetatable(L, -2);
     hal_op *op = hal_calloc(1, size_bytes);
@@ -42,6 +44,7 @@ void *hal_op_new(lua_State *L, size_t size_bytes)
     op->err = HAL_ERR_INIT;
     op->slot = slot;
     *slot = op;
+    lua_toclose(L, -1); /* also when the task is cancelled: not at some later collection */
     return op;
 }
 

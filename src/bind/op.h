@@ -25,8 +25,8 @@ struct hal_op {
     bool running;
 };
 
-/** Pushes a userdata that owns a zeroed operation of `size_bytes` (which begins with hal_op);
- * raises when out of memory. */
+/** Pushes a userdata, closed with the primitive, that owns a zeroed operation of `size_bytes`
+ * (which begins with hal_op); raises when out of memory. */
 void *hal_op_new(lua_State *L, size_t size_bytes);
 /** Last call of a primitive (`return hal_op_wait(...)`): starts the operation by `start`, waits for
  * hal_op_done, then raises op->err or returns what `push` pushes. */

@@ -612,6 +612,7 @@ static int write_push(lua_State *L, hal_op *op)
 static int table_write(lua_State *L)
 {
     hal_table *t = self(L);
+    lua_settop(L, 3);
     const char *path = hal_output_path(L, hal_arg_text(L, 2, "write: path"));
     const char *format = lua_isnoneornil(L, 3) ? "csv" : hal_arg_text(L, 3, "write: format");
     write_op *w = hal_op_new(L, sizeof *w);

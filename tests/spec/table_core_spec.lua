@@ -213,7 +213,7 @@ describe("writing a table", function()
   end)
 
   it("makes a whole file below the output folder", function()
-    local bytes = sample():write("deep/er/rows.csv", "csv")
+    local bytes = sample():write("deep/er/rows.csv")
     local file <close> = assert(io.open(folder .. "/deep/er/rows.csv"))
     local text = file:read("a")
     assert.equal(bytes, #text)

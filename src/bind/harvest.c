@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* halyard.core.harvest: the rows that tiles own, spooled and merged in canonical order. */
+#include "bind/bind.h"
+
+#include "base/alloc.h"
+#include "bind/args.h"
+#include "bind/objects.h"
+#include "bind/op.h"
+#include "host/harvest.h"
+
+#include <lauxlib.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+static const char harvest_name[] = "halyard.harvest";
+
+static hal_harvest *self(lua_State *L)
+{
+    hal_harvest **slot = luaL_testudata(L, 1, harvest_name);
+    if (!slot)
+        hal_bind_fail(L, HAL_E_USAGE, "a harvest is needed here, not %s", luaL_typename(L, 1));
+    if (!*slot)
+        hal_bind_fail(L, HAL_E_USAGE, "the harvest is closed");
+    return *slot;
+}
+
+/* new{dir =, ra =, dec =, id =, region =} */
+static int new_harvest(lua_State *L)
+{
+    static const char *const known[] = {"dir", "ra", "dec", "region", "id", NULL};
+    hal_options_check(L, 1, known, "harvest.new");
+    lua_settop(L, 1);
+    for (int i = 0; i < 4; i++)
+        hal_option_require(L, 1, known[i], "harvest.new");
+    lua_getfield(L, 1, "region");
+    hal_harvest_config config = {
+        .ra = hal_option_text(L, 1, "ra", NULL),
+        .dec = hal_option_text(L, 1, "dec", NULL),
+        .id = hal_option_text(L, 1, "id", NULL),
+        .region = hal_arg_region(L, 2, "harvest.new: region"),
+    };
+    config.dir = hal_output_folder(L, hal_option_text(L, 1, "dir", NULL));
+    hal_harvest **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, harvest_name);
+    hal_err err = HAL_ERR_INIT;
+    if (!(*slot = hal_harvest_new(&config, &err)))
+        return hal_raise(L, &err);
+    return 1;
+}
+
+static int harvest_close(lua_State *L)
+{
+    hal_harvest **slot = luaL_checkudata(L, 1, harvest_name);
+    hal_harvest *h = *slot;
+    *slot = NULL;
+    hal_harvest_unref(h);
+    return 0;
+}
+
+/* --- tile ---------------------------------------------------------------------------------------
+ */
+
+typedef struct tile_op {
+    hal_op op;
+    hal_harvest *harvest;
+    hal_table *table;
+    hal_ask ask;
+    bool as_box;
+    hal_gathered gathered;
+} tile_op;
+
+static void tile_clear(hal_op *op)
+{
+    tile_op *t = (tile_op *)op;
+    hal_table_unref(t->table);
+    hal_harvest_unref(t->harvest);
+}
+
+static void tile_run(hal_op *op)
+{
+    tile_op *t = (tile_op *)op;
+    op->err.status =
+        hal_harvest_gather(t->harvest, &t->ask, t->as_box, t->table, &t->gathered, &op->err);
+}
+
+static void tile_ended(hal_op *op)
+{
+    tile_op *t = (tile_op *)op;
+    if (!op->err.status)
+        op->err.status = hal_harvest_keep(t->harvest, t->ask.id, t->gathered.kept, &op->err);
+}
+
+static int tile_push(lua_State *L, hal_op *op)
+{
+    const hal_gathered *g = &((tile_op *)op)->gathered;
+    lua_createtable(L, 0, 3);
+    hal_set_integer(L, "returned", (int64_t)g->returned);
+    hal_set_integer(L, "kept", (int64_t)g->kept);
+    hal_set_number(L, "overshoot_deg", g->overshoot_deg);
+    return 1;
+}
+
+/* tile(ask_id, table, ask, form) -> {returned, kept, overshoot_deg} */
+static int harvest_tile(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    lua_Integer id = hal_arg_integer(L, 2, "tile: ask id");
+    hal_table *table = hal_arg_table(L, 3, "tile: rows");
+    hal_ask ask = hal_arg_ask(L, 4);
+    const char *form = hal_arg_text(L, 5, "tile: form");
+    bool as_box = !strcmp(form, "box");
+    if (!as_box && strcmp(form, "cone") != 0)
+        return hal_bind_fail(L, HAL_E_USAGE, "tile: form is \"box\" or \"cone\", not \"%.40s\"",
+                             form);
+    if (id < 0)
+        return hal_bind_fail(L, HAL_E_USAGE, "tile: ask id must not be negative");
+    ask.id = (uint64_t)id;
+    tile_op *t = hal_op_new(L, sizeof *t);
+    t->op.clear = tile_clear;
+    t->op.run = tile_run;
+    t->op.ended = tile_ended;
+    t->op.push = tile_push;
+    t->harvest = hal_harvest_ref(h);
+    t->table = hal_table_ref(table);
+    t->ask = ask;
+    t->as_box = as_box;
+    return hal_op_run(L, &t->op);
+}
+
+static int harvest_drop(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    hal_harvest_drop(h, (uint64_t)hal_arg_integer(L, 2, "drop: ask id"));
+    return 0;
+}
+
+/* --- merge --------------------------------------------------------------------------------------
+ */
+
+enum { PROGRESS_MS = 250 };
+
+typedef struct merge_op {
+    hal_op op;
+    hal_harvest *harvest;
+    hal_host *host;
+    hal_sheaf sheaf;
+    char *path; /* NULL: into `table` */
+    hal_format format;
+    hal_table *table;
+    hal_merge_report report;
+    atomic_bool cancelled;
+    _Atomic uint64_t rows_done;
+    hal_timer *timer;
+} merge_op;
+
+static void merge_clear(hal_op *op)
+{
+    merge_op *m = (merge_op *)op;
+    hal_sheaf_clear(&m->sheaf);
+    hal_table_unref(m->table);
+    hal_free(m->path);
+    hal_harvest_unref(m->harvest);
+}
+
+static void merge_cancel(hal_op *op)
+{
+    atomic_store(&((merge_op *)op)->cancelled, true);
+}
+
+static void merge_run(hal_op *op)
+{
+    merge_op *m = (merge_op *)op;
+    op->err.status = hal_harvest_merge(m->harvest, &m->sheaf, m->path, m->format, &m->table,
+                                       &m->cancelled, &m->rows_done, &m->report, &op->err);
+}
+
+static void merge_tell(void *ctx)
+{
+    merge_op *m = ctx;
+    char json[128];
+    snprintf(json, sizeof json, "{\"stage\":\"merge\",\"rows\":%llu,\"rows_expected\":%llu}",
+             (unsigned long long)atomic_load(&m->rows_done), (unsigned long long)m->sheaf.rows);
+    hal_host_emit(m->host, "progress", json);
+    m->timer = hal_timer_start(hal_host_loop(m->host), PROGRESS_MS, merge_tell, m, NULL);
+}
+
+static void merge_ended(hal_op *op)
+{
+    merge_op *m = (merge_op *)op;
+    hal_timer_cancel(m->timer);
+    m->timer = NULL;
+}
+
+static int merge_push(lua_State *L, hal_op *op)
+{
+    merge_op *m = (merge_op *)op;
+    if (!m->path) {
+        hal_table **slot = hal_table_push(L);
+        *slot = m->table;
+        m->table = NULL;
+        hal_table_pushed(L, NULL);
+    }
+    lua_createtable(L, 0, 3);
+    hal_set_integer(L, "rows", (int64_t)m->report.rows);
+    hal_set_integer(L, "duplicates", (int64_t)m->report.duplicates);
+    if (m->path)
+        hal_set_integer(L, "bytes", (int64_t)m->report.size_bytes);
+    return m->path ? 1 : 2;
+}
+
+static merge_op *push_merge(lua_State *L, hal_harvest *h)
+{
+    merge_op *m = hal_op_new(L, sizeof *m);
+    m->op.clear = merge_clear;
+    m->op.cancel = merge_cancel;
+    m->op.run = merge_run;
+    m->op.ended = merge_ended;
+    m->op.push = merge_push;
+    m->harvest = hal_harvest_ref(h);
+    m->host = hal_host_of(L);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_harvest_sheaf(h, &m->sheaf, &err))
+        hal_raise(L, &err);
+    return m;
+}
+
+static hal_status merge_start(hal_op *op, hal_loop *loop, hal_err *err)
+{
+    merge_op *m = (merge_op *)op;
+    hal_status st = hal_op_post(op, loop, err);
+    if (!st)
+        m->timer = hal_timer_start(loop, PROGRESS_MS, merge_tell, m, NULL);
+    return st;
+}
+
+/* merge(path, format) -> {rows, duplicates, bytes} */
+static int harvest_merge(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    lua_settop(L, 3);
+    const char *path = hal_output_path(L, hal_arg_text(L, 2, "merge: path"));
+    const char *format = lua_isnoneornil(L, 3) ? "csv" : hal_arg_text(L, 3, "merge: format");
+    merge_op *m = push_merge(L, h);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_format_from_name(&m->format, format, &err))
+        return hal_raise(L, &err);
+    if (!(m->path = hal_strdup(path)))
+        return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+    return hal_op_wait(L, &m->op, merge_start);
+}
+
+/* table() -> the merged rows in memory, {rows, duplicates} */
+static int harvest_table(lua_State *L)
+{
+    return hal_op_wait(L, &push_merge(L, self(L))->op, merge_start);
+}
+
+static int harvest_tostring(lua_State *L)
+{
+    hal_harvest **slot = luaL_checkudata(L, 1, harvest_name);
+    lua_pushstring(L, *slot ? "harvest" : "harvest (closed)");
+    return 1;
+}
+
+int hal_open_harvest(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"tile", harvest_tile},   {"drop", harvest_drop},
+                                       {"merge", harvest_merge}, {"table", harvest_table},
+                                       {"close", harvest_close}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", harvest_close},
+                                    {"__close", harvest_close},
+                                    {"__tostring", harvest_tostring},
+                                    {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"new", new_harvest}, {NULL, NULL}};
+    if (luaL_newmetatable(L, harvest_name)) {
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+        hal_set_text(L, "__metatable", harvest_name);
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the tiles of one query bring in: of each answer the rows that its tile owns, in canonical
+ * order in a file of their own; in the end all of them merged into one. Tiling design,
+ * sections 4.1, 4.2 and 8. Decides nothing about tiles. */
+#ifndef HAL_HOST_HARVEST_H
+#define HAL_HOST_HARVEST_H
+
+#include "data/spool.h"
+#include "plan/plan.h"
+
+typedef struct hal_harvest hal_harvest;
+
+/** Borrowed for the call; text is copied, the region referenced. */
+typedef struct hal_harvest_config {
+    const char *dir;      /* existing folder; the files live in a new folder inside it */
+    const char *ra, *dec; /* columns of positions, degrees: float64 or int64 */
+    const char *id;       /* column that tells rows at one position apart; NULL: none */
+    hal_region *region;   /* rows outside are dropped */
+} hal_harvest_config;
+
+hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err);
+hal_harvest *hal_harvest_ref(hal_harvest *h);
+/** The last one removes the folder and all files in it. Loop thread. */
+void hal_harvest_unref(hal_harvest *h);
+
+typedef struct hal_gathered {
+    uint64_t returned, kept;
+    double overshoot_deg; /* largest distance of a row from the request region, 0 inside */
+} hal_gathered;
+
+/** An answer to `ask`, sent as a box or as a cone: writes the rows of `t` that the tile owns and
+ * the region contains to the ask's own file. Does not change `h`: any thread, several at once.
+ * Fails with HAL_E_INTEGRITY when a row has no valid position (no tile can own it), HAL_E_USAGE
+ * when position columns are missing or not numeric, HAL_E_IO. */
+hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, bool as_box,
+                              const hal_table *t, hal_gathered *out, hal_err *err) HAL_MUST_CHECK;
+/** The ask's file counts from now on. Loop thread. */
+hal_status hal_harvest_keep(hal_harvest *h, uint64_t ask_id, uint64_t rows,
+                            hal_err *err) HAL_MUST_CHECK;
+/** The ask's rows are not wanted: removes its file. Loop thread. */
+void hal_harvest_drop(hal_harvest *h, uint64_t ask_id);
+
+/** What counts at one moment. */
+typedef struct hal_sheaf {
+    char **paths; /* ascending by ask */
+    size_t n;
+    uint64_t rows;
+} hal_sheaf;
+hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err) HAL_MUST_CHECK;
+void hal_sheaf_clear(hal_sheaf *s);
+
+/** Merges a sheaf into the file `path` or, when that is NULL, into `*table`; as hal_spool_merge.
+ * HAL_E_INTEGRITY when other than sheaf->rows rows come out. Without any file the result is empty
+ * with the columns that are known: id, ra, dec. Worker. */
+hal_status hal_harvest_merge(const hal_harvest *h, const hal_sheaf *sheaf, const char *path,
+                             hal_format format, hal_table **table, const _Atomic bool *cancel,
+                             _Atomic uint64_t *progress, hal_merge_report *report,
+                             hal_err *err) HAL_MUST_CHECK;
+
+#endif
