@@ -69,11 +69,34 @@ bool json_text(const char *json, const char *name, char *out, size_t size_bytes)
     return found;
 }
 
+/* Decimal text as events hold it, the same in every locale; display accuracy. */
+static double read_number(const char *c)
+{
+    bool negative = *c == '-';
+    double v = 0;
+    int exponent = 0, n = 0;
+    for (c += negative; *c >= '0' && *c <= '9'; c++)
+        v = v * 10 + (*c - '0');
+    if (*c == '.')
+        for (c++; *c >= '0' && *c <= '9'; c++, exponent--)
+            v = v * 10 + (*c - '0');
+    if (*c == 'e') {
+        bool small = *++c == '-';
+        for (c += *c == '-' || *c == '+'; *c >= '0' && *c <= '9' && n < 400; c++)
+            n = n * 10 + (*c - '0');
+        exponent += small ? -n : n;
+    }
+    for (; exponent > 0; exponent--)
+        v *= 10;
+    for (; exponent < 0; exponent++)
+        v /= 10;
+    return negative ? -v : v;
+}
+
 double json_number(const char *json, const char *name, double absent)
 {
     const char *c = find(json, name);
     if (!c || (*c != '-' && (*c < '0' || *c > '9')))
         return absent;
-    /* Locale-independent: the command never calls setlocale. */
-    return strtod(c, NULL);
+    return read_number(c);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The yield side of waiting: where it is possible, what is yielded, how the primitive goes on. */
+#include "host/await.h"
+
 #include "host/internal.h"
 
 #include <lauxlib.h>

@@ -102,21 +102,28 @@ static void open_package(lua_State *L, bool open_all)
     lua_pop(L, 2);
 }
 
-static void open_trusted_libraries(lua_State *L)
+static const luaL_Reg trusted_libraries[] = {{LUA_GNAME, luaopen_base},
+                                             {LUA_LOADLIBNAME, luaopen_package},
+                                             {LUA_COLIBNAME, luaopen_coroutine},
+                                             {LUA_TABLIBNAME, luaopen_table},
+                                             {LUA_STRLIBNAME, luaopen_string},
+                                             {LUA_MATHLIBNAME, luaopen_math},
+                                             {LUA_UTF8LIBNAME, luaopen_utf8},
+                                             {LUA_OSLIBNAME, luaopen_os},
+                                             {NULL, NULL}};
+static const luaL_Reg other_libraries[] = {
+    {LUA_IOLIBNAME, luaopen_io}, {LUA_DBLIBNAME, luaopen_debug}, {NULL, NULL}};
+
+static void open_libraries(lua_State *L, const luaL_Reg *libraries)
 {
-    static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
-                                         {LUA_LOADLIBNAME, luaopen_package},
-                                         {LUA_COLIBNAME, luaopen_coroutine},
-                                         {LUA_TABLIBNAME, luaopen_table},
-                                         {LUA_STRLIBNAME, luaopen_string},
-                                         {LUA_MATHLIBNAME, luaopen_math},
-                                         {LUA_UTF8LIBNAME, luaopen_utf8},
-                                         {LUA_OSLIBNAME, luaopen_os},
-                                         {NULL, NULL}};
-    for (const luaL_Reg *l = libraries; l->name; l++) {
-        luaL_requiref(L, l->name, l->func, 1);
+    for (; libraries->name; libraries++) {
+        luaL_requiref(L, libraries->name, libraries->func, 1);
         lua_pop(L, 1);
     }
+}
+
+static void remove_unsafe(lua_State *L)
+{
     static const char *const unsafe_globals[] = {"dofile", "loadfile", "print", "warn", NULL};
     for (const char *const *name = unsafe_globals; *name; name++) {
         lua_pushnil(L);
@@ -137,10 +144,11 @@ static int open_state(lua_State *L)
 {
     bool open_all = lua_toboolean(L, 1);
     lua_settop(L, 0);
+    open_libraries(L, trusted_libraries);
     if (open_all)
-        luaL_openlibs(L);
+        open_libraries(L, other_libraries);
     else
-        open_trusted_libraries(L);
+        remove_unsafe(L);
     open_package(L, open_all);
     lua_getglobal(L, LUA_COLIBNAME);
     hal_coroutine_replace(L);
