@@ -18,12 +18,9 @@ bool hal_await_is_sentinel(lua_State *L, int index)
     return lua_islightuserdata(L, index) && lua_touserdata(L, index) == hal_await_sentinel();
 }
 
-static int raise_pending(lua_State *L, hal_task *task)
+static bool has_news(const hal_task *task)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, task->pending_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, task->pending_ref);
-    task->pending_ref = LUA_NOREF;
-    return lua_error(L);
+    return task->failure_ref != LUA_NOREF && !task->failure_told;
 }
 
 hal_await *hal_await_begin(lua_State *L, void (*cancel)(void *ctx), void *ctx)
@@ -47,8 +44,8 @@ hal_await *hal_await_begin(lua_State *L, void (*cancel)(void *ctx), void *ctx)
         hal_err_set(&err, HAL_E_CANCELLED, "the task was cancelled");
         hal_raise(L, &err);
     }
-    if (task->pending_ref != LUA_NOREF)
-        raise_pending(L, task);
+    if (has_news(task))
+        hal_task_raise_failure(L, task);
     luaL_checkstack(L, 4, "wait");
     task->wait = (hal_await){.task = task, .cancel = cancel, .ctx = ctx, .armed = true};
     return &task->wait;
@@ -62,8 +59,8 @@ void hal_await_abandon(hal_await *a)
 static int go_on(lua_State *L, int status, lua_KContext ctx)
 {
     hal_task *task = (hal_task *)ctx;
-    if (task->pending_ref != LUA_NOREF)
-        return raise_pending(L, task);
+    if (has_news(task))
+        return hal_task_raise_failure(L, task);
     return task->wait.k(L, status, task->wait.kctx);
 }
 

@@ -53,12 +53,13 @@ struct hal_task {
     hal_owner owner;
     lua_State *co; /* user value 1; after the end its stack holds the results or the error */
     task_state state;
-    bool ok;         /* ended with results */
-    bool cancelled;  /* asked to end */
-    int n_args;      /* for the first resume */
-    int n_raised;    /* times the hook raised a final error in this task */
-    int self_ref;    /* the userdata in the registry while it lives */
-    int pending_ref; /* error of a child, raised at the next wait */
+    bool ok;           /* ended with results */
+    bool cancelled;    /* asked to end */
+    int n_args;        /* for the first resume */
+    int n_raised;      /* times the hook raised a final error in this task */
+    int self_ref;      /* the userdata in the registry while it lives */
+    int failure_ref;   /* error of a child nobody joined: the task cannot end well any more */
+    bool failure_told; /* it was raised at a wait */
     hal_await wait;
     hal_timer *timer;
     hal_await *joiner;
@@ -107,6 +108,8 @@ void hal_limits_leave(hal_host *host);
 /* task.c */
 void hal_task_make_ready(hal_task *task);
 void hal_task_cancel(hal_task *task);
+/* Raises what a child failed with. */
+int hal_task_raise_failure(lua_State *L, hal_task *task);
 /* Resumes every task that is ready now. */
 void hal_task_run_ready(hal_host *host);
 /* Pops a function and its arguments, pushes the task's userdata. `group` NULL or the userdata at

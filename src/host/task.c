@@ -38,7 +38,7 @@ hal_task *hal_task_push(lua_State *L, hal_task *parent, int i_group, int n_args)
     hal_task *task = lua_newuserdatauv(L, sizeof *task, 2);
     memset(task, 0, sizeof *task);
     task->owner = (hal_owner){host, task};
-    task->self_ref = task->pending_ref = LUA_NOREF;
+    task->self_ref = task->failure_ref = LUA_NOREF;
     task->state = TASK_ENDED;
     luaL_setmetatable(L, METATABLE);
     lua_State *co = lua_newthread(L);
@@ -106,12 +106,19 @@ static int error_ref(hal_task *child)
     return luaL_ref(child->co, LUA_REGISTRYINDEX);
 }
 
+int hal_task_raise_failure(lua_State *L, hal_task *task)
+{
+    task->failure_told = true;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->failure_ref);
+    return lua_error(L);
+}
+
 /* A child of `task`'s own scope failed: `task` learns it now. */
 static void deliver(hal_task *task, hal_task *child)
 {
-    if (task->cancelled || task->pending_ref != LUA_NOREF || task->state == TASK_ENDED)
+    if (task->cancelled || task->failure_ref != LUA_NOREF || task->state == TASK_ENDED)
         return;
-    task->pending_ref = error_ref(child);
+    task->failure_ref = error_ref(child);
     if (task->state == TASK_WAITING)
         cancel_wait(task);
 }
@@ -173,13 +180,13 @@ static void finish(hal_task *task)
     hal_host *host = task->owner.host;
     if (task->cancelled && task->ok) { /* its children may not have done their work */
         fail_cancelled(task);
-    } else if (task->pending_ref != LUA_NOREF && task->ok) {
+    } else if (task->failure_ref != LUA_NOREF && task->ok) {
         lua_settop(task->co, 0);
-        lua_rawgeti(task->co, LUA_REGISTRYINDEX, task->pending_ref);
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, task->failure_ref);
         task->ok = false;
     }
-    luaL_unref(task->co, LUA_REGISTRYINDEX, task->pending_ref);
-    task->pending_ref = LUA_NOREF;
+    luaL_unref(task->co, LUA_REGISTRYINDEX, task->failure_ref);
+    task->failure_ref = LUA_NOREF;
     task->state = TASK_ENDED;
     *(hal_owner **)lua_getextraspace(task->co) = &host->main;
     host->n_live--;
@@ -308,6 +315,8 @@ static hal_task *current(lua_State *L)
                                   : "tasks can only be started while a workflow runs");
         hal_raise(L, &err);
     }
+    if (host->running->failure_ref != LUA_NOREF)
+        hal_task_raise_failure(L, host->running);
     return host->running;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The Lua functions of core.task. Structured: a task ends after its children; the first failure in
- * a scope cancels the siblings and is raised in the parent, at its next wait or at its end. */
+ * a scope cancels the siblings and is raised in the parent: at its next wait, whenever it starts
+ * another task, and at its end. Whoever wants to go on after a failure gives the tasks a scope of
+ * their own: pcall(task.all, ...). */
 #ifndef HAL_HOST_TASK_H
 #define HAL_HOST_TASK_H
 

@@ -182,6 +182,21 @@ describe("a scope", function()
     assert.equal("child", code_of(parent.join, parent))
   end)
 
+  it("never loses a failure that the parent swallows", function()
+    local waited, started = false, false
+    local parent = task.spawn(function()
+      task.spawn(function() error("child", 0) end)
+      pcall(task.sleep, 3600)
+      task.sleep(0) -- tidying up may wait
+      waited = true
+      started = pcall(task.spawn, print)
+      return "fine"
+    end)
+    assert.equal("child", code_of(parent.join, parent))
+    assert.is_true(waited)
+    assert.is_false(started)
+  end)
+
   it("raises at the parent's end what its children failed with", function()
     local parent = task.spawn(function()
       task.spawn(function() error("child", 0) end)

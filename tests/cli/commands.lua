@@ -1,0 +1,208 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The command from outside: output, messages, exit codes, what is left on disk.
+-- Usage: commands.lua HALYARD THIS_FOLDER. With HALYARD_GOLDEN=write the golden files are renewed.
+local halyard, here = arg[1], arg[2]
+local data = os.getenv("HALYARD_SHARED") .. "/data/mashup/"
+local work = os.tmpname()
+os.remove(work)
+local n_failed = 0
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+local function shell(line)
+  local _, how, code = os.execute(line)
+  return how == "exit" and code or 128 + code
+end
+
+-- Runs the command in the work folder; returns exit code, standard output, standard error.
+local function run(args, before, after)
+  local line = ("cd %s && %s %s %s >out 2>err %s"):format(work, before or "", quote(halyard), args,
+    after or "")
+  local code = shell(line)
+  return code, read(work .. "/out"), read(work .. "/err")
+end
+
+local function check(name, ok, ...)
+  if not ok then
+    n_failed = n_failed + 1
+    print("FAILED: " .. name, ...)
+  end
+end
+
+local function contains(text, part)
+  return text and text:find(part, 1, true) ~= nil
+end
+
+local function golden(name, text)
+  local path = here .. "/golden/" .. name .. ".txt"
+  if os.getenv("HALYARD_GOLDEN") == "write" then
+    write(path, text)
+  end
+  check("output as in golden/" .. name .. ".txt", text == read(path), "\n" .. text)
+end
+
+-- One complaint: a single line on standard error, nothing on standard output.
+local function complains(name, args, code, ...)
+  local got, out, err = run(args)
+  check(name .. ": exit " .. code, got == code, got, err)
+  check(name .. ": nothing on standard output", out == "", out)
+  check(name .. ": one line", err:find("^halyard: [^\n]+\n$"), err)
+  for _, part in ipairs({ ... }) do
+    check(name .. ": says " .. part, contains(err, part), err)
+  end
+end
+
+shell("mkdir -p " .. work)
+
+-- Texts of the command itself
+local code, out, err = run("version")
+check("version exits 0", code == 0 and err == "")
+golden("version", out)
+check("--version is the same", select(2, run("--version")) == out)
+code, out = run("help")
+check("help exits 0", code == 0)
+golden("help", out)
+check("--help is the same", select(2, run("--help")) == out)
+code, out = run("")
+check("no command shows the help and exits 2", code == 2 and out == select(2, run("help")))
+code, out = run("run --help")
+check("run --help exits 0", code == 0)
+golden("help-run", out)
+check("help run is the same", select(2, run("help run")) == out)
+_, out = run("convert -h")
+golden("help-convert", out)
+
+complains("an unknown command", "rum", 2, "did you mean 'run'?")
+complains("a command like no other", "xyzzyxyzzy", 2, "halyard help")
+complains("an unknown option", "convert --form csv x", 2, "did you mean --from?")
+complains("an unknown short option", "convert -x x", 2, "-x")
+complains("an option without its value", "convert x --to", 2, "--to needs a value")
+complains("a flag with a value", "run x --quiet=yes", 2, "--quiet takes no value")
+complains("a missing argument", "convert", 2, "usage: halyard convert IN [OUT]")
+complains("one argument too many", "convert a b c", 2, "'c'")
+complains("a parameter given twice", "run x --a 1 --a=2", 2, "--a is given twice")
+
+-- Conversion
+local caom = quote(data .. "caom.json")
+code, out, err = run("convert " .. caom)
+local n_lines = select(2, out:gsub("\n", ""))
+check("convert writes a header and 19 rows", code == 0 and n_lines == 20 and err == "", n_lines, err)
+check("convert keeps the columns' order",
+  out:find("^dataproduct_type,obs_collection,instrument_name,project,"))
+check("convert writes the same to a file",
+  run("convert " .. caom .. " caom.csv") == 0 and read(work .. "/caom.csv") == out)
+check("convert reads its own CSV",
+  run("convert caom.csv again.csv") == 0 and read(work .. "/again.csv") == out)
+check("convert reads standard input", select(2, run("convert -", "cat " .. caom .. " |")) == out)
+code, out = run("convert " .. caom .. " caom.jsonl")
+check("convert chooses JSON lines by name", code == 0 and out == ""
+  and select(2, read(work .. "/caom.jsonl"):gsub("\n", "")) == 19)
+write(work .. "/ids.json", '{"status":"COMPLETE","msg":"","data":[{"id":190361393344112894}],'
+  .. '"fields":[{"name":"id","type":"int"}],"paging":{"page":1,"pageSize":10,"pagesFiltered":1,'
+  .. '"rows":1,"rowsFiltered":1,"rowsTotal":1}}')
+code, out = run("convert --to jsonl ids.json")
+check("convert keeps 64-bit identifiers", code == 0 and contains(out, ":190361393344112894"), out)
+
+local whole = read(data .. "caom.json")
+write(work .. "/cut.json", whole:sub(1, #whole // 2))
+write(work .. "/page.html", "<!DOCTYPE html><html><body>Service unavailable</body></html>")
+write(work .. "/busy.json", '{"status":"EXECUTING","msg":"","data":[]}')
+write(work .. "/error.json", '{"status":"ERROR","msg":"no such service","data":[]}')
+complains("a truncated answer", "convert cut.json cut.csv", 7, "cut.json")
+complains("a page instead of an answer", "convert --from json page.html page.csv", 4, "page.html")
+complains("an answer that is still executing", "convert busy.json busy.csv", 75, "executing")
+complains("an answer that is an error", "convert error.json error.csv", 4, "no such service")
+complains("a missing input", "convert absent.json", 2, "absent.json")
+complains("an unknown format", "convert --to fits " .. caom, 2, "fits")
+complains("a folder that is not there", "convert " .. caom .. " nowhere/x.csv", 5, "nowhere")
+local listing = io.popen("ls -A " .. work)
+local names = listing:read("a")
+listing:close()
+for _, name in ipairs({ "cut.csv", "page.csv", "busy.csv", "error.csv", "part", "tmp" }) do
+  check("nothing half-written is left: " .. name, not contains(names, name), names)
+end
+
+-- Workflows
+local flows = quote(here .. "/workflows")
+local hello = quote(here .. "/workflows/hello.lua")
+code, out, err = run("run " .. hello .. " --who Messier --offset -27.5 -o o1")
+check("a workflow's result is on standard output", code == 0 and contains(out, "hello Messier"), out,
+  err)
+check("a negative number is a parameter's value", contains(out, "-27.5"), out)
+check("nothing but the result is there", not contains(out, "requests"), out)
+check("a run leaves its report", contains(read(work .. "/o1/report.json"), '"complete"'))
+code, out, err = run("run hello --workflow-path " .. flows .. " --who=a=b --quiet -o o2")
+check("a workflow is found by name", code == 0 and contains(out, "hello a=b"), err)
+check("--quiet leaves standard error empty", err == "", err)
+code, out, err = run("run hello --json -o o3", "HALYARD_PATH=" .. flows)
+check("--json writes JSON", code == 0 and contains(out, '"hello world"'), out)
+for line in err:gmatch("[^\n]+") do
+  check("--json writes events as JSON", line:find('^{"event":"%a+","data":{.*}}$'), line)
+end
+code, out = run("list --workflow-path " .. flows)
+check("list shows workflows", code == 0 and contains(out, "Greets somebody after a moment"), out)
+code, out = run("help hello --workflow-path " .. flows)
+check("help shows a workflow's parameters", code == 0 and contains(out, "whom to greet"), out)
+
+complains("a missing workflow", "run nowhere/absent.lua", 2, "nowhere/absent.lua")
+complains("an unknown workflow", "run helo --workflow-path " .. flows, 2, "helo", "hello")
+complains("a misspelt parameter", "run " .. hello .. " --woh x", 2, "woh", "who")
+complains("a parameter out of its limits", "run " .. hello .. " --offset 91", 2, "offset", "90")
+complains("an archive that is no URL", "run " .. hello .. " --archive ftp://x", 2, "ftp://x")
+complains("an unknown interface", "run " .. hello .. " --base mashop=http://x", 2, "mashop")
+code, _, err = run("run " .. quote(here .. "/workflows/broken.lua") .. " -o o4")
+check("a workflow's own error exits 1", code == 1 and contains(err, "no luck today"), code, err)
+check("the report says that it failed", contains(read(work .. "/o4/report.json"), '"failed"'))
+write(work .. "/file", "")
+code, _, err = run("run " .. hello .. " -o file/below")
+check("an output folder that cannot be made exits 5", code == 5 and contains(err, "file"), code, err)
+
+-- Signals. The progress line tells that the script runs.
+local function interrupted(signal, args)
+  local script = ([[
+cd %s
+%s run %s -o o5 %s 2>err &
+pid=$!
+until grep -q asleep err; do
+  kill -0 $pid 2>/dev/null || break
+done
+kill -%s $pid
+wait $pid]]):format(work, quote(halyard), quote(here .. "/workflows/sleeper.lua"), args, signal)
+  write(work .. "/signal.sh", script)
+  -- A background job of a shell ignores SIGINT unless job control is on.
+  return shell("bash -m " .. work .. "/signal.sh")
+end
+check("Ctrl-C ends a waiting run with 130", interrupted("INT", "") == 130)
+check("Ctrl-C ends a computing run with 130", interrupted("INT", "--busy true") == 130)
+check("SIGTERM ends a run with 143", interrupted("TERM", "") == 143)
+check("an interrupted run is recorded as unfinished",
+  contains(read(work .. "/o5/report.json"), '"unfinished"'))
+
+-- A reader that goes away is no error message
+code = shell(("cd %s && { %s list --workflow-path %s 2>err; } | true"):format(work, quote(halyard),
+  flows))
+check("a closed pipe is quiet", code == 0 and read(work .. "/err") == "", read(work .. "/err"))
+
+shell("rm -rf " .. quote(work))
+if n_failed > 0 then
+  print(n_failed .. " checks failed")
+  os.exit(1)
+end
