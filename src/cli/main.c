@@ -107,7 +107,9 @@ int run_interruptible(hal_runtime *rt, job_body body, void *ctx)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    struct sigaction before;
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &action, NULL);
     hal_status st = body(rt, ctx);
     interruptible = NULL;
     if (st == HAL_E_CANCELLED && caught)

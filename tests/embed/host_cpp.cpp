@@ -36,8 +36,8 @@ int main()
     if (!rt)
         return 1;
 
-    const std::string path = std::string(std::getenv("HALYARD_SOURCE")) +
-                             "/tests/cli/workflows/hello.lua";
+    const std::string path =
+        std::string(std::getenv("HALYARD_SOURCE")) + "/tests/cli/workflows/hello.lua";
     const std::vector<hal_pair> params{{"who", "C++"}};
     const hal_status st = hal_runtime_run(rt.get(), path.c_str(), params.data(), params.size());
     if (st != HAL_OK || output.find("hello C++") == std::string::npos) {
