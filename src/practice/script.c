@@ -160,7 +160,16 @@ static int open_module(lua_State *L)
 static int open_all(lua_State *L)
 {
     hal_script *s = lua_touserdata(L, 1);
-    luaL_openlibs(L);
+    static const luaL_Reg libraries[] = {
+        {LUA_GNAME, luaopen_base},        {LUA_LOADLIBNAME, luaopen_package},
+        {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},
+        {LUA_MATHLIBNAME, luaopen_math},  {LUA_UTF8LIBNAME, luaopen_utf8},
+        {LUA_OSLIBNAME, luaopen_os},
+    };
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
+        lua_pop(L, 1);
+    }
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (const hal_module *m = hal_practice_modules; m->name; m++) {
         lua_pushlightuserdata(L, (void *)(uintptr_t)m);
