@@ -52,6 +52,7 @@ struct hal_download {
     /* loop half */
     hal_exchange *x;
     int n_work;
+    bool waiting; /* another download of the same path is under way */
     bool ending;
     hal_download_result result;
     uint64_t offset; /* bytes taken from the network, resumed ones included */
@@ -728,11 +729,8 @@ static void opened(work *w)
     }
 }
 
-static void free_download(hal_download *d)
+static void close_file(hal_download *d)
 {
-    hal_alarm_clear(d->loop, &d->end);
-    drop_filling(d);
-    hal_strand_free(d->strand);
     if (d->fd >= 0) {
         if (d->result.err.status && !d->keep_part) {
             unlinkat(d->parent_fd, d->info, 0);
@@ -742,11 +740,43 @@ static void free_download(hal_download *d)
     }
     if (d->parent_fd >= 0)
         close(d->parent_fd);
+    d->fd = d->parent_fd = -1;
+}
+
+static void free_download(hal_download *d)
+{
+    hal_alarm_clear(d->loop, &d->end);
+    drop_filling(d);
+    hal_strand_free(d->strand);
     hal_sha256_free(d->digest);
     hal_folder_unref(d->folder);
     hal_free(d->url);
     hal_free(d->path);
     hal_free(d);
+}
+
+static bool is_same_file(const hal_download *a, const hal_download *b)
+{
+    return a->folder == b->folder && !strcmp(a->path, b->path);
+}
+
+static hal_status open_file(hal_download *d, hal_err *err)
+{
+    d->waiting = false;
+    work *w = new_work(d, run_open, opened, 0, err);
+    return w ? post(w, err) : HAL_E_NOMEM;
+}
+
+/* The list has the latest first: the one that waited longest is the last of its kind. */
+static void let_next_go(const hal_download *gone)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_download *next = NULL;
+    for (hal_download *d = gone->loop->downloads; d; d = d->next)
+        if (d->waiting && !d->ending && is_same_file(d, gone))
+            next = d;
+    if (next && open_file(next, &err))
+        end_with(next, &err);
 }
 
 static void finish(void *ctx)
@@ -755,9 +785,13 @@ static void finish(void *ctx)
     *(d->prev ? &d->prev->next : &d->loop->downloads) = d->next;
     if (d->next)
         d->next->prev = d->prev;
+    bool was_waiting = d->waiting;
     hal_download_result result = d->result;
     hal_download_done done = d->done;
     void *done_ctx = d->ctx;
+    close_file(d);
+    if (!was_waiting)
+        let_next_go(d);
     free_download(d);
     done(done_ctx, &result);
 }
@@ -860,8 +894,12 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
     d->result.err = HAL_ERR_INIT;
     d->total = d->agreed_length = -1;
     d->parent_fd = d->fd = -1;
-    work *w = prepare(d, request, err) ? NULL : new_work(d, run_open, opened, 0, err);
-    if (!w || post(w, err)) {
+    hal_status st = prepare(d, request, err);
+    for (const hal_download *other = loop->downloads; !st && other; other = other->next)
+        d->waiting = d->waiting || is_same_file(d, other);
+    if (!st && !d->waiting)
+        st = open_file(d, err);
+    if (st) {
         free_download(d);
         return NULL;
     }

@@ -32,11 +32,13 @@ typedef struct hal_download_result {
 typedef struct hal_download hal_download;
 typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
 
-/** As hal_exchange_start. What is already there counts as whole, without a request, when its size
- * and mtime are those of the folder's state record (`.halyard/files`), or its SHA-256 is the
- * recorded or expected one. Another file of that name is HAL_E_IO unless `replace`. While it comes
- * in, a file is called `.NAME.part`; that is kept after a failure only if it can be resumed (strong
- * ETag, same URL, same boot of this machine: what a power loss left cannot be trusted). */
+/** As hal_exchange_start. A download of a path that is under way already waits for that one and
+ * then finds the file there (fault matrix D10). What is already there counts as whole, without a
+ * request, when its size and mtime are those of the folder's state record (`.halyard/files`), or
+ * its SHA-256 is the recorded or expected one. Another file of that name is HAL_E_IO unless
+ * `replace`. While it comes in, a file is called `.NAME.part`; that is kept after a failure only if
+ * it can be resumed (strong ETag, same URL, same boot of this machine: what a power loss left
+ * cannot be trusted). */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);

@@ -81,6 +81,7 @@ typedef enum hal_judgement {
     HAL_JUDGED_FAILED /* `why`: a retryable code is retried within the tries, another ends the
                          exchange */
 } hal_judgement;
+/** Once for each `end` of the sink, inside it or later, but not after `done`. */
 void hal_exchange_judged(hal_exchange *x, hal_judgement judgement, const hal_err *why);
 /** `done` follows with HAL_E_CANCELLED. */
 void hal_exchange_cancel(hal_exchange *x);

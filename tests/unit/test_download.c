@@ -6,7 +6,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { FILE_BYTES = 300000 };
@@ -613,6 +615,125 @@ static void cancelling_keeps_what_can_be_resumed(void **state)
     free(reply);
 }
 
+static void the_same_product_twice_is_fetched_once(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    hal_loop *loop = new_loop();
+    got g[3];
+    for (int i = 0; i < 3; i++)
+        begin(loop, &g[i], (hal_download_request){0}, raw_server_port(server));
+    for (int i = 0; i < 3; i++) {
+        run_until(loop, &g[i].n_done, 0);
+        assert_int_equal(g[i].result.err.status, HAL_OK);
+        assert_string_equal(g[i].result.sha256, content_sha);
+        assert_int_equal(g[i].result.skipped, i > 0);
+    }
+    hal_loop_free(loop);
+    assert_int_equal(raw_server_requests(server), 1);
+    stop_archive(server, &a);
+}
+
+static void a_waiting_download_takes_over_when_the_first_is_cancelled(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    hal_loop *loop = new_loop();
+    got g[4];
+    for (int i = 0; i < 4; i++)
+        begin(loop, &g[i], (hal_download_request){0}, raw_server_port(server));
+    hal_download_cancel(g[0].d);
+    hal_download_cancel(g[1].d);
+    for (int i = 0; i < 4; i++)
+        run_until(loop, &g[i].n_done, 0);
+    assert_int_equal(g[0].result.err.status, HAL_E_CANCELLED);
+    assert_int_equal(g[1].result.err.status, HAL_E_CANCELLED);
+    assert_int_equal(g[2].result.err.status, HAL_OK);
+    assert_true(g[3].result.skipped);
+    assert_whole("a/b.fits");
+    hal_loop_free(loop);
+    stop_archive(server, &a);
+}
+
+/* A limit on the size of files stands for a full disk: write fails after some bytes. */
+static void a_full_disk_keeps_the_part_and_a_later_run_goes_on(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){100000, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_non_null(strstr(g.result.err.text, "make room and run again"));
+    assert_false(exists("a/b.fits"));
+    assert_true(exists("a/.b.fits.part"));
+    g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_non_null(strstr(raw_server_request(server, 1), "Range: bytes=100000-"));
+    assert_whole("a/b.fits");
+    assert_nothing_left_but("b.fits");
+    stop_archive(server, &a);
+}
+
+static got fetch_small(hal_download_request r)
+{
+    hal_loop *loop = new_loop();
+    got g = {0};
+    assert_non_null(hal_download_start(loop, &r, on_done, &g, NULL));
+    run_until(loop, &g.n_done, 0);
+    hal_loop_free(loop);
+    return g;
+}
+
+static long size_of(const char *name)
+{
+    struct stat s;
+    return stat(path_of(name), &s) ? -1 : (long)s.st_size;
+}
+
+static void running_out_of_memory_leaves_no_half_file(void **state)
+{
+    (void)state;
+    raw_reply small = {"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 5\r\n\r\nhello", 0,
+                       RAW_KEEP};
+    raw_server *server = raw_server_start(&small, 1);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/f", raw_server_port(server));
+    hal_download_request r = {.url = url, .dir = dir, .path = "a/f", .expect_bytes = 5};
+    size_t n = 0, n_made;
+    do {
+        hal_alloc_fail_at(++n);
+        hal_err err = HAL_ERR_INIT;
+        got g = {0};
+        hal_loop *loop = hal_loop_new(&test_clock, &err);
+        if (loop)
+            hal_loop_guard(loop, NULL, true, NULL);
+        hal_download *d = loop ? hal_download_start(loop, &r, on_done, &g, &err) : NULL;
+        if (d) {
+            run_until(loop, &g.n_done, 0);
+            err = g.result.err;
+        }
+        hal_loop_free(loop);
+        n_made = hal_alloc_fail_at(0);
+        assert_true(err.status == HAL_E_NOMEM || err.status == HAL_OK);
+        assert_true(err.status == HAL_E_NOMEM || exists("a/f"));
+        if (err.status) /* and the next run makes it good */
+            assert_int_equal(fetch_small(r).result.err.status, HAL_OK);
+        assert_int_equal(size_of("a/f"), 5);
+        assert_nothing_left_but("f");
+        unlink(path_of("a/f"));
+    } while (n_made >= n);
+    assert_true(n > 15);
+    raw_server_stop(server);
+}
+
 /* Properties of every name: security model 7.1. */
 static void safe_names_follow_the_table(void **state)
 {
@@ -705,6 +826,10 @@ int main(void)
         IN_DIR(a_missing_folder_is_named_before_any_request),
         IN_DIR(two_downloads_never_share_a_part),
         IN_DIR(cancelling_keeps_what_can_be_resumed),
+        IN_DIR(the_same_product_twice_is_fetched_once),
+        IN_DIR(a_waiting_download_takes_over_when_the_first_is_cancelled),
+        IN_DIR(a_full_disk_keeps_the_part_and_a_later_run_goes_on),
+        IN_DIR(running_out_of_memory_leaves_no_half_file),
         cmocka_unit_test(safe_names_follow_the_table),
         cmocka_unit_test(empty_names_are_generated_and_long_ones_keep_their_ending),
     };
