@@ -200,7 +200,10 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
     bool idle = p->head == p->tail;
     if (p->canary_out)
         return CHOSE_NOTHING;
-    if (p->n_density > 0 && (p->n_silent >= SILENT_MAX || (idle && !p->n_stack && p->n_silent))) {
+    if (p->n_silent >= SILENT_MAX && !idle) /* an answer on its way may prove life */
+        return CHOSE_NOTHING;
+    bool doubtful = p->n_silent >= SILENT_MAX || (p->n_silent && idle && !p->n_stack);
+    if (p->n_density > 0 && doubtful) {
         *out = ask_probe(p, true);
         return CHOSE_ASK;
     }

@@ -6,7 +6,9 @@
 #include "plan/plan.h"
 
 /* Results are applied in the order of issue; ask i + PLAN_LAG is chosen only after result i was
- * applied, so what is asked does not depend on the window (1..8) or on who answers first. */
+ * applied, so what is asked does not depend on the window (1..8) or on who answers first.
+ * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
+ * 143 at 4) and asks for as much: within 5 % of one another from 4 to 8, 4-10 % more at 12. */
 enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80 };
 
 #define PLAN_FILL 0.85   /* a tile is planned to hold this part of the cap ... */

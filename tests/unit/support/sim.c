@@ -184,9 +184,9 @@ static void add_lognormal(sim_sky *sky, size_t n, uint64_t *s)
     }
 }
 
-sim_sky *sim_sky_new(const char *name, double scale)
+sim_sky *sim_sky_new(const char *name, double scale, uint64_t seed)
 {
-    uint64_t s = 20261120;
+    uint64_t s = 20261120 + seed;
     hal_err err = HAL_ERR_INIT;
     sim_sky *sky = NULL;
     if (!strcmp(name, "even")) {

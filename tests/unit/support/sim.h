@@ -22,7 +22,6 @@ typedef struct sim_sky {
     size_t n_row, row_cap;
     size_t *band; /* first row of each band of declination; rows of a band ascend in ra */
     uint64_t n_inside;
-    double round_area; /* 1 for a region that is a union of boxes, else request box / region */
 } sim_sky;
 
 typedef enum sim_over { SIM_RESET, SIM_FLAG, SIM_TRUNCATE } sim_over;
@@ -52,8 +51,8 @@ typedef struct sim_report {
 } sim_report;
 
 /* `scale` multiplies the rows of the design's skies. */
-sim_sky *sim_sky_new(const char *name, double scale);
-/* A sky of given rows; the archive selects on the positions rounded to `decimals` when printed. */
+sim_sky *sim_sky_new(const char *name, double scale, uint64_t seed);
+/* A sky of given rows: selected on as printed. Takes a reference to `region`. */
 sim_sky *sim_sky_rows(hal_region *region, const double (*ra_dec)[2], size_t n);
 void sim_sky_add(sim_sky *sky, double ra, double dec, double sel_ra, double sel_dec);
 void sim_sky_index(sim_sky *sky);
