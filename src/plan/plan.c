@@ -54,7 +54,8 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     double guard_arcsec = service->guard_arcsec > 0.0 ? service->guard_arcsec : 1.0;
     p->guard_deg = fmax(guard_arcsec / 3600.0, 2.0 * service->pos_quantum_deg);
     p->region_area_sr = fmax(hal_region_area_sr(region), hal_cone_area_sr(p->guard_deg));
-    p->min_side_ticks = llround(fmax(16.0 * p->guard_deg, 10.0 / 3600.0) * 1e7);
+    /* The smallest tile has sides up to max(16 guard, 10 arcsec): no side is cut below half. */
+    p->min_side_ticks = llround(fmax(8.0 * p->guard_deg, 5.0 / 3600.0) * 1e7);
     p->cap = service->cap ? (double)service->cap : CAP_UNKNOWN;
     p->counts_usable = service->counts;
     p->window = 1;
@@ -325,9 +326,10 @@ static hal_status prove_life(hal_plan *p, uint64_t serial, bool outage, hal_err 
     return HAL_OK;
 }
 
-static void use_count(hal_plan *p, double rows)
+/* The archive's count is the region's only if the request is: a box round a circle holds more. */
+static void use_count(hal_plan *p, double rows, bool exact)
 {
-    p->account.rows_counted = (int64_t)rows;
+    p->account.rows_counted = exact ? (int64_t)rows : -1;
     if (!p->options.requests_max)
         p->account.requests_max = (uint64_t)fmax(50.0, 8.0 * ceil(rows / p->cap));
 }
@@ -345,7 +347,7 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
         return push_pending(p, s->node, err);
     }
     if (first) {
-        use_count(p, rows);
+        use_count(p, rows, s->request.area_sr < 1.01 * p->region_area_sr);
         if (s->returned == 0) {
             plan_finish(p, s->node, PLAN_NODE_DONE, 0);
             return HAL_OK;
@@ -449,7 +451,8 @@ static void prepare_root(hal_plan *p)
         return;
     }
     double rows = (double)p->options.known_rows;
-    use_count(p, rows);
+    use_count(p, rows, true);
+    r.area_sr = p->region_area_sr;
     if (plan_learn(p, &r, rows, &err)) {
         fail(p, &err);
         return;

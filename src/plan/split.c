@@ -214,7 +214,6 @@ static void measure(const hal_plan *p, const hal_tile *t, plan_request *r)
     } else {
         r->area_sr = hal_cone_area_sr(c.radius_deg);
     }
-    r->area_sr = fmin(r->area_sr, p->region_area_sr);
     r->radius = c.radius_deg * RADIANS;
     plan_unit_vector(c.ra_deg, c.dec_deg, r->v);
 }

@@ -54,8 +54,8 @@ typedef struct plan_request {
     hal_cone cone;
     double ra_min, ra_max, dec_min, dec_max;
     bool as_box;
-    bool fits;           /* within the service's limit of the radius */
-    double area_sr;      /* at most the user's region */
+    bool fits; /* within the service's limit of the radius */
+    double area_sr;
     double v[3], radius; /* centre and size of what is sent, radians */
 } plan_request;
 

@@ -154,8 +154,7 @@ static bool cut_dec(const hal_tile *t, double f, int64_t min_side, hal_tile chil
 {
     double lo = sin(hal_tick_deg(t->dec_lo) * RADIANS), hi = sin(hal_tick_deg(t->dec_hi) * RADIANS);
     int64_t at = llround(asin(fmax(-1.0, fmin(1.0, lo + f * (hi - lo)))) * DEGREES * 1e7);
-    /* Near a pole asin has no digits left for small tiles: there equal areas need equal widths of
-     * (90 - |dec|)^2, but any inner tick is a correct cut. */
+    /* asin runs out of digits in small tiles at a pole; any inner tick is a correct cut. */
     if (at <= t->dec_lo || at >= t->dec_hi)
         at = t->dec_lo + (t->dec_hi - t->dec_lo) / 2;
     int64_t thin = at - t->dec_lo < t->dec_hi - at ? at - t->dec_lo : t->dec_hi - at;
@@ -203,7 +202,7 @@ static bool cut_at(const hal_tile *t, int64_t n_leaves, double f, int64_t min_si
             return cut_dec(t, 0.5, min_side, child);
         if (!north && !south) /* an annulus keeps its cone however thin it is: only ra helps */
             return cut_ra(t, f, min_side, child);
-        double polar = n_leaves >= 4 ? 0.25 : 1.0 / (double)n_leaves;
+        double polar = 1.0 / (double)n_leaves; /* one leaf: its cone is the cap itself */
         return cut_dec(t, north ? 1.0 - polar : polar, min_side, child) ||
                cut_dec(t, 0.5, min_side, child) || cut_ra(t, f, min_side, child);
     }

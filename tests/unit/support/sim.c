@@ -509,8 +509,12 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
     if (hal_plan_error(t.plan, &err))
         report.error = err;
     const char *why;
-    while (hal_plan_stuck(t.plan, report.n_stuck, &report.stuck, &why))
+    hal_tile tile;
+    while (hal_plan_stuck(t.plan, report.n_stuck, &tile, &why)) {
+        if (report.n_stuck < sizeof report.stuck / sizeof *report.stuck)
+            report.stuck[report.n_stuck] = tile;
         report.n_stuck++;
+    }
     for (size_t i = 0; i < sky->n_row; i++) {
         bool inside = hal_region_contains(sky->region, sky->row[i].ra, sky->row[i].dec);
         report.n_in_region += inside;

@@ -46,7 +46,7 @@ typedef struct sim_report {
     uint64_t n_waited; /* times only the clock could help */
     double makespan_s, planning_s, planning_worst_s;
     size_t n_stuck;
-    hal_tile stuck;
+    hal_tile stuck[8];   /* the first ones */
     unsigned char *kept; /* per row; freed by sim_report_clear */
 } sim_report;
 
