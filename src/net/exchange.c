@@ -75,7 +75,7 @@ struct hal_exchange {
     int64_t date_s;
     double retry_after_s;
     char location[LOCATION_MAX];
-    char coding[64];
+    char coding[64], retry_after[64];
     char server_text[SERVER_TEXT_MAX + 1];
     size_t server_text_bytes;
     uint64_t watched_bytes;
@@ -383,7 +383,7 @@ static void begin_answer(hal_exchange *x)
     x->in_headers = true;
     x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
     x->date_s = -1;
-    x->location[0] = x->coding[0] = '\0';
+    x->location[0] = x->coding[0] = x->retry_after[0] = '\0';
     x->server_text_bytes = x->header_bytes = 0;
     hal_outcome *o = &x->outcome;
     o->http_status = 0;
@@ -428,8 +428,7 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
         if (!hal_header_date(value, &x->date_s))
             x->date_s = -1;
     } else if (hal_header_is(name, "Retry-After")) {
-        int64_t now_s = hal_clock_wall_ms(x->loop->clock) / 1000;
-        x->has_retry_after = hal_header_retry_after(value, x->date_s, now_s, &x->retry_after_s);
+        copy_value(x->retry_after, sizeof x->retry_after, value);
     }
 }
 
@@ -438,6 +437,9 @@ static hal_status headers_whole(hal_exchange *x)
     x->in_headers = false;
     x->has_headers = true;
     x->outcome.http_status = x->status;
+    x->has_retry_after =
+        hal_header_retry_after(hal_slice_of(x->retry_after), x->date_s,
+                               hal_clock_wall_ms(x->loop->clock) / 1000, &x->retry_after_s);
     if (x->length_conflict)
         return hal_err_set(
             &x->stop, HAL_E_PROTOCOL,

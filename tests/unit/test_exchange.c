@@ -459,6 +459,18 @@ static void a_wait_of_years_is_reported_not_waited_for(void **state)
     assert_true(a.outcome.err.retry_after_s == 315360000.0);
 }
 
+/* N34: the server's clock is years off, its own Date says so, in whatever order they come. */
+static void a_date_to_wait_for_is_measured_by_the_servers_clock(void **state)
+{
+    (void)state;
+    asked a = {0};
+    get(REPLIES({"HTTP/1.1 429 Slow\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                 "Date: Sun, 06 Nov 1994 08:49:00 GMT\r\nContent-Length: 0\r\n\r\n"}),
+        once, &a, 0);
+    assert_int_equal(a.outcome.err.status, HAL_E_BUSY);
+    assert_true(a.outcome.err.retry_after_s == 37.0);
+}
+
 static void a_redirect_is_followed_and_only_303_and_older_drop_the_body(void **state)
 {
     (void)state;
@@ -895,6 +907,7 @@ int main(void)
         cmocka_unit_test(an_error_answer_can_be_data),
         cmocka_unit_test(retry_after_pauses_the_whole_host),
         cmocka_unit_test(a_wait_of_years_is_reported_not_waited_for),
+        cmocka_unit_test(a_date_to_wait_for_is_measured_by_the_servers_clock),
         cmocka_unit_test(a_redirect_is_followed_and_only_303_and_older_drop_the_body),
         cmocka_unit_test(a_redirect_loop_ends_with_its_chain),
         cmocka_unit_test(a_redirect_goes_only_where_the_guard_lets_it),
