@@ -281,8 +281,6 @@ hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, 
             error = errno;
         if (error)
             unlinkat(dir, part, 0);
-        else if (fsync(dir))
-            error = errno;
     }
     close(dir);
     return error ? hal_err_errno(err, error, "cannot write %s in %s", path, root) : HAL_OK;
