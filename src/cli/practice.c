@@ -41,10 +41,23 @@ static void become_archive(int out, pid_t parent)
     _exit(127);
 }
 
-/* The first line into p->url; false at its end or after the limit. */
-static bool read_url(practice *p)
+/* Waits for the child's end; false when it has not ended by then. */
+static bool reap(practice *p, int limit_ms, int *status)
 {
-    int64_t limit_ms = now_ms() + START_LIMIT_MS;
+    for (int waited_ms = 0;; waited_ms += STOP_POLL_MS) {
+        if (waitpid(p->pid, status, WNOHANG) != 0) {
+            p->pid = 0;
+            return true;
+        }
+        if (waited_ms >= limit_ms)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
+    }
+}
+
+/* The first line into p->url; false at its end or after the limit. */
+static bool read_url(practice *p, int64_t limit_ms)
+{
     size_t n = 0;
     for (;;) {
         int64_t left_ms = limit_ms - now_ms();
@@ -84,12 +97,12 @@ int practice_start(practice *p)
         practice_stop(p);
         return complain(EXIT_LOCAL, "cannot start the practice archive: %s", strerror(errno));
     }
-    if (read_url(p))
+    int64_t limit_ms = now_ms() + START_LIMIT_MS;
+    if (read_url(p, limit_ms))
         return 0;
     int status = 0;
-    bool ended = waitpid(p->pid, &status, WNOHANG) == p->pid;
-    if (ended)
-        p->pid = 0;
+    bool in_time = now_ms() < limit_ms;
+    bool ended = reap(p, in_time ? STOP_LIMIT_MS : 0, &status);
     practice_stop(p);
     if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return complain(EXIT_LOCAL, "there is no halyard-practice beside halyard or on the PATH; "
@@ -97,6 +110,10 @@ int practice_start(practice *p)
     if (ended)
         return complain(EXIT_LOCAL, "the practice archive ended at once; run 'halyard-practice "
                                     "--port 0' to see why");
+    if (in_time)
+        return complain(EXIT_LOCAL, "the practice archive printed no address; is the "
+                                    "halyard-practice beside halyard or on the PATH another "
+                                    "program?");
     return complain(EXIT_LOCAL,
                     "the practice archive did not start within %d s; run "
                     "'halyard-practice --port 0' to see why",
@@ -111,13 +128,8 @@ void practice_stop(practice *p)
     if (p->pid <= 0)
         return;
     kill(p->pid, SIGTERM);
-    for (int waited_ms = 0; waited_ms < STOP_LIMIT_MS; waited_ms += STOP_POLL_MS) {
-        if (waitpid(p->pid, NULL, WNOHANG) != 0) {
-            p->pid = 0;
-            return;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
-    }
+    if (reap(p, STOP_LIMIT_MS, NULL))
+        return;
     kill(p->pid, SIGKILL);
     waitpid(p->pid, NULL, 0);
     p->pid = 0;

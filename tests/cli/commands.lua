@@ -177,6 +177,48 @@ code, _, err = run("run " .. hello .. " -o file/below")
 check("an output folder that cannot be made exits 5", code == 5 and contains(err, "file"), code,
   err)
 
+-- Progress and messages
+code, out, err = run("run " .. quote(here .. "/workflows/chatty.lua") .. " -o o6")
+check("progress and messages go to standard error", code == 0 and out == "", out)
+check("progress names stage, tiles, rows and bytes",
+  err:find("tiles  1/3 tiles  12 rows  1%.5 MB  %d+%.%d s\n"), err)
+check("a new stage is shown at once", err:find("files  2 files  %d+%.%d s\n"), err)
+check("what a script logs and prints is shown", contains(err, "a line\none\t2\t"), err)
+check("a script cannot steer the terminal", contains(err, "?[31mred") and not err:find("\27"), err)
+check("warnings are marked", contains(err, "\nwarning: careful\n"), err)
+_, _, err = run("run " .. quote(here .. "/workflows/chatty.lua") .. " -o o6 -q")
+check("--quiet leaves the warnings", err == "warning: careful\n", err)
+
+-- The practice archive: a stand-in beside a copy of the command
+local function with_practice(script, args)
+  shell(("mkdir -p %s/bin && cp %s %s/bin/halyard"):format(work, quote(halyard), work))
+  os.remove(work .. "/bin/halyard-practice")
+  if script then
+    write(work .. "/bin/halyard-practice", "#!/bin/sh\n" .. script)
+    shell(("chmod +x %s/bin/halyard-practice"):format(work))
+  end
+  local exit = shell(("cd %s && PATH=/usr/bin:/bin bin/halyard run %s --archive practice -o o7 %s "
+    .. ">out 2>err"):format(work, hello, args or ""))
+  return exit, read(work .. "/err")
+end
+local function is_alive(pid_file)
+  return shell(("kill -0 $(cat %s/%s) 2>/dev/null"):format(work, pid_file)) == 0
+end
+code, err = with_practice(
+  'echo $$ >pid; echo "$*" >args; echo http://127.0.0.1:9; exec sleep 1000')
+check("--archive practice runs with the archive it starts", code == 0, code, err)
+check("the practice archive gets a free port", read(work .. "/args") == "--port 0\n")
+check("the practice archive is ended", not is_alive("pid"))
+code, err = with_practice("echo it broke >&2; exit 3")
+check("a practice archive that fails exits 5",
+  code == 5 and contains(err, "halyard: the practice archive ended at once"), code, err)
+code, err = with_practice("echo hello; exec sleep 1000")
+check("a practice archive without an address exits 5", code == 5 and contains(err, "no address"),
+  code, err)
+code, err = with_practice(nil)
+check("a missing practice archive exits 5 and names the remedy",
+  code == 5 and contains(err, "./scripts/build"), code, err)
+
 -- Signals. The progress line tells that the script runs.
 local function interrupted(signal, args)
   local script = ([[
@@ -195,6 +237,21 @@ end
 check("Ctrl-C ends a waiting run with 130", interrupted("INT", "") == 130)
 check("Ctrl-C ends a computing run with 130", interrupted("INT", "--busy true") == 130)
 check("SIGTERM ends a run with 143", interrupted("TERM", "") == 143)
+with_practice('echo $$ >pid2; echo http://127.0.0.1:9; exec sleep 1000', "--help")
+write(work .. "/signal.sh", ([[
+cd %s
+rm -f err
+bin/halyard run %s -o o8 --archive practice 2>err &
+pid=$!
+until grep -qs asleep err; do
+  kill -0 $pid 2>/dev/null || break
+done
+kill -KILL $pid
+wait $pid
+while kill -0 $(cat pid2) 2>/dev/null; do :; done]]):format(work,
+  quote(here .. "/workflows/sleeper.lua")))
+check("the practice archive ends with a killed command", shell("timeout 60 sh " .. work
+  .. "/signal.sh 2>/dev/null") ~= 124)
 check("an interrupted run is recorded as unfinished",
   contains(read(work .. "/o5/report.json"), '"unfinished"'))
 
