@@ -28,7 +28,8 @@ typedef struct hal_service {
 } hal_service;
 
 typedef struct hal_plan_options {
-    int window;            /* requests in parallel, 1..8 */
+    int window; /* most requests in parallel, 1..8; the plan opens it from 1 and halves it
+                   on ambiguous and transient failures (design section 6.3) */
     uint64_t requests_max; /* 0: the design's default (section 6.2) */
     uint64_t rows_max;     /* rows kept; 0: none */
     int64_t known_rows;    /* exact count of the region, if the caller has it; < 0: unknown */
@@ -79,7 +80,7 @@ typedef struct hal_account {
     uint64_t tiles_done, tiles_known; /* leaves finished; leaves known so far */
     uint64_t requests, over, ambiguous, transient, probes, counts;
     uint64_t rows_returned, rows_kept;
-    int64_t rows_counted;    /* the archive's own count; < 0: none */
+    int64_t rows_counted;    /* the archive's own count of the region, guard included; < 0: none */
     double rows_expected;    /* estimate of the total; < 0: unknown */
     double overshoot_arcsec; /* largest seen */
     uint64_t lower_bound;    /* ceil(rows / cap) with the best number known */
