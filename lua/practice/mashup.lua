@@ -207,11 +207,12 @@ services["Mast.Galex.Catalog"] = {
 -- Answers (section 4) ---------------------------------------------------------------------------
 
 local CONTENT <const> = {
-  json = "text/javascript", extjs = "text/javascript", csv = "text/csv", votable = "text/xml",
+  json = "text/javascript; charset=utf-8", extjs = "text/javascript; charset=utf-8",
+  csv = "text/csv; charset=utf-8", votable = "text/xml; charset=utf-8",
 }
 
 local function body(text, content_type, status)
-  return { outcome = "body", body = text, content_type = content_type or "text/javascript",
+  return { outcome = "body", body = text, content_type = content_type or CONTENT.json,
     status = status or 200 }
 end
 
@@ -373,14 +374,26 @@ local function caom_all()
   return extjs_without_rows(table.concat(heads, ",\n"), "{" .. ZERO_PAGING .. "}")
 end
 
+local TIC_WORDS <const> = {
+  objType = { "STAR", "EXTENDED" }, typeSrc = { "gaia2", "tmgaia2" }, POSflag = { "gaia2" },
+  PMflag = { "gaia2" }, PARflag = { "gaia2" }, lumclass = { "DWARF", "GIANT" },
+}
+
+-- What clients read from it is the kind of each column. Nobody has counted the stars: counts are 0.
 local function tic_all()
   local discrete, continuous = {}, {}
   for _, c in ipairs(columns.of("tic")) do
-    if c.type == "float" then
+    if c.type == "float" and not c.is_distance then
       continuous[c.name] = { hist = { hist = json.list({}) }, type = "numeric" }
-    elseif c.name ~= "dstArcSec" then
-      discrete[c.name] = { hist = json.list({}) }
     end
+  end
+  for name, words in pairs(TIC_WORDS) do
+    local histogram = { hist = json.list({}) }
+    for i, word in ipairs(words) do
+      histogram.hist[i] = { key = word, count = 0 }
+      histogram[word] = histogram.hist[i]
+    end
+    discrete[name] = histogram
   end
   return extjs_without_rows("", "{" .. ZERO_PAGING .. ',"discreteHistogram":'
     .. json.encode(discrete) .. ',"continuousHistogram":' .. json.encode(continuous) .. "}")
@@ -560,7 +573,7 @@ local function lookup(params)
   if params.format == "json" then
     return body(resolver.json({ name }))
   end
-  return body(resolver.xml({ name }), "text/xml")
+  return body(resolver.xml({ name }), CONTENT.votable)
 end
 
 local function format_of(m)
