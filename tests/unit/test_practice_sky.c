@@ -97,7 +97,7 @@ static void rows_are_as_many_as_counted_and_inside(void **state)
                                                hal_cell_number(&cells[ra + (c == 0 ? 2 : 1)])) <=
                             at[2] + 1e-12);
             }
-            assert_true(n > 0);
+            assert_true(n > 0 || c != HAL_CATALOG_GAIA);
             assert_int_equal(n, count((hal_catalog)c, at[0], at[1], at[2]));
             hal_rows_free(r);
         }
