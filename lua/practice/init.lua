@@ -134,52 +134,75 @@ routes["/"] = function()
   return body("Halyard practice archive " .. core.version .. "\n", "text/plain")
 end
 
---- First half of a request: see src/practice/script.h.
-function M.serve(request)
-  local record = { id = request.id, method = request.method, path = request.path }
+-- Everything a client may look up right after its answer is counted before the answer goes out;
+-- result, bytes and the rows really sent follow when the connection says so.
+local function enter(request)
+  local record = { id = request.id, method = request.method, path = request.path, rows = 0,
+    result = "open" }
   open[request.id] = record
-  request.form = request.method == "POST" and form(request.body) or {}
-  local route = routes[request.path]
-  if not route then
-    return body("Nothing is served here\n", "text/plain", 404)
-  end
-  return route(request, record)
-end
-
---- Second half: the rows are counted.
-function M.finish(id, total, went_wrong)
-  local answer = mashup.finish(id, total, went_wrong)
-  open[id].total = total
-  open[id].note = answer.note or (went_wrong and "error") or open[id].note
-  return answer
-end
-
---- The request is over: `how` holds result, http_status, rows, bytes, simultaneous.
-function M.done(id, how)
-  local record = open[id] or { id = id, method = "?", path = "?" }
-  open[id] = nil
-  mashup.forget(id)
-  if record.path:sub(1, 10) == "/practice/" then
-    return
+  if request.path:sub(1, 10) == "/practice/" then
+    return record
   end
   stats.requests = stats.requests + 1
-  stats.most_simultaneous = math.max(stats.most_simultaneous, how.simultaneous)
-  stats.bytes = stats.bytes + how.bytes
-  stats.rows = stats.rows + how.rows
-  stats.resets = stats.resets + (how.result == "reset" and 1 or 0)
-  count(stats.by_path, record.path)
-  count(stats.by_result, how.result)
-  if record.service then
-    count(stats.by_service, record.service)
-  end
-  record.result, record.status = how.result, how.http_status
-  record.rows, record.bytes = how.rows, how.bytes
+  stats.most_simultaneous = math.max(stats.most_simultaneous, request.simultaneous)
+  count(stats.by_path, request.path)
   log.last = log.last + 1
   log[log.last] = record
   if log.last - log.first >= LOG_MAX then
     log[log.first] = nil
     log.first = log.first + 1
   end
+  return record
+end
+
+local function decided(record, answer)
+  record.note = answer.note or record.note
+  if answer.outcome == "reset" then
+    stats.resets = stats.resets + 1
+    record.result = "reset"
+  elseif answer.outcome == "rows" then
+    record.rows = answer.n
+    stats.rows = stats.rows + answer.n
+  end
+  return answer
+end
+
+--- First half of a request: see src/practice/script.h.
+function M.serve(request)
+  local record = enter(request)
+  request.form = request.method == "POST" and form(request.body) or {}
+  local route = routes[request.path]
+  if not route then
+    return body("Nothing is served here\n", "text/plain", 404)
+  end
+  local answer = route(request, record)
+  if record.service then
+    count(stats.by_service, record.service)
+  end
+  return decided(record, answer)
+end
+
+--- Second half: the rows are counted.
+function M.finish(id, total, went_wrong)
+  local answer = mashup.finish(id, total, went_wrong)
+  open[id].total = total
+  open[id].note = went_wrong and "error" or nil
+  return decided(open[id], answer)
+end
+
+--- The request is over: `how` holds result, http_status, rows, bytes.
+function M.done(id, how)
+  local record = open[id]
+  open[id] = nil
+  mashup.forget(id)
+  if not record or record.path:sub(1, 10) == "/practice/" then
+    return
+  end
+  stats.bytes = stats.bytes + how.bytes
+  stats.rows = stats.rows + how.rows - record.rows
+  count(stats.by_result, how.result)
+  record.result, record.status = how.result, how.http_status
+  record.rows, record.bytes = how.rows, how.bytes
   return json.encode(record)
 end
 

@@ -363,7 +363,7 @@ static void take_answer(lua_State *L, hal_answer *out)
 typedef struct call {
     hal_script *script;
     const hal_request *request;
-    uint64_t id, total, rows, bytes, simultaneous;
+    uint64_t id, total, rows, bytes;
     int http_status;
     const char *failure, *result;
     hal_answer *out;
@@ -385,6 +385,8 @@ static int serve_in(lua_State *L)
     lua_createtable(L, 0, 6);
     lua_pushinteger(L, (lua_Integer)r->id);
     lua_setfield(L, -2, "id");
+    lua_pushinteger(L, r->simultaneous);
+    lua_setfield(L, -2, "simultaneous");
     set_text(L, "method", r->method);
     set_text(L, "path", r->path);
     lua_pushlstring(L, r->body.data ? r->body.data : "", r->body.size_bytes);
@@ -421,7 +423,7 @@ static int done_in(lua_State *L)
     call *c = lua_touserdata(L, 1);
     get_function(L, c, "done");
     lua_pushinteger(L, (lua_Integer)c->id);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 4);
     set_text(L, "result", c->result);
     lua_pushinteger(L, c->http_status);
     lua_setfield(L, -2, "http_status");
@@ -429,8 +431,6 @@ static int done_in(lua_State *L)
     lua_setfield(L, -2, "rows");
     lua_pushinteger(L, (lua_Integer)c->bytes);
     lua_setfield(L, -2, "bytes");
-    lua_pushinteger(L, (lua_Integer)c->simultaneous);
-    lua_setfield(L, -2, "simultaneous");
     lua_call(L, 2, 1);
     size_t n;
     const char *line = lua_tolstring(L, -1, &n);
@@ -505,14 +505,13 @@ hal_status hal_script_finish(hal_script *s, uint64_t request_id, uint64_t total,
 }
 
 void hal_script_done(hal_script *s, uint64_t request_id, int http_status, uint64_t rows,
-                     uint64_t bytes, const char *result, uint64_t simultaneous, hal_buf *log_line)
+                     uint64_t bytes, const char *result, hal_buf *log_line)
 {
     call c = {.id = request_id,
               .http_status = http_status,
               .rows = rows,
               .bytes = bytes,
               .result = result,
-              .simultaneous = simultaneous,
               .line = log_line};
     hal_err err = HAL_ERR_INIT;
     if (run(s, done_in, &c, &err) && log_line)

@@ -22,7 +22,8 @@ typedef struct hal_pair {
 
 /** A request as it came. */
 typedef struct hal_request {
-    uint64_t id; /* 1, 2, ... */
+    uint64_t id;      /* 1, 2, ... */
+    int simultaneous; /* requests under way when it came, itself included */
     const char *method, *path;
     hal_pair *arguments; /* of the query string, decoded, in order */
     size_t n_arguments;
@@ -75,8 +76,8 @@ hal_status hal_script_serve(hal_script *s, const hal_request *r, hal_answer *out
 hal_status hal_script_finish(hal_script *s, uint64_t request_id, uint64_t total,
                              const char *failure, hal_answer *out, hal_err *err);
 /** The request is over. `result` is "sent" or what cut it short; `log_line` receives one line of
- * JSON. `simultaneous` is the most there have been. */
+ * JSON. */
 void hal_script_done(hal_script *s, uint64_t request_id, int http_status, uint64_t rows,
-                     uint64_t bytes, const char *result, uint64_t simultaneous, hal_buf *log_line);
+                     uint64_t bytes, const char *result, hal_buf *log_line);
 
 #endif

@@ -33,7 +33,7 @@ struct hal_server {
     hal_script *script;
     FILE *log;
     atomic_uint_fast64_t next_id;
-    atomic_int now, most;
+    atomic_int now;
 };
 
 /* One request from its first byte to the end of its answer. */
@@ -49,6 +49,7 @@ typedef struct exchange {
     int http_status;
     const char *result;
     int socket;
+    bool counted; /* in hal_server.now */
     /* streaming rows */
     enum { HEAD, ROWS, TAIL, END } phase;
     size_t part_at; /* of head or tail */
@@ -57,7 +58,7 @@ typedef struct exchange {
     size_t pending_at;
     /* streaming a file */
     hal_file file;
-    uint64_t file_first;
+    uint64_t file_first, file_bytes; /* the part that is sent */
 } exchange;
 
 static void pause_ms(int ms)
@@ -76,11 +77,21 @@ static void send_reset(int socket)
     connect(socket, &nobody, sizeof nobody);
 }
 
+/* The request no longer counts as under way. Called before its last byte goes out, so that a client
+ * that sends one request after the other is never seen with two. */
+static void release(exchange *x)
+{
+    if (x->counted)
+        atomic_fetch_sub(&x->server->now, 1);
+    x->counted = false;
+}
+
 /* ---- answers ---- */
 
 static ssize_t fail_stream(exchange *x, const char *result)
 {
     x->result = result;
+    release(x);
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
@@ -193,6 +204,8 @@ static ssize_t read_rows(void *ctx, uint64_t at, char *out, size_t max)
     if (n < 0)
         return fail_stream(x, "failed");
     x->bytes_sent += (uint64_t)n;
+    if (x->phase == END && x->pending_at == x->pending.size_bytes)
+        release(x);
     return n ? n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
@@ -212,6 +225,8 @@ static ssize_t read_text(void *ctx, uint64_t at, char *out, size_t max)
     n = n < max ? n : max;
     memcpy(out, x->answer.body + at, n);
     x->bytes_sent += n;
+    if (at + n == x->answer.body_bytes)
+        release(x);
     return (ssize_t)n;
 }
 
@@ -223,6 +238,8 @@ static ssize_t read_file(void *ctx, uint64_t at, char *out, size_t max)
         return fail_stream(x, "cut");
     size_t n = hal_file_read(&x->file, x->file_first + at, out, room);
     x->bytes_sent += n;
+    if (x->bytes_sent >= x->file_bytes)
+        release(x);
     return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
@@ -232,6 +249,8 @@ static enum MHD_Result send_response(exchange *x, struct MHD_Connection *c,
     if (!response)
         return MHD_NO;
     x->http_status = status;
+    if (!strcmp(x->request.method, "HEAD") || status == 416)
+        release(x); /* no body: nobody asks for its bytes */
     if (x->answer.content_type)
         MHD_add_response_header(response, "Content-Type", x->answer.content_type);
     if (x->answer.retry_after)
@@ -265,6 +284,7 @@ static enum MHD_Result send_plain(exchange *x, struct MHD_Connection *c, int sta
 static enum MHD_Result drop(exchange *x, bool reset)
 {
     x->result = reset ? "reset" : "empty";
+    release(x);
     if (reset)
         send_reset(x->socket);
     return MHD_NO;
@@ -329,7 +349,8 @@ static enum MHD_Result send_file(exchange *x, struct MHD_Connection *c)
         return send_response(x, c, none, 416);
     }
     x->file_first = first;
-    uint64_t n = has_fault(x, "nolength") ? MHD_SIZE_UNKNOWN : last - first + 1;
+    x->file_bytes = last - first + 1;
+    uint64_t n = has_fault(x, "nolength") ? MHD_SIZE_UNKNOWN : x->file_bytes;
     struct MHD_Response *response =
         MHD_create_response_from_callback(n, STREAM_BLOCK, read_file, x, NULL);
     if (!response)
@@ -446,9 +467,9 @@ static exchange *begin(hal_server *s, struct MHD_Connection *c, const char *meth
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     x->socket = info ? info->connect_fd : -1;
-    int now = atomic_fetch_add(&s->now, 1) + 1, most = atomic_load(&s->most);
-    while (now > most && !atomic_compare_exchange_weak(&s->most, &most, now)) {
-    }
+    x->counted = strncmp(path, "/practice/", 10) != 0;
+    if (x->counted)
+        x->request.simultaneous = atomic_fetch_add(&s->now, 1) + 1;
     return x;
 }
 
@@ -489,13 +510,13 @@ static void completed(void *ctx, struct MHD_Connection *c, void **con_cls,
     hal_buf line;
     hal_buf_init(&line, BODY_MAX + 65536);
     hal_script_done(s->script, x->request.id, x->http_status, x->rows_sent, x->bytes_sent,
-                    x->result, (uint64_t)atomic_load(&s->most), s->log ? &line : NULL);
+                    x->result, s->log ? &line : NULL);
     if (s->log) {
         fprintf(s->log, "%s\n", hal_buf_text(&line));
         fflush(s->log);
     }
     hal_buf_clear(&line);
-    atomic_fetch_sub(&s->now, 1);
+    release(x);
     for (size_t i = 0; i < x->request.n_arguments; i++) {
         hal_free(x->request.arguments[i].name);
         hal_free(x->request.arguments[i].value);

@@ -212,6 +212,18 @@ class Protocol(unittest.TestCase):
         self.assertEqual(caught.exception.code, 404)
         caught.exception.close()
 
+    def test_one_request_after_the_other_is_never_two(self):
+        with Archive(PROGRAM) as archive:
+            for _ in range(30):
+                archive.ask(GAIA, {**CLUSTER, "radius": 0.0005})
+                archive.get("/whoami")
+            stats = archive.stats()
+            self.assertEqual((stats["most_simultaneous"], stats["requests"]), (1, 60))
+            self.assertEqual(stats["by_path"], {"/api/v0/invoke": 30, "/whoami": 30})
+            log = json.loads(archive.get("/practice/log"))
+            self.assertEqual([r["id"] for r in log], sorted(r["id"] for r in log))
+            self.assertEqual(len({r["request"] for r in log if "request" in r}), 1)
+
     def test_simultaneous_requests_give_the_same_answers(self):
         cone = {**CLUSTER, "radius": 0.008}
         want = self.archive.ask(GAIA, cone)
