@@ -258,23 +258,21 @@ static hal_status settle(hal_vec *v, uint64_t n_rows, hal_err *err)
     return st;
 }
 
-/* The last line when no line end follows it. */
-static hal_status end_of_input(hal_csv *c, hal_err *err)
+/* Nothing may stand behind the last line end: even a closing quote could be half of two. */
+static hal_status end_of_input(const hal_csv *c, hal_err *err)
 {
+    unsigned long long line_no = c->line_no;
     if (c->state == CELL_START && c->n_cells == 0)
         return HAL_OK;
     if (c->state == QUOTED)
         return hal_err_set(err, HAL_E_INTEGRITY,
-                           "line %llu: the file ends inside a quoted cell that began on or after "
+                           "line %llu: the file ends inside a quoted cell of the row that began in "
                            "line %llu",
-                           (unsigned long long)c->line_no, (unsigned long long)c->first_line_no);
-    if (c->state != AFTER_QUOTE)
-        return hal_err_set(err, HAL_E_INTEGRITY,
-                           "line %llu: the last line has no line end, so it may be cut; add one if "
-                           "it is whole",
-                           (unsigned long long)c->line_no);
-    hal_status st = end_cell(c, true, err);
-    return st ? st : end_line(c, err);
+                           line_no, (unsigned long long)c->first_line_no);
+    return hal_err_set(err, HAL_E_INTEGRITY,
+                       "line %llu: the last line has no line end, so it may be cut; add one if it "
+                       "is whole",
+                       line_no);
 }
 
 hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal_err *err)

@@ -7,7 +7,7 @@
  * `@` are skipped before the header; behind it a line is skipped when it is a single cell that
  * begins so in a table of several columns, or, as first line, when all its cells begin with `@`
  * (types): everything else is a row. Rows have as many cells as the header. A last line without a
- * line end may be cut, so it is accepted only when its last cell is closed by a quote. */
+ * line end is an error: nothing shows whether it is whole. */
 #ifndef HAL_DATA_CSV_H
 #define HAL_DATA_CSV_H
 

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/alloc.h"
+#include "data/writer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/halyard-writer-XXXXXX";
+static char path[256], part[256];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/out.csv", folder);
+    snprintf(part, sizeof part, "%s/.out.csv.part", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+static const hal_field fields[] = {{"id", HAL_TYPE_INT64},
+                                   {"a, \"b\"", HAL_TYPE_STRING},
+                                   {"f", HAL_TYPE_FLOAT64},
+                                   {"ok", HAL_TYPE_BOOL}};
+
+static hal_table *sample(void)
+{
+    const char *texts[] = {"plain",      "",    "a,b", "say \"x\"",
+                           "two\nlines", "#12", NULL,  "t\tx\\\x01"};
+    const double doubles[] = {180, 0.1, -0.0, (double)NAN, HUGE_VAL, -HUGE_VAL, 1e300, 5e-324};
+    hal_builder *b = hal_builder_new(fields, 4, NULL);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(hal_builder_int64(b, 0, INT64_MAX - i, NULL), 0);
+        if (texts[i])
+            assert_int_equal(hal_builder_string(b, 1, hal_slice_of(texts[i]), NULL), 0);
+        if (i != 6)
+            assert_int_equal(hal_builder_float64(b, 2, doubles[i], NULL), 0);
+        if (i % 3)
+            assert_int_equal(hal_builder_bool(b, 3, i % 2, NULL), 0);
+        assert_int_equal(hal_builder_end_row(b, NULL), 0);
+    }
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    return t;
+}
+
+static char *slurp(size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        fail_msg("no file %s", path);
+    char *bytes = calloc(1, 1 << 20);
+    *n = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    return bytes;
+}
+
+static char *written(hal_format format, const hal_table *t)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_writer *w = hal_writer_open(path, format, fields, 4, &err);
+    if (!w)
+        fail_msg("%s", err.text);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(access(part, F_OK), 0);
+    uint64_t size = 0;
+    if ((t && hal_writer_table(w, t, &err)) || hal_writer_commit(w, &size, &err))
+        fail_msg("%s", err.text);
+    hal_writer_free(w);
+    assert_int_not_equal(access(part, F_OK), 0);
+    size_t n;
+    char *text = slurp(&n);
+    assert_int_equal(n, size);
+    unlink(path);
+    return text;
+}
+
+static void csv_is_quoted_where_needed_and_exact(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    char *text = written(HAL_FORMAT_CSV, t);
+    assert_string_equal(text, "id,\"a, \"\"b\"\"\",f,ok\n"
+                              "9223372036854775807,plain,180.0,\n"
+                              "9223372036854775806,\"\",0.1,true\n"
+                              "9223372036854775805,\"a,b\",-0.0,false\n"
+                              "9223372036854775804,\"say \"\"x\"\"\",NaN,\n"
+                              "9223372036854775803,\"two\nlines\",inf,false\n"
+                              "9223372036854775802,\"#12\",-inf,true\n"
+                              "9223372036854775801,,,\n"
+                              "9223372036854775800,t\tx\\\x01,5e-324,true\n");
+    free(text);
+    text = written(HAL_FORMAT_CSV, NULL);
+    assert_string_equal(text, "id,\"a, \"\"b\"\"\",f,ok\n");
+    free(text);
+    hal_table_unref(t);
+}
+
+static void json_lines_are_escaped_and_have_no_nan(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    char *text = written(HAL_FORMAT_JSONL, t);
+    assert_non_null(strstr(
+        text, "{\"id\":9223372036854775807,\"a, \\\"b\\\"\":\"plain\",\"f\":180.0,\"ok\":null}\n"));
+    assert_non_null(strstr(text, ":\"say \\\"x\\\"\",\"f\":null,"));
+    assert_non_null(strstr(text, ":\"two\\nlines\",\"f\":null,"));
+    assert_non_null(strstr(text, ":\"t\\tx\\\\\\u0001\",\"f\":5e-324,"));
+    free(text);
+    hal_table_unref(t);
+}
+
+static void a_table_survives_csv(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    char *text = written(HAL_FORMAT_CSV, t);
+    hal_reader *r = hal_reader_new(HAL_FORMAT_AUTO, NULL, NULL);
+    hal_answer answer;
+    hal_table *back;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_reader_feed(r, text, strlen(text), &err) || hal_reader_finish(r, &answer, &back, &err))
+        fail_msg("%s", err.text);
+    hal_reader_free(r);
+    for (size_t c = 0; c < 4; c++) {
+        assert_int_equal(hal_table_field(back, c)->type, fields[c].type);
+        assert_string_equal(hal_table_field(back, c)->name, fields[c].name);
+        assert_int_equal(hal_table_column(back, c).n_nulls, hal_table_column(t, c).n_nulls);
+    }
+    char *again = written(HAL_FORMAT_CSV, back);
+    assert_string_equal(again, text);
+    free(again);
+    free(text);
+    hal_table_unref(back);
+    hal_table_unref(t);
+}
+
+static void values_are_promoted_to_the_type_of_the_output(void **state)
+{
+    (void)state;
+    const hal_field as_text[] = {{"id", HAL_TYPE_STRING}}, as_double[] = {{"id", HAL_TYPE_FLOAT64}},
+                    as_bool[] = {{"id", HAL_TYPE_BOOL}};
+    hal_table *t = sample();
+    const size_t first = 0;
+    hal_table *ids = hal_table_project(t, &first, 1, NULL);
+    hal_writer *w = hal_writer_open(path, HAL_FORMAT_JSONL, as_text, 1, NULL);
+    assert_int_equal(hal_writer_table(w, ids, NULL), HAL_OK);
+    assert_int_equal(hal_writer_commit(w, NULL, NULL), HAL_OK);
+    hal_writer_free(w);
+    size_t n;
+    char *text = slurp(&n);
+    assert_memory_equal(text, "{\"id\":\"9223372036854775807\"}\n", 29);
+    free(text);
+    unlink(path);
+    w = hal_writer_open(path, HAL_FORMAT_CSV, as_double, 1, NULL);
+    hal_err err = HAL_ERR_INIT;
+    assert_int_equal(hal_writer_table(w, ids, &err), HAL_E_USAGE); /* digits would be lost */
+    hal_writer_free(w);
+    w = hal_writer_open(path, HAL_FORMAT_CSV, as_bool, 1, NULL);
+    assert_int_equal(hal_writer_table(w, ids, &err), HAL_E_USAGE);
+    assert_int_equal(hal_writer_table(w, t, &err), HAL_E_USAGE); /* other columns */
+    hal_writer_free(w);
+    hal_table_unref(ids);
+    hal_table_unref(t);
+}
+
+static void an_abandoned_file_leaves_nothing_and_an_old_one_stays(void **state)
+{
+    (void)state;
+    FILE *f = fopen(path, "w");
+    fputs("old", f);
+    fclose(f);
+    hal_table *t = sample();
+    hal_writer *w = hal_writer_open(path, HAL_FORMAT_CSV, fields, 4, NULL);
+    assert_int_equal(hal_writer_table(w, t, NULL), HAL_OK);
+    hal_writer_free(w);
+    size_t n;
+    char *text = slurp(&n);
+    assert_string_equal(text, "old");
+    free(text);
+    assert_int_not_equal(access(part, F_OK), 0);
+    unlink(path);
+    hal_table_unref(t);
+}
+
+static void a_place_that_cannot_be_written_is_named(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    assert_null(hal_writer_open("/nonexistent/x.csv", HAL_FORMAT_CSV, fields, 4, &err));
+    assert_int_equal(err.status, HAL_E_IO);
+    assert_non_null(strstr(err.text, "/nonexistent/x.csv"));
+    assert_null(hal_writer_open(path, HAL_FORMAT_MASHUP_JSON, fields, 4, &err));
+    assert_int_equal(err.status, HAL_E_USAGE);
+    hal_format format;
+    assert_int_equal(hal_format_from_name(&format, "fits", &err), HAL_E_USAGE);
+    assert_non_null(strstr(err.text, "jsonl"));
+    assert_int_equal(hal_format_from_name(&format, "csv", &err), HAL_OK);
+    assert_string_equal(hal_format_name(format), "csv");
+}
+
+static void running_out_of_memory_at_any_point_is_reported(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    hal_status st = HAL_E_NOMEM;
+    for (size_t i = 1; st; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_alloc_fail_at(i);
+        hal_writer *w = hal_writer_open(path, HAL_FORMAT_JSONL, fields, 4, &err);
+        st = w ? hal_writer_table(w, t, &err) : err.status;
+        if (!st)
+            st = hal_writer_commit(w, NULL, &err);
+        hal_writer_free(w);
+        hal_alloc_fail_at(0);
+        if (st) {
+            assert_int_equal(st, HAL_E_NOMEM);
+            assert_int_not_equal(access(path, F_OK), 0);
+        }
+    }
+    unlink(path);
+    hal_table_unref(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(csv_is_quoted_where_needed_and_exact),
+        cmocka_unit_test(json_lines_are_escaped_and_have_no_nan),
+        cmocka_unit_test(a_table_survives_csv),
+        cmocka_unit_test(values_are_promoted_to_the_type_of_the_output),
+        cmocka_unit_test(an_abandoned_file_leaves_nothing_and_an_old_one_stays),
+        cmocka_unit_test(a_place_that_cannot_be_written_is_named),
+        cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
