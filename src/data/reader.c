@@ -16,7 +16,7 @@ struct hal_reader {
     uint64_t bytes_taken;
     size_t n_mark;      /* bytes of a byte order mark */
     hal_buf head;       /* the beginning, until it is known what it is */
-    const char *looks;  /* what a wrong answer looks like */
+    bool wrong;         /* it is not what was asked for */
     hal_mashup *mashup; /* one of the two once recognised */
     hal_csv *csv;
 };
@@ -104,28 +104,45 @@ static void quote_line(char *out, size_t out_size, hal_slice text)
     out[n] = '\0';
 }
 
+static bool begins(hal_slice text, const char *word)
+{
+    size_t n = strlen(word);
+    return text.size_bytes >= n && !strncasecmp(text.data, word, n);
+}
+
+static const char *looks_like(hal_slice text)
+{
+    while (text.size_bytes && (unsigned char)*text.data <= ' ') {
+        text.data++;
+        text.size_bytes--;
+    }
+    if (begins(text, "<?xml") || begins(text, "<votable"))
+        return "an XML document";
+    return begins(text, "<")      ? "an HTML page"
+           : begins(text, "{")    ? "a JSON object"
+           : begins(text, "[")    ? "a JSON list"
+           : begins(text, "null") ? "JSON null"
+                                  : "plain text";
+}
+
 static hal_status refuse(const hal_reader *r, hal_err *err)
 {
     char line[121];
-    hal_slice title = page_title(hal_buf_slice(&r->head));
+    hal_slice head = {r->head.data + r->n_mark, r->head.size_bytes - r->n_mark};
+    hal_slice title = page_title(head);
+    const char *looks = looks_like(head);
     const char *wanted = r->format == HAL_FORMAT_CSV    ? "CSV"
                          : r->format == HAL_FORMAT_AUTO ? "JSON or CSV"
                                                         : "a JSON dataset";
     const char *remedy = "the service may be down or the address wrong";
     if (title.size_bytes) {
         quote_line(line, sizeof line, title);
-        return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s titled \"%s\", not %s; %s",
-                           r->looks, line, wanted, remedy);
+        return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s titled \"%s\", not %s; %s", looks,
+                           line, wanted, remedy);
     }
-    quote_line(line, sizeof line, hal_buf_slice(&r->head));
-    return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s, not %s; %s; it begins: %s", r->looks,
+    quote_line(line, sizeof line, head);
+    return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s, not %s; %s; it begins: %s", looks,
                        wanted, remedy, line);
-}
-
-static bool begins(hal_slice text, const char *word)
-{
-    size_t n = strlen(word);
-    return text.size_bytes >= n && !strncasecmp(text.data, word, n);
 }
 
 /* Decides by the first byte that is not blank; HAL_OK also when more bytes are needed. */
@@ -149,23 +166,15 @@ static hal_status recognise(hal_reader *r, hal_err *err)
     }
     bool json = r->format != HAL_FORMAT_CSV;
     bool csv = r->format == HAL_FORMAT_CSV || r->format == HAL_FORMAT_AUTO;
-    if (*p == '<') {
-        hal_slice rest = {p, (size_t)(end - p)};
-        if (rest.size_bytes < 8 && head.size_bytes < HEAD_MAX)
-            return HAL_OK; /* enough to tell XML from HTML */
-        r->looks =
-            begins(rest, "<?xml") || begins(rest, "<votable") ? "an XML document" : "an HTML page";
-    } else if (*p == '{' && json) {
+    if (*p == '{' && json) {
         r->mashup = hal_mashup_new(&r->limits, r->n_mark, err);
         return r->mashup ? HAL_OK : HAL_E_NOMEM;
-    } else if (*p == '{' || *p == '[') {
-        r->looks = *p == '[' ? "a JSON list" : "a JSON object";
-    } else if (csv) {
+    }
+    if (csv && !strchr("<{[", *p)) {
         r->csv = hal_csv_new(&r->limits, err);
         return r->csv ? HAL_OK : HAL_E_NOMEM;
-    } else {
-        r->looks = begins((hal_slice){p, (size_t)(end - p)}, "null") ? "JSON null" : "plain text";
     }
+    r->wrong = true;
     return HAL_OK;
 }
 
@@ -185,7 +194,7 @@ hal_status hal_reader_feed(hal_reader *r, const char *bytes, size_t n, hal_err *
         return pass_on(r, bytes, n, err);
     size_t room = HEAD_MAX - r->head.size_bytes, part = n < room ? n : room;
     hal_status st = hal_buf_append(&r->head, bytes, part, err);
-    if (!st && !r->looks && r->head.size_bytes)
+    if (!st && !r->wrong && r->head.size_bytes)
         st = recognise(r, err);
     if (st)
         return st;
@@ -194,7 +203,7 @@ hal_status hal_reader_feed(hal_reader *r, const char *bytes, size_t n, hal_err *
         hal_buf_clear(&r->head);
         return st ? st : pass_on(r, bytes + part, n - part, err);
     }
-    return r->looks && r->head.size_bytes == HEAD_MAX ? refuse(r, err) : HAL_OK;
+    return r->wrong && r->head.size_bytes == HEAD_MAX ? refuse(r, err) : HAL_OK;
 }
 
 hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **table, hal_err *err)
@@ -217,7 +226,5 @@ hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **tabl
         *table = NULL;
         return HAL_OK;
     }
-    if (!r->looks)
-        r->looks = "plain text";
     return refuse(r, err);
 }
