@@ -68,6 +68,18 @@ local function size_of(key, value)
   return math.floor(n * factor)
 end
 
+local seconds = { s = 1, min = 60, h = 3600, d = 86400 }
+
+-- "10 min" or a number of seconds.
+local function duration_of(key, value)
+  local digits, unit = tostring(value):match("^%s*([%d.]+)%s*(%a*)%s*$")
+  local n, factor = tonumber(digits), seconds[unit ~= "" and unit or "s"]
+  if not n or not factor or n <= 0 then
+    wrong(("budget.%s = %s is not a time such as \"10 min\""):format(key, tostring(value)))
+  end
+  return n * factor
+end
+
 local function budget_of(raw)
   local budget = {}
   suggest.check_keys(raw, budget_keys, "the workflow's budget")
@@ -80,7 +92,7 @@ local function budget_of(raw)
       end
       budget[key] = value
     else
-      budget[key] = value
+      budget[key] = duration_of(key, value)
     end
   end
   return budget
@@ -280,6 +292,8 @@ local function prepare(args, dry)
   local manifest = M.load(M.find(args.workflow))
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name)
+  local budget = manifest.budget
+  system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({
     output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
     budget = manifest.budget,

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { READ_MAX_BYTES = 64 << 20 };
+enum { READ_MAX_BYTES = 64 << 20, SECONDS_MAX = 1 << 30 };
 
 static int setting(lua_State *L)
 {
@@ -85,6 +85,23 @@ static int raise(lua_State *L)
         }
     }
     return lua_error(L);
+}
+
+/* declare{memory = bytes, cpu = seconds, wall = seconds}: the budget of the running workflow. */
+static int declare(lua_State *L)
+{
+    static const char *const known[] = {"memory", "cpu", "wall", NULL};
+    hal_options_check(L, 1, known, "system.declare");
+    int64_t memory = hal_option_integer(L, 1, "memory", 0);
+    double cpu_s = hal_option_number(L, 1, "cpu", 0), wall_s = hal_option_number(L, 1, "wall", 0);
+    if (memory < 0 || !(cpu_s >= 0 && cpu_s <= SECONDS_MAX) ||
+        !(wall_s >= 0 && wall_s <= SECONDS_MAX))
+        return hal_bind_fail(L, HAL_E_USAGE, "a budget is not a positive number");
+    hal_err err = HAL_ERR_INIT;
+    if (hal_host_declare(hal_host_of(L), (size_t)memory, (int64_t)(cpu_s * 1000),
+                         (int64_t)(wall_s * 1000), &err))
+        return hal_raise(L, &err);
+    return 0;
 }
 
 /* Folders of the setting "workflow_path", separated by ":". */
@@ -179,6 +196,7 @@ int hal_open_system(lua_State *L)
                                          {"monotonic", monotonic},
                                          {"wall", wall},
                                          {"raise", raise},
+                                         {"declare", declare},
                                          {"workflow_paths", workflow_paths},
                                          {"read_file", read_file},
                                          {"exists", exists},

@@ -72,6 +72,11 @@ hal_status hal_host_step(hal_host *host, int timeout_ms, bool *running,
 /** Cancels the root task and all its children soon. Any thread and from a signal handler. */
 void hal_host_interrupt(hal_host *host);
 size_t hal_host_live_tasks(const hal_host *host);
+/** What the running workflow declared, from now to its end: bytes of the Lua heap, compute time,
+ * time of the whole run; 0: as configured. Never more than the configuration gives, nor than 2 GiB,
+ * 1 h and 30 d. */
+hal_status hal_host_declare(hal_host *host, size_t memory_bytes, int64_t cpu_ms, int64_t wall_ms,
+                            hal_err *err) HAL_MUST_CHECK;
 /** Room for `more_bytes` below the soft memory limit, after a collection if need be? HAL_E_BUDGET.
  * For functions that allocate in proportion to an argument. */
 hal_status hal_host_check_memory(lua_State *L, size_t more_bytes, hal_err *err) HAL_MUST_CHECK;

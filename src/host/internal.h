@@ -77,6 +77,7 @@ struct hal_host {
     lua_State *L;
     hal_loop *loop;
     /* limits */
+    hal_host_config config;
     size_t used_bytes, soft_bytes, hard_bytes;
     int64_t cpu_max_ns, cpu_used_ns, cpu_entered_ns;
     atomic_bool interrupted;
@@ -86,7 +87,9 @@ struct hal_host {
     hal_task *running, *root;
     int root_ref; /* of the root's userdata once it has ended */
     bool deadlocked;
-    bool broken; /* memory ran out inside the scheduler: only hal_host_free is left */
+    hal_timer *wall; /* of the declared time of the whole run */
+    bool late;       /* it is over */
+    bool broken;     /* memory ran out inside the scheduler: only hal_host_free is left */
     hal_task *ready_head, *ready_tail;
     size_t n_live;
     int n_pinned; /* resumes on the C stack whose caller cannot yield */
@@ -100,6 +103,8 @@ struct hal_host {
 
 /* limits.c */
 void *hal_limits_alloc(void *ud, void *p, size_t old_bytes, size_t new_bytes);
+/* The limits of the configuration, as before any declaration. */
+void hal_limits_reset(hal_host *host);
 void hal_limits_arm(hal_host *host, lua_State *L);
 /* Lua code begins and stops to run: only this time is charged. */
 void hal_limits_enter(hal_host *host);

@@ -8,7 +8,53 @@
 
 #include <time.h>
 
-enum { HOOK_INSTRUCTIONS = 1000 };
+enum { HOOK_INSTRUCTIONS = 1000, CPU_DEFAULT_MS = 60000, CPU_CEILING_MS = 3600000 };
+#define MEMORY_DEFAULT ((size_t)256 << 20)
+#define MEMORY_CEILING ((size_t)2 << 30)
+#define WALL_CEILING_MS (INT64_C(30) * 24 * 3600 * 1000)
+
+static void set_memory(hal_host *host, size_t soft_bytes)
+{
+    host->soft_bytes = soft_bytes;
+    host->hard_bytes = 2 * soft_bytes + ((size_t)32 << 20);
+}
+
+void hal_limits_reset(hal_host *host)
+{
+    const hal_host_config *c = &host->config;
+    set_memory(host, c->memory_max_bytes ? c->memory_max_bytes : MEMORY_DEFAULT);
+    host->cpu_max_ns = (c->cpu_max_ms ? c->cpu_max_ms : CPU_DEFAULT_MS) * HAL_NS_PER_MS;
+    hal_timer_cancel(host->wall);
+    host->wall = NULL;
+    host->late = false;
+}
+
+static void wall_over(void *ctx)
+{
+    hal_host *host = ctx;
+    host->wall = NULL;
+    host->late = true;
+    if (host->root)
+        hal_task_cancel(host->root);
+}
+
+hal_status hal_host_declare(hal_host *host, size_t memory_bytes, int64_t cpu_ms, int64_t wall_ms,
+                            hal_err *err)
+{
+    size_t memory_most =
+        host->config.memory_max_bytes ? host->config.memory_max_bytes : MEMORY_CEILING;
+    int64_t cpu_most = host->config.cpu_max_ms ? host->config.cpu_max_ms : CPU_CEILING_MS;
+    hal_limits_reset(host);
+    if (memory_bytes > 0)
+        set_memory(host, memory_bytes < memory_most ? memory_bytes : memory_most);
+    if (cpu_ms > 0)
+        host->cpu_max_ns = (cpu_ms < cpu_most ? cpu_ms : cpu_most) * HAL_NS_PER_MS;
+    if (wall_ms <= 0)
+        return HAL_OK;
+    host->wall = hal_timer_start(host->loop, wall_ms < WALL_CEILING_MS ? wall_ms : WALL_CEILING_MS,
+                                 wall_over, host, err);
+    return host->wall ? HAL_OK : err->status;
+}
 
 void *hal_limits_alloc(void *ud, void *p, size_t old_bytes, size_t new_bytes)
 {

@@ -14,9 +14,6 @@
 
 #include <string.h>
 
-#define MEMORY_DEFAULT ((size_t)256 << 20)
-#define CPU_DEFAULT_MS 60000
-
 enum { SHUTDOWN_STEP_MS = 50 };
 
 struct setting {
@@ -174,9 +171,8 @@ hal_host *hal_host_new(hal_loop *loop, const hal_host_config *config, hal_err *e
     host->main.host = host;
     host->loop = loop;
     host->root_ref = LUA_NOREF;
-    host->soft_bytes = config->memory_max_bytes ? config->memory_max_bytes : MEMORY_DEFAULT;
-    host->hard_bytes = 2 * host->soft_bytes + ((size_t)32 << 20);
-    host->cpu_max_ns = (config->cpu_max_ms ? config->cpu_max_ms : CPU_DEFAULT_MS) * HAL_NS_PER_MS;
+    host->config = *config;
+    hal_limits_reset(host);
     atomic_init(&host->interrupted, false);
     host->L = lua_newstate(hal_limits_alloc, host);
     if (!host->L) {
@@ -260,6 +256,9 @@ static hal_status take_root(hal_host *host, hal_err *err)
             if (host->deadlocked)
                 hal_err_set(&cause, HAL_E_SCRIPT,
                             "all tasks wait for each other; a task joined one that waits for it");
+            else if (host->late)
+                hal_err_set(&cause, HAL_E_BUDGET,
+                            "the run took longer than it may; raise budget.wall");
             status = cause.status;
             if (err)
                 *err = cause;
@@ -269,6 +268,7 @@ static hal_status take_root(hal_host *host, hal_err *err)
     host->root_ref = LUA_NOREF;
     host->root = NULL;
     host->deadlocked = false;
+    hal_limits_reset(host);
     atomic_store(&host->interrupted, false);
     return status;
 }
@@ -335,6 +335,7 @@ void hal_host_free(hal_host *host)
     if (!host)
         return;
     stop_tasks(host);
+    hal_timer_cancel(host->wall);
     lua_close(host->L);
     while (host->settings)
         remove_setting(host, host->settings->name);

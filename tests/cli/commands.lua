@@ -172,6 +172,12 @@ complains("an unknown interface", "run " .. hello .. " --base mashop=http://x", 
 code, _, err = run("run " .. quote(here .. "/workflows/broken.lua") .. " -o o4")
 check("a workflow's own error exits 1", code == 1 and contains(err, "no luck today"), code, err)
 check("the report says that it failed", contains(read(work .. "/o4/report.json"), '"failed"'))
+local greedy = quote(here .. "/workflows/greedy.lua")
+for _, what in ipairs({ "memory", "cpu", "wall" }) do
+  code, _, err = run(("run %s --what %s -o o9"):format(greedy, what))
+  check("a used-up budget exits 8: " .. what, code == 8 and contains(err, "budget." .. what), code,
+    err)
+end
 write(work .. "/file", "")
 code, _, err = run("run " .. hello .. " -o file/below")
 check("an output folder that cannot be made exits 5", code == 5 and contains(err, "file"), code,
