@@ -13,5 +13,6 @@ return workflow {
       hoard[1] = {}
     end
     task.sleep(3600)
+    return #hoard
   end,
 }
