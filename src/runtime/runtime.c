@@ -246,8 +246,10 @@ hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *running)
 {
     rt->err = HAL_ERR_INIT;
     hal_status st = hal_host_step(rt->host, timeout_ms, running, &rt->err);
-    if (!*running)
+    if (!*running) {
         lua_settop(hal_host_state(rt->host), 0);
+        atomic_store(&rt->interrupted, false);
+    }
     return st;
 }
 
@@ -276,5 +278,7 @@ hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
                                const char *to)
 {
     rt->err = HAL_ERR_INIT;
-    return hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
+    hal_status st = hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
+    atomic_store(&rt->interrupted, false);
+    return st;
 }

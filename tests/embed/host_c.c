@@ -132,6 +132,9 @@ static void another_thread_interrupts(const char *busy)
     pthread_join(thread, NULL);
     CHECK(st == HAL_E_CANCELLED);
     CHECK(hal_exit_code(st) == 130);
+    char recorded[1024];
+    snprintf(recorded, sizeof recorded, "%s/data/mashup/caom.json", getenv("HALYARD_SHARED"));
+    CHECK(hal_runtime_convert(rt, recorded, "out.csv", NULL, NULL) == HAL_OK);
     CHECK(hal_runtime_run(rt, workflow("hello"), NULL, 0) == HAL_OK);
     hal_runtime_free(rt);
 }
