@@ -36,18 +36,18 @@ M.switches = {
   { "silent-cap", "=N: no answer has more than N rows, and nothing says so" },
 }
 
-local function names_of(list, out)
-  for _, entry in ipairs(list) do
-    out[#out + 1] = ("  %-16s %s"):format(entry[1], entry[2])
+local function names_of(list)
+  local out = {}
+  for i, entry in ipairs(list) do
+    out[i] = entry[1]
   end
+  return table.concat(out, " ")
 end
 
 local function help()
-  local out = { "faults are a comma list of NAME=SHARE (0 to 1) and switches:" }
-  names_of(M.data, out)
-  names_of(M.files, out)
-  names_of(M.switches, out)
-  return table.concat(out, "\n")
+  return ("faults are a comma list of NAME=SHARE (0 to 1) and switches (docs/practice.md):\n"
+    .. "  questions: %s\n  files: %s\n  switches: %s")
+    :format(names_of(M.data), names_of(M.files), names_of(M.switches))
 end
 
 local function find(list, name)
@@ -84,7 +84,9 @@ local function read(spec)
   end
 end
 
-if core.faults then
+if core.faults == "help" then
+  error(help(), 0)
+elseif core.faults then
   read(core.faults)
 end
 
