@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 void hal_buf_init(hal_buf *b, size_t max_bytes)
@@ -26,7 +27,7 @@ hal_status hal_buf_reserve(hal_buf *b, size_t extra, hal_err *err)
         return HAL_OK;
     size_t capacity = b->capacity_bytes ? b->capacity_bytes : 64;
     while (capacity < need)
-        capacity = capacity > need / 2 ? need : capacity * 2;
+        capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
     char *grown = hal_realloc(b->data, capacity);
     if (!grown)
         return hal_err_nomem(err, capacity);

@@ -74,6 +74,18 @@ static void a_failed_allocation_leaves_the_content_as_it_was(void **state)
     hal_buf_clear(&b);
 }
 
+static void many_small_pieces_need_few_allocations(void **state)
+{
+    (void)state;
+    hal_buf b;
+    hal_buf_init(&b, 1 << 20);
+    hal_alloc_fail_at(0);
+    for (int i = 0; i < 100000; i++)
+        assert_int_equal(hal_buf_append(&b, "x", 1, NULL), HAL_OK);
+    assert_true(hal_alloc_fail_at(0) < 20);
+    hal_buf_clear(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +93,7 @@ int main(void)
         cmocka_unit_test(bytes_arrive_in_order_with_a_nul_behind),
         cmocka_unit_test(the_ceiling_can_be_filled_but_not_passed),
         cmocka_unit_test(a_failed_allocation_leaves_the_content_as_it_was),
+        cmocka_unit_test(many_small_pieces_need_few_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
