@@ -394,7 +394,16 @@ static void read_alternative(lua_State *L, const char *column, hal_alternative *
 static void read_criterion(lua_State *L, const char *column, hal_criterion *c)
 {
     bool list = lua_istable(L, -1) && lua_rawlen(L, -1) > 0;
-    size_t n = list ? lua_rawlen(L, -1) : 1;
+    size_t n = list ? lua_rawlen(L, -1) : 1, n_keys = 0;
+    if (list)
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+            n_keys++;
+    if (list && n_keys != n)
+        hal_bind_fail(
+            L, HAL_E_USAGE,
+            "where: the criterion for \"%.60s\" is either a list without holes or {min =, "
+            "max =}",
+            column);
     if (n > ALTERNATIVES_MAX)
         hal_bind_fail(L, HAL_E_BUDGET, "where: at most %d values for \"%.60s\"", ALTERNATIVES_MAX,
                       column);

@@ -181,7 +181,7 @@ describe("where", function()
     for _, criteria in ipairs({
       { mag = "bright" }, { mag = "1..x" }, { id = "3*" }, { name = { min = 1 } },
       { good = "maybe" }, { good = 1 }, { mag = {} }, { mag = { low = 1 } }, { mag = print },
-      { nope = 1 },
+      { nope = 1 }, { mag = { 1, 2, max = 9 } }, { id = { 1, nil, 3 } },
       { mag = 0 / 0 }, { "M 31" }, { mag = { min = "a" } },
     }) do
       assert.equal("usage", (failure(t.where, t, criteria)))
