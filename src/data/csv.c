@@ -129,8 +129,7 @@ static hal_status end_line(hal_csv *c, hal_err *err)
     unsigned long long line_no = c->first_line_no;
     bool blank = c->n_cells == 1 && c->line.size_bytes == 0 && !c->cells[0].quoted;
     hal_status st = HAL_OK;
-    const char *end = c->line.data + c->line.size_bytes;
-    if (c->line.size_bytes && hal_json_wrong_utf8(c->line.data, end))
+    if (c->line.size_bytes && hal_json_wrong_utf8(c->line.data, c->line.data + c->line.size_bytes))
         return hal_err_set(err, HAL_E_INTEGRITY, "line %llu: not valid UTF-8", line_no);
     if (c->blank_line_no && !blank)
         return hal_err_set(err, HAL_E_INTEGRITY, "line %llu is empty",

@@ -169,7 +169,7 @@ static hal_status close_container(hal_json *j, hal_json_event *event, hal_err *e
     if (j->depth == 0 || j->is_object[j->depth - 1] != object)
         return bad(j, j->p, err, "a bracket closes what is not open");
     size_t first = j->first_key[--j->depth];
-    if (has_repeated(j->keys + first, j->n_keys - first))
+    if (j->n_keys > first && has_repeated(j->keys + first, j->n_keys - first))
         return bad(j, j->p, err, "an object that ends here has the same key twice");
     j->n_keys = first;
     j->p++;

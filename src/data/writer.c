@@ -37,10 +37,10 @@ static hal_status put_char(hal_writer *w, char c, hal_err *err)
 }
 
 /* Text as a CSV cell: in quotes when RFC 4180 asks for them, when it is empty (nothing is null) or
- * when a reader could take the line for a comment. */
+ * when a reader could take the line for a comment, a mark of byte order or another format. */
 static hal_status put_csv_text(hal_writer *w, hal_slice text, hal_err *err)
 {
-    bool quote = text.size_bytes == 0 || text.data[0] == '#' || text.data[0] == '@';
+    bool quote = text.size_bytes == 0 || memchr("#@<{[ \t\xef", text.data[0], 8);
     for (size_t i = 0; i < text.size_bytes && !quote; i++) {
         char c = text.data[i];
         quote = c == '"' || c == ',' || c == '\n' || c == '\r';
