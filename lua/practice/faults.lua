@@ -61,6 +61,8 @@ end
 local shares, switches = {}, {}
 local drawn = { data = 0, files = 0 }
 
+local counted = { executing = true, ["silent-cap"] = true }
+
 local function read(spec)
   local sums = { data = 0, files = 0 }
   for item in spec:gmatch("[^,]+") do
@@ -69,7 +71,10 @@ local function read(spec)
     if not name then
       error(("fault '%s' is not NAME=SHARE\n%s"):format(item, help()), 0)
     elseif find(M.switches, name) then
-      switches[name] = number or true
+      if counted[name] and not math.tointeger(number) then
+        error(("fault '%s' needs a whole number: %s=N"):format(name, name), 0)
+      end
+      switches[name] = math.tointeger(number) or true
     else
       local group = find(M.data, name) and "data" or find(M.files, name) and "files"
       if not group then

@@ -541,7 +541,7 @@ function M.finish(id, total, went_wrong)
   job.asked = job.asked + 1
   local forced = faults.switch("executing")
   local first = forced or (not state.count and total > SLOW_ROWS and 1 or 0)
-  if job.asked <= (tonumber(first) or 1) then
+  if job.asked <= first then
     local answer = executing(state.format)
     answer.note = "executing"
     return answer, state.name
