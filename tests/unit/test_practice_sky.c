@@ -285,6 +285,56 @@ static void a_footprint_is_found_by_overlap(void **state)
     hal_rows_free(r);
 }
 
+/* Every observation of the sky, one by one, against the search by cells. */
+typedef struct overlap {
+    hal_cone circle;
+    int found;
+} overlap;
+
+static bool not_ps1(const void *ctx, const char *name)
+{
+    (void)ctx;
+    return strcmp(name, "PS1") != 0;
+}
+
+static hal_status count_overlap(void *ctx, const hal_plane *plane, hal_err *err)
+{
+    overlap *o = ctx;
+    observation each;
+    double distance;
+    assert_true(make_observation(hal_sky_seed(sky), plane->obsid, &each));
+    hal_status st = distance_to(&each, &o->circle, &distance, err);
+    o->found += distance <= o->circle.radius_deg;
+    return st;
+}
+
+static hal_status count_plane(void *ctx, const hal_plane *plane, hal_err *err)
+{
+    (void)plane;
+    (void)err;
+    ++*(int *)ctx;
+    return HAL_OK;
+}
+
+static void a_cone_finds_every_footprint_that_overlaps(void **state)
+{
+    (void)state;
+    static const hal_cone cones[] = {
+        {0.1, -47, 2}, {123, 89.5, 1}, {210.8, 54.35, 0.2}, {83, -90, 0}};
+    for (size_t i = 0; i < sizeof cones / sizeof *cones; i++) {
+        overlap all = {cones[i], 0};
+        int found = 0;
+        uint64_t seed = hal_sky_seed(sky);
+        hal_region *r =
+            hal_region_circle(cones[i].ra_deg, cones[i].dec_deg, cones[i].radius_deg, NULL);
+        assert_int_equal(hal_caom_find(seed, NULL, not_ps1, NULL, count_overlap, &all, NULL), 0);
+        assert_int_equal(hal_caom_find(seed, r, not_ps1, NULL, count_plane, &found, NULL), 0);
+        hal_region_unref(r);
+        assert_true(found > 0);
+        assert_int_equal(found, all.found);
+    }
+}
+
 static void criteria_select_as_the_portal_does(void **state)
 {
     (void)state;
@@ -319,6 +369,7 @@ int main(void)
         cmocka_unit_test(observations_around_a_target_have_files),
         cmocka_unit_test(a_file_is_the_same_read_whole_or_in_parts),
         cmocka_unit_test(a_footprint_is_found_by_overlap),
+        cmocka_unit_test(a_cone_finds_every_footprint_that_overlaps),
         cmocka_unit_test(criteria_select_as_the_portal_does),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
