@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { ROWS_READ_MAX = 40000000 }; /* one question may look at so many stars one by one */
+enum { ROWS_READ_MAX = 20000000 }; /* one question may look at so many stars one by one */
 
 typedef struct cell_range {
     uint64_t lo, hi;
