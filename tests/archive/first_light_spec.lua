@@ -54,7 +54,7 @@ describe("first light", function()
   end
 
   it("leaves a catalogue, files and a report that agree", function()
-    local code, out, err = run({ radius = "0.2", files = "20" }, "--json")
+    local code, out, err = run({ radius = "0.05", files = "20" }, "--json")
     assert.equal(0, code, err)
     local result = json.decode(out)
     local report = json.decode(practice.read(folder .. "/out/report.json"))
@@ -62,7 +62,7 @@ describe("first light", function()
     assert.equal(20, #report.files)
     assert.equal(result.rows, report.queries[1].rows)
     assert.equal(result.rows, practice.file_ids(folder .. "/out/gaia.csv", folder .. "/ids"))
-    practice.dump_ids("Gaia DR3", "CIRCLE 201.697 -47.4795 0.2", folder .. "/truth")
+    practice.dump_ids("Gaia DR3", "CIRCLE 201.697 -47.4795 0.05", folder .. "/truth")
     assert.is_true(practice.same(folder .. "/ids", folder .. "/truth"))
     assert.equal("gaia.csv\nmastDownload\nreport.json\n",
       practice.shell("ls -A " .. practice.quote(folder .. "/out")))
