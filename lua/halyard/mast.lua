@@ -177,18 +177,26 @@ local function check_parallel(n)
   mashup.polite(n)
 end
 
+local function row_limit(given, usual)
+  if given ~= nil and (math.type(given) ~= "integer" or given < 1 or given > usual) then
+    errors.raise("usage", ("row_limit is a whole number from 1 to %d"):format(usual))
+  end
+  return given or usual
+end
+
 --- Every row of the catalogue in a region, each exactly once, in canonical order. Columns that
 -- refer to the centre of a request (`distance`) are left out: tiles have centres of their own.
 -- @tparam table options `region` (required), `columns` (list of names; key and position always
 -- come along), `where` (criteria as for `select.rows`; services that filter take texts, lists,
 -- one wildcard, ranges), `into` (file name below the output folder), `format` ("csv"),
--- `parallel` (1-8, default 4)
+-- `parallel` (1-8, default 4), `row_limit` (rows one answer may hold, for an archive whose limit is
+-- lower than the service's usual one)
 -- @treturn table result: rows, verified, account; table (a halyard.table), or with `into` path
 -- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched)
 -- @usage mast.catalog("Gaia DR3"):query { region = sky.cone("M 13", "0.5 deg"), into = "m13.csv" }
 function catalog_methods:query(options)
-  suggest.check_keys(options, { "region", "columns", "where", "into", "format", "parallel" },
-    "catalog:query")
+  suggest.check_keys(options, { "region", "columns", "where", "into", "format", "parallel",
+    "row_limit" }, "catalog:query")
   local record = begin()
   check_region(options.region, "catalog:query")
   check_parallel(options.parallel)
@@ -198,6 +206,7 @@ function catalog_methods:query(options)
     errors.raise("usage", "catalog:query: format goes with into, the file to write")
   end
   local source = source_of(self.record, options)
+  source.service.cap = row_limit(options.row_limit, source.service.cap)
   local result = query.run(source, options.region, options)
   return result or { rows = 0, path = options.into and record:path(options.into), account = {} }
 end

@@ -22,10 +22,10 @@ describe("a tiled catalogue", function()
   end)
 
   -- Runs the query and compares identifiers; returns number of rows and of requests.
-  local function compare(catalog, region, options, parallel)
-    archive = practice.start(options)
+  local function compare(catalog, region, limit, options)
+    archive = practice.start((limit and "--row-cap " .. limit or "") .. " " .. (options or ""))
     local code, out, err = archive:run(file, folder .. "/run",
-      { catalog = catalog, region = region, parallel = parallel or 4 }, "--quiet")
+      { catalog = catalog, region = region, row_limit = limit }, "--quiet")
     assert.equal(0, code, err)
     archive:stop()
     practice.dump_ids(catalog, region, folder .. "/truth")
@@ -37,7 +37,7 @@ describe("a tiled catalogue", function()
   end
 
   it("is one request when it fits", function()
-    local n, requests = compare("Gaia DR3", "CIRCLE 130 40 0.2", "")
+    local n, requests = compare("Gaia DR3", "CIRCLE 130 40 0.2")
     assert.is_true(n > 0)
     assert.equal(1, requests)
   end)
@@ -50,52 +50,61 @@ describe("a tiled catalogue", function()
   end)
 
   it("is complete past a limit of 500 rows", function()
-    local n, requests = compare("Gaia DR3", "CIRCLE 200 60 0.6", "--row-cap 500")
+    local n, requests = compare("Gaia DR3", "CIRCLE 200 60 0.6", 500)
     assert.is_true(n > 500 and requests > 1)
   end)
 
+  it("is complete past a limit that nobody told", function()
+    archive = practice.start("--row-cap 3000")
+    local region = "CIRCLE 200 60 0.8"
+    local code, _, err = archive:run(file, folder .. "/run", { region = region }, "--quiet")
+    assert.equal(0, code, err)
+    practice.dump_ids("Gaia DR3", region, folder .. "/truth")
+    assert.is_true(practice.file_ids(folder .. "/run/rows.csv", folder .. "/ids") > 3000)
+    assert.is_true(practice.same(folder .. "/truth", folder .. "/ids"))
+  end)
+
   it("is complete past a limit of 5,000 rows, asked for in boxes and counted", function()
-    local n, requests = compare("TIC", "CIRCLE 200 60 2", "--row-cap 5000")
+    local n, requests = compare("TIC", "CIRCLE 200 60 2", 5000)
     assert.is_true(n > 5000 and requests > 1)
   end)
 
   it("is complete where a service flags its limit by the number of rows", function()
-    compare("GALEX", "CIRCLE 200 60 1", "")
+    compare("GALEX", "CIRCLE 200 60 1")
   end)
 
   it("is complete across ra 0", function()
-    local n = compare("Gaia DR3", "CIRCLE 0.05 20 1", "--row-cap 2000")
+    local n = compare("Gaia DR3", "CIRCLE 0.05 20 1", 2000)
     assert.is_true(n > 2000)
   end)
 
   it("is complete across ra 0 in boxes", function()
-    compare("TIC", "CIRCLE 359.9 -20 1", "--row-cap 2000")
+    compare("TIC", "CIRCLE 359.9 -20 1", 2000)
   end)
 
   it("is complete on a pole", function()
-    local n = compare("Gaia DR3", "CIRCLE 77 89.7 1", "--row-cap 2000")
+    local n = compare("Gaia DR3", "CIRCLE 77 89.7 1", 2000)
     assert.is_true(n > 2000)
   end)
 
   it("is complete on the south pole in boxes", function()
-    compare("TIC", "CIRCLE 10 -89.8 1", "--row-cap 2000")
+    compare("TIC", "CIRCLE 10 -89.8 1", 2000)
   end)
 
   it("is complete on the globular cluster", function()
-    local n = compare("Gaia DR3", "CIRCLE 201.697 -47.4795 0.1", "--row-cap 20000")
+    local n = compare("Gaia DR3", "CIRCLE 201.697 -47.4795 0.1", 20000)
     assert.is_true(n > 20000)
   end)
 
   it("is complete in a box and in a polygon", function()
-    compare("Gaia DR3", "RANGE 359 1 -1 1", "--row-cap 3000")
+    compare("Gaia DR3", "RANGE 359 1 -1 1", 3000)
     archive:stop()
-    compare("Gaia DR3", "POLYGON 100 10 102 10 101 12", "--row-cap 3000")
+    compare("Gaia DR3", "POLYGON 100 10 102 10 101 12", 3000)
   end)
 
   for _, percent in ipairs({ 5, 20 }) do
     it(("is complete although %d %% of the answers are reset"):format(percent), function()
-      compare("Gaia DR3", "CIRCLE 200 60 1", ("--row-cap 2000 --faults reset=%g")
-        :format(percent / 100))
+      compare("Gaia DR3", "CIRCLE 200 60 1", 2000, ("--faults reset=%g"):format(percent / 100))
     end)
   end
 
@@ -103,7 +112,7 @@ describe("a tiled catalogue", function()
     archive = practice.start("--row-cap 2000")
     for _, parallel in ipairs({ 1, 2, 8 }) do
       local code, _, err = archive:run(file, folder .. "/" .. parallel,
-        { region = "CIRCLE 0.3 60 1.2", parallel = parallel }, "--quiet")
+        { region = "CIRCLE 0.3 60 1.2", parallel = parallel, row_limit = 2000 }, "--quiet")
       assert.equal(0, code, err)
     end
     assert.is_true(practice.same(folder .. "/1/rows.csv", folder .. "/2/rows.csv"))

@@ -49,7 +49,7 @@ describe("first light", function()
   end
 
   local function on(url, output, more)
-    return ("run %s --archive %s -o %s --radius 0.02 %s"):format(practice.quote(file), url,
+    return ("run %s --archive %s -o %s --quiet --radius 0.02 %s"):format(practice.quote(file), url,
       practice.quote(output or folder .. "/out"), more or "")
   end
 

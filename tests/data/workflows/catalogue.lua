@@ -8,10 +8,12 @@ return workflow {
     { "catalog", "string", default = "Gaia DR3" },
     { "region", "string" },
     { "parallel", "integer", default = 4 },
+    { "row_limit", "integer", optional = true },
   },
   run = function(_, p)
     local result = mast.catalog(p.catalog):query {
       region = sky.parse(p.region), into = "rows.csv", parallel = p.parallel,
+      row_limit = p.row_limit,
     }
     return { rows = result.rows, requests = result.account.requests, verified = result.verified }
   end,
