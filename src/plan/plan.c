@@ -21,7 +21,7 @@
 enum {
     AGAIN_MAX = 12,  /* repeats of one ask after transient failures, delays 1 s to 2 min */
     CANARY_MAX = 10, /* repeats of one canary, delays 30 s to 10 min */
-    COUNT_MAX = 3,   /* ambiguous answers after which counting is given up */
+    COUNT_MAX = 3,   /* refusals of a region whose count is below the cap that refute the cap */
     SILENT_MAX = 3,  /* ambiguous answers without a proof of life that raise the question */
     PROBE_ROWS = 30, /* rows that make a density worth having */
     REQUESTS_DEFAULT = 2000,
@@ -330,8 +330,20 @@ static hal_status prove_life(hal_plan *p, uint64_t serial, bool outage, hal_err 
 static void use_count(hal_plan *p, double rows, bool exact)
 {
     p->account.rows_counted = exact ? (int64_t)rows : -1;
+    p->root_rows = rows;
     if (!p->options.requests_max)
         p->account.requests_max = (uint64_t)fmax(50.0, 8.0 * ceil(rows / p->cap));
+}
+
+/* A region of `rows` is refused again and again although it should fit: the cap is lower than
+ * declared. From now on one repeat is enough to believe that, and the budget starts anew. */
+static void lower_cap(hal_plan *p, double rows)
+{
+    p->cap = fmax(1.0, rows);
+    p->cap_refuted = true;
+    double wanted = (double)p->account.requests + fmax(50.0, 8.0 * ceil(p->root_rows / p->cap));
+    if (!p->options.requests_max && wanted < REQUESTS_DEFAULT)
+        p->account.requests_max = (uint64_t)fmax((double)p->account.requests_max, wanted);
 }
 
 static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
@@ -356,7 +368,9 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     hal_status st = plan_learn(p, &s->request, rows, err);
     if (st)
         return st;
-    if (rows >= p->cap || n->n_ambiguous > COUNT_MAX) /* or refused although it fits */
+    if (rows < p->cap && n->n_ambiguous > (p->cap_refuted ? 1 : COUNT_MAX))
+        lower_cap(p, rows);
+    if (rows >= p->cap)
         mark_over(p, s->node, &s->request, rows, false);
     else
         n->retry = !first;

@@ -87,7 +87,9 @@ struct hal_plan {
     hal_cone region_cone;
     double region_area_sr, guard_deg;
     int64_t min_side_ticks;
-    double cap; /* rows; a guess when the service does not say */
+    double cap; /* rows; a guess when the service does not say, less when it proves wrong */
+    bool cap_refuted;
+    double root_rows; /* counted for the request of the whole region; 0: unknown */
 
     plan_node *node;
     size_t n_node, node_cap;
