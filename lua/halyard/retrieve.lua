@@ -85,7 +85,7 @@ local function listed(products)
 end
 
 -- One entry per row, with paths that are all different.
-local function entries_of(rows, options)
+local function entries_of(rows, options, folder)
   local entries, taken = {}, {}
   for i, row in ipairs(rows) do
     local path = relative_path(row, options.flat)
@@ -96,18 +96,19 @@ local function entries_of(rows, options)
     taken[path:lower()] = row.dataURI
     local size = tonumber(row.size)
     entries[i] = {
-      uri = row.dataURI, name = path, size = size and size > 0 and math.tointeger(size) or nil,
+      uri = row.dataURI, file = folder .. "/" .. path,
+      size = size and size > 0 and math.tointeger(size) or nil,
     }
   end
   return entries
 end
 
 local function fetch(entry, dir, folder)
+  local path = entry.file:sub(#folder + 2)
   local got = download.file({
-    url = mashup.file_url(entry.uri), dir = dir, path = entry.name, size = entry.size,
+    url = mashup.file_url(entry.uri), dir = dir, path = path, size = entry.size,
   })
-  entry.path, entry.bytes, entry.sha256 = dir .. "/" .. entry.name, got.bytes, got.sha256
-  entry.file = folder .. "/" .. entry.name
+  entry.path, entry.bytes, entry.sha256 = dir .. "/" .. path, got.bytes, got.sha256
   entry.skipped, entry.warning, entry.ok = got.skipped, got.warning, true
 end
 
@@ -115,7 +116,7 @@ local function manifest(entries, dir)
   local rows = {}
   for i, entry in ipairs(entries) do
     rows[i] = {
-      ["Local Path"] = entry.file or "",
+      ["Local Path"] = entry.ok and entry.file or "",
       Status = entry.ok and "COMPLETE" or "ERROR",
       Message = entry.err and tostring(entry.err) or "",
       URL = entry.ok and "" or mashup.file_url(entry.uri),
@@ -145,8 +146,9 @@ end
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
 -- failed entry that returns true to go on; default "stop")
--- @treturn report list with one entry per file: uri, path, bytes, sha256, skipped, ok, err,
--- warning; methods check(), failed(), bytes(); manifest.csv in `dir` says the same
+-- @treturn report list with one entry per file: uri, file (below the output folder), path, bytes,
+-- sha256, skipped, ok, err, warning; methods check(), failed(), bytes(); manifest.csv in `dir` says
+-- the same
 -- @raise `usage`, `io`; transfer failures are entries unless `on_error` says stop
 -- @usage retrieve.products(rows, { dir = "tess", on_error = "keep" }):check()
 function M.products(products, options)
@@ -156,7 +158,7 @@ function M.products(products, options)
   record:require_host("mast")
   local folder = options.dir or "mastDownload"
   local dir = record:path(folder)
-  local entries = entries_of(listed(products), options)
+  local entries = entries_of(listed(products), options, folder)
   if record.dry then
     record.notes[#record.notes + 1] = ("the selected files would be downloaded into %s")
       :format(folder)
