@@ -4,8 +4,8 @@
  * empty array. */
 #include "bind/bind.h"
 
+#include "base/number.h"
 #include "bind/args.h"
-#include "data/number.h"
 #include "host/host.h"
 
 #include <lauxlib.h>

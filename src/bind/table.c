@@ -4,10 +4,10 @@
 #include "bind/bind.h"
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
-#include "data/number.h"
 #include "data/select.h"
 #include "data/writer.h"
 

@@ -2,7 +2,7 @@
 #include "data/json.h"
 
 #include "base/alloc.h"
-#include "data/number.h"
+#include "base/number.h"
 
 enum {
     EXPECT_VALUE,

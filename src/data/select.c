@@ -2,7 +2,7 @@
 #include "data/select.h"
 
 #include "base/alloc.h"
-#include "data/number.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "data/number.h"
+#include "base/number.h"
 #include "data/outfile.h"
 #include "data/vec.h"
 #include "data/writer_rows.h"

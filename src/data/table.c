@@ -2,7 +2,7 @@
 #include "data/table.h"
 
 #include "base/alloc.h"
-#include "data/number.h"
+#include "base/number.h"
 #include "data/vec.h"
 
 #include <math.h>

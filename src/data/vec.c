@@ -2,7 +2,7 @@
 #include "data/vec.h"
 
 #include "base/alloc.h"
-#include "data/number.h"
+#include "base/number.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "data/writer.h"
 
 #include "base/alloc.h"
-#include "data/number.h"
+#include "base/number.h"
 #include "data/outfile.h"
 #include "data/vec.h"
 #include "data/writer_rows.h"

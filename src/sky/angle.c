@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sky/angle.h"
 
-#include "base/decimal.h"
+#include "base/number.h"
 #include "sky/vector.h"
 
 #include <math.h>
@@ -153,7 +153,7 @@ static const char *join_sixtieths(double *out, const double part[3], size_t n_pa
 /* One number with its unit; returns the bytes used, 0 when there is no number. */
 static size_t scan_part(hal_slice text, double *value, hal_slice *word)
 {
-    size_t n = hal_decimal_scan(value, text);
+    size_t n = hal_number_take_double(text, value);
     if (n == 0)
         return 0;
     while (n < text.size_bytes && is_blank(text.data[n]))
@@ -309,7 +309,7 @@ static size_t scan_sixtieths(hal_slice text, double part[3])
 {
     size_t n = 0;
     while (n < 3) {
-        size_t used = hal_decimal_scan(&part[n], text);
+        size_t used = hal_number_take_double(text, &part[n]);
         if (used == 0 || (n && (text.data[0] == '-' || text.data[0] == '+')))
             return 0;
         n++;

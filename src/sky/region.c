@@ -4,7 +4,7 @@
 #include "sky/region.h"
 
 #include "base/alloc.h"
-#include "base/decimal.h"
+#include "base/number.h"
 #include "sky/angle.h"
 #include "sky/vector.h"
 
@@ -653,7 +653,7 @@ static int take_numbers(hal_slice *text, double *out, size_t n_max)
     size_t n = 0;
     while (text->size_bytes) {
         double value;
-        size_t used = hal_decimal_scan(&value, *text);
+        size_t used = hal_number_take_double(*text, &value);
         if (used == 0 || (used < text->size_bytes && !is_blank(text->data[used])) || n == n_max)
             return -1;
         out[n++] = value;
@@ -731,9 +731,11 @@ hal_region *hal_region_parse(hal_slice text, hal_err *err)
 static hal_status put_numbers(hal_buf *out, const double *x, size_t n, hal_err *err)
 {
     for (size_t i = 0; i < n; i++) {
-        char text[HAL_DECIMAL_TEXT_MAX];
-        hal_decimal_print(text, x[i]);
-        hal_status st = hal_buf_printf(out, err, " %s", text);
+        char text[HAL_DOUBLE_TEXT_MAX];
+        size_t n_bytes = hal_number_print_plain(text, x[i]);
+        hal_status st = hal_buf_puts(out, " ", err);
+        if (!st)
+            st = hal_buf_append(out, text, n_bytes, err);
         if (st)
             return st;
     }

@@ -11,7 +11,6 @@ local programs = { cli = true, practice = true }
 -- The heap's own door.
 local allowed = { ["src/base/alloc.c"] = true }
 local allowed_names = {
-  ["src/base/decimal.c"] = { strtod = true }, -- under the "C" locale, set for the call
   ["src/cli/json.c"] = { strtod = true }, -- a program that never calls setlocale
   ["src/host/state.c"] = { luaL_openlibs = true }, -- for the test runner only
 }

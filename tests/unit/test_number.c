@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "data/number.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -305,6 +305,54 @@ static void the_json_scanner_knows_when_a_number_may_go_on(void **state)
     }
 }
 
+static double take(const char *text, size_t used)
+{
+    double value = -77;
+    assert_int_equal(hal_number_take_double(hal_slice_of(text), &value), used);
+    return value;
+}
+
+static void the_longest_number_in_front_is_read(void **state)
+{
+    (void)state;
+    assert_true(take("12", 2) == 12);
+    assert_true(take("-0.5deg", 4) == -0.5);
+    assert_true(take("+.5e1x", 5) == 5);
+    assert_true(take("5.", 2) == 5);
+    assert_true(take("1e5", 3) == 1e5);
+    assert_true(take("1e", 1) == 1);
+    assert_true(take("1e+", 1) == 1);
+    assert_true(take("0x10", 1) == 0);
+    assert_true(take("1d20", 1) == 1);
+    assert_true(take("83.62802377037386", 17) == 83.62802377037386);
+    assert_true(take("1e-400", 6) == 0);
+    assert_true(take("-007.50", 7) == -7.5);
+    assert_true(take("00:30", 2) == 0);
+}
+
+static void what_is_no_number_leaves_the_output_alone(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",    "x",   "-",  ".",     "-.e5", " 1",
+                                        "nan", "inf", "e5", "1e400", "--1"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_true(take(texts[i], 0) == -77);
+    char many[HAL_NUMBER_TYPED_MAX + 2];
+    memset(many, '1', HAL_NUMBER_TYPED_MAX + 1);
+    many[HAL_NUMBER_TYPED_MAX + 1] = '\0';
+    assert_true(take(many, 0) == -77);
+    many[HAL_NUMBER_TYPED_MAX] = '\0';
+    assert_true(take(many, HAL_NUMBER_TYPED_MAX) > 1e127);
+}
+
+static void a_slice_ends_where_it_ends(void **state)
+{
+    (void)state;
+    double value;
+    assert_int_equal(hal_number_take_double((hal_slice){"12345", 3}, &value), 3);
+    assert_true(value == 123);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +364,9 @@ int main(void)
         cmocka_unit_test(integers_are_exact_to_the_last_one),
         cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(the_json_scanner_knows_when_a_number_may_go_on),
+        cmocka_unit_test(the_longest_number_in_front_is_read),
+        cmocka_unit_test(what_is_no_number_leaves_the_output_alone),
+        cmocka_unit_test(a_slice_ends_where_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

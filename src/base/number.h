@@ -4,16 +4,17 @@
  * reads back to the same double, spelled as Python's repr does ("180.0", "1e-05", "1e+16").
  * References: Lemire, "Number parsing at a gigabyte per second" (2021); Giulietti, "The Schubfach
  * way to render doubles" (2021). */
-#ifndef HAL_DATA_NUMBER_H
-#define HAL_DATA_NUMBER_H
+#ifndef HAL_BASE_NUMBER_H
+#define HAL_BASE_NUMBER_H
 
 #include "base/slice.h"
 
 #include <stdint.h>
 
 enum {
-    HAL_INT64_TEXT_MAX = 20,  /* "-9223372036854775808" */
-    HAL_DOUBLE_TEXT_MAX = 32, /* room for every text hal_number_print_double makes */
+    HAL_INT64_TEXT_MAX = 20,    /* "-9223372036854775808" */
+    HAL_DOUBLE_TEXT_MAX = 32,   /* room for every text hal_number_print_double makes */
+    HAL_NUMBER_TYPED_MAX = 128, /* longest number that hal_number_take_double reads */
 };
 
 typedef enum hal_number_kind {
@@ -39,6 +40,11 @@ hal_number_kind hal_number_scan(const char *p, const char *end, hal_number *out)
 bool hal_number_read_int64(hal_slice text, int64_t *out);
 /** The whole text as a double: a JSON number, also "+1.5", ".5", "5.", "NaN", "inf", "-inf". */
 bool hal_number_read_double(hal_slice text, double *out);
+
+/** For texts that people type: reads the longest number at the front, [+-] digits [. digits]
+ * [e [+-] digits], leading zeros allowed. Returns the bytes used; 0, with `out` untouched, when
+ * there is none, it is longer than HAL_NUMBER_TYPED_MAX or it overflows. */
+size_t hal_number_take_double(hal_slice text, double *out);
 
 /** Both write to `out` without a NUL and return the number of bytes. */
 size_t hal_number_print_int64(char out[HAL_INT64_TEXT_MAX], int64_t v);

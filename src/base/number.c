@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "data/number.h"
+#include "base/number.h"
 
 #include "base/compiler.h"
 
@@ -8,7 +8,7 @@
 enum { POWER_MIN = -342, POWER_MAX = 324, DIGITS_MAX = 800 };
 
 static const uint64_t powers[POWER_MAX - POWER_MIN + 1][2] = {
-#include "data/number_powers.inc"
+#include "base/number_powers.inc"
 };
 
 __extension__ typedef unsigned __int128 u128;
@@ -349,6 +349,54 @@ bool hal_number_read_double(hal_slice text, double *out)
         return false;
     *out = v.d;
     return true;
+}
+
+static size_t skip_digits(hal_slice text, size_t i)
+{
+    while (i < text.size_bytes && text.data[i] >= '0' && text.data[i] <= '9')
+        i++;
+    return i;
+}
+
+static size_t skip_sign(hal_slice text, size_t i)
+{
+    return i < text.size_bytes && (text.data[i] == '+' || text.data[i] == '-') ? i + 1 : i;
+}
+
+static size_t typed_length(hal_slice text)
+{
+    size_t start = skip_sign(text, 0);
+    size_t i = skip_digits(text, start);
+    size_t n_digits = i - start;
+    if (i < text.size_bytes && text.data[i] == '.') {
+        size_t end = skip_digits(text, i + 1);
+        n_digits += end - i - 1;
+        i = end;
+    }
+    if (n_digits == 0)
+        return 0;
+    if (i < text.size_bytes && (text.data[i] == 'e' || text.data[i] == 'E')) {
+        size_t from = skip_sign(text, i + 1);
+        size_t end = skip_digits(text, from);
+        if (end > from)
+            i = end;
+    }
+    return i;
+}
+
+size_t hal_number_take_double(hal_slice text, double *out)
+{
+    size_t n = typed_length(text), from = skip_sign(text, 0);
+    if (n == 0 || n > HAL_NUMBER_TYPED_MAX)
+        return 0;
+    while (from + 1 < n && text.data[from] == '0' && text.data[from + 1] >= '0' &&
+           text.data[from + 1] <= '9')
+        from++;
+    double v;
+    if (!hal_number_read_double((hal_slice){text.data + from, n - from}, &v) || isinf(v))
+        return 0;
+    *out = text.data[0] == '-' ? -v : v;
+    return n;
 }
 
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
