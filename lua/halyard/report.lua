@@ -12,11 +12,13 @@ local methods = {}
 methods.__index = methods
 
 --- A record. `options`: output (folder), dry (nothing is fetched), hosts (list of archives that
--- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent).
+-- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent),
+-- workflow (name, version; sha256 of the file once an archive was asked).
 function M.new(options)
   return setmetatable({
     output = options.output, dry = options.dry or false, hosts = options.hosts,
-    budget = options.budget or {}, queries = {}, files = {}, plans = {}, notes = {},
+    budget = options.budget or {}, workflow = options.workflow,
+    queries = {}, files = {}, plans = {}, notes = {},
     requests = 0, bytes = 0, download_bytes = 0, counted = false, started = system.monotonic(),
   }, methods)
 end
@@ -100,6 +102,7 @@ function methods:summary()
     }
   end
   return {
+    workflow = self.workflow,
     requests = self.requests, bytes = self.bytes, download_bytes = self.download_bytes,
     elapsed_s = math.floor(self:elapsed() * 1000 + 0.5) / 1000,
     queries = json.array(table.move(self.queries, 1, #self.queries, 1, {})), files = files,

@@ -289,21 +289,21 @@ local function underscored(given)
 end
 
 local function prepare(args, dry)
-  local manifest = M.load(M.find(args.workflow))
+  local path = M.find(args.workflow)
+  local manifest = M.load(path)
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name)
   local budget = manifest.budget
   system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({
     output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
-    budget = manifest.budget,
+    budget = manifest.budget, workflow = { name = manifest.name, version = manifest.version },
   }))
-  return manifest, values, record
+  return manifest, values, record, path
 end
 
 local function save(record, manifest, values, status, err)
   local document = record:summary()
-  document.workflow = { name = manifest.name, version = manifest.version }
   document.parameters, document.status = values, status
   document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
   if #manifest.hosts > 0 then
@@ -345,11 +345,14 @@ end
 local verbs = {}
 
 function verbs.run(args)
-  local manifest, values, record = prepare(args, false)
+  local manifest, values, record, path = prepare(args, false)
   system.make_dirs(record.output)
   save(record, manifest, values, "unfinished") -- before any request: the folder can be written
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
   local ok, result = pcall(manifest.run, ctx, values)
+  if record.requests > 0 then -- the digest library is dear to load where nothing was asked
+    record.workflow.sha256 = system.sha256(system.read_file(path, file_max_bytes))
+  end
   if not ok then
     if not errors.is(result, "cancelled") then
       local err = errors.is(result) and result or { code = "script", message = tostring(result) }

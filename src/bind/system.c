@@ -6,6 +6,7 @@
 #include "halyard.h"
 #include "host/files.h"
 #include "host/host.h"
+#include "net/digest.h"
 
 #include <lauxlib.h>
 
@@ -186,6 +187,24 @@ static int write_file(lua_State *L)
     return 0;
 }
 
+/* sha256(text) -> 64 hex digits */
+static int sha256(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    char hex[HAL_SHA256_TEXT_SIZE];
+    hal_err err = HAL_ERR_INIT;
+    hal_sha256 *digest = hal_sha256_new(&err);
+    hal_status st = digest ? hal_sha256_add(digest, text, n, &err) : err.status;
+    if (!st)
+        st = hal_sha256_text(digest, hex, &err);
+    hal_sha256_free(digest);
+    if (st)
+        return hal_raise(L, &err);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 int hal_open_system(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"setting", setting},
@@ -204,6 +223,7 @@ int hal_open_system(lua_State *L)
                                          {"default_output", default_output},
                                          {"make_dirs", make_dirs},
                                          {"write_file", write_file},
+                                         {"sha256", sha256},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, HAL_VERSION_TEXT);
