@@ -197,7 +197,8 @@ check("--quiet leaves the warnings", err == "warning: careful\n", err)
 
 -- The practice archive: a stand-in beside a copy of the command
 local function with_practice(script, args)
-  shell(("mkdir -p %s/bin && cp %s %s/bin/halyard"):format(work, quote(halyard), work))
+  shell(("mkdir -p %s/bin && cp %s %s/bin/halyard && ln -sfn %s %s/lib"):format(work,
+    quote(halyard), work, quote(halyard:gsub("[^/]*/[^/]*$", "lib")), work))
   os.remove(work .. "/bin/halyard-practice")
   if script then
     write(work .. "/bin/halyard-practice", "#!/bin/sh\n" .. script)
