@@ -10,3 +10,4 @@ local guest = {
 files["workflows/**/*.lua"] = guest
 files["tests/data/**/*.lua"] = guest
 files["tests/cli/workflows/*.lua"] = guest
+files["tests/peers/*.lua"] = guest
