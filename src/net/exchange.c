@@ -652,7 +652,6 @@ static hal_status set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    SET(CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
     SET(CURLOPT_HTTPHEADER, x->headers);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -690,8 +689,13 @@ static hal_status start_transfer(hal_exchange *x, hal_err *err)
         if (!x->target.url)
             return hal_err_nomem(err, 1024);
     }
-    if (!x->easy && !(x->easy = c->easy_init()))
-        return hal_err_nomem(err, 8192);
+    if (!x->easy) {
+        if (!(x->easy = c->easy_init()))
+            return hal_err_nomem(err, 8192);
+        /* Not among set_options: libcurl refuses a change once a try has made the buffer. A size
+         * that is not taken leaves the usual one. */
+        c->easy_setopt(x->easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    }
     hal_status st = set_options(x, err);
     if (st)
         return st;
@@ -809,6 +813,9 @@ static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
     } else if (fault.status == HAL_E_PROTOCOL) {
         hal_err_set(err, fault.status, "%s does not answer in HTTP: %s; is the address right?",
                     host, x->in_headers ? "header too large" : cause);
+    } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
+        hal_err_set(err, fault.status, "cannot find host %s; check the network or the address",
+                    host);
     } else if (fault.status == HAL_E_NETWORK) {
         hal_err_set(err, fault.status,
                     "cannot connect to %s: %s; is the archive up? try again later", host, cause);

@@ -579,6 +579,26 @@ static void a_dead_archive_is_named_with_a_remedy(void **state)
     hal_buf_clear(&a.body);
 }
 
+static void an_unknown_host_is_named_and_looked_up_twice(void **state)
+{
+    (void)state;
+    hal_loop *loop = new_loop();
+    hal_err err = HAL_ERR_INIT;
+    hal_request r = {.url = "http://no-such-archive.invalid/x", .repeatable = true};
+    asked a = {0};
+    hal_sink sink = {on_begin, on_write, on_end, &a};
+    hal_buf_init(&a.body, 1 << 16);
+    a.x = hal_exchange_start(loop, &r, &sink, on_done, &a, &err);
+    assert_non_null(a.x);
+    run_until_done(loop, &a, 500);
+    assert_int_equal(a.outcome.err.status, HAL_E_NETWORK);
+    assert_string_equal(a.outcome.err.text, "cannot find host no-such-archive.invalid; check the "
+                                            "network or the address (tried 2 times)");
+    assert_int_equal(a.outcome.tries, 2);
+    hal_loop_free(loop);
+    hal_buf_clear(&a.body);
+}
+
 static void bad_requests_are_refused_at_the_start(void **state)
 {
     (void)state;
@@ -913,6 +933,7 @@ int main(void)
         cmocka_unit_test(a_redirect_goes_only_where_the_guard_lets_it),
         cmocka_unit_test(private_addresses_need_a_grant),
         cmocka_unit_test(a_dead_archive_is_named_with_a_remedy),
+        cmocka_unit_test(an_unknown_host_is_named_and_looked_up_twice),
         cmocka_unit_test(bad_requests_are_refused_at_the_start),
         cmocka_unit_test(a_sink_can_pause_the_transfer_and_loses_nothing),
         cmocka_unit_test(a_sink_that_fails_ends_the_exchange),
