@@ -38,7 +38,9 @@ them, verified.]],
     local chosen = select.products(products, {
       productType = "SCIENCE", calib_level = ">=2", extension = "fits",
     })
-    local files = retrieve.products(select.first(chosen, p.files), { parallel = p.parallel })
+    local files = retrieve.products(select.first(chosen, p.files), {
+      parallel = p.parallel, on_error = "keep",
+    })
 
     return {
       target = target.name, rows = stars.rows, catalogue = stars.path,

@@ -27,12 +27,14 @@ function report_methods:failed()
   return list
 end
 
---- Raises `partial` if any file failed; returns the report.
+--- Raises `partial` if some files failed, the code of the first failure if all did; returns the
+-- report.
 function report_methods:check()
   local failed = self:failed()
   if #failed > 0 then
-    errors.raise("partial", ("%d of %d files failed, the first: %s; run the same command again to "
-      .. "fetch the rest"):format(#failed, #self, tostring(failed[1].err)))
+    errors.raise(#failed < #self and "partial" or failed[1].err.code,
+      ("%d of %d files failed, the first: %s; run the same command again to fetch the rest")
+      :format(#failed, #self, tostring(failed[1].err)))
   end
   return self
 end
@@ -103,11 +105,28 @@ local function entries_of(rows, options, folder)
   return entries
 end
 
+-- The failure with the file's name. A listed file that is not there is the archive's fault, not the
+-- caller's.
+local function named(err, path)
+  local name = path:match("[^/]+$")
+  if err.code == "not_found" then
+    err.code = "archive"
+    err.message = ("%s: the archive lists this file but does not have it (HTTP %d); leave it out "
+      .. "or report it to the archive"):format(name, err.http_status or 404)
+  elseif not err.message:find(name, 1, true) then
+    err.message = name .. ": " .. err.message
+  end
+  return err
+end
+
 local function fetch(entry, dir, folder)
   local path = entry.file:sub(#folder + 2)
-  local got = download.file({
+  local ok, got = errors.try(download.file, {
     url = mashup.file_url(entry.uri), dir = dir, path = path, size = entry.size,
   })
+  if not ok then
+    error(named(got, path), 0)
+  end
   entry.path, entry.bytes, entry.sha256 = dir .. "/" .. path, got.bytes, got.sha256
   entry.skipped, entry.warning, entry.ok = got.skipped, got.warning, true
 end
@@ -125,6 +144,22 @@ local function manifest(entries, dir)
   end
   table_core.from_rows(rows, { "Local Path", "Status", "Message", "URL", "Bytes", "SHA256", "URI" })
     :write(dir .. "/manifest.csv", "csv")
+end
+
+-- Records what a failure left undone, then raises it.
+local function stop(entries, dir, err)
+  if not errors.is(err) or err.code == "cancelled" then
+    error(err, 0)
+  end
+  for _, entry in ipairs(entries) do
+    if entry.ok == nil then
+      entry.ok = false
+      entry.err = errors.new("cancelled", "not downloaded, because another file failed: run the "
+        .. "same command again")
+    end
+  end
+  errors.try(manifest, entries, dir) -- a full disk must not hide the first failure
+  error(err, 0)
 end
 
 local function check_options(options)
@@ -173,7 +208,7 @@ function M.products(products, options)
   mashup.polite(parallel)
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
-  task.map(entries, parallel, function(entry)
+  local whole, why = pcall(task.map, entries, parallel, function(entry)
     local ok, err = errors.try(fetch, entry, dir, folder)
     if not ok then
       entry.ok, entry.err = false, err
@@ -191,6 +226,9 @@ function M.products(products, options)
       elapsed_s = record:elapsed(),
     })
   end)
+  if not whole then
+    stop(entries, dir, why)
+  end
   manifest(entries, dir)
   return setmetatable(entries, report_methods)
 end

@@ -333,13 +333,13 @@ local function totals(record)
     record.bytes + record.download_bytes, record:elapsed(), record.output))
 end
 
-local function any_failed(record)
+-- The files that failed while the workflow went on.
+local function failed_files(record)
+  local failed = {}
   for _, entry in ipairs(record.files) do
-    if entry.ok == false then
-      return true
-    end
+    failed[#failed + 1] = entry.ok == false and entry or nil
   end
-  return false
+  return failed
 end
 
 local verbs = {}
@@ -360,12 +360,14 @@ function verbs.run(args)
     end
     error(result, 0)
   end
-  save(record, manifest, values, any_failed(record) and "partial" or "complete")
+  local failed = failed_files(record)
+  save(record, manifest, values, #failed > 0 and "partial" or "complete")
   render.write(result, args.format or "table", system.output)
   totals(record)
-  if any_failed(record) then
-    errors.raise("partial", ("some files failed: %s/report.json lists them; run the same command "
-      .. "again to fetch the rest"):format(record.output))
+  if #failed > 0 then
+    errors.raise(#failed < #record.files and "partial" or failed[1].err.code, ("%d of %d files "
+      .. "failed, the first: %s; %s/report.json lists them; run the same command again to fetch "
+      .. "the rest"):format(#failed, #record.files, tostring(failed[1].err), record.output))
   end
 end
 

@@ -145,6 +145,64 @@ describe("first light", function()
     fails(4, { "127.0.0.1" }, on("http://127.0.0.1:1"))
   end)
 
+  it("names each file that fails, and keeps the others", function()
+    local faulty = practice.start("--faults file-http404=0.3")
+    finally(function()
+      faulty:stop()
+    end)
+    local code, _, err = faulty:run(file, folder .. "/out", small, "--quiet")
+    assert.equal(3, code, err)
+    local report = json.decode(practice.read(folder .. "/out/report.json"))
+    assert.equal("partial", report.status)
+    local n_failed = 0
+    for _, entry in ipairs(report.files) do
+      if entry.status == "error" then
+        n_failed = n_failed + 1
+        assert.equal(entry.file:match("[^/]+$") .. ": the archive lists this file but does not "
+          .. "have it (HTTP 404); leave it out or report it to the archive", entry.error)
+      end
+    end
+    assert.is_true(n_failed > 0 and n_failed < #report.files, n_failed)
+    assert.is_truthy(err:find(("%d of %d files failed"):format(n_failed, #report.files), 1, true),
+      err)
+    assert.is_falsy(err:find("(practice)", 1, true), err)
+  end)
+
+  it("ends with the failure's own code when no file comes", function()
+    local faulty = practice.start("--faults file-http404=1")
+    finally(function()
+      faulty:stop()
+    end)
+    local code, _, err = faulty:run(file, folder .. "/out", { radius = "0.02", files = "2" },
+      "--quiet")
+    assert.equal(4, code, err)
+    assert.is_truthy(err:find("2 of 2 files failed", 1, true), err)
+  end)
+
+  it("says of every file why it is not there when the first failure ends the run", function()
+    local faulty = practice.start("--faults file-http404=0.3")
+    finally(function()
+      faulty:stop()
+    end)
+    local code, _, err = faulty:run(practice.workflows .. "/stop.lua", folder .. "/out", {},
+      "--quiet")
+    assert.equal(4, code, err)
+    assert.is_truthy(err:find("halyard: [%w._-]+: the archive lists this file"), err)
+    local report = json.decode(practice.read(folder .. "/out/report.json"))
+    assert.equal("failed", report.status)
+    local reasons = {}
+    for _, entry in ipairs(report.files) do
+      if entry.status == "error" then
+        reasons[assert(entry.error):match("HTTP 404") or entry.error:match("another file failed")] =
+          true
+      end
+    end
+    assert.same({ ["HTTP 404"] = true, ["another file failed"] = true }, reasons)
+    local rows = practice.read(folder .. "/out/files/manifest.csv")
+    assert.equal(#report.files + 1, select(2, rows:gsub("\n", "")))
+    assert.is_truthy(rows:find("because another file failed", 1, true), rows)
+  end)
+
   it("says that an archive answers with an HTML page", function()
     local html = practice.start("--faults html=1")
     finally(function()
