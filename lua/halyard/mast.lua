@@ -269,7 +269,8 @@ local empty_columns = { "obsid", "obs_id", "obs_collection", "target_name" }
 -- @tparam table options `region` (a circle), `where` (criteria on CAOM columns: text, list, one
 -- wildcard; numbers with units as ranges { min = a, max = b })
 -- @treturn halyard.table
--- @raise `usage` for unknown columns (with the nearest names)
+-- @raise `usage` for unknown columns (with the nearest names), `truncated` when there are more
+-- than one answer holds, `integrity` when fewer came than the archive counts
 function M.observations(options)
   suggest.check_keys(options, { "region", "where" }, "mast.observations")
   local record = begin()
@@ -279,10 +280,20 @@ function M.observations(options)
     record.notes[#record.notes + 1] = service .. " would be asked for observations"
     return table_core.from_rows({}, empty_columns)
   end
+  local counted = M.count_observations(options)
+  if counted > mashup.row_cap then
+    errors.raise("truncated", ("%d observations are more than the archive sends in one answer "
+      .. "(%d): use a smaller region or more criteria"):format(counted, mashup.row_cap))
+  end
   local rows, cost = mashup.rows(service, params)
   record:spent(cost)
+  if #rows < counted then
+    errors.raise("integrity", ("%d observations came, the archive counts %d; the answer cannot be "
+      .. "trusted, run it again"):format(#rows, counted), { rows = #rows, rows_counted = counted })
+  end
   record.queries[#record.queries + 1] = {
-    service = service, rows = #rows, requests = cost.requests, bytes = cost.bytes,
+    service = service, rows = #rows, rows_counted = counted, requests = cost.requests,
+    bytes = cost.bytes,
     region = options.region and tostring(options.region) or nil,
   }
   system.emit("progress", { stage = "observations", rows = #rows, bytes = cost.bytes })

@@ -13,6 +13,8 @@ local task = require("halyard.core.task")
 local M = {}
 
 local wait_max_s = 3600
+local told_wait_s = 2
+local patience = 2 -- repeats of a question that was answered with something else
 local row_bytes = 120 -- of one row in the output, for estimates only (tiling design 13)
 
 -- Shape of the request for an ask.
@@ -66,8 +68,8 @@ function M.count(source, region, margin)
 end
 
 -- Issues what the plan asks, each ask as a task of this scope; waits when the plan waits, until the
--- next outcome or as long as it says.
-local function drive(plan, serve)
+-- next outcome or as long as it says; a long wait is told with its reason.
+local function drive(plan, serve, tell)
   local pause
   local function served(ask)
     serve(ask)
@@ -80,6 +82,9 @@ local function drive(plan, serve)
     if what == "ask" then
       task.spawn(served, value)
     elseif what == "wait" then
+      if value and value >= told_wait_s then
+        tell(value)
+      end
       pause = task.spawn(task.sleep, math.min(value or wait_max_s, wait_max_s))
       pcall(pause.join, pause)
       pause = nil
@@ -87,6 +92,19 @@ local function drive(plan, serve)
       return
     end
   end
+end
+
+-- A maintenance page or a deadlock in the archive's database passes: the same question again, twice
+-- (fault matrix N26). Else as errors.try.
+local function patiently(source, fetch, ask)
+  for pause_s = 1, patience do
+    local ok, got = errors.try(fetch, ask)
+    if ok or source.verdict(got) ~= "again" then
+      return ok, got
+    end
+    task.sleep(pause_s)
+  end
+  return errors.try(fetch, ask)
 end
 
 -- One ask, from request to verdict.
@@ -105,13 +123,14 @@ local function server(source, plan, harvest, seen)
     return { rows = rows, returned = returned, cost = cost }
   end
   return function(ask)
-    local ok, got = errors.try(fetch, ask)
+    local ok, got = patiently(source, fetch, ask)
     if not ok then
       local verdict = source.verdict(got)
-      if not verdict or verdict == "fatal" then
+      if not verdict or verdict == "fatal" or verdict == "again" then
         error(got, 0)
       end
       seen.spent({ requests = 1, bytes = 0 })
+      seen.failure = got.message
       plan:failed(ask.id, verdict, got)
       return
     end
@@ -146,7 +165,8 @@ end
 -- guard of the region's border: the counts of the region made narrower and wider by it bound it.
 local function verify(source, region, kept, counted)
   if not counted or kept == counted then
-    return counted and "equal to the archive's count" or "the service has no count"
+    return counted and "equal to the archive's count"
+      or "not verified: the service has no count"
   end
   local guard = (source.service.guard_arcsec or 1) / 3600
   local least = M.count(source, region, -guard) or counted
@@ -185,23 +205,29 @@ local function run_plan(source, region, options, record, known)
     dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
   })
   local bytes = { n = 0 }
-  local serve = server(source, plan, harvest, {
+  local progress = progress_of(source, record, bytes)
+  local seen = {
     spent = function(cost)
       bytes.n = bytes.n + cost.bytes
       record:spent(cost)
     end,
-    progress = progress_of(source, record, bytes),
-  })
+    progress = progress,
+  }
+  local serve = server(source, plan, harvest, seen)
   -- A scope of its own: its tasks have ended, or are cancelled, when it returns.
   task.all({
     function()
-      drive(plan, serve)
+      drive(plan, serve, function(seconds)
+        system.log("info", ("%s: asking again in %.0f s; %s"):format(source.name, seconds,
+          seen.failure or "the archive is silent"))
+      end)
     end,
   })
   local failure = plan:error()
   if failure then
     error(failure, 0)
   end
+  progress(plan)
   local account = plan:account()
   local verdict = verify(source, region, account.rows_kept, known)
   local result = { account = account, verified = verdict, bytes = bytes.n }

@@ -19,9 +19,12 @@
 #define RADIANS 0.017453292519943295
 
 enum {
-    AGAIN_MAX = 12,  /* repeats of one ask after transient failures, delays 1 s to 2 min */
-    CANARY_MAX = 10, /* repeats of one canary, delays 30 s to 10 min */
+    AGAIN_MAX = 12,       /* repeats of one ask after transient failures, delays 1 s to 2 min */
+    CANARY_MAX = 10,      /* repeats of one canary, delays 30 s to 10 min */
+    AGAIN_FIRST_MAX = 6,  /* the same two for an archive that has not answered once: */
+    CANARY_FIRST_MAX = 3, /* given up after a minute, or after three and a half */
     COUNT_MAX = 3,   /* refusals of a region whose count is below the cap that refute the cap */
+    REFUSED_MAX = 8, /* refusals after which a region is cut whatever its count */
     SILENT_MAX = 3,  /* ambiguous answers without a proof of life that raise the question */
     PROBE_ROWS = 30, /* rows that make a density worth having */
     REQUESTS_DEFAULT = 2000,
@@ -335,11 +338,12 @@ static void use_count(hal_plan *p, double rows, bool exact)
         p->account.requests_max = (uint64_t)fmax(50.0, 8.0 * ceil(rows / p->cap));
 }
 
-/* A region of `rows` is refused again and again although it should fit: the cap is lower than
- * declared. From now on one repeat is enough to believe that, and the budget starts anew. */
+/* A region of `rows`, more than any answer held so far, is refused again and again although it
+ * should fit: the cap is lower than declared. From now on fewer repeats are enough to believe that,
+ * and the budget starts anew. */
 static void lower_cap(hal_plan *p, double rows)
 {
-    p->cap = fmax(1.0, rows);
+    p->cap = rows;
     p->cap_refuted = true;
     double wanted = (double)p->account.requests + fmax(50.0, 8.0 * ceil(p->root_rows / p->cap));
     if (!p->options.requests_max && wanted < REQUESTS_DEFAULT)
@@ -368,9 +372,10 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     hal_status st = plan_learn(p, &s->request, rows, err);
     if (st)
         return st;
-    if (rows < p->cap && n->n_ambiguous > (p->cap_refuted ? 1 : COUNT_MAX))
+    bool refused = n->n_ambiguous > (p->cap_refuted ? COUNT_MAX - 1 : COUNT_MAX);
+    if (refused && rows < p->cap && rows > p->rows_proved)
         lower_cap(p, rows);
-    if (rows >= p->cap)
+    if (rows >= p->cap || n->n_ambiguous > REFUSED_MAX)
         mark_over(p, s->node, &s->request, rows, false);
     else
         n->retry = !first;
@@ -418,11 +423,18 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         st = plan_learn(p, &s->request, (double)s->returned, err);
         if (st)
             return st;
+        p->rows_proved = fmax(p->rows_proved, (double)s->returned);
+        p->cap = fmax(p->cap, p->rows_proved + 1.0);
         p->account.rows_kept += s->kept;
         plan_finish(p, i, PLAN_NODE_DONE, s->kept);
         if (p->options.rows_max && p->account.rows_kept > p->options.rows_max && !p->stopped)
             stop(p, "rows", p->options.rows_max, "rows_max");
         return prove_life(p, serial, false, err);
+    case PLAN_SUSPECT:
+        mark_over(p, i, &s->request, (double)s->returned, true);
+        p->account.over++;
+        st = push_pending(p, i, err);
+        return st ? st : prove_life(p, serial, false, err);
     case PLAN_OVER:
         mark_over(p, i, &s->request, p->cap, false);
         p->account.over++;
@@ -572,7 +584,7 @@ static void came_back(hal_plan *p, plan_slot *s, plan_result result)
         p->window++;
 }
 
-/* A row count that looks like a limit, where no limit is known. */
+/* A row count that looks like a limit. */
 static bool is_round(uint64_t n)
 {
     if (n >= 1024 && (n & (n - 1)) == 0)
@@ -610,11 +622,16 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
             *err = e;
         return e.status;
     }
-    bool over = p->service.cap ? returned >= p->service.cap : is_round(returned);
+    plan_result result = PLAN_ROWS;
+    bool counted = s->ask.whole && p->account.rows_counted == (int64_t)returned;
+    if (p->service.cap && returned >= p->service.cap)
+        result = PLAN_OVER;
+    else if (s->node >= 0 && is_round(returned) && !counted)
+        result = PLAN_SUSPECT;
     s->returned = returned;
     s->kept = kept;
-    came_back(p, s, over ? PLAN_OVER : PLAN_ROWS);
-    *accepted = !over && s->ask.kind == HAL_ASK_FETCH;
+    came_back(p, s, result);
+    *accepted = result == PLAN_ROWS && s->ask.kind == HAL_ASK_FETCH;
     return HAL_OK;
 }
 
@@ -641,6 +658,9 @@ static int64_t doubling(int64_t first, int64_t most, int n)
 static void ask_again(hal_plan *p, plan_slot *s, int64_t now_ns, int64_t delay, int most,
                       const hal_err *why)
 {
+    bool ever_answered = p->n_density > 0;
+    if (!ever_answered)
+        most = s->canary ? CANARY_FIRST_MAX : most < AGAIN_FIRST_MAX ? most : AGAIN_FIRST_MAX;
     if (s->n_again >= most) {
         hal_err e = *why;
         hal_err_note(&e, e.status ? e.status : HAL_E_NETWORK,

@@ -103,8 +103,10 @@ hal_next hal_plan_next(hal_plan *plan, int64_t now_ns, hal_ask *out, int64_t *wa
 /** A fetch or probe came back whole. `returned` rows in the answer, `kept` of them owned by the
  * tile and inside the region, `overshoot_deg` the largest distance of any row from the request
  * region (0 inside). An answer with returned >= cap is treated as OVER here, whatever the caller
- * thought, and its rows must be dropped: then *accepted is false. Fails with HAL_E_INTEGRITY when
- * the overshoot shows that position columns do not match the selection (section 4.2). */
+ * thought, and so is a round number of rows (1, 2, 5 times 10^k from 1000 on, powers of two from
+ * 1024) that no count confirms: its rows must be dropped, *accepted is false. Fails with
+ * HAL_E_INTEGRITY when the overshoot shows that position columns do not match the selection
+ * (section 4.2). */
 hal_status hal_plan_complete(hal_plan *plan, uint64_t id, uint64_t returned, uint64_t kept,
                              double overshoot_deg, bool *accepted, hal_err *err) HAL_MUST_CHECK;
 /** A count came back. */

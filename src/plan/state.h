@@ -65,6 +65,7 @@ typedef enum plan_result {
     PLAN_ROWS,
     PLAN_COUNTED,
     PLAN_OVER,
+    PLAN_SUSPECT, /* a round number of rows: perhaps a limit nobody declared */
     PLAN_AMBIGUOUS,
     PLAN_NOT_ASKED /* no budget left for a repeat */
 } plan_result;
@@ -89,7 +90,8 @@ struct hal_plan {
     int64_t min_side_ticks;
     double cap; /* rows; a guess when the service does not say, less when it proves wrong */
     bool cap_refuted;
-    double root_rows; /* counted for the request of the whole region; 0: unknown */
+    double rows_proved; /* the largest answer that came back whole */
+    double root_rows;   /* counted for the request of the whole region; 0: unknown */
 
     plan_node *node;
     size_t n_node, node_cap;

@@ -108,6 +108,27 @@ describe("a tiled catalogue", function()
     end)
   end
 
+  it("is complete past a limit that is silent", function()
+    local n, requests = compare("Gaia DR3", "CIRCLE 200 60 0.8", nil, "--faults silent-cap=1000")
+    assert.is_true(n > 1000 and requests > 1)
+  end)
+
+  it("is complete where a counting service has a lower limit than told, and resets", function()
+    compare("TIC", "CIRCLE 200 60 1", nil, "--row-cap 1000 --faults reset=0.2")
+  end)
+
+  it("outlasts maintenance pages and deadlocks in the archive's database", function()
+    compare("Gaia DR3", "CIRCLE 200 60 1", 500, "--faults html=0.1,error=0.1")
+  end)
+
+  it("of observations is refused when fewer come than the archive counts", function()
+    archive = practice.start("--faults silent-cap=10")
+    local code, _, err = archive:run(practice.workflows .. "/observations.lua", folder .. "/run",
+      {}, "--quiet")
+    assert.equal(7, code)
+    assert.is_truthy(err:find("10 observations came, the archive counts", 1, true), err)
+  end)
+
   it("is the same file with 1, 2 and 8 requests in parallel", function()
     archive = practice.start("--row-cap 2000")
     for _, parallel in ipairs({ 1, 2, 8 }) do

@@ -116,9 +116,15 @@ describe("the Mashup dialect", function()
     assert.equal(10, #mashup.rows("S", {}, { pagesize = 4 }))
   end)
 
-  it("asks on after a full page when there is no paging block", function()
-    answers = { { rows(1, 4), {}, { bytes = 1 } }, { rows(5, 1), {}, { bytes = 1 } } }
+  it("asks on until a page is empty when there is no paging block", function()
+    answers = { { rows(1, 3), {}, { bytes = 1 } }, { rows(4, 2), {}, { bytes = 1 } },
+      { rows(6, 0), {}, { bytes = 1 } } }
     assert.equal(5, #mashup.rows("S", {}, { pagesize = 4 }))
+  end)
+
+  it("takes a page that repeats for the whole answer when there is no paging block", function()
+    answers = { { rows(1, 9), {}, { bytes = 1 } }, { rows(1, 9), {}, { bytes = 1 } } }
+    assert.equal(9, #mashup.rows("S", {}, { pagesize = 4 }))
   end)
 
   it("refuses an empty page in the middle and a page that repeats", function()
@@ -157,7 +163,7 @@ describe("the Mashup dialect", function()
       { "archive", { http_status = 400 }, "fatal" },
       { "permission", { http_status = 401 }, "fatal" },
       { "not_found", { http_status = 404 }, "fatal" },
-      { "protocol", {}, "fatal" },
+      { "protocol", {}, "again" },
       { "io", {}, nil },
       { "memory", {}, nil },
       { "cancelled", {}, nil },

@@ -101,7 +101,8 @@ local function means_too_many(message)
 end
 
 --- What a failed request says about its tile (tiling design 6.1): "over", "ambiguous", "transient",
--- "fatal"; nil when the failure is this machine's own and must be raised as it is.
+-- "fatal", "again" (not about the tile: ask once more); nil when the failure is this machine's own
+-- and must be raised as it is.
 function M.verdict(err)
   local status = err.http_status or 0
   if err.reset or status == 500 or status == 502 or status == 504 then
@@ -113,8 +114,13 @@ function M.verdict(err)
   elseif err.code == "network" then
     return "transient"
   elseif err.code == "archive" then
+    if err.message:lower():find("deadlock", 1, true) then
+      return "again"
+    end
     return means_too_many(err.message) and "over" or "fatal"
-  elseif err.code == "protocol" or err.code == "permission" or err.code == "not_found" then
+  elseif err.code == "protocol" then
+    return "again"
+  elseif err.code == "permission" or err.code == "not_found" then
     return "fatal"
   end
 end
@@ -154,8 +160,9 @@ local function same_row(a, b)
 end
 
 --- Every row of an answer: reads on while the archive says that it has more than what came. Never
--- trusts the paging block alone (section 5): rows in hand are counted, an empty or repeated page is
--- an error, a short set is never returned.
+-- trusts the paging block alone (section 5): rows in hand are counted, an empty or repeated page
+-- before the end is an error, a short set is never returned. Without a paging block the pages are
+-- read until one is empty, or repeats the one before: then the service does not page.
 -- @tparam string service
 -- @tparam table params
 -- @tparam[opt] table how pagesize, tries, breaker
@@ -165,14 +172,16 @@ function M.rows(service, params, how)
   how = how or {}
   local page_size = how.pagesize or M.page_size
   local breaker = how.breaker or M.breaker()
-  local pages, have, bytes, total, wanted = {}, 0, 0, -1, true
+  local pages, have, bytes, requests, total, wanted = {}, 0, 0, 0, -1, true
   while wanted do
     local page = #pages + 1
+    local first = page == 1
     local rows, answer, outcome = ask(service, params,
       { page = page, pagesize = page_size, breaker = breaker, tries = how.tries })
-    if page == 1 then
+    local repeated = not first and #rows > 0 and same_row(rows, pages[page - 1])
+    if first then
       total = math.max(-1, answer.rows_total or -1, answer.rows_filtered or -1)
-    elseif #rows > 0 and same_row(rows, pages[page - 1]) then
+    elseif repeated and total >= 0 then
       errors.raise("integrity", ("%s: page %d repeats page %d; nothing of this answer is kept")
         :format(service, page, page - 1))
     end
@@ -180,14 +189,18 @@ function M.rows(service, params, how)
       errors.raise("integrity", ("%s: page %d is empty after %d of %d rows")
         :format(service, page, have, total))
     end
-    pages[page], have, bytes = rows, have + #rows, bytes + outcome.bytes
+    bytes, requests = bytes + outcome.bytes, page
+    if first or #rows > 0 and not repeated then
+      pages[page], have = rows, have + #rows
+    end
     if total >= 0 then
       wanted = have < total
-    else -- no paging block: a full page may have a successor
-      wanted = #rows == page_size and page_size < M.row_cap
+    else
+      wanted = #rows > 0 and not repeated
     end
   end
-  return #pages == 1 and pages[1] or table_core.concat(pages), { requests = #pages, bytes = bytes }
+  return #pages == 1 and pages[1] or table_core.concat(pages),
+    { requests = requests, bytes = bytes }
 end
 
 --- The number in the one cell of a COUNT_BIG(*) answer (8.2).
