@@ -274,6 +274,7 @@ local function dry_run(source, region, options, record)
     requests_low = least and (least == 1 and 1 or math.ceil(least * (boxes and 1.3 or 2.8))),
     requests_high = least and (least == 1 and 1 or math.ceil(least * (boxes and 3.6 or 5.6))),
     requests_max = account.requests_max, bytes = known and known * row_bytes,
+    bytes_per_row = row_bytes,
     into = options.into, leaves = plan:leaves(), asks = asks,
   }
 end

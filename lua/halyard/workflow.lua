@@ -387,8 +387,11 @@ local function plan_lines(plan)
       plan.lower_bound, plan.requests_low, plan.requests_high, plan.requests_max)
     lines[#lines + 1] = ("  size          about %.1f MB"):format(plan.bytes / 1e6)
   else
+    local most = plan.requests_max * plan.cap
     lines[#lines + 1] = ("  requests      at least 1, stop at %d; more after the first answer")
       :format(plan.requests_max)
+    lines[#lines + 1] = ("  size          at most %.3g rows, about %.3g GB: the stop times the row limit")
+      :format(most, most * plan.bytes_per_row / 1e9)
   end
   lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"
   for _, leaf in ipairs(plan.leaves) do
