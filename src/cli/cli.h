@@ -5,7 +5,8 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, PAIRS_MAX = 64, BASES_MAX = 8 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8 };
+#define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */
 typedef struct options {

@@ -5,6 +5,7 @@
 #include "cli/practice.h"
 #include "cli/progress.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ typedef struct view {
     progress progress;
     hal_runtime *rt;
     hal_job job;
-    bool reader_gone; /* nobody reads standard output any more */
+    int output_errno; /* why standard output took no more; EPIPE: nobody reads it */
 } view;
 
 static void on_event(void *ctx, const char *kind, const char *json)
@@ -30,8 +31,8 @@ static void on_output(void *ctx, const char *text, size_t size_bytes)
 {
     view *v = ctx;
     progress_clear(&v->progress);
-    if (fwrite(text, 1, size_bytes, stdout) != size_bytes || fflush(stdout)) {
-        v->reader_gone = true;
+    if (!v->output_errno && (fwrite(text, 1, size_bytes, stdout) != size_bytes || fflush(stdout))) {
+        v->output_errno = errno;
         hal_runtime_interrupt(v->rt);
     }
 }
@@ -66,11 +67,17 @@ static hal_status drive(hal_runtime *rt, void *ctx)
 
 static int report(const view *v, int code)
 {
-    if (v->reader_gone)
+    if (v->output_errno == EPIPE)
         return EXIT_PIPE;
+    char unwritten[256];
+    const char *text = hal_runtime_error(v->rt);
+    if (v->output_errno) {
+        snprintf(unwritten, sizeof unwritten, OUTPUT_FAILED, strerror(v->output_errno));
+        code = EXIT_LOCAL;
+        text = unwritten;
+    }
     if (code == 0)
         return 0;
-    const char *text = hal_runtime_error(v->rt);
     if (v->progress.style != PROGRESS_JSON)
         return complain(code, "%s", text);
     fprintf(stderr, "{\"event\":\"error\",\"data\":{\"exit\":%d,\"text\":\"", code);

@@ -2,6 +2,7 @@
 /* The command: finds what is asked for. What each command does is in cmd_*.c. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -179,7 +180,8 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     int code = dispatch(argc, argv);
-    if (fflush(stdout) && code == 0)
-        return complain(5, "cannot write standard output");
+    errno = 0;
+    if ((fflush(stdout) || ferror(stdout)) && code == 0)
+        return complain(EXIT_LOCAL, OUTPUT_FAILED, errno ? strerror(errno) : "an earlier failure");
     return code;
 }

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_LIMIT_MS = 10000, STOP_LIMIT_MS = 2000, STOP_POLL_MS = 10, EXIT_LOCAL = 5 };
+enum { START_LIMIT_MS = 10000, STOP_LIMIT_MS = 2000, STOP_POLL_MS = 10 };
 
 static int64_t now_ms(void)
 {

@@ -267,6 +267,16 @@ code = shell(("cd %s && { %s list --workflow-path %s 2>err; } | true"):format(wo
   flows))
 check("a closed pipe is quiet", code == 0 and read(work .. "/err") == "", read(work .. "/err"))
 
+-- A full disk is one
+for _, args in ipairs({ "help", "list --workflow-path " .. flows, "run " .. hello,
+  "run " .. hello .. " --format json", "convert " .. caom }) do
+  code = shell(("cd %s && %s %s >/dev/full 2>err"):format(work, quote(halyard), args))
+  err = read(work .. "/err")
+  check("a full standard output exits 5: " .. args, code == 5, code, err)
+  check("a full standard output is named: " .. args, contains(err, "No space left on device")
+    and err:find("halyard: [^\n]+\n$"), err)
+end
+
 shell("rm -rf " .. quote(work))
 if n_failed > 0 then
   print(n_failed .. " checks failed")
