@@ -168,7 +168,12 @@ static int dispatch(int argc, char **argv)
         about = find_command(opts.words[0]);
     if (about) {
         command_help(about);
-        return 0;
+        if (!opts.help || !about->takes_params || opts.n_words == 0)
+            return 0;
+        putchar('\n');
+        options rest = {.words = {opts.words[0]}, .n_words = 1};
+        rest.workflow_path = opts.workflow_path;
+        return cmd_workflow(find_command("help"), &rest);
     }
     if (!strcmp(cmd->name, "help") && opts.n_words == 0) {
         general_help();
