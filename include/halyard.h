@@ -84,7 +84,8 @@ typedef struct hal_config {
     int64_t cpu_max_ms;      /* compute time of the scripts; 0: 60,000 */
     bool private_net;        /* loopback and private addresses may be contacted */
     /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
-     * stage, done, known, unit, rows, bytes; of "log": level (debug, info, warning, error), text.
+     * stage, done, known, unit, rows, rows_expected, bytes, elapsed_s, each only where it is
+     * known; of "log": level (debug, info, warning, error), text.
      */
     void (*on_event)(void *ctx, const char *kind, const char *json);
     /** Result text of a workflow; NULL: it is dropped. */
@@ -105,12 +106,15 @@ HAL_API hal_status hal_runtime_run(hal_runtime *rt, const char *workflow, const 
 
 /** One thing to do, for hal_runtime_start. */
 typedef struct hal_job {
-    size_t struct_size;   /* sizeof(hal_job) */
-    const char *verb;     /* "run", "plan", "list", "help" or "check" */
-    const char *workflow; /* path or name; NULL for "list" */
-    const hal_pair *params;
+    size_t struct_size;     /* sizeof(hal_job) */
+    const char *verb;       /* "run", "plan", "list", "help" or "check" */
+    const char *workflow;   /* path or name; NULL for "list" */
+    const hal_pair *params; /* a NULL value is a flag that is set */
     size_t n_params;
     const char *format; /* of the result text: "table" (default), "json" or "csv" */
+    /** Names of the host program's own options, for "did you mean" of a misspelt parameter. */
+    const char *const *options;
+    size_t n_options;
 } hal_job;
 
 /** Starts a job; hal_runtime_step drives it. One job at a time. */

@@ -36,7 +36,9 @@ local function target_of(value)
   end
   local ok, err = errors.try(sky.position, value)
   if not ok then
-    return nil, err.message
+    local lead = ('position "%s": '):format(value)
+    local at = err.message:find(lead, 1, true) == 1 and #lead + 1 or 1
+    return nil, "is no position: " .. err.message:sub(at)
   end
   return value
 end
@@ -111,6 +113,10 @@ end
 --- One value, typed and inside its limits; angles become degrees.
 -- @raise `usage` naming parameter, value and limit
 function M.read(entry, given)
+  if given == true and entry.kind ~= "boolean" then
+    errors.raise("usage", ("--%s needs a value (%s%s)"):format(entry.name, entry.kind,
+      entry.help and ", " .. entry.help or ""), { parameter = entry.name })
+  end
   local value, why = readers[entry.kind](given, entry)
   if value == nil then
     refuse(entry, given, why)
@@ -163,13 +169,14 @@ end
 -- @tparam table entries from `declare`
 -- @tparam table given name -> text or typed value
 -- @tparam string owner for messages: "workflow first-light"
+-- @tparam[opt] table options names that a misspelt parameter may stand for: the command's own
 -- @raise `usage` for unknown, missing and wrong ones
-function M.values(entries, given, owner)
+function M.values(entries, given, owner, options)
   local names, values = {}, {}
   for i, entry in ipairs(entries) do
     names[i] = entry.name
   end
-  suggest.check_params(given, names, owner)
+  suggest.check_params(given, names, owner, options)
   for _, entry in ipairs(entries) do
     local value = given[entry.name]
     if value == nil then

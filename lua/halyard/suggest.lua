@@ -80,14 +80,19 @@ function M.unknown(what, name, known, code)
   errors.raise(code or "usage", ("unknown %s: %s; %s"):format(what, name, hint))
 end
 
-local function check(t, known, what)
+local function check(t, known, what, options)
   local allowed = {}
   for _, key in ipairs(known) do
     allowed[key] = true
   end
   for key in pairs(t) do
     if not allowed[key] then
-      M.unknown(what, tostring(key), known)
+      local name = tostring(key)
+      local option = #M.nearest(name, known) == 0 and M.nearest(name, options or {}, 1)[1]
+      if option then
+        errors.raise("usage", ("unknown %s: %s; did you mean --%s?"):format(what, name, option))
+      end
+      M.unknown(what, name, known)
     end
   end
 end
@@ -103,9 +108,10 @@ function M.check_keys(t, known, what)
   check(t, known, "option of " .. what)
 end
 
---- The same for the parameters given to a workflow.
-function M.check_params(t, known, owner)
-  check(t, known, "parameter of " .. owner)
+--- The same for the parameters given to a workflow; `options`: names of the command's own options,
+-- which may be meant instead.
+function M.check_params(t, known, owner, options)
+  check(t, known, "parameter of " .. owner, options)
 end
 
 return M

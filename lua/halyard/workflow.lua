@@ -292,7 +292,7 @@ local function prepare(args, dry)
   local path = M.find(args.workflow)
   local manifest = M.load(path)
   local values = params.values(manifest.params, underscored(args.params),
-    "workflow " .. manifest.name)
+    "workflow " .. manifest.name, args.options)
   local budget = manifest.budget
   system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({

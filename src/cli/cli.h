@@ -5,7 +5,7 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 16 };
 #define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */
@@ -15,7 +15,7 @@ typedef struct options {
     size_t n_bases;
     const char *output, *workflow_path, *format, *from, *to;
     bool quiet, json, private_net, help;
-    hal_pair params[PAIRS_MAX]; /* names and values point into argv */
+    hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;
     const char *words[3]; /* what is not an option */
     size_t n_words;
@@ -35,6 +35,8 @@ extern const command commands[]; /* ended by a NULL name */
 
 /* Prints the problem and returns false. */
 bool options_parse(options *out, const command *command, int argc, char **argv);
+/* The long options that a command takes; returns how many. */
+size_t option_names(const command *command, const char *names[OPTIONS_MAX]);
 void command_help(const command *command);
 void general_help(void);
 

@@ -94,12 +94,16 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
 {
     static char paths[PATHS_MAX_BYTES];
     search_path(paths, sizeof paths, opts);
+    const char *names[OPTIONS_MAX];
+    size_t n_names = option_names(cmd, names);
     view v = {.job = {.struct_size = sizeof v.job,
                       .verb = cmd->name,
                       .workflow = opts->n_words > 0 ? opts->words[0] : NULL,
                       .params = opts->params,
                       .n_params = opts->n_params,
-                      .format = opts->json ? "json" : opts->format}};
+                      .format = opts->json ? "json" : opts->format,
+                      .options = names,
+                      .n_options = n_names}};
     hal_config config = {.struct_size = sizeof config,
                          .archive = archive,
                          .bases = opts->bases,

@@ -50,13 +50,20 @@ static const option *find_short(const command *cmd, char name)
     return NULL;
 }
 
-static bool unknown_option(const command *cmd, const char *name, size_t n)
+size_t option_names(const command *cmd, const char *names[OPTIONS_MAX])
 {
-    const char *names[N_OPTIONS];
-    size_t n_names = 0;
+    _Static_assert((int)N_OPTIONS <= (int)OPTIONS_MAX, "the callers' arrays");
+    size_t n = 0;
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (takes(cmd, &table[i]))
-            names[n_names++] = table[i].name;
+            names[n++] = table[i].name;
+    return n;
+}
+
+static bool unknown_option(const command *cmd, const char *name, size_t n)
+{
+    const char *names[OPTIONS_MAX];
+    size_t n_names = option_names(cmd, names);
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)n, name);
     const char *near = nearest(word, names, n_names);
@@ -157,7 +164,7 @@ static bool parse_long(options *out, const command *cmd, int argc, char **argv, 
     if (opt)
         return apply(out, opt, value);
     name[n] = '\0';
-    return add_param(out, name, value ? value : "true");
+    return add_param(out, name, value);
 }
 
 /* argv[*i] is "-x", "-xVALUE" or "-x VALUE". */

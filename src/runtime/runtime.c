@@ -218,9 +218,20 @@ static int push_call(lua_State *L)
     set_text(L, "format", job->format);
     set_text(L, "output", hal_host_setting(hal_host_of(L), "output"));
     lua_newtable(L);
-    for (size_t i = 0; i < job->n_params; i++)
-        set_text(L, job->params[i].name, job->params[i].value);
+    for (size_t i = 0; i < job->n_params; i++) {
+        if (job->params[i].value)
+            lua_pushstring(L, job->params[i].value);
+        else
+            lua_pushboolean(L, true);
+        lua_setfield(L, -2, job->params[i].name);
+    }
     lua_setfield(L, -2, "params");
+    lua_newtable(L);
+    for (size_t i = 0; i < job->n_options; i++) {
+        lua_pushstring(L, job->options[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "options");
     return 3;
 }
 

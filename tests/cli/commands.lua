@@ -166,6 +166,13 @@ check("help shows a workflow's parameters", code == 0 and contains(out, "whom to
 complains("a missing workflow", "run nowhere/absent.lua", 2, "nowhere/absent.lua")
 complains("an unknown workflow", "run helo --workflow-path " .. flows, 2, "helo", "hello")
 complains("a misspelt parameter", "run " .. hello .. " --woh x", 2, "woh", "who")
+complains("a misspelt option of the command", "run " .. hello .. " --outptu x", 2, "outptu",
+  "did you mean --output?")
+complains("a parameter without its value", "run " .. hello .. " --offset", 2,
+  "--offset needs a value")
+code, out = run("run " .. hello .. " --help")
+check("run WORKFLOW --help shows options and parameters", code == 0 and contains(out, "--output")
+  and contains(out, "whom to greet"), out)
 complains("a parameter out of its limits", "run " .. hello .. " --offset 91", 2, "offset", "90")
 complains("an archive that is no URL", "run " .. hello .. " --archive ftp://x", 2, "ftp://x")
 complains("an unknown interface", "run " .. hello .. " --base mashop=http://x", 2, "mashop")

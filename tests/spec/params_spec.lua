@@ -27,6 +27,24 @@ describe("parameters of a workflow", function()
     return params.values(declared, given, "workflow demo")
   end
 
+  it("need a value, and a position that is on the sky", function()
+    assert.equal("--radius needs a value (angle)", failure(values, { center = "M 13",
+      radius = true }))
+    assert.equal("parameter center = 400 95 is no position: ra must be from 0 to 360 degrees",
+      failure(values, { center = "400 95" }))
+    assert.is_true(values({ center = "M 13", deep = true }).deep)
+  end)
+
+  it("are told apart from the command's own options", function()
+    local function wrong(name)
+      return failure(params.values, declared, { center = "M 13", [name] = "x" }, "workflow demo",
+        { "output", "quiet", "centre" })
+    end
+    assert.equal("unknown parameter of workflow demo: outptu; did you mean --output?",
+      wrong("outptu"))
+    assert.equal("unknown parameter of workflow demo: cente; did you mean center?", wrong("cente"))
+  end)
+
   it("take their defaults", function()
     assert.same({ center = "M 13", radius = 0.5, count = 3, deep = false, band = "G" },
       values({ center = "M 13" }))
