@@ -69,7 +69,7 @@ local function read(spec)
     local name, text = item:match("^%s*([%w%-]+)%s*=?%s*([%d%.]*)%s*$")
     local number = tonumber(text)
     if not name then
-      error(("fault '%s' is not NAME=SHARE\n%s"):format(item, help()), 0)
+      error(("fault '%s' is not NAME=SHARE; --faults help lists them"):format(item), 0)
     elseif find(M.switches, name) then
       if counted[name] and not math.tointeger(number) then
         error(("fault '%s' needs a whole number: %s=N"):format(name, name), 0)
@@ -78,7 +78,7 @@ local function read(spec)
     else
       local group = find(M.data, name) and "data" or find(M.files, name) and "files"
       if not group then
-        error(("no fault is called '%s'\n%s"):format(name, help()), 0)
+        error(("no fault is called '%s'; --faults help lists them"):format(name), 0)
       end
       shares[name] = number or 1
       sums[group] = sums[group] + shares[name]

@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,18 @@ static bool read_number(const char *text, uint64_t max, uint64_t *out)
     }
     *out = v;
     return true;
+}
+
+static int misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int misused(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fputs("halyard-practice: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputs("; 'halyard-practice --help' explains the options\n", stderr);
+    va_end(args);
+    return hal_status_exit_code(HAL_E_USAGE);
 }
 
 static int fail(const hal_err *err)
@@ -113,7 +126,7 @@ int main(int argc, char **argv)
     hal_practice_options o = {.seed = 1, .row_cap = 500000};
     const char *catalog = NULL, *region = NULL;
     int option;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
         uint64_t n = 0;
         bool ok = true;
         switch (option) {
@@ -146,19 +159,20 @@ int main(int argc, char **argv)
         case 'h':
             fputs(usage_text, stdout);
             return 0;
+        case ':':
+            return misused("%s needs a value", argv[optind - 1]);
         default:
-            fputs(usage_text, stderr);
-            return 2;
+            return misused("there is no option %s", argv[optind - 1]);
         }
-        if (!ok) {
-            fprintf(stderr, "halyard-practice: '%s' is not a number this option takes\n", optarg);
-            return 2;
-        }
+        if (!ok)
+            return misused("'%s' is not a number this option takes", optarg);
     }
-    if (optind < argc || !catalog != !region) {
-        fputs(usage_text, stderr);
-        return 2;
-    }
+    if (optind < argc)
+        return misused("'%s' is one argument too many", argv[optind]);
+    if (catalog && !region)
+        return misused("--dump needs --region REGION");
+    if (region && !catalog)
+        return misused("--region needs --dump CATALOG");
     if (!catalog)
         return serve(&o);
     hal_err err = HAL_ERR_INIT;

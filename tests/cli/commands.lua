@@ -269,6 +269,20 @@ check("the practice archive ends with a killed command", shell("timeout 60 sh " 
 check("an interrupted run is recorded as unfinished",
   contains(read(work .. "/o5/report.json"), '"unfinished"'))
 
+-- Options of the practice archive
+for args, says in pairs({
+  ["--frob"] = "there is no option --frob", ["--seed"] = "--seed needs a value",
+  ["--port no"] = "'no' is not a number", ["--dump gaia"] = "--dump needs --region",
+  ["x"] = "'x' is one argument too many", ["--faults nosuch=1"] = "no fault is called 'nosuch'",
+}) do
+  code = shell(("cd %s && timeout 60 %s %s >out 2>err"):format(work, quote(halyard .. "-practice"),
+    args))
+  err = read(work .. "/err")
+  check("a wrong option of the practice archive exits 2: " .. args, code == 2, code)
+  check("it is named in one line: " .. args, contains(err, says)
+    and err:find("^halyard%-practice: [^\n]+\n$"), err)
+end
+
 -- A reader that goes away is no error message
 code = shell(("cd %s && { %s list --workflow-path %s 2>err; } | true"):format(work, quote(halyard),
   flows))
