@@ -16,7 +16,7 @@ methods.__index = methods
 -- workflow (name, version; sha256 of the file once an archive was asked).
 function M.new(options)
   return setmetatable({
-    output = options.output, dry = options.dry or false, hosts = options.hosts,
+    output = options.output:gsub("(.)/+$", "%1"), dry = options.dry or false, hosts = options.hosts,
     budget = options.budget or {}, workflow = options.workflow,
     queries = {}, files = {}, plans = {}, notes = {},
     requests = 0, bytes = 0, download_bytes = 0, counted = false, started = system.monotonic(),
