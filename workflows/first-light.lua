@@ -44,9 +44,9 @@ them, verified.]],
 
     return {
       target = target.name, rows = stars.rows, catalogue = stars.path,
-      tiles = stars.account.tiles_done, requests = stars.account.requests,
+      tiles = stars.account.tiles_done, catalogue_requests = stars.account.requests,
       observations = #observations, products = #products,
-      files = #files, bytes = files:bytes(), folder = ctx.output,
+      files = #files, files_bytes = files:bytes(), folder = ctx.output,
     }
   end,
 }

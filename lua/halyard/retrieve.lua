@@ -217,8 +217,9 @@ function M.products(products, options)
         error(err, 0)
       end
     end
-    done, bytes = done + 1, bytes + (entry.bytes or 0)
+    done = done + 1
     if entry.ok and not entry.skipped then
+      bytes = bytes + entry.bytes
       record:downloaded(entry.bytes)
     end
     system.emit("progress", {

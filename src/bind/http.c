@@ -105,13 +105,15 @@ static void fetch_done(void *ctx, hal_fetch_result *result)
 static void fetch_working(void *ctx, double fraction, int polls)
 {
     fetch_op *f = ctx;
-    char json[96];
+    char json[128];
     int percent = fraction >= 0 && fraction <= 1 ? (int)(fraction * 100) : -1;
     if (percent >= 0)
-        snprintf(json, sizeof json, "{\"stage\":\"archive works\",\"percent\":%d,\"polls\":%d}",
+        snprintf(json, sizeof json,
+                 "{\"stage\":\"the archive is working on it\",\"percent\":%d,\"polls\":%d}",
                  percent, polls);
     else
-        snprintf(json, sizeof json, "{\"stage\":\"archive works\",\"polls\":%d}", polls);
+        snprintf(json, sizeof json, "{\"stage\":\"the archive is working on it\",\"polls\":%d}",
+                 polls);
     hal_host_emit(f->host, "progress", json);
 }
 
