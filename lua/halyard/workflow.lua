@@ -313,12 +313,17 @@ local function save(record, manifest, values, status, err)
   system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
 end
 
+-- "1 tile", "2 tiles".
+local function count(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
 local function totals(record)
   for _, query in ipairs(record.queries) do
     if query.tiles then
-      system.log("info", ("%s: %d rows in %d tiles, %d requests, %d bytes, %.1f s (%s)"):format(
-        query.service, query.rows, query.tiles, query.requests, query.bytes, query.elapsed_s,
-        query.verified))
+      system.log("info", ("%s: %s in %s, %s, %s, %.1f s (%s)"):format(query.service,
+        count(query.rows, "row"), count(query.tiles, "tile"), count(query.requests, "request"),
+        count(query.bytes, "byte"), query.elapsed_s, query.verified))
     end
   end
   if #record.files > 0 then
@@ -326,11 +331,12 @@ local function totals(record)
     for _, entry in ipairs(record.files) do
       skipped = skipped + (entry.skipped and 1 or 0)
     end
-    system.log("info", ("%d files, %d bytes downloaded, %d were already there"):format(
-      #record.files, record.download_bytes, skipped))
+    system.log("info", ("%s, %s downloaded, %d were already there"):format(
+      count(#record.files, "file"), count(record.download_bytes, "byte"), skipped))
   end
-  system.log("info", ("%d requests, %d bytes, %.1f s; everything is in %s"):format(record.requests,
-    record.bytes + record.download_bytes, record:elapsed(), record.output))
+  system.log("info", ("%s in all, %s, %.1f s; everything is in %s"):format(
+    count(record.requests, "request"), count(record.bytes + record.download_bytes, "byte"),
+    record:elapsed(), record.output))
 end
 
 -- The files that failed while the workflow went on.
@@ -390,8 +396,8 @@ local function plan_lines(plan)
     local most = plan.requests_max * plan.cap
     lines[#lines + 1] = ("  requests      at least 1, stop at %d; more after the first answer")
       :format(plan.requests_max)
-    lines[#lines + 1] = ("  size          at most %.3g rows, about %.3g GB: the stop times the row limit")
-      :format(most, most * plan.bytes_per_row / 1e9)
+    lines[#lines + 1] = ("  size          at most %.3g rows, about %.3g GB: the stop times the row "
+      .. "limit"):format(most, most * plan.bytes_per_row / 1e9)
   end
   lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"
   for _, leaf in ipairs(plan.leaves) do
@@ -446,18 +452,36 @@ function verbs.list(args)
   end
 end
 
-local function example_line(manifest, example)
-  local names, parts = {}, { "halyard run " .. manifest.name }
+local function quoted(text)
+  return text:find("[^%w./_-]") and '"' .. text .. '"' or text
+end
+
+-- `name_given`: the workflow as the caller named it, so that the line runs as it stands.
+local function example_line(name_given, example)
+  local names, parts = {}, { "halyard run " .. quoted(name_given) }
   for name in pairs(example) do
     names[#names + 1] = name
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local value = tostring(example[name])
-    parts[#parts + 1] = ("--%s %s"):format(name, value:find("[^%w.-]") and '"' .. value .. '"'
-      or value)
+    parts[#parts + 1] = ("--%s %s"):format(name, quoted(tostring(example[name])))
   end
   return "  " .. table.concat(parts, " ")
+end
+
+local function budget_text(key, value)
+  if key == "cpu" or key == "wall" then
+    return ("%g s"):format(value)
+  elseif key == "download" or key == "memory" then
+    for _, unit in ipairs({ "TiB", "GiB", "MiB", "KiB" }) do
+      local factor = scale[unit:lower()]
+      if value >= factor and value % factor == 0 then
+        return ("%d %s"):format(value // factor, unit)
+      end
+    end
+    return count(value, "byte")
+  end
+  return tostring(value)
 end
 
 local function permissions(manifest)
@@ -469,7 +493,8 @@ local function permissions(manifest)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    lines[#lines + 1] = ("  at most: %s %s"):format(name, tostring(manifest.budget[name]))
+    lines[#lines + 1] = ("  at most: %s %s"):format(name, budget_text(name,
+      manifest.budget[name]))
   end
   return table.concat(lines, "\n")
 end
@@ -503,7 +528,7 @@ function verbs.help(args)
   if #manifest.examples > 0 then
     local lines = {}
     for i, example in ipairs(manifest.examples) do
-      lines[i] = example_line(manifest, example)
+      lines[i] = example_line(args.workflow, example)
     end
     parts[#parts + 1] = "Examples:\n" .. table.concat(lines, "\n")
   end
@@ -515,7 +540,8 @@ function verbs.check(args)
   for _, example in ipairs(manifest.examples) do
     params.values(manifest.params, example, "example of workflow " .. manifest.name)
   end
-  system.output(("%s %s: in order\n"):format(manifest.name, manifest.version or ""))
+  system.output(("%s: in order\n"):format(manifest.name
+    .. (manifest.version and " " .. manifest.version or "")))
 end
 
 --- Runs a command. `args`: workflow (name or path), params (name -> text), format ("table",

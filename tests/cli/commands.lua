@@ -163,6 +163,15 @@ check("list shows workflows", code == 0 and contains(out, "Greets somebody after
 code, out = run("help hello --workflow-path " .. flows)
 check("help shows a workflow's parameters", code == 0 and contains(out, "whom to greet"), out)
 
+_, out = run("help " .. hello)
+check("help shows a size as it is written", contains(out, "at most: download 2 GiB\n"), out)
+check("an example of a workflow given by path names that path",
+  contains(out, "halyard run " .. here .. "/workflows/hello.lua --who Messier"), out)
+code, out = run("check " .. quote(here .. "/workflows/chatty.lua"))
+check("check of a workflow without a version", code == 0 and out == "chatty: in order\n", out)
+code, _, err = run("run " .. hello .. " -o o1//")
+check("a slash after the folder's name changes nothing", code == 0
+  and contains(err, "0 requests in all, 0 bytes, ") and contains(err, "everything is in o1\n"), err)
 complains("a missing workflow", "run nowhere/absent.lua", 2, "nowhere/absent.lua")
 complains("an unknown workflow", "run helo --workflow-path " .. flows, 2, "helo", "hello")
 complains("a misspelt parameter", "run " .. hello .. " --woh x", 2, "woh", "who")

@@ -4,6 +4,8 @@ return workflow {
   summary = "Greets somebody after a moment",
   version = "1.0.0",
   api = 1,
+  budget = { download = "2 GiB" },
+  examples = { { who = "Messier" } },
   params = {
     { "who", "string", default = "world", help = "whom to greet" },
     { "offset", "number", default = 0, min = -90, max = 90, help = "a number with a sign" },
