@@ -163,19 +163,30 @@ static hal_status relative_part(const char **out, const char *root, const char *
     return HAL_OK;
 }
 
+static hal_status output_failed(hal_err *err, int errno_value, const char *what, const char *path)
+{
+    hal_status st = hal_err_errno(err, errno_value, "cannot %s the output folder %s", what, path);
+    if (err) {
+        size_t n = strlen(err->text);
+        snprintf(err->text + n, sizeof err->text - n, "; choose another with --output");
+    }
+    return st;
+}
+
 static hal_status make_root(const char *root, hal_err *err)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s", root);
     if (n < 0 || (size_t)n >= sizeof path)
-        return hal_err_set(err, HAL_E_USAGE, "the output folder's name is too long");
+        return hal_err_set(err, HAL_E_USAGE,
+                           "the output folder's name is too long; choose another with --output");
     for (char *c = path + 1;; c++) {
         if (*c != '/' && *c != '\0')
             continue;
         char kept = *c;
         *c = '\0';
         if (mkdir(path, 0777) && errno != EEXIST)
-            return hal_err_errno(err, errno, "cannot make the output folder %s", path);
+            return output_failed(err, errno, "make", path);
         *c = kept;
         if (!kept)
             return HAL_OK;
@@ -189,7 +200,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return hal_err_errno(err, errno, "cannot open the output folder %s", root);
+        return output_failed(err, errno, "open", root);
     for (;;) {
         char part[NAME_MAX + 1];
         size_t n = strcspn(rest, "/");
