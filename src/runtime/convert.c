@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { CHUNK_BYTES = 1 << 20 };
@@ -18,11 +19,28 @@ static bool is_standard(const char *path)
     return !path || !strcmp(path, "-");
 }
 
-static hal_format format_of_name(const char *path)
+/* By the ending of the file's name; without one it is CSV. */
+static hal_status format_of_name(hal_format *format, const char *path, hal_err *err)
 {
-    const char *dot = is_standard(path) ? NULL : strrchr(path, '.');
-    return dot && (!strcmp(dot, ".jsonl") || !strcmp(dot, ".ndjson")) ? HAL_FORMAT_JSONL
-                                                                      : HAL_FORMAT_CSV;
+    static const struct {
+        const char *ending;
+        hal_format format;
+    } known[] = {
+        {".csv", HAL_FORMAT_CSV}, {".jsonl", HAL_FORMAT_JSONL}, {".ndjson", HAL_FORMAT_JSONL}};
+    const char *slash = is_standard(path) ? NULL : strrchr(path, '/');
+    const char *dot = is_standard(path) ? NULL : strrchr(slash ? slash : path, '.');
+    *format = HAL_FORMAT_CSV;
+    if (!dot)
+        return HAL_OK;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcasecmp(dot, known[i].ending)) {
+            *format = known[i].format;
+            return HAL_OK;
+        }
+    return hal_err_set(err, HAL_E_USAGE,
+                       "no format is known by the ending of %s; use .csv, .jsonl or .ndjson, or "
+                       "choose with --to",
+                       path);
 }
 
 static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic bool *stop,
@@ -102,10 +120,10 @@ static hal_status write_table(const hal_table *table, const char *out, hal_forma
 hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
                        const _Atomic bool *stop, hal_err *err)
 {
-    hal_format reads = HAL_FORMAT_AUTO, writes = format_of_name(out);
+    hal_format reads = HAL_FORMAT_AUTO, writes = HAL_FORMAT_CSV;
     hal_status st = from ? hal_format_from_name(&reads, from, err) : HAL_OK;
-    if (!st && to)
-        st = hal_format_from_name(&writes, to, err);
+    if (!st)
+        st = to ? hal_format_from_name(&writes, to, err) : format_of_name(&writes, out, err);
     if (st)
         return st;
     if (reads == HAL_FORMAT_JSONL)

@@ -133,6 +133,14 @@ complains("an answer that is still executing", "convert busy.json busy.csv", 75,
 complains("an answer that is an error", "convert error.json error.csv", 4, "no such service")
 complains("a missing input", "convert absent.json", 2, "absent.json")
 complains("an unknown format", "convert --to fits " .. caom, 2, "fits")
+complains("an ending that stands for no format", "convert " .. caom .. " x.fits", 2, "x.fits",
+  ".csv, .jsonl or .ndjson", "--to")
+check("no file is left by it", not read(work .. "/x.fits"))
+check("--to chooses for any ending", run("convert --to csv " .. caom .. " x.dat") == 0
+  and read(work .. "/x.dat") == read(work .. "/caom.csv"))
+shell("mkdir -p " .. work .. "/v1.0")
+check("a name without an ending is CSV", run("convert " .. caom .. " v1.0/x") == 0
+  and read(work .. "/v1.0/x") == read(work .. "/caom.csv"))
 complains("a folder that is not there", "convert " .. caom .. " nowhere/x.csv", 5, "nowhere")
 local listing = io.popen("ls -A " .. work)
 local names = listing:read("a")
@@ -196,8 +204,8 @@ for _, what in ipairs({ "memory", "cpu", "wall" }) do
 end
 write(work .. "/file", "")
 code, _, err = run("run " .. hello .. " -o file/below")
-check("an output folder that cannot be made exits 5", code == 5 and contains(err, "file"), code,
-  err)
+check("an output folder that cannot be made exits 5 and names the remedy", code == 5
+  and contains(err, "file") and contains(err, "; choose another with --output\n"), code, err)
 
 -- Progress and messages
 code, out, err = run("run " .. quote(here .. "/workflows/chatty.lua") .. " -o o6")
