@@ -163,9 +163,12 @@ static hal_status relative_part(const char **out, const char *root, const char *
     return HAL_OK;
 }
 
-static hal_status output_failed(hal_err *err, int errno_value, const char *what, const char *path)
+/* `item`: what in the folder it is about; NULL: the folder. */
+static hal_status output_failed(hal_err *err, int errno_value, const char *verb, const char *item,
+                                const char *root)
 {
-    hal_status st = hal_err_errno(err, errno_value, "cannot %s the output folder %s", what, path);
+    hal_status st = hal_err_errno(err, errno_value, "cannot %s %s%sthe output folder %s", verb,
+                                  item ? item : "", item ? " in " : "", root);
     if (err) {
         size_t n = strlen(err->text);
         snprintf(err->text + n, sizeof err->text - n, "; choose another with --output");
@@ -186,7 +189,7 @@ static hal_status make_root(const char *root, hal_err *err)
         char kept = *c;
         *c = '\0';
         if (mkdir(path, 0777) && errno != EEXIST)
-            return output_failed(err, errno, "make", path);
+            return output_failed(err, errno, "make", NULL, path);
         *c = kept;
         if (!kept)
             return HAL_OK;
@@ -200,7 +203,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return output_failed(err, errno, "open", root);
+        return output_failed(err, errno, "open", NULL, root);
     for (;;) {
         char part[NAME_MAX + 1];
         size_t n = strcspn(rest, "/");
@@ -216,7 +219,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
         if (make && mkdirat(fd, part, 0777) && errno != EEXIST) {
             int error = errno;
             close(fd);
-            return hal_err_errno(err, error, "cannot make the folder %s in %s", part, root);
+            return output_failed(err, error, "make", part, root);
         }
         int next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         int error = errno;
@@ -226,7 +229,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
                                "%s in the output folder is not a folder of its own; remove it",
                                part);
         if (next < 0)
-            return hal_err_errno(err, error, "cannot open the folder %s in %s", part, root);
+            return output_failed(err, error, "open", part, root);
         fd = next;
         rest += n;
         rest += strspn(rest, "/");
@@ -294,5 +297,5 @@ hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, 
             unlinkat(dir, part, 0);
     }
     close(dir);
-    return error ? hal_err_errno(err, error, "cannot write %s in %s", path, root) : HAL_OK;
+    return error ? output_failed(err, error, "write", rest, root) : HAL_OK;
 }
