@@ -1,20 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* flock */
 #include "data/outfile.h"
 
 #include "base/alloc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 256 << 10 };
+enum { BUFFER_SIZE = 256 << 10, NAME_KEPT_BYTES = 200, SUFFIX_BYTES = 40, TRIES_MAX = 1000 };
 
 static size_t folder_length(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* A name that no other writer has, and a lock on the file that says that its writer lives: a later
+ * run removes what is not locked. 0 or an errno value. */
+static int create_part(hal_outfile *f, size_t size, size_t folder)
+{
+    static atomic_uint n_made;
+    for (int i = 0; i < TRIES_MAX; i++) {
+        snprintf(f->part_path, size, "%.*s.%.*s.halyard-%ld-%u", (int)folder, f->path,
+                 NAME_KEPT_BYTES, f->path + folder, (long)getpid(), atomic_fetch_add(&n_made, 1));
+        f->fd = open(f->part_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (f->fd < 0 && errno == EEXIST)
+            continue;
+        if (f->fd < 0)
+            return errno;
+        struct stat info;
+        bool removed = flock(f->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+        if (!removed && !fstat(f->fd, &info) && info.st_nlink > 0)
+            return 0;
+        close(f->fd);
+    }
+    f->fd = -1;
+    return EEXIST;
 }
 
 hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
@@ -28,7 +55,7 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
         f->fd = STDOUT_FILENO;
         return HAL_OK;
     }
-    size_t folder = folder_length(path), size = strlen(path) + sizeof "..part";
+    size_t folder = folder_length(path), size = strlen(path) + SUFFIX_BYTES;
     f->path = hal_strdup(path);
     f->part_path = hal_malloc(size);
     f->folder = folder ? hal_strndup(path, folder) : hal_strdup(".");
@@ -38,10 +65,9 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
         hal_outfile_close(f);
         return hal_err_nomem(err, size);
     }
-    snprintf(f->part_path, size, "%.*s.%s.part", (int)folder, path, path + folder);
-    f->fd = open(f->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (f->fd < 0) {
-        hal_status st = hal_err_errno(err, errno, "cannot write %s", path);
+    int error = create_part(f, size, folder);
+    if (error) {
+        hal_status st = hal_err_errno(err, error, "cannot write %s", path);
         hal_free(f->part_path);
         f->part_path = NULL;
         hal_outfile_close(f);

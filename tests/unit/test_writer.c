@@ -2,18 +2,20 @@
 #include "base/alloc.h"
 #include "data/writer.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static char folder[] = "/tmp/halyard-writer-XXXXXX";
-static char path[256], part[256];
+static char path[256];
 
 static int make_folder(void **state)
 {
@@ -21,8 +23,19 @@ static int make_folder(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof path, "%s/out.csv", folder);
-    snprintf(part, sizeof part, "%s/.out.csv.part", folder);
     return 0;
+}
+
+/* Files with a temporary name. */
+static int n_unfinished(void)
+{
+    DIR *dir = opendir(folder);
+    int n = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)))
+        n += !strncmp(entry->d_name, ".out.csv.halyard-", 17);
+    closedir(dir);
+    return n;
 }
 
 static int remove_folder(void **state)
@@ -75,12 +88,12 @@ static char *written(hal_format format, const hal_table *t)
     if (!w)
         fail_msg("%s", err.text);
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_int_equal(access(part, F_OK), 0);
+    assert_int_equal(n_unfinished(), 1);
     uint64_t size = 0;
     if ((t && hal_writer_table(w, t, &err)) || hal_writer_commit(w, &size, &err))
         fail_msg("%s", err.text);
     hal_writer_free(w);
-    assert_int_not_equal(access(part, F_OK), 0);
+    assert_int_equal(n_unfinished(), 0);
     size_t n;
     char *text = slurp(&n);
     assert_int_equal(n, size);
@@ -191,7 +204,32 @@ static void an_abandoned_file_leaves_nothing_and_an_old_one_stays(void **state)
     char *text = slurp(&n);
     assert_string_equal(text, "old");
     free(text);
-    assert_int_not_equal(access(part, F_OK), 0);
+    assert_int_equal(n_unfinished(), 0);
+    unlink(path);
+    hal_table_unref(t);
+}
+
+static void two_writers_of_one_name_each_write_a_file_of_their_own(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    hal_writer *first = hal_writer_open(path, HAL_FORMAT_CSV, fields, 4, NULL);
+    assert_int_equal(hal_writer_table(first, t, NULL), HAL_OK);
+    hal_writer *second = hal_writer_open(path, HAL_FORMAT_CSV, fields, 4, NULL);
+    assert_int_equal(n_unfinished(), 2);
+    assert_int_equal(hal_writer_table(second, t, NULL), HAL_OK);
+    assert_int_equal(hal_writer_table(second, t, NULL), HAL_OK);
+    uint64_t size_first = 0, size_second = 0;
+    size_t n;
+    assert_int_equal(hal_writer_commit(second, &size_second, NULL), HAL_OK);
+    free(slurp(&n));
+    assert_int_equal(n, size_second);
+    assert_int_equal(hal_writer_commit(first, &size_first, NULL), HAL_OK);
+    free(slurp(&n));
+    assert_int_equal(n, size_first);
+    assert_true(size_first < size_second);
+    hal_writer_free(first);
+    hal_writer_free(second);
     unlink(path);
     hal_table_unref(t);
 }
@@ -243,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_table_survives_csv),
         cmocka_unit_test(values_are_promoted_to_the_type_of_the_output),
         cmocka_unit_test(an_abandoned_file_leaves_nothing_and_an_old_one_stays),
+        cmocka_unit_test(two_writers_of_one_name_each_write_a_file_of_their_own),
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
