@@ -352,7 +352,7 @@ local verbs = {}
 
 function verbs.run(args)
   local manifest, values, record, path = prepare(args, false)
-  system.make_dirs(record.output)
+  local _ <close> = system.lock_output()
   save(record, manifest, values, "unfinished") -- before any request: the folder can be written
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
   local ok, result = pcall(manifest.run, ctx, values)

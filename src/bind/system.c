@@ -6,11 +6,13 @@
 #include "halyard.h"
 #include "host/files.h"
 #include "host/host.h"
+#include "host/lock.h"
 #include "net/digest.h"
 
 #include <lauxlib.h>
 
 #include <string.h>
+#include <unistd.h>
 
 enum { READ_MAX_BYTES = 64 << 20, SECONDS_MAX = 1 << 30 };
 
@@ -176,6 +178,32 @@ static int make_dirs(lua_State *L)
     return 0;
 }
 
+static int lock_close(lua_State *L)
+{
+    int *fd = lua_touserdata(L, 1);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return 0;
+}
+
+/* lock_output() -> lock: makes the output folder this run's alone until the lock is closed. */
+static int lock_output(lua_State *L)
+{
+    int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+    *fd = -1;
+    if (luaL_newmetatable(L, "halyard.lock")) {
+        static const luaL_Reg meta[] = {
+            {"__gc", lock_close}, {"__close", lock_close}, {NULL, NULL}};
+        luaL_setfuncs(L, meta, 0);
+    }
+    lua_setmetatable(L, -2);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_lock_folder(fd, output_folder(L), &err))
+        return hal_raise(L, &err);
+    return 1;
+}
+
 static int write_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -222,6 +250,7 @@ int hal_open_system(lua_State *L)
                                          {"list_files", list_files},
                                          {"default_output", default_output},
                                          {"make_dirs", make_dirs},
+                                         {"lock_output", lock_output},
                                          {"write_file", write_file},
                                          {"sha256", sha256},
                                          {NULL, NULL}};

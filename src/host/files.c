@@ -277,7 +277,7 @@ hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, 
     if (st)
         return st;
     char part[NAME_MAX + 1];
-    int n = snprintf(part, sizeof part, "%s.%ld.part", name, (long)getpid());
+    int n = snprintf(part, sizeof part, ".%s.halyard-%ld", name, (long)getpid());
     if (!*name || n < 0 || (size_t)n >= sizeof part) {
         close(dir);
         return hal_err_set(err, HAL_E_USAGE, "%s is not a file name that can be written", path);

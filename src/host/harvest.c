@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* flock */
 #include "host/harvest.h"
 
 #include "base/alloc.h"
@@ -13,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 typedef struct kept_tile {
@@ -22,6 +24,7 @@ typedef struct kept_tile {
 struct hal_harvest {
     size_t n_refs; /* loop thread */
     char *dir;     /* of our own; NULL until made */
+    int dir_fd;    /* its lock says that it is in use */
     char *ra, *dec, *id;
     hal_region *region;
     kept_tile *tiles; /* ascending by id */
@@ -69,6 +72,12 @@ static hal_status make_folder(hal_harvest *h, const char *inside, hal_err *err)
                              inside);
     }
     h->dir = dir;
+    h->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (h->dir_fd < 0)
+        return hal_err_errno(err, errno, "cannot open %s", dir);
+    /* Where folders cannot be locked, the lock of the run keeps other runs away. */
+    if (flock(h->dir_fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+        return hal_err_set(err, HAL_E_IO, "%s was taken by another process", dir);
     return HAL_OK;
 }
 
@@ -80,6 +89,7 @@ hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err)
         return NULL;
     }
     h->n_refs = 1;
+    h->dir_fd = -1;
     h->region = hal_region_ref(config->region);
     h->ra = hal_strdup(config->ra);
     h->dec = hal_strdup(config->dec);
@@ -105,6 +115,8 @@ void hal_harvest_unref(hal_harvest *h)
         return;
     if (h->dir)
         remove_folder(h->dir);
+    if (h->dir_fd >= 0)
+        close(h->dir_fd);
     hal_free(h->dir);
     hal_free(h->ra);
     hal_free(h->dec);
