@@ -87,6 +87,14 @@ describe("first light", function()
     assert.same(first, json.decode(out))
     report = json.decode(practice.read(folder .. "/out/report.json"))
     assert.equal(0, report.download_bytes)
+    assert.equal(first.catalogue_requests, report.queries[1].requests)
+    assert.is_true(report.requests > first.catalogue_requests)
+    local n_events = 0
+    for event in err:gmatch('{"event":"progress","data":({[^\n]*"stage":"files"[^\n]*})}') do
+      n_events = n_events + 1
+      assert.equal(0, json.decode(event).bytes)
+    end
+    assert.equal(#report.files, n_events)
     for _, entry in ipairs(report.files) do
       assert.equal("already there", entry.status)
     end
