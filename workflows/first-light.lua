@@ -46,7 +46,7 @@ them, verified.]],
       target = target.name, rows = stars.rows, catalogue = stars.path,
       tiles = stars.account.tiles_done, catalogue_requests = stars.account.requests,
       observations = #observations, products = #products,
-      files = #files, files_bytes = files:bytes(), folder = ctx.output,
+      files = #files - #files:failed(), files_bytes = files:bytes(), folder = ctx.output,
     }
   end,
 }

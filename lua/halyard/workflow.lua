@@ -313,6 +313,15 @@ local function save(record, manifest, values, status, err)
   system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
 end
 
+-- The files that failed while the workflow went on.
+local function failed_files(record)
+  local failed = {}
+  for _, entry in ipairs(record.files) do
+    failed[#failed + 1] = entry.ok == false and entry or nil
+  end
+  return failed
+end
+
 -- "1 tile", "2 tiles".
 local function count(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
@@ -331,21 +340,14 @@ local function totals(record)
     for _, entry in ipairs(record.files) do
       skipped = skipped + (entry.skipped and 1 or 0)
     end
-    system.log("info", ("%s, %s downloaded, %d were already there"):format(
-      count(#record.files, "file"), count(record.download_bytes, "byte"), skipped))
+    local failed = #failed_files(record)
+    system.log("info", ("%s, %s downloaded, %d were already there%s"):format(
+      count(#record.files, "file"), count(record.download_bytes, "byte"), skipped,
+      failed > 0 and (", %d failed"):format(failed) or ""))
   end
   system.log("info", ("%s in all, %s, %.1f s; everything is in %s"):format(
     count(record.requests, "request"), count(record.bytes + record.download_bytes, "byte"),
     record:elapsed(), record.output))
-end
-
--- The files that failed while the workflow went on.
-local function failed_files(record)
-  local failed = {}
-  for _, entry in ipairs(record.files) do
-    failed[#failed + 1] = entry.ok == false and entry or nil
-  end
-  return failed
 end
 
 local verbs = {}

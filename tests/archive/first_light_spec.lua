@@ -158,7 +158,7 @@ describe("first light", function()
     finally(function()
       faulty:stop()
     end)
-    local code, _, err = faulty:run(file, folder .. "/out", small, "--quiet")
+    local code, out, err = faulty:run(file, folder .. "/out", small, "--format json")
     assert.equal(3, code, err)
     local report = json.decode(practice.read(folder .. "/out/report.json"))
     assert.equal("partial", report.status)
@@ -171,6 +171,8 @@ describe("first light", function()
       end
     end
     assert.is_true(n_failed > 0 and n_failed < #report.files, n_failed)
+    assert.equal(#report.files - n_failed, json.decode(out).files)
+    assert.is_truthy(err:find((" were already there, %d failed\n"):format(n_failed), 1, true), err)
     assert.is_truthy(err:find(("%d of %d files failed"):format(n_failed, #report.files), 1, true),
       err)
     assert.is_falsy(err:find("(practice)", 1, true), err)
