@@ -163,9 +163,8 @@ static hal_status relative_part(const char **out, const char *root, const char *
     return HAL_OK;
 }
 
-/* `item`: what in the folder it is about; NULL: the folder. */
-static hal_status output_failed(hal_err *err, int errno_value, const char *verb, const char *item,
-                                const char *root)
+hal_status hal_files_output_failed(hal_err *err, int errno_value, const char *verb,
+                                   const char *item, const char *root)
 {
     hal_status st = hal_err_errno(err, errno_value, "cannot %s %s%sthe output folder %s", verb,
                                   item ? item : "", item ? " in " : "", root);
@@ -189,7 +188,7 @@ static hal_status make_root(const char *root, hal_err *err)
         char kept = *c;
         *c = '\0';
         if (mkdir(path, 0777) && errno != EEXIST)
-            return output_failed(err, errno, "make", NULL, path);
+            return hal_files_output_failed(err, errno, "make", NULL, path);
         *c = kept;
         if (!kept)
             return HAL_OK;
@@ -203,7 +202,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return output_failed(err, errno, "open", NULL, root);
+        return hal_files_output_failed(err, errno, "open", NULL, root);
     for (;;) {
         char part[NAME_MAX + 1];
         size_t n = strcspn(rest, "/");
@@ -219,7 +218,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
         if (make && mkdirat(fd, part, 0777) && errno != EEXIST) {
             int error = errno;
             close(fd);
-            return output_failed(err, error, "make", part, root);
+            return hal_files_output_failed(err, error, "make", part, root);
         }
         int next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         int error = errno;
@@ -229,7 +228,7 @@ static hal_status walk(int *out_fd, const char **name, const char *root, const c
                                "%s in the output folder is not a folder of its own; remove it",
                                part);
         if (next < 0)
-            return output_failed(err, error, "open", part, root);
+            return hal_files_output_failed(err, error, "open", part, root);
         fd = next;
         rest += n;
         rest += strspn(rest, "/");
@@ -297,5 +296,5 @@ hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, 
             unlinkat(dir, part, 0);
     }
     close(dir);
-    return error ? output_failed(err, error, "write", rest, root) : HAL_OK;
+    return error ? hal_files_output_failed(err, error, "write", rest, root) : HAL_OK;
 }

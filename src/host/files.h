@@ -15,6 +15,11 @@ void hal_files_push_text(lua_State *L, const char *path, size_t max_bytes);
 void hal_files_push_names(lua_State *L, const char *dir, const char *suffix);
 bool hal_files_exists(const char *path);
 
+/** "cannot VERB ITEM in the output folder ROOT: reason", with the remedy. `item` may be NULL: it is
+ * about the folder. Returns HAL_E_IO, or HAL_E_NOMEM. */
+hal_status hal_files_output_failed(hal_err *err, int errno_value, const char *verb,
+                                   const char *item, const char *root);
+
 /** Makes `root` and the folders of `path` below it. `path` is relative, or absolute and below
  * `root`; "" and "." are `root` itself. ".." and symbolic links on the way are refused
  * (HAL_E_PERMISSION). */

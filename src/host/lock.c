@@ -135,7 +135,7 @@ hal_status hal_lock_folder(int *fd, const char *folder, hal_err *err)
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int lock_fd = folder_fd < 0 ? -1 : open_lock(folder_fd);
     if (lock_fd < 0)
-        st = hal_err_errno(err, errno, "cannot write in the output folder %s", folder);
+        st = hal_files_output_failed(err, errno, "write", ".halyard/lock", folder);
     else
         st = lock_file(lock_fd, folder, err);
     if (st) {

@@ -207,7 +207,7 @@ code, _, err = run("run " .. hello .. " -o file/below")
 check("an output folder that cannot be made exits 5 and names the remedy", code == 5
   and contains(err, "file") and contains(err, "; choose another with --output\n"), code, err)
 complains("a folder that takes no file", "run " .. hello .. " -q -o /proc", 5,
-  "cannot write report.json in the output folder /proc: ", "; choose another with --output")
+  "cannot write .halyard/lock in the output folder /proc: ", "; choose another with --output")
 
 -- Progress and messages
 code, out, err = run("run " .. quote(here .. "/workflows/chatty.lua") .. " -o o6")
