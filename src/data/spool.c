@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -862,7 +863,24 @@ typedef struct target {
     hal_format format;
     bool spool;
     hal_table **table;
+    const uint64_t *n_expected; /* NULL: whatever comes */
 } target;
+
+static hal_status check_rows(const merge *m, const target *to, hal_err *err)
+{
+    if (!to->n_expected)
+        return HAL_OK;
+    if (m->n_rows != *to->n_expected)
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "%" PRIu64 " rows were kept but %" PRIu64 " came out of the merge",
+                           *to->n_expected, m->n_rows);
+    if (m->n_duplicates)
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "%" PRIu64 " rows repeat the %s of another at one place: the archive's "
+                           "table changed during the run; run it again",
+                           m->n_duplicates, m->id_name);
+    return HAL_OK;
+}
 
 static hal_status merge_to(merge *m, const target *to, hal_merge_report *report, hal_err *err)
 {
@@ -888,6 +906,8 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
     }
     if (!st)
         st = merge_run(m, &k, err);
+    if (!st)
+        st = check_rows(m, to, err);
     uint64_t size_bytes = 0;
     if (!st && to->spool) {
         st = sink_flush(&k, err);
@@ -937,11 +957,11 @@ static hal_status merge_once(const char *const *paths, size_t n, const char *id_
 }
 
 hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
-                           const char *path, hal_format format, hal_table **table,
-                           const _Atomic bool *cancel, _Atomic uint64_t *progress,
-                           hal_merge_report *report, hal_err *err)
+                           const uint64_t *n_expected, const char *path, hal_format format,
+                           hal_table **table, const _Atomic bool *cancel,
+                           _Atomic uint64_t *progress, hal_merge_report *report, hal_err *err)
 {
-    target last = {path, format, false, table};
+    target last = {path, format, false, table, n_expected};
     if (n_spools <= FAN_IN)
         return merge_once(spools, n_spools, id_name, &last, cancel, progress, report, err);
     /* More than can be read at once: groups of them become larger spools first. */
@@ -961,13 +981,13 @@ hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const cha
         }
         snprintf(made[g], size, "%s.%zu", group[0], g);
         hal_merge_report ignored;
-        st = merge_once(group, n, NULL, &(target){made[g], format, true, NULL}, cancel, NULL,
+        st = merge_once(group, n, NULL, &(target){made[g], format, true, NULL, NULL}, cancel, NULL,
                         &ignored, err);
         n_made += !st;
     }
     if (!st)
-        st = hal_spool_merge((const char *const *)made, n_groups, id_name, path, format, table,
-                             cancel, progress, report, err);
+        st = hal_spool_merge((const char *const *)made, n_groups, id_name, n_expected, path, format,
+                             table, cancel, progress, report, err);
     for (size_t g = 0; g < n_groups; g++) {
         if (g < n_made)
             unlink(made[g]);

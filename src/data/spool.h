@@ -18,8 +18,7 @@ hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t 
 typedef struct hal_merge_report {
     uint64_t rows;       /* written */
     uint64_t duplicates; /* rows with the key and id of the row before them, that is, copies of one
-                            source at one position; they are written too, and must be 0 for point
-                            services */
+                            source at one position; they are written too */
     uint64_t size_bytes;
 } hal_merge_report;
 
@@ -28,10 +27,13 @@ typedef struct hal_merge_report {
  * spool is HAL_E_INTEGRITY naming the file. `cancel` (may be NULL) is polled; true ends with
  * HAL_E_CANCELLED. `progress` (may be NULL) is updated with the rows written so far. More than
  * 64 spools are first merged to larger ones beside them, which are removed. Holds one block of at
- * most 512 KiB (or one longer row) per open spool. Runs on a worker. */
+ * most 512 KiB (or one longer row) per open spool. `n_expected` not NULL: unless exactly so many
+ * rows come out, without duplicates, nothing is put under `path` and it fails with
+ * HAL_E_INTEGRITY. Runs on a worker. */
 hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
-                           const char *path, hal_format format, hal_table **table,
-                           const _Atomic bool *cancel, _Atomic uint64_t *progress,
-                           hal_merge_report *report, hal_err *err) HAL_MUST_CHECK;
+                           const uint64_t *n_expected, const char *path, hal_format format,
+                           hal_table **table, const _Atomic bool *cancel,
+                           _Atomic uint64_t *progress, hal_merge_report *report,
+                           hal_err *err) HAL_MUST_CHECK;
 
 #endif

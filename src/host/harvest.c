@@ -387,11 +387,6 @@ hal_status hal_harvest_merge(const hal_harvest *h, const hal_sheaf *sheaf, const
     err = err ? err : &local;
     if (sheaf->n == 0 && sheaf->rows == 0)
         return write_empty(h, path, format, table, report, err);
-    hal_status st = hal_spool_merge((const char *const *)sheaf->paths, sheaf->n, h->id, path,
-                                    format, path ? NULL : table, cancel, progress, report, err);
-    if (!st && report->rows != sheaf->rows)
-        return hal_err_set(err, HAL_E_INTEGRITY,
-                           "%" PRIu64 " rows were kept but %" PRIu64 " came out of the merge",
-                           sheaf->rows, report->rows);
-    return st;
+    return hal_spool_merge((const char *const *)sheaf->paths, sheaf->n, h->id, &sheaf->rows, path,
+                           format, path ? NULL : table, cancel, progress, report, err);
 }

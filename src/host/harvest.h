@@ -50,8 +50,8 @@ hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err)
 void hal_sheaf_clear(hal_sheaf *s);
 
 /** Merges a sheaf into the file `path` or, when that is NULL, into `*table`; as hal_spool_merge.
- * HAL_E_INTEGRITY when other than sheaf->rows rows come out. Without any file the result is empty
- * with the columns that are known: id, ra, dec. Worker. */
+ * HAL_E_INTEGRITY and no file when other than sheaf->rows rows or duplicates come out. Without any
+ * file the result is empty with the columns that are known: id, ra, dec. Worker. */
 hal_status hal_harvest_merge(const hal_harvest *h, const hal_sheaf *sheaf, const char *path,
                              hal_format format, hal_table **table, const _Atomic bool *cancel,
                              _Atomic uint64_t *progress, hal_merge_report *report,

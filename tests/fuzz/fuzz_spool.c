@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hal_table *t = NULL;
     hal_err err = HAL_ERR_INIT;
     hal_status st =
-        hal_spool_merge(paths, 2, NULL, NULL, HAL_FORMAT_CSV, &t, NULL, NULL, &report, &err);
+        hal_spool_merge(paths, 2, NULL, NULL, NULL, HAL_FORMAT_CSV, &t, NULL, NULL, &report, &err);
     if (st ? st != HAL_E_INTEGRITY : report.rows != hal_table_rows(t) || report.rows % 2)
         __builtin_trap();
     hal_table_unref(t);

@@ -111,8 +111,8 @@ static char *merged_csv(uint64_t n_all, uint64_t n_parts, size_t *size)
     hal_err err = HAL_ERR_INIT;
     _Atomic uint64_t progress = 0;
     const char *out = in_folder("out.csv");
-    if (hal_spool_merge(paths, n_parts, "id", out, HAL_FORMAT_CSV, NULL, NULL, &progress, &report,
-                        &err))
+    if (hal_spool_merge(paths, n_parts, "id", NULL, out, HAL_FORMAT_CSV, NULL, NULL, &progress,
+                        &report, &err))
         fail_msg("%s", err.text);
     assert_int_equal(report.rows, n_all);
     assert_int_equal(progress, n_all);
@@ -169,9 +169,9 @@ static void rows_come_in_the_order_of_key_then_id_then_row(void **state)
     const char *path = in_folder("s");
     assert_int_equal(hal_spool_write(path, t, keys, 1, NULL, NULL), 0);
     hal_merge_report report;
-    assert_int_equal(
-        hal_spool_merge(&path, 1, "id", NULL, HAL_FORMAT_CSV, &sorted, NULL, NULL, &report, NULL),
-        0);
+    assert_int_equal(hal_spool_merge(&path, 1, "id", NULL, NULL, HAL_FORMAT_CSV, &sorted, NULL,
+                                     NULL, &report, NULL),
+                     0);
     const int64_t ids[] = {9, -5, 1, 1, 1, 1, 1};
     const double as[] = {0, 1, -0.0, 0, 1, 2, 2};
     for (uint64_t i = 0; i < 7; i++) {
@@ -222,8 +222,9 @@ static void types_of_spools_unite_and_absent_columns_are_null(void **state)
     }
     hal_merge_report report;
     const char *out = in_folder("out.jsonl");
-    assert_int_equal(
-        hal_spool_merge(paths, 3, NULL, out, HAL_FORMAT_JSONL, NULL, NULL, NULL, &report, NULL), 0);
+    assert_int_equal(hal_spool_merge(paths, 3, NULL, NULL, out, HAL_FORMAT_JSONL, NULL, NULL, NULL,
+                                     &report, NULL),
+                     0);
     size_t n;
     char *text = slurp(out, &n);
     const char *expected = "{\"v\":1,\"w\":null}\n{\"v\":null,\"w\":0.5}\n{\"v\":null,\"w\":null}\n"
@@ -255,20 +256,20 @@ static void any_damage_to_a_spool_is_found(void **state)
         dump(path, bytes, n);
         bytes[i] = saved;
         hal_err err = HAL_ERR_INIT;
-        if (hal_spool_merge(&path, 1, "id", NULL, HAL_FORMAT_CSV, &merged, NULL, NULL, &report,
-                            &err) != HAL_E_INTEGRITY)
+        if (hal_spool_merge(&path, 1, "id", NULL, NULL, HAL_FORMAT_CSV, &merged, NULL, NULL,
+                            &report, &err) != HAL_E_INTEGRITY)
             fail_msg("a flip in byte %zu is not found: %s", i, err.text);
         assert_non_null(strstr(err.text, path));
         dump(path, bytes, i);
-        assert_int_equal(hal_spool_merge(&path, 1, "id", NULL, HAL_FORMAT_CSV, &merged, NULL, NULL,
-                                         &report, NULL),
+        assert_int_equal(hal_spool_merge(&path, 1, "id", NULL, NULL, HAL_FORMAT_CSV, &merged, NULL,
+                                         NULL, &report, NULL),
                          HAL_E_INTEGRITY);
     }
     bytes[n] = 'x';
     dump(path, bytes, n + 1);
-    assert_int_equal(
-        hal_spool_merge(&path, 1, "id", NULL, HAL_FORMAT_CSV, &merged, NULL, NULL, &report, NULL),
-        HAL_E_INTEGRITY);
+    assert_int_equal(hal_spool_merge(&path, 1, "id", NULL, NULL, HAL_FORMAT_CSV, &merged, NULL,
+                                     NULL, &report, NULL),
+                     HAL_E_INTEGRITY);
     free(bytes);
     unlink(path);
 }
@@ -285,23 +286,55 @@ static void a_failed_or_cancelled_merge_leaves_no_file(void **state)
         paths[i] = path;
     hal_merge_report report;
     _Atomic bool cancel = true;
-    assert_int_equal(
-        hal_spool_merge(paths, 70, "id", out, HAL_FORMAT_CSV, NULL, &cancel, NULL, &report, NULL),
-        HAL_E_CANCELLED);
+    assert_int_equal(hal_spool_merge(paths, 70, "id", NULL, out, HAL_FORMAT_CSV, NULL, &cancel,
+                                     NULL, &report, NULL),
+                     HAL_E_CANCELLED);
     assert_int_not_equal(access(out, F_OK), 0);
     paths[69] = in_folder("absent");
-    assert_int_equal(
-        hal_spool_merge(paths, 70, "id", out, HAL_FORMAT_CSV, NULL, NULL, NULL, &report, NULL),
-        HAL_E_IO);
+    assert_int_equal(hal_spool_merge(paths, 70, "id", NULL, out, HAL_FORMAT_CSV, NULL, NULL, NULL,
+                                     &report, NULL),
+                     HAL_E_IO);
     assert_int_not_equal(access(out, F_OK), 0);
     paths[69] = path; /* the same rows 70 times */
     hal_table *merged;
-    assert_int_equal(
-        hal_spool_merge(paths, 70, "id", NULL, HAL_FORMAT_CSV, &merged, NULL, NULL, &report, NULL),
-        HAL_OK);
+    assert_int_equal(hal_spool_merge(paths, 70, "id", NULL, NULL, HAL_FORMAT_CSV, &merged, NULL,
+                                     NULL, &report, NULL),
+                     HAL_OK);
     assert_int_equal(report.rows, 7000);
     assert_int_equal(report.duplicates, 6900);
     hal_table_unref(merged);
+    hal_table_unref(t);
+    free(keys);
+    unlink(path);
+}
+
+static void a_merge_of_other_rows_than_expected_leaves_no_file(void **state)
+{
+    (void)state;
+    uint64_t *keys;
+    hal_table *t = make_part(100, 1, 0, &keys);
+    const char *path = in_folder("one.spool");
+    const char *out = in_folder("out.csv"), *paths[] = {path, path};
+    assert_int_equal(hal_spool_write(path, t, keys, 0, NULL, NULL), 0);
+    const struct {
+        size_t n_spools;
+        uint64_t n_expected;
+        const char *says;
+    } cases[] = {{1, 101, "101 rows were kept but 100"}, {2, 200, "100 rows repeat the id"}};
+    hal_merge_report report;
+    for (int i = 0; i < 2; i++) {
+        hal_err err = HAL_ERR_INIT;
+        assert_int_equal(hal_spool_merge(paths, cases[i].n_spools, "id", &cases[i].n_expected, out,
+                                         HAL_FORMAT_CSV, NULL, NULL, NULL, &report, &err),
+                         HAL_E_INTEGRITY);
+        assert_non_null(strstr(err.text, cases[i].says));
+        assert_int_not_equal(access(out, F_OK), 0);
+    }
+    const uint64_t n_right = 100;
+    assert_int_equal(hal_spool_merge(paths, 1, "id", &n_right, out, HAL_FORMAT_CSV, NULL, NULL,
+                                     NULL, &report, NULL),
+                     HAL_OK);
+    assert_int_equal(unlink(out), 0);
     hal_table_unref(t);
     free(keys);
     unlink(path);
@@ -332,7 +365,8 @@ static void running_out_of_memory_at_any_point_is_reported(void **state)
     st = HAL_E_NOMEM;
     for (size_t i = 1; st; i += i < 150 ? 1 : 197) {
         hal_alloc_fail_at(i);
-        st = hal_spool_merge(paths, 66, "id", out, HAL_FORMAT_CSV, NULL, NULL, NULL, &report, NULL);
+        st = hal_spool_merge(paths, 66, "id", NULL, out, HAL_FORMAT_CSV, NULL, NULL, NULL, &report,
+                             NULL);
         hal_alloc_fail_at(0);
         if (st)
             assert_int_equal(st, HAL_E_NOMEM);
@@ -354,6 +388,7 @@ int main(void)
         cmocka_unit_test(types_of_spools_unite_and_absent_columns_are_null),
         cmocka_unit_test(any_damage_to_a_spool_is_found),
         cmocka_unit_test(a_failed_or_cancelled_merge_leaves_no_file),
+        cmocka_unit_test(a_merge_of_other_rows_than_expected_leaves_no_file),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
