@@ -397,9 +397,10 @@ end
 -- @treturn table path, bytes, sha256, skipped
 function M.download(uri, options)
   options = options or {}
-  suggest.check_keys(options, { "dir" }, "mast.download")
+  suggest.check_keys(options, { "dir", "replace" }, "mast.download")
   local row = { dataURI = uri, productFilename = tostring(uri):match("([^/]+)$") }
-  return require("halyard.retrieve").products({ row }, { dir = options.dir, flat = true })[1]
+  return require("halyard.retrieve").products({ row }, { dir = options.dir,
+    replace = options.replace, flat = true })[1]
 end
 
 return M

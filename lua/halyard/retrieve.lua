@@ -119,10 +119,11 @@ local function named(err, path)
   return err
 end
 
-local function fetch(entry, dir, folder)
+local function fetch(entry, dir, folder, options)
   local path = entry.file:sub(#folder + 2)
   local ok, got = errors.try(download.file, {
-    url = mashup.file_url(entry.uri), dir = dir, path = path, size = entry.size,
+    url = mashup.file_url(entry.uri), source = entry.uri, dir = dir, path = path,
+    size = entry.size, replace = options.replace, verify = options.verify,
   })
   if not ok then
     error(named(got, path), 0)
@@ -163,7 +164,8 @@ local function stop(entries, dir, err)
 end
 
 local function check_options(options)
-  suggest.check_keys(options, { "dir", "parallel", "on_error", "flat" }, "retrieve.products")
+  suggest.check_keys(options, { "dir", "parallel", "on_error", "flat", "replace",
+    "verify" }, "retrieve.products")
   local n = options.parallel or parallel_default
   if math.type(n) ~= "integer" or n < 1 or n > parallel_max then
     errors.raise("usage", ("parallel is a whole number from 1 to %d"):format(parallel_max))
@@ -180,7 +182,8 @@ end
 -- @tparam table products rows from `mast.products` (table or list of rows with dataURI)
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
--- failed entry that returns true to go on; default "stop")
+-- failed entry that returns true to go on; default "stop"), `replace` (true: overwrite files that
+-- are not these products), `verify` (true: read files that are there again and compare SHA-256)
 -- @treturn report list with one entry per file: uri, file (below the output folder), path, bytes,
 -- sha256, skipped, ok, err, warning; methods check(), failed(), bytes(); manifest.csv in `dir` says
 -- the same
@@ -209,7 +212,7 @@ function M.products(products, options)
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
   local whole, why = pcall(task.map, entries, parallel, function(entry)
-    local ok, err = errors.try(fetch, entry, dir, folder)
+    local ok, err = errors.try(fetch, entry, dir, folder, options)
     if not ok then
       entry.ok, entry.err = false, err
       local go_on = on_error == "keep" or type(on_error) == "function" and on_error(entry)

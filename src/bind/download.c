@@ -50,11 +50,11 @@ static int file_push(lua_State *L, hal_op *op)
     return 1;
 }
 
-/* file{url, dir, path, size, sha256, replace, verify}
+/* file{url, dir, path, source, size, sha256, replace, verify}
  * -> {bytes, sha256, skipped, tries, wire_bytes, warning} */
 static int file(lua_State *L)
 {
-    static const char *const known[] = {"url",    "dir",     "path",   "size",
+    static const char *const known[] = {"url",    "dir",     "path",   "source", "size",
                                         "sha256", "replace", "verify", NULL};
     hal_options_check(L, 1, known, "download.file");
     lua_settop(L, 1);
@@ -62,6 +62,7 @@ static int file(lua_State *L)
         hal_option_require(L, 1, known[i], "download.file");
     hal_download_request request = {
         .url = hal_option_text(L, 1, "url", NULL),
+        .source = hal_option_text(L, 1, "source", NULL),
         .dir = hal_option_text(L, 1, "dir", NULL),
         .path = hal_option_text(L, 1, "path", NULL),
         .expect_bytes = hal_option_integer(L, 1, "size", -1),

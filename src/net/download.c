@@ -42,6 +42,7 @@ struct hal_download {
     hal_folder *folder;
     hal_strand *strand;
     char *url, *path;
+    char *source;
     int64_t expect_bytes;
     char expect_sha256[HAL_SHA256_TEXT_SIZE]; /* "" when unknown */
     bool replace, verify;
@@ -135,6 +136,13 @@ static bool is_expected(const hal_download *d, const char *sha256)
     return !d->expect_sha256[0] || !strcasecmp(d->expect_sha256, sha256);
 }
 
+/* A size that the catalogue gave then and gives now was stale then, too: the server's won. */
+static bool is_right_size(const hal_download *d, const hal_file_record *record)
+{
+    return d->expect_bytes < 0 || d->expect_bytes == (int64_t)record->bytes ||
+           d->expect_bytes == record->catalogue_bytes;
+}
+
 /* What a file under the final name means: ours and whole, ours and to be fetched again, or somebody
  * else's (fault matrix D8, D9). */
 static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_err *err)
@@ -143,21 +151,30 @@ static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_er
     bool known = hal_folder_find(d->folder, d->path, &record);
     bool same_bytes = known && record.bytes == entry->bytes;
     bool same = same_bytes && record.mtime_ns == entry->mtime_ns;
-    bool wanted = known && is_expected(d, record.sha256);
+    if (known && !d->expect_sha256[0] && !d->replace) {
+        hal_status st = hal_folder_check_source(d->folder, d->path, d->source, err);
+        if (st)
+            return st;
+    }
+    bool wanted =
+        known && is_expected(d, record.sha256) && is_right_size(d, &record) &&
+        (d->expect_sha256[0] || !hal_folder_check_source(d->folder, d->path, d->source, NULL));
     if (same && wanted && !d->verify) {
         d->found = FOUND_WHOLE;
         d->found_record = record;
         return HAL_OK;
     }
     if ((same_bytes && wanted) || (!known && d->expect_sha256[0])) {
-        hal_file_record now = {.bytes = entry->bytes, .mtime_ns = entry->mtime_ns};
+        hal_file_record now = {.bytes = entry->bytes,
+                               .mtime_ns = entry->mtime_ns,
+                               .catalogue_bytes = known ? record.catalogue_bytes : d->expect_bytes};
         hal_status st = hash_existing(d, now.sha256, err);
         if (st)
             return st;
         if (!strcmp(now.sha256, record.sha256) || (!known && is_expected(d, now.sha256))) {
             d->found = FOUND_WHOLE;
             d->found_record = now;
-            return same ? HAL_OK : hal_folder_record(d->folder, d->path, &now, d->url, "", err);
+            return same ? HAL_OK : hal_folder_record(d->folder, d->path, &now, d->source, "", err);
         }
     }
     d->may_replace = d->replace || same;
@@ -246,7 +263,9 @@ static hal_status look_at_part(hal_download *d, hal_err *err)
     if (st || part.bytes == 0)
         return st ? st : start_part(d, err);
     if (hal_folder_find(d->folder, d->path, &record) && record.bytes == part.bytes &&
-        record.mtime_ns == part.mtime_ns && is_expected(d, record.sha256)) {
+        record.mtime_ns == part.mtime_ns && is_expected(d, record.sha256) &&
+        is_right_size(d, &record) &&
+        !hal_folder_check_source(d->folder, d->path, d->source, NULL)) {
         char sha256[HAL_SHA256_TEXT_SIZE];
         st = hash_file(d->digest, d->fd, sha256, &d->written, err);
         if (!st && !strcmp(sha256, record.sha256)) {
@@ -363,7 +382,8 @@ static hal_status run_publish(work *w)
     w->suspicious = is_suspicious(d);
     w->record.bytes = entry.bytes;
     w->record.mtime_ns = entry.mtime_ns;
-    st = hal_folder_record(d->folder, d->path, &w->record, d->url, w->etag, &w->err);
+    w->record.catalogue_bytes = d->expect_bytes;
+    st = hal_folder_record(d->folder, d->path, &w->record, d->source, w->etag, &w->err);
     if (!st)
         st = hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &w->err);
     if (!st)
@@ -751,6 +771,7 @@ static void free_download(hal_download *d)
     hal_sha256_free(d->digest);
     hal_folder_unref(d->folder);
     hal_free(d->url);
+    hal_free(d->source);
     hal_free(d->path);
     hal_free(d);
 }
@@ -850,6 +871,24 @@ static hal_folder *folder_of(hal_loop *loop, const char *dir, hal_err *err)
     return folder;
 }
 
+/* A source that does not fit into a record by its SHA-256. */
+static hal_status take_source(hal_download *d, const char *source, hal_err *err)
+{
+    size_t n = strlen(source);
+    bool plain = n <= HAL_SOURCE_MAX_BYTES;
+    for (size_t i = 0; i < n && plain; i++)
+        plain = (unsigned char)source[i] >= 0x20 && source[i] != 0x7f;
+    if (plain)
+        return (d->source = hal_strdup(source)) ? HAL_OK : hal_err_nomem(err, n);
+    d->source = hal_malloc(HAL_SHA256_TEXT_SIZE);
+    hal_sha256 *digest = d->source ? hal_sha256_new(err) : NULL;
+    hal_status st = digest ? hal_sha256_add(digest, source, n, err) : HAL_E_NOMEM;
+    if (!st)
+        st = hal_sha256_text(digest, d->source, err);
+    hal_sha256_free(digest);
+    return st;
+}
+
 static hal_status prepare(hal_download *d, const hal_download_request *r, hal_err *err)
 {
     hal_loop *loop = d->loop;
@@ -866,6 +905,9 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
             return hal_err_set(err, HAL_E_USAGE, "a SHA-256 has 64 hexadecimal digits");
         memcpy(d->expect_sha256, r->expect_sha256, sizeof d->expect_sha256);
     }
+    st = take_source(d, r->source ? r->source : r->url, err);
+    if (st)
+        return st;
     d->url = hal_strdup(r->url);
     d->path = hal_strdup(r->path);
     if (!d->url || !d->path)

@@ -9,12 +9,14 @@
 
 typedef struct hal_download_request {
     const char *url;
-    const char *dir; /* existing output folder; nothing is ever written outside it */
+    const char *source; /* what the file is, wherever it is fetched from (an archive's URI);
+                           NULL: the URL */
+    const char *dir;    /* existing output folder; nothing is ever written outside it */
     const char
         *path; /* relative, components already made safe by hal_safe_name; folders are made */
     int64_t expect_bytes;      /* catalogue's size; < 0: unknown */
     const char *expect_sha256; /* 64 hex digits or NULL */
-    bool replace;              /* overwrite a foreign file */
+    bool replace;              /* overwrite a foreign file or one of another source */
     bool verify;               /* re-hash a file that is there */
 } hal_download_request;
 
@@ -34,11 +36,12 @@ typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
 
 /** As hal_exchange_start. A download of a path that is under way already waits for that one and
  * then finds the file there (fault matrix D10). What is already there counts as whole, without a
- * request, when its size and mtime are those of the folder's state record (`.halyard/files`), or
- * its SHA-256 is the recorded or expected one. Another file of that name is HAL_E_IO unless
- * `replace`. While it comes in, a file is called `.NAME.part`; that is kept after a failure only if
- * it can be resumed (strong ETag, same URL, same boot of this machine: what a power loss left
- * cannot be trusted). */
+ * request, when its source, size and mtime are those of the folder's state record
+ * (`.halyard/files`), or its SHA-256 is the recorded or expected one; if the catalogue gives
+ * another size than then, it is fetched again. Another file of that name, or a copy of another
+ * source, is HAL_E_IO unless `replace`. While it comes in, a file is called `.NAME.part`; that is
+ * kept after a failure only if it can be resumed (strong ETag, same URL, same boot of this machine:
+ * what a power loss left cannot be trusted). */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);

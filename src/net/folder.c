@@ -22,10 +22,10 @@
 #define RENAME_NOREPLACE 1u
 #endif
 
-enum { LINE_MAX_BYTES = 8192, URL_KEPT_BYTES = 4096, RECORDS_MAX = 4000000, OPEN_TRIES = 16 };
+enum { LINE_MAX_BYTES = 8192, RECORDS_MAX = 4000000, OPEN_TRIES = 16 };
 
 typedef struct entry {
-    char *path;
+    char *path, *source;
     hal_file_record record;
 } entry;
 
@@ -64,8 +64,10 @@ void hal_folder_unref(hal_folder *folder)
 {
     if (!folder || atomic_fetch_sub(&folder->refs, 1) > 1)
         return;
-    for (size_t i = 0; i < folder->n_room; i++)
+    for (size_t i = 0; i < folder->n_room; i++) {
         hal_free(folder->entries[i].path);
+        hal_free(folder->entries[i].source);
+    }
     hal_free(folder->entries);
     if (folder->fd >= 0)
         close(folder->fd);
@@ -103,8 +105,8 @@ hal_status hal_folder_check_path(const char *path, hal_err *err)
     }
 }
 
-/* --- the state file: one line per file, "crc32 bytes mtime_ns sha256 path TAB url TAB etag" -----
- */
+/* --- the state file: one line per file, "crc32 bytes mtime_ns sha256 path TAB source TAB etag
+ * TAB catalogue_bytes" */
 
 static uint32_t crc32(const char *bytes, size_t n)
 {
@@ -157,24 +159,33 @@ static hal_status grow(hal_folder *f, hal_err *err)
 }
 
 static hal_status remember(hal_folder *f, const char *path, const hal_file_record *record,
-                           hal_err *err)
+                           const char *source, hal_err *err)
 {
     hal_status st = grow(f, err);
     if (st)
         return st;
     entry *e = slot_of(f, path);
+    bool same = e->path && !strcmp(e->source, source);
+    char *copy = same ? e->source : hal_strdup(source);
+    if (!copy)
+        return hal_err_nomem(err, strlen(source));
     if (!e->path) {
         e->path = hal_strdup(path);
-        if (!e->path)
+        if (!e->path) {
+            hal_free(copy);
             return hal_err_nomem(err, strlen(path));
+        }
         f->n_entries++;
     }
+    if (!same)
+        hal_free(e->source);
+    e->source = copy;
     e->record = *record;
     return HAL_OK;
 }
 
 /* False: not a whole line of ours, which is passed over. */
-static bool parse_line(char *line, size_t n, hal_file_record *record, char **path)
+static bool parse_line(char *line, size_t n, hal_file_record *record, char **path, char **source)
 {
     uint32_t crc;
     int at = -1;
@@ -186,9 +197,17 @@ static bool parse_line(char *line, size_t n, hal_file_record *record, char **pat
                &record->mtime_ns, record->sha256, &at) != 3 ||
         at < 0 || strlen(record->sha256) != 64)
         return false;
-    *path = line + 9 + at;
-    (*path)[strcspn(*path, "\t")] = '\0';
-    return (*path)[0] != '\0';
+    char *field[4] = {line + 9 + at};
+    for (int i = 0; i < 3; i++) {
+        char *end = strchr(field[i], '\t');
+        if (!end)
+            return false;
+        *end = '\0';
+        field[i + 1] = end + 1;
+    }
+    *path = field[0];
+    *source = field[1];
+    return (*path)[0] && sscanf(field[3], "%" SCNd64, &record->catalogue_bytes) == 1;
 }
 
 static hal_status load(hal_folder *f, FILE *file, hal_err *err)
@@ -201,11 +220,11 @@ static hal_status load(hal_folder *f, FILE *file, hal_err *err)
         bool whole = n && line[n - 1] == '\n';
         f->torn = !whole;
         hal_file_record record;
-        char *path;
+        char *path, *source;
         if (whole && !inside_long) {
             line[--n] = '\0';
-            if (parse_line(line, n, &record, &path))
-                st = remember(f, path, &record, err);
+            if (parse_line(line, n, &record, &path, &source))
+                st = remember(f, path, &record, source, err);
         }
         inside_long = n + 1 == sizeof line && !whole; /* else a stray NUL */
     }
@@ -271,6 +290,20 @@ bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
     return found;
 }
 
+hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
+                                   hal_err *err)
+{
+    hal_status st = HAL_OK;
+    pthread_mutex_lock(&folder->lock);
+    const entry *e = folder->n_room ? slot_of(folder, path) : NULL;
+    if (e && e->path && strcmp(e->source, source) != 0)
+        st = hal_err_set(err, HAL_E_IO,
+                         "%s/%s holds %.150s, not %.150s; choose another folder or ask for replace",
+                         folder->dir, path, e->source, source);
+    pthread_mutex_unlock(&folder->lock);
+    return st;
+}
+
 static hal_status write_all(int fd, const char *bytes, size_t n, hal_err *err)
 {
     while (n) {
@@ -286,14 +319,14 @@ static hal_status write_all(int fd, const char *bytes, size_t n, hal_err *err)
 }
 
 hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
-                             const char *url, const char *etag, hal_err *err)
+                             const char *source, const char *etag, hal_err *err)
 {
     hal_buf text, line;
     hal_buf_init(&text, LINE_MAX_BYTES - 16);
     hal_buf_init(&line, LINE_MAX_BYTES);
-    hal_status st = hal_buf_printf(&text, err, "%" PRIu64 " %" PRId64 " %s %s\t%s\t%s",
-                                   record->bytes, record->mtime_ns, record->sha256, path,
-                                   strlen(url) <= URL_KEPT_BYTES ? url : "", etag);
+    hal_status st = hal_buf_printf(&text, err, "%" PRIu64 " %" PRId64 " %s %s\t%s\t%s\t%" PRId64,
+                                   record->bytes, record->mtime_ns, record->sha256, path, source,
+                                   etag, record->catalogue_bytes);
     pthread_mutex_lock(&folder->lock);
     if (!st)
         st = hal_buf_printf(&line, err, "%s%08" PRIx32 " %s\n", folder->torn ? "\n" : "",
@@ -305,7 +338,7 @@ hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_fil
         st =
             hal_err_errno(err, errno, "cannot save the state of the output folder %s", folder->dir);
     if (!st)
-        st = remember(folder, path, record, err);
+        st = remember(folder, path, record, source, err);
     pthread_mutex_unlock(&folder->lock);
     hal_buf_clear(&text);
     hal_buf_clear(&line);

@@ -11,7 +11,7 @@
 
 typedef struct hal_folder hal_folder;
 
-enum { HAL_PATH_MAX_BYTES = 2000, HAL_COMPONENT_MAX_BYTES = 240 };
+enum { HAL_PATH_MAX_BYTES = 2000, HAL_COMPONENT_MAX_BYTES = 240, HAL_SOURCE_MAX_BYTES = 4000 };
 
 /** Touches no disk yet. NULL and HAL_E_NOMEM. */
 hal_folder *hal_folder_new(const char *dir, hal_err *err);
@@ -33,13 +33,18 @@ hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd
 typedef struct hal_file_record {
     uint64_t bytes;
     int64_t mtime_ns;
+    int64_t catalogue_bytes; /* size that the catalogue gave, which may be stale; < 0: none */
     char sha256[65];
 } hal_file_record;
 /** The latest record of `path`. */
 bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out);
-/** Appends a record and forces it to the disk. `url` and `etag` are kept for provenance. */
+/** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */
+hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
+                                   hal_err *err) HAL_MUST_CHECK;
+/** Appends a record and forces it to the disk. `source`: what the file is a copy of, at most
+ * HAL_SOURCE_MAX_BYTES without control characters. */
 hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
-                             const char *url, const char *etag, hal_err *err) HAL_MUST_CHECK;
+                             const char *source, const char *etag, hal_err *err) HAL_MUST_CHECK;
 
 typedef enum hal_entry_kind { HAL_ENTRY_NONE, HAL_ENTRY_FILE, HAL_ENTRY_OTHER } hal_entry_kind;
 typedef struct hal_entry {

@@ -110,6 +110,8 @@ static void begin(hal_loop *loop, got *g, hal_download_request r, int port)
     r.dir = dir;
     if (!r.path)
         r.path = "a/b.fits";
+    if (!r.source)
+        r.source = "mast:A/b.fits";
     if (!r.expect_bytes)
         r.expect_bytes = -1;
     *g = (got){0};
@@ -299,6 +301,47 @@ static void a_foreign_file_is_overwritten_only_when_asked(void **state)
     assert_int_equal(raw_server_requests(server), 0);
     g = fetch((hal_download_request){.replace = true}, raw_server_port(server));
     assert_int_equal(g.result.err.status, HAL_OK);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void a_file_of_another_source_is_not_taken_for_this_one(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    got g = fetch((hal_download_request){.source = "mast:B/b.fits"}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    for (int i = 0; i < 4; i++) {
+        static const char *const parts[] = {"a/b.fits", "mast:A/b.fits", "mast:B/b.fits",
+                                            "replace"};
+        assert_non_null(strstr(g.result.err.text, parts[i]));
+    }
+    assert_int_equal(raw_server_requests(server), 1);
+    g = fetch((hal_download_request){.source = "mast:B/b.fits", .replace = true},
+              raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_false(g.result.skipped);
+    assert_int_equal(raw_server_requests(server), 2);
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
+static void another_size_in_the_catalogue_is_fetched_again_once(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){.expect_bytes = FILE_BYTES}, raw_server_port(server));
+    assert_int_equal(raw_server_requests(server), 1);
+    got g = fetch((hal_download_request){.expect_bytes = 123}, raw_server_port(server));
+    assert_false(g.result.skipped);
+    assert_true(g.result.size_mismatch_accepted);
+    assert_int_equal(raw_server_requests(server), 3);
+    g = fetch((hal_download_request){.expect_bytes = 123}, raw_server_port(server));
+    assert_true(g.result.skipped);
+    assert_int_equal(raw_server_requests(server), 3);
     assert_whole("a/b.fits");
     stop_archive(server, &a);
 }
@@ -806,6 +849,8 @@ int main(void)
         IN_DIR(verify_fetches_a_file_again_whose_bytes_rotted),
         IN_DIR(a_touched_file_is_known_by_its_digest),
         IN_DIR(a_foreign_file_is_overwritten_only_when_asked),
+        IN_DIR(a_file_of_another_source_is_not_taken_for_this_one),
+        IN_DIR(another_size_in_the_catalogue_is_fetched_again_once),
         IN_DIR(a_foreign_file_with_the_expected_digest_is_taken_over),
         IN_DIR(a_cut_file_goes_on_where_it_stopped),
         IN_DIR(a_later_run_goes_on_where_an_earlier_one_failed),
