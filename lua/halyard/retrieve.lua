@@ -86,16 +86,25 @@ local function listed(products)
   return rows
 end
 
--- One entry per row, with paths that are all different.
+-- A name that an earlier file of the call has gets 8 digits of its source's SHA-256 before its
+-- ending (security model 7.1), the same in every run.
+local function renamed(path, uri)
+  local stem, ending = path:match("^(.*[^/])(%.%w+%.%w+)$")
+  if not stem then
+    stem, ending = path:match("^(.*[^/])(%.%w+)$")
+  end
+  return ("%s~%s%s"):format(stem or path, system.sha256(uri):sub(1, 8), ending or "")
+end
+
+-- One entry per row, with paths that differ in more than case.
 local function entries_of(rows, options, folder)
   local entries, taken = {}, {}
   for i, row in ipairs(rows) do
     local path = relative_path(row, options.flat)
     if taken[path:lower()] then
-      errors.raise("usage", ("%s and %s would both be saved as %s%s"):format(taken[path:lower()],
-        row.dataURI, path, options.flat and ": leave out flat" or ""))
+      path = renamed(path, row.dataURI)
     end
-    taken[path:lower()] = row.dataURI
+    taken[path:lower()] = true
     local size = tonumber(row.size)
     entries[i] = {
       uri = row.dataURI, file = folder .. "/" .. path,
@@ -132,9 +141,19 @@ local function fetch(entry, dir, folder, options)
   entry.skipped, entry.warning, entry.ok = got.skipped, got.warning, true
 end
 
-local function manifest(entries, dir)
+-- All files that this run put into `dir`: a later call's entry of a file replaces the earlier one.
+local function manifest(record, entries, dir)
+  record.manifests = record.manifests or {}
+  local all, at = {}, {}
+  for _, list in ipairs({ record.manifests[dir] or {}, entries }) do
+    for _, entry in ipairs(list) do
+      at[entry.file] = at[entry.file] or #all + 1
+      all[at[entry.file]] = entry
+    end
+  end
+  record.manifests[dir] = all
   local rows = {}
-  for i, entry in ipairs(entries) do
+  for i, entry in ipairs(all) do
     rows[i] = {
       ["Local Path"] = entry.ok and entry.file or "",
       Status = entry.ok and "COMPLETE" or "ERROR",
@@ -186,7 +205,7 @@ end
 -- are not these products), `verify` (true: read files that are there again and compare SHA-256)
 -- @treturn report list with one entry per file: uri, file (below the output folder), path, bytes,
 -- sha256, skipped, ok, err, warning; methods check(), failed(), bytes(); manifest.csv in `dir` says
--- the same
+-- the same of all files that the run put there
 -- @raise `usage`, `io`; transfer failures are entries unless `on_error` says stop
 -- @usage retrieve.products(rows, { dir = "tess", on_error = "keep" }):check()
 function M.products(products, options)
@@ -233,7 +252,7 @@ function M.products(products, options)
   if not whole then
     stop(entries, dir, why)
   end
-  manifest(entries, dir)
+  manifest(record, entries, dir)
   return setmetatable(entries, report_methods)
 end
 

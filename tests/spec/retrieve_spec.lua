@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Where products go and what the manifest says; the transfer itself is replaced by a record of it.
+
+describe("retrieve.products", function()
+  local report = require("halyard.report")
+  local download = require("halyard.core.download")
+  local system = require("halyard.core.system")
+  local file = download.file
+  local asked, retrieve, output
+
+  before_each(function()
+    asked = {}
+    download.file = function(options)
+      asked[#asked + 1] = options
+      return { bytes = 3, sha256 = ("0"):rep(64), skipped = false }
+    end
+    package.loaded["halyard.retrieve"] = nil
+    retrieve = require("halyard.retrieve")
+    output = system.default_output(os.tmpname() .. "-out")
+    report.begin(report.new({ output = output }))
+  end)
+
+  after_each(function()
+    download.file = file
+    package.loaded["halyard.retrieve"] = nil
+    os.execute("rm -rf '" .. output .. "'")
+  end)
+
+  local function row(uri)
+    return { dataURI = uri, productFilename = uri:match("[^/]+$") }
+  end
+
+  it("names the source of every file, and the later one of two alike after it", function()
+    local uris = { "mast:A/x.fits", "mast:B/x.fits", "mast:C/X.fits" }
+    local got = retrieve.products({ row(uris[1]), row(uris[2]), row(uris[3]) },
+      { flat = true, parallel = 1, on_error = "keep" })
+    assert.equal("mastDownload/x.fits", got[1].file)
+    for i, stem in ipairs({ "x", "x", "X" }) do
+      assert.equal(uris[i], asked[i].source)
+      if i > 1 then
+        assert.equal(("mastDownload/%s~%s.fits"):format(stem, system.sha256(uris[i]):sub(1, 8)),
+          got[i].file)
+      end
+    end
+  end)
+
+  it("lists the files of all calls into one folder, each once", function()
+    retrieve.products({ row("mast:A/a.fits"), row("mast:A/b.fits") }, { flat = true })
+    retrieve.products({ row("mast:A/b.fits"), row("mast:A/c.fits") }, { flat = true })
+    local text = system.read_file(output .. "/mastDownload/manifest.csv")
+    local names = {}
+    for name in text:gmatch("\nmastDownload/(%S-),") do
+      names[#names + 1] = name
+    end
+    assert.same({ "a.fits", "b.fits", "c.fits" }, names)
+  end)
+
+  it("passes replace on", function()
+    retrieve.products({ row("mast:A/a.fits") }, { flat = true, replace = true })
+    assert.is_true(asked[1].replace)
+  end)
+end)
