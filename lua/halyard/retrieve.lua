@@ -167,7 +167,7 @@ local function manifest(record, entries, dir)
 end
 
 -- Records what a failure left undone, then raises it.
-local function stop(entries, dir, err)
+local function stop(record, entries, dir, err)
   if not errors.is(err) or err.code == "cancelled" then
     error(err, 0)
   end
@@ -178,7 +178,7 @@ local function stop(entries, dir, err)
         .. "same command again")
     end
   end
-  errors.try(manifest, entries, dir) -- a full disk must not hide the first failure
+  errors.try(manifest, record, entries, dir) -- a full disk must not hide the first failure
   error(err, 0)
 end
 
@@ -250,7 +250,7 @@ function M.products(products, options)
     })
   end)
   if not whole then
-    stop(entries, dir, why)
+    stop(record, entries, dir, why)
   end
   manifest(record, entries, dir)
   return setmetatable(entries, report_methods)
