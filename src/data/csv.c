@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "data/format.h"
 #include "data/json.h"
 #include "data/vec.h"
 
@@ -297,3 +298,25 @@ hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal
     *table = built;
     return HAL_OK;
 }
+
+static void *open_class(const hal_reader_setup *setup, hal_err *err)
+{
+    return hal_csv_new(&setup->asked.limits, err);
+}
+
+static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *err)
+{
+    return hal_csv_feed(self, bytes, n, err);
+}
+
+static hal_status finish_class(void *self, hal_answer *answer, hal_table **table, hal_err *err)
+{
+    return hal_csv_finish(self, answer, table, err);
+}
+
+static void free_class(void *self)
+{
+    hal_csv_free(self);
+}
+
+const hal_reader_class hal_csv_reader = {open_class, feed_class, finish_class, free_class};

@@ -2,6 +2,7 @@
 #include "data/mashup.h"
 
 #include "base/alloc.h"
+#include "data/format.h"
 #include "data/json.h"
 #include "data/vec.h"
 
@@ -823,3 +824,25 @@ hal_status hal_mashup_finish(hal_mashup *m, hal_answer *answer, hal_table **tabl
     *table = built;
     return HAL_OK;
 }
+
+static void *open_class(const hal_reader_setup *setup, hal_err *err)
+{
+    return hal_mashup_new(&setup->asked.limits, setup->offset, err);
+}
+
+static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *err)
+{
+    return hal_mashup_feed(self, bytes, n, err);
+}
+
+static hal_status finish_class(void *self, hal_answer *answer, hal_table **table, hal_err *err)
+{
+    return hal_mashup_finish(self, answer, table, err);
+}
+
+static void free_class(void *self)
+{
+    hal_mashup_free(self);
+}
+
+const hal_reader_class hal_mashup_reader = {open_class, feed_class, finish_class, free_class};

@@ -20,9 +20,8 @@ static bool is_standard(const char *path)
 
 static hal_format format_of_name(const char *path)
 {
-    const char *dot = is_standard(path) ? NULL : strrchr(path, '.');
-    return dot && (!strcmp(dot, ".jsonl") || !strcmp(dot, ".ndjson")) ? HAL_FORMAT_JSONL
-                                                                      : HAL_FORMAT_CSV;
+    hal_format named = is_standard(path) ? HAL_FORMAT_AUTO : hal_format_of_path(path);
+    return hal_format_is_written(named) ? named : HAL_FORMAT_CSV;
 }
 
 static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic bool *stop,
@@ -81,14 +80,7 @@ static hal_status read_table(hal_table **table, const char *in, hal_format from,
 
 static hal_status write_table(const hal_table *table, const char *out, hal_format to, hal_err *err)
 {
-    size_t n = hal_table_columns(table);
-    hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
-    if (!fields)
-        return hal_err_nomem(err, n * sizeof *fields);
-    for (size_t i = 0; i < n; i++)
-        fields[i] = *hal_table_field(table, i);
-    hal_writer *writer = hal_writer_open(is_standard(out) ? NULL : out, to, fields, n, err);
-    hal_free(fields);
+    hal_writer *writer = hal_writer_open_like(is_standard(out) ? NULL : out, to, table, err);
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;
@@ -108,11 +100,11 @@ hal_status hal_convert(const char *in, const char *out, const char *from, const 
         st = hal_format_from_name(&writes, to, err);
     if (st)
         return st;
-    if (reads == HAL_FORMAT_JSONL)
-        return hal_err_set(err, HAL_E_USAGE,
-                           "cannot read jsonl; --from takes json, extjs, csv, auto");
-    if (writes != HAL_FORMAT_CSV && writes != HAL_FORMAT_JSONL)
-        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; --to takes csv or jsonl",
+    if (!hal_format_is_read(reads))
+        return hal_err_set(err, HAL_E_USAGE, "cannot read %s; leave --from away to recognise it",
+                           hal_format_name(reads));
+    if (!hal_format_is_written(writes))
+        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; see halyard convert --help",
                            hal_format_name(writes));
     hal_table *table = NULL;
     st = read_table(&table, in, reads, stop, err);
