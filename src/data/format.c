@@ -9,6 +9,14 @@ static hal_match is_object(hal_slice head)
     return !head.size_bytes ? HAL_MATCH_MORE : *head.data == '{' ? HAL_MATCH_YES : HAL_MATCH_NO;
 }
 
+static hal_match is_rows(hal_slice head)
+{
+    head = hal_format_skip_blanks(head);
+    return !head.size_bytes                         ? HAL_MATCH_MORE
+           : *head.data == '{' || *head.data == '[' ? HAL_MATCH_YES
+                                                    : HAL_MATCH_NO;
+}
+
 /* Text that cannot be anything else. */
 static hal_match is_text(hal_slice head)
 {
@@ -22,6 +30,7 @@ static hal_match is_text(hal_slice head)
 static const hal_format_entry formats[] = {
     {HAL_FORMAT_MASHUP_JSON, "json", ".json", is_object, &hal_mashup_reader, NULL},
     {HAL_FORMAT_MASHUP_EXTJS, "extjs", ".extjs", is_object, &hal_mashup_reader, NULL},
+    {HAL_FORMAT_ROWS_JSON, "rows", "", is_rows, &hal_mashup_reader, NULL},
     {HAL_FORMAT_JSONL, "jsonl", ".jsonl .ndjson", NULL, NULL, &hal_text_writer},
     {HAL_FORMAT_CSV, "csv", ".csv", is_text, &hal_csv_reader, &hal_text_writer},
 };
