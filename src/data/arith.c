@@ -133,10 +133,11 @@ static const operation operations[] = {
 enum { N_OPERATIONS = sizeof operations / sizeof *operations };
 
 const char *const hal_column_operations[] = {
-    "+",   "-",    "*",   "/",     "^",    "%",     "atan2", "hypot", "minimum", "maximum", "<",
-    "<=",  ">",    ">=",  "==",    "~=",   "and",   "or",    "not",   "neg",     "abs",     "plain",
-    "floor", "ceil", "round", "sqrt", "exp", "log", "log10", "log2", "sin",     "cos",     "tan",
-    "asin", "acos", "atan", "rad",  "deg",  "is_null", "is_nan", "fill", NULL};
+    "+",       "-",     "*",       "/",      "^",     "%",    "atan2", "hypot", "minimum",
+    "maximum", "<",     "<=",      ">",      ">=",    "==",   "~=",    "and",   "or",
+    "not",     "neg",   "abs",     "plain",  "floor", "ceil", "round", "sqrt",  "exp",
+    "log",     "log10", "log2",    "sin",    "cos",   "tan",  "asin",  "acos",  "atan",
+    "rad",     "deg",   "is_null", "is_nan", "fill",  NULL};
 
 static const operation *find_operation(const char *name)
 {
@@ -260,9 +261,10 @@ static hal_status add_exact(hal_vec *out, const operation *op, int64_t a, int64_
         v = (op->name[1] == 'i') == (a < b) ? a : b;
     }
     if (beyond)
-        return hal_err_set(err, HAL_E_USAGE,
-                           "'%s' in row %llu gives an integer beyond 64 bits; multiply by 1.0 first",
-                           op->name, (unsigned long long)row + 1);
+        return hal_err_set(
+            err, HAL_E_USAGE,
+            "'%s' in row %llu gives an integer beyond 64 bits; multiply by 1.0 first", op->name,
+            (unsigned long long)row + 1);
     return hal_vec_add_int64(out, v, err);
 }
 
@@ -321,8 +323,8 @@ static hal_status add_test(hal_vec *out, const operation *op, const hal_operand 
     bool null = is_null(a, row);
     if (!strcmp(op->name, "is_null"))
         return hal_vec_add_bool(out, null, err);
-    return hal_vec_add_bool(
-        out, !null && kind_of(a) == HAL_KIND_FLOAT && isnan(double_at(a, row)), err);
+    return hal_vec_add_bool(out, !null && kind_of(a) == HAL_KIND_FLOAT && isnan(double_at(a, row)),
+                            err);
 }
 
 static hal_status add_null(hal_vec *out, hal_err *err)
@@ -411,7 +413,9 @@ hal_table *hal_column_compute(const char *name, const hal_operand *a, const hal_
     uint64_t n = hal_table_rows(a->t ? a->t : b->t);
     hal_field field = {.name = "",
                        .type = result_type(op, a, b),
-                       .unit = !op->keeps_unit ? "" : *unit_of(a) ? unit_of(a) : unit_of(b),
+                       .unit = !op->keeps_unit ? ""
+                               : *unit_of(a)   ? unit_of(a)
+                                               : unit_of(b),
                        .ucd = "",
                        .description = ""};
     hal_vec out = {0};
@@ -427,8 +431,8 @@ hal_table *hal_column_compute(const char *name, const hal_operand *a, const hal_
     return column;
 }
 
-hal_status hal_column_true_rows(const hal_table *t, size_t i_col, uint64_t **rows,
-                                uint64_t *n_rows, hal_err *err)
+hal_status hal_column_true_rows(const hal_table *t, size_t i_col, uint64_t **rows, uint64_t *n_rows,
+                                hal_err *err)
 {
     uint64_t n = hal_table_rows(t), kept = 0;
     if (hal_table_field(t, i_col)->type != HAL_TYPE_BOOL)

@@ -117,13 +117,13 @@ uint64_t hal_cell_hash(const hal_table *t, size_t i_col, uint64_t row)
 
 bool hal_kinds_comparable(hal_kind a, hal_kind b)
 {
-    bool numbers = (a == HAL_KIND_INT || a == HAL_KIND_FLOAT) &&
-                   (b == HAL_KIND_INT || b == HAL_KIND_FLOAT);
+    bool numbers =
+        (a == HAL_KIND_INT || a == HAL_KIND_FLOAT) && (b == HAL_KIND_INT || b == HAL_KIND_FLOAT);
     return numbers || (a == b && a != HAL_KIND_OTHER);
 }
 
-bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b,
-                     size_t i_b, uint64_t row_b)
+bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b, size_t i_b,
+                     uint64_t row_b)
 {
     hal_kind ka = hal_field_kind(hal_table_field(a, i_a));
     hal_kind kb = hal_field_kind(hal_table_field(b, i_b));

@@ -32,8 +32,8 @@ hal_status hal_column_require_plain(const hal_table *t, size_t i_col, const char
 uint64_t hal_cell_hash(const hal_table *t, size_t i_col, uint64_t row);
 /** Equality of two cells that are not null, of columns that hal_kinds_comparable. NaN equals NaN.
  */
-bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b,
-                     size_t i_b, uint64_t row_b);
+bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b, size_t i_b,
+                     uint64_t row_b);
 bool hal_kinds_comparable(hal_kind a, hal_kind b);
 
 #endif

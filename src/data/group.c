@@ -8,15 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[] = {[HAL_AGGREGATE_ROWS] = "count",
-                                    [HAL_AGGREGATE_COUNT] = "count",
-                                    [HAL_AGGREGATE_SUM] = "sum",
-                                    [HAL_AGGREGATE_MEAN] = "mean",
-                                    [HAL_AGGREGATE_STD] = "std",
-                                    [HAL_AGGREGATE_MIN] = "min",
-                                    [HAL_AGGREGATE_MAX] = "max",
-                                    [HAL_AGGREGATE_FIRST] = "first",
-                                    [HAL_AGGREGATE_LAST] = "last"};
+static const char *const names[] = {
+    [HAL_AGGREGATE_ROWS] = "count", [HAL_AGGREGATE_COUNT] = "count", [HAL_AGGREGATE_SUM] = "sum",
+    [HAL_AGGREGATE_MEAN] = "mean",  [HAL_AGGREGATE_STD] = "std",     [HAL_AGGREGATE_MIN] = "min",
+    [HAL_AGGREGATE_MAX] = "max",    [HAL_AGGREGATE_FIRST] = "first", [HAL_AGGREGATE_LAST] = "last"};
 
 hal_status hal_aggregate_from_name(hal_aggregate *out, const char *name, hal_err *err)
 {

@@ -209,8 +209,7 @@ static hal_status find_pairs(pairs *p, const index *x, const hal_table *left,
         for (; at; at = x->next[at - 1]) {
             bool equal = true;
             for (size_t k = 0; k < join->n_keys && equal; k++)
-                equal =
-                    hal_cells_equal(left, join->left[k], row, right, join->right[k], at - 1);
+                equal = hal_cells_equal(left, join->left[k], row, right, join->right[k], at - 1);
             if (!equal)
                 continue;
             found = true;

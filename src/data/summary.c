@@ -28,8 +28,7 @@ static void add_to_sum(hal_summary *s, double v)
     s->n_summed++;
 }
 
-static hal_status set(hal_extreme *e, const hal_table *t, size_t i_col, uint64_t row,
-                      hal_err *err)
+static hal_status set(hal_extreme *e, const hal_table *t, size_t i_col, uint64_t row, hal_err *err)
 {
     hal_extreme made = {0};
     hal_slice text;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "data/join.h"
 #include "data/vec.h"
 
 #include <math.h>
@@ -316,6 +317,21 @@ hal_table *hal_table_project(const hal_table *t, const size_t *i_cols, size_t n,
             atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
         view->chunks[i] = c;
         view->columns[i] = t->columns[i_cols[i]];
+    }
+    return view;
+}
+
+hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_cols,
+                              const hal_field *fields, size_t n, uint64_t n_rows, hal_err *err)
+{
+    hal_table *view = table_new(fields, n, n_rows, err);
+    for (size_t i = 0; view && i < n; i++) {
+        chunk *c = tables[i]->chunks[i_cols[i]];
+        if (c)
+            atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+        view->chunks[i] = c;
+        view->columns[i] = tables[i]->columns[i_cols[i]];
+        view->fields[i].type = tables[i]->fields[i_cols[i]].type;
     }
     return view;
 }
