@@ -14,7 +14,7 @@
 
 #define HALF_TURN UINT32_C(0x80000000)
 
-enum { PAIRS_ROOM_LEAST = 1024 };
+enum { PAIRS_ROOM_LEAST = 1024, GUIDE_BITS = 11 };
 
 typedef struct pair {
     uint32_t left, right;
@@ -42,10 +42,18 @@ typedef struct matching {
     finds finds[HAL_MATCH_THREADS_MAX];
 } matching;
 
+/* Where the keys of a strip begin whose upper bits are `slot`: spares most of the bisection. */
+typedef struct key_guide {
+    uint32_t strip;
+    unsigned shift;
+    uint32_t first[(1 << GUIDE_BITS) + 1];
+} key_guide;
+
 /* The search of one row. */
 typedef struct seeker {
     const matching *job;
     finds *finds;
+    const key_guide *guide;
     hal_place at;
     double cos_dec;
     double radius_deg; /* the row's own part of what a pair may be apart */
@@ -158,6 +166,33 @@ static uint32_t lower_bound(const uint32_t *keys, uint32_t n, uint32_t key)
     return (uint32_t)(base - keys) + (n == 1 && *base < key);
 }
 
+static void make_guide(key_guide *g, const hal_side *to, uint32_t s)
+{
+    uint32_t n = to->count[s];
+    const uint32_t *keys = to->keys + to->first[s];
+    unsigned bits = 1;
+    while (bits < GUIDE_BITS && (UINT32_C(1) << bits) < n)
+        bits++;
+    g->strip = s;
+    g->shift = 32 - bits;
+    uint32_t i = 0;
+    for (uint32_t slot = 0; slot < UINT32_C(1) << bits; slot++) {
+        while (i < n && keys[i] >> g->shift < slot)
+            i++;
+        g->first[slot] = i;
+    }
+    g->first[UINT32_C(1) << bits] = n;
+}
+
+static uint32_t find_key(const key_guide *g, uint32_t s, const uint32_t *keys, uint32_t n,
+                         uint32_t key)
+{
+    if (g->strip != s)
+        return lower_bound(keys, n, key);
+    const uint32_t *first = &g->first[key >> g->shift];
+    return first[0] + lower_bound(keys + first[0], first[1] - first[0], key);
+}
+
 /* Walks away from the row's own RA in both directions, round the circle, while RA is within reach;
  * what is found shortens it. */
 static void search_strip(seeker *q, uint32_t s)
@@ -168,7 +203,7 @@ static void search_strip(seeker *q, uint32_t s)
     const uint32_t *keys = to->keys + to->first[s];
     if (n == 0)
         return;
-    uint32_t start = lower_bound(keys, n, key), seen = 0;
+    uint32_t start = find_key(q->guide, s, keys, n, key), seen = 0;
     for (uint32_t i = start; seen < n; seen++, i++) {
         if (i == n)
             i = 0;
@@ -223,10 +258,10 @@ static void deliver(const matching *job, const seeker *q)
         if (make_room(q->finds, q->n_nearest, job->pairs_max))
             for (uint32_t i = 0; i < q->n_nearest; i++)
                 q->finds->pairs[q->finds->n++] = q->nearest[i];
-    } else if (job->mode != HAL_MATCH_ALL) {
+    } else if (job->mode != HAL_MATCH_ALL && q->row != NO_ROW) {
         job->best_row[q->at.row] = q->row;
         if (job->best_sep)
-            job->best_sep[q->at.row] = q->row == NO_ROW ? NAN : q->sep_deg;
+            job->best_sep[q->at.row] = q->sep_deg;
     }
 }
 
@@ -235,11 +270,13 @@ static void search_strips(void *ctx, unsigned i_thread)
     matching *job = ctx;
     pair nearest[HAL_MATCH_NEAREST_MAX];
     finds *f = &job->finds[i_thread];
-    seeker q = {.job = job, .finds = f, .nearest = nearest};
+    key_guide guide;
+    seeker q = {.job = job, .finds = f, .guide = &guide, .nearest = nearest};
     while (!atomic_load(&job->give_up) && !(job->stop && atomic_load(job->stop))) {
         uint32_t s = atomic_fetch_add(&job->next, 1);
         if (s >= job->strips->n)
             return;
+        make_guide(&guide, job->to, s);
         const hal_place *places = job->from->places + job->from->first[s];
         for (uint32_t i = 0, n = job->from->count[s]; i < n; i++) {
             search_row(&q, &places[i], s);
@@ -451,7 +488,7 @@ static hal_side side_of(const hal_match_side *rows, double radius_all_deg, doubl
 
 static uint32_t *new_best(uint64_t n)
 {
-    uint32_t *best = hal_malloc(n * sizeof *best);
+    uint32_t *best = hal_malloc_scattered(n * sizeof *best);
     if (best)
         memset(best, 0xff, n * sizeof *best); /* NO_ROW */
     return best;
@@ -463,7 +500,7 @@ static hal_status match_best(hal_match *out, matching *job, hal_side *left, hal_
     bool symmetric = o->mode == HAL_MATCH_SYMMETRIC;
     uint64_t n_left = left->rows->n_rows, n_right = right->rows->n_rows;
     uint32_t *best = new_best(n_left), *back = symmetric ? new_best(n_right) : NULL;
-    double *sep = hal_malloc(n_left * sizeof *sep);
+    double *sep = hal_malloc_scattered(n_left * sizeof *sep);
     hal_status st = HAL_OK;
     if (!best || !sep || (symmetric && !back))
         st = hal_err_nomem(err, n_left * (sizeof *best + sizeof *sep));

@@ -248,7 +248,7 @@ hal_status hal_side_fill(hal_side *side, const hal_strips *strips, unsigned n_th
     filling f = {.side = side, .strips = strips, .n_threads = n_threads};
     f.strip = hal_malloc(n * sizeof *f.strip);
     f.next = hal_calloc((size_t)n_threads * strips->n, sizeof *f.next);
-    side->places = hal_malloc(n * sizeof *side->places);
+    side->places = hal_malloc_scattered(n * sizeof *side->places);
     side->first = hal_malloc(strips->n * sizeof *side->first);
     side->count = hal_malloc(strips->n * sizeof *side->count);
     hal_status st = HAL_OK;
