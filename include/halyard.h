@@ -127,6 +127,23 @@ HAL_API void hal_runtime_interrupt(hal_runtime *rt);
 HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
                                        const char *from, const char *to);
 
+/** A positional match of two files, for hal_runtime_match. */
+typedef struct hal_match_job {
+    size_t struct_size;             /* sizeof(hal_match_job) */
+    const char *left, *right, *out; /* "-": standard input (one of the two); out NULL or "-" */
+    const char *radius;             /* with its unit: "1 arcsec" */
+    const char *mode;               /* NULL or "best": the nearest for each left row; "symmetric":
+                                     * each is the nearest of the other; "all": every pair */
+    const char *ra1, *dec1;         /* position columns of `left` in degrees; NULL: found by UCD */
+    const char *ra2, *dec2;         /* or name; likewise of `right` */
+    const char *to;                 /* format of `out`; NULL: by its name, else csv */
+} hal_match_job;
+
+/** Reads two tables and writes one row per pair of rows whose positions lie within the radius:
+ * columns of `left`, columns of `right` ("_2" appended where the name is taken), sep_arcsec. Rows
+ * without a position match nothing; how many there are is logged as a warning. */
+HAL_API hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job);
+
 /** One line: what failed and what to do. "" after success; valid until the next call on `rt`. */
 HAL_API const char *hal_runtime_error(const hal_runtime *rt);
 

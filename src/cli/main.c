@@ -20,6 +20,8 @@ const command commands[] = {
      cmd_workflow},
     {"convert", "IN [OUT]", "reads a recorded answer or table, writes CSV or JSON lines", "FT",
      false, 1, 2, cmd_convert},
+    {"match", "A B", "joins two tables by position: rows of A with rows of B within --radius",
+     "rmOTABCD", false, 2, 2, cmd_match},
     {"version", "", "prints the version", "", false, 0, 0, cmd_version},
     {NULL, NULL, NULL, NULL, false, 0, 0, NULL},
 };

@@ -141,6 +141,44 @@ for _, name in ipairs({ "cut.csv", "page.csv", "busy.csv", "error.csv", "part", 
   check("nothing half-written is left: " .. name, not contains(names, name), names)
 end
 
+-- Matching. The last digits of a separation are the processor's.
+local function rounded(text)
+  return (text:gsub("([%d.e-]+)\n", function(sep) return ("%.6f\n"):format(tonumber(sep)) end))
+end
+_, out = run("match -h")
+golden("help-match", out)
+write(work .. "/a.csv", "id,ra,dec,mag\n1,10,20,5.5\n2,359.9999,0,6\n3,180,90,7\n4,50,-30,8\n5,,,9\n")
+write(work .. "/b.csv", "id,RAJ2000,DEJ2000\n11,10.0001,20\n12,0.0001,0\n13,0,90\n14,50,-31\n"
+  .. "15,10.0002,20\n")
+code, out, err = run("match a.csv b.csv --radius 1arcsec")
+check("match exits 0", code == 0, code, err)
+golden("match-best", rounded(out))
+check("match warns of rows without a position",
+  err == "warning: a.csv: 1 of 5 rows have no position and match nothing\n", err)
+code, out = run("match a.csv b.csv --radius=0.0003deg --mode all")
+check("match --mode all exits 0", code == 0)
+golden("match-all", rounded(out))
+code, out = run("match a.csv b.csv -r 1arcsec --mode symmetric -o m.csv")
+check("match writes a file", code == 0 and out == ""
+  and rounded(read(work .. "/m.csv")) == read(here .. "/golden/match-best.txt"))
+code, out = run("match --ra1 ra --dec1 dec --ra2 RAJ2000 --dec2 DEJ2000 -r 1arcsec a.csv -",
+  "cat b.csv |")
+check("match reads standard input and takes column names", code == 0
+  and rounded(out) == read(here .. "/golden/match-best.txt"), out)
+complains("a match without radius", "match a.csv b.csv", 2, "--radius 1arcsec")
+complains("a radius without unit", "match a.csv b.csv -r 1", 2, "--radius", "arcsec")
+complains("a radius that is negative", "match a.csv b.csv -r=-1arcsec", 2, "radius")
+complains("an unknown match mode", "match a.csv b.csv -r 1arcsec --mode beast", 2, "symmetric")
+complains("an unknown position column", "match a.csv b.csv -r 1arcsec --ra1 rr --dec1 dec", 2,
+  "left table", "rr")
+complains("half a position", "match a.csv b.csv -r 1arcsec --ra2 RAJ2000", 2, "declination")
+write(work .. "/c.csv", "id,name\n1,x\n")
+complains("a table without positions", "match a.csv c.csv -r 1arcsec -o n.csv", 2, "right table",
+  "name the columns")
+complains("a match with a missing table", "match a.csv absent.csv -r 1arcsec", 2, "absent.csv")
+complains("a match of standard input with itself", "match - - -r 1arcsec", 2, "standard input")
+check("a failed match leaves no file", not read(work .. "/n.csv"))
+
 -- Workflows
 local flows = quote(here .. "/workflows")
 local hello = quote(here .. "/workflows/hello.lua")
