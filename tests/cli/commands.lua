@@ -147,7 +147,8 @@ local function rounded(text)
 end
 _, out = run("match -h")
 golden("help-match", out)
-write(work .. "/a.csv", "id,ra,dec,mag\n1,10,20,5.5\n2,359.9999,0,6\n3,180,90,7\n4,50,-30,8\n5,,,9\n")
+write(work .. "/a.csv", "id,ra,dec,mag\n1,10,20,5.5\n"
+  .. "2,359.9999,0,6\n3,180,90,7\n4,50,-30,8\n5,,,9\n")
 write(work .. "/b.csv", "id,RAJ2000,DEJ2000\n11,10.0001,20\n12,0.0001,0\n13,0,90\n14,50,-31\n"
   .. "15,10.0002,20\n")
 code, out, err = run("match a.csv b.csv --radius 1arcsec")
