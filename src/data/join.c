@@ -76,8 +76,8 @@ static char *free_name(const hal_field *fields, size_t n, const char *name, cons
     return text;
 }
 
-hal_table *hal_table_beside(const hal_table *left, const hal_table *right, const size_t *without,
-                            size_t n_without, const char *suffix, hal_err *err)
+hal_table *hal_table_pair(const hal_table *left, const hal_table *right, const size_t *without,
+                          size_t n_without, const char *suffix, hal_err *err)
 {
     size_t n_left = hal_table_columns(left), n_right = hal_table_columns(right), n = 0, n_names = 0;
     size_t most = n_left + n_right + 1;
@@ -266,7 +266,7 @@ hal_table *hal_table_join(const hal_table *left, const hal_table *right, const h
     if (l)
         r = hal_table_take_or_null(right, p.right, p.n, err);
     if (r)
-        both = hal_table_beside(l, r, without, n_without, join->suffix, err);
+        both = hal_table_pair(l, r, without, n_without, join->suffix, err);
     hal_table_unref(l);
     hal_table_unref(r);
     hal_free(p.left);

@@ -19,8 +19,8 @@ hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_co
 
 /** All columns of `left`, then those of `right` but for the columns without[0..n_without). A right
  * column whose name is taken gets `suffix` (again until it is free). Both have the same rows. */
-hal_table *hal_table_beside(const hal_table *left, const hal_table *right, const size_t *without,
-                            size_t n_without, const char *suffix, hal_err *err);
+hal_table *hal_table_pair(const hal_table *left, const hal_table *right, const size_t *without,
+                          size_t n_without, const char *suffix, hal_err *err);
 
 typedef struct hal_join {
     const size_t *left, *right; /* key columns, pairwise */
