@@ -168,8 +168,8 @@ static hal_table *join(const hal_table *left, const hal_table *right, const hal_
     hal_table *l = hal_table_take_or_null(left, m->left, m->n_pairs, err);
     hal_table *r = l ? hal_table_take_or_null(right, m->right, m->n_pairs, err) : NULL;
     hal_table *s = r ? separations(m, err) : NULL;
-    hal_table *both = s ? hal_table_beside(l, r, NULL, 0, suffix, err) : NULL;
-    hal_table *all = both ? hal_table_beside(both, s, NULL, 0, suffix, err) : NULL;
+    hal_table *both = s ? hal_table_pair(l, r, NULL, 0, suffix, err) : NULL;
+    hal_table *all = both ? hal_table_pair(both, s, NULL, 0, suffix, err) : NULL;
     hal_table_unref(l);
     hal_table_unref(r);
     hal_table_unref(s);
