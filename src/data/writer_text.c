@@ -2,6 +2,7 @@
 /* Rows as text: CSV (RFC 4180) and JSON lines. */
 #include "base/alloc.h"
 #include "base/number.h"
+#include "data/csv.h"
 #include "data/format.h"
 #include "data/vec.h"
 
@@ -17,6 +18,7 @@ typedef struct writer {
     hal_format format;
     size_t n_columns;
     column *columns;
+    bool first_row_written;
 } writer;
 
 static hal_status put(writer *w, const char *text, size_t n, hal_err *err)
@@ -34,9 +36,9 @@ static hal_status put_char(writer *w, char c, hal_err *err)
 
 /* Text as a CSV cell: in quotes when RFC 4180 asks for them, when it is empty (nothing is null) or
  * when a reader could take the line for a comment, a mark of byte order or another format. */
-static hal_status put_csv_text(writer *w, hal_slice text, hal_err *err)
+static hal_status put_csv_text(writer *w, hal_slice text, bool quote, hal_err *err)
 {
-    bool quote = text.size_bytes == 0 || memchr("#@<{[ \t\xef", text.data[0], 8);
+    quote = quote || text.size_bytes == 0 || memchr("#@<{[ \t\xef", text.data[0], 8);
     for (size_t i = 0; i < text.size_bytes && !quote; i++) {
         char c = text.data[i];
         quote = c == '"' || c == ',' || c == '\n' || c == '\r';
@@ -80,7 +82,8 @@ static hal_status put_json_text(writer *w, hal_slice text, hal_err *err)
 
 static hal_status put_text(writer *w, hal_slice text, hal_err *err)
 {
-    return w->format == HAL_FORMAT_CSV ? put_csv_text(w, text, err) : put_json_text(w, text, err);
+    return w->format == HAL_FORMAT_CSV ? put_csv_text(w, text, false, err)
+                                       : put_json_text(w, text, err);
 }
 
 static hal_status put_double(writer *w, double v, hal_err *err)
@@ -131,10 +134,11 @@ static hal_status put_header(writer *w, hal_err *err)
 {
     hal_status st = HAL_OK;
     for (size_t i = 0; i < w->n_columns && !st; i++) {
+        const char *name = w->columns[i].name; /* what a reader takes for a separator is quoted */
         if (i)
             st = put_char(w, ',', err);
         if (!st)
-            st = put_csv_text(w, hal_slice_of(w->columns[i].name), err);
+            st = put_csv_text(w, hal_slice_of(name), strpbrk(name, "\t|;") != NULL, err);
     }
     return st ? st : put_char(w, '\n', err);
 }
@@ -169,15 +173,29 @@ static void *open_text(hal_outfile *file, hal_format format, const hal_field *fi
     return w;
 }
 
+/* A first row of nothing but type words would be read as a declaration. */
+static bool is_like_types(const writer *w, const hal_table *t, const size_t *places, uint64_t row)
+{
+    for (size_t i = 0; i < w->n_columns; i++)
+        if (places[i] == SIZE_MAX || hal_table_is_null(t, places[i], row) ||
+            hal_table_field(t, places[i])->type != HAL_TYPE_STRING ||
+            !hal_csv_is_type_word(hal_table_string(t, places[i], row)))
+            return false;
+    return true;
+}
+
 static hal_status put_csv_row(writer *w, const hal_table *t, const size_t *places, uint64_t row,
                               hal_err *err)
 {
     hal_status st = HAL_OK;
+    bool quote = !w->first_row_written && is_like_types(w, t, places, row);
+    w->first_row_written = true;
     for (size_t i = 0; i < w->n_columns && !st; i++) {
         if (i)
             st = put_char(w, ',', err);
         if (!st && places[i] != SIZE_MAX && !hal_table_is_null(t, places[i], row))
-            st = put_cell(w, &w->columns[i], t, places[i], row, err);
+            st = quote ? put_csv_text(w, hal_table_string(t, places[i], row), true, err)
+                       : put_cell(w, &w->columns[i], t, places[i], row, err);
     }
     return st ? st : put_char(w, '\n', err);
 }
