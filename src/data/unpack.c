@@ -170,7 +170,7 @@ hal_status hal_unpack_feed(hal_unpack *u, const char *bytes, size_t n, hal_unpac
 {
     size_t made = 0;
     while (n || (made == OUT_BYTES && u->inside)) {
-        size_t used;
+        size_t used = 0;
         hal_status st = u->packing == HAL_PACKING_GZIP ? step_gzip(u, bytes, n, &used, &made, err)
                                                        : step_zstd(u, bytes, n, &used, &made, err);
         if (st)
