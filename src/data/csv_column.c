@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "data/vec_join.h"
 
 #include <math.h>
 
@@ -218,50 +219,6 @@ hal_csv_kind hal_csv_column_unite(const hal_csv_column *c, const hal_csv_block_c
     return numbers && !wide ? HAL_CSV_FLOAT : HAL_CSV_STRING;
 }
 
-/* Appends `n` validity bits. */
-static hal_status append_valid(hal_vec *v, const uint8_t *bits, uint64_t n, uint64_t n_nulls,
-                               hal_err *err)
-{
-    if (!n_nulls && !v->valid)
-        return HAL_OK;
-    uint64_t row = v->n_rows;
-    if (!v->valid) {
-        size_t size = (size_t)((v->capacity + 7) / 8);
-        v->valid = hal_calloc(1, size);
-        if (!v->valid)
-            return hal_err_nomem(err, size);
-        memset(v->valid, 0xff, (size_t)(row / 8));
-        if (row % 8)
-            v->valid[row / 8] = (uint8_t)((1u << row % 8) - 1);
-    }
-    unsigned shift = (unsigned)(row % 8);
-    uint8_t *to = v->valid + row / 8;
-    for (uint64_t i = 0; i < n; i += 8) {
-        unsigned left = n - i < 8 ? (unsigned)(n - i) : 8;
-        unsigned byte = bits[i / 8] & ((1u << left) - 1);
-        to[0] = (uint8_t)((to[0] & ((1u << shift) - 1)) | byte << shift);
-        if (shift && left + shift > 8)
-            to[1] = (uint8_t)(byte >> (8 - shift));
-        to++;
-    }
-    v->n_nulls += n_nulls;
-    return HAL_OK;
-}
-
-static hal_status bytes_room(hal_vec *v, uint64_t n, hal_err *err)
-{
-    uint64_t need = (uint64_t)v->offsets[v->n_rows] + n;
-    if (need <= v->bytes_capacity)
-        return HAL_OK;
-    uint64_t capacity = need < 2 * v->bytes_capacity ? 2 * v->bytes_capacity : need;
-    char *grown = hal_realloc(v->bytes, (size_t)capacity);
-    if (!grown)
-        return hal_err_nomem(err, (size_t)capacity);
-    v->bytes = grown;
-    v->bytes_capacity = capacity;
-    return HAL_OK;
-}
-
 static size_t copy_undoubled(char *to, const char *from, size_t n)
 {
     size_t used = 0;
@@ -278,7 +235,7 @@ static hal_status append_texts(hal_vec *v, const hal_csv_block *b, const hal_csv
     uint64_t total = 0;
     for (uint64_t i = 0; i < b->n_rows; i++)
         total += texts[i].size;
-    hal_status st = bytes_room(v, total, err);
+    hal_status st = hal_vec_bytes_room(v, total, err);
     if (st)
         return st;
     int64_t *offsets = v->offsets + v->n_rows;
@@ -362,7 +319,7 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
         st = append_texts(v, b, from->values.texts, err);
     }
     if (!st)
-        st = append_valid(v, from->valid, n, from->n_nulls, err);
+        st = hal_vec_append_valid(v, from->valid, n, from->n_nulls, err);
     if (!st)
         v->n_rows += n;
     return st;

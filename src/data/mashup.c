@@ -4,7 +4,8 @@
 #include "base/alloc.h"
 #include "data/format.h"
 #include "data/json.h"
-#include "data/vec.h"
+#include "data/team.h"
+#include "data/vec_join.h"
 
 #include <strings.h>
 
@@ -126,6 +127,23 @@ typedef struct column_list {
     size_t n_slots;
 } column_list;
 
+enum {
+    BLOCK_BYTES = 1 << 20,
+    BLOCKS_MAX = 6,
+    HELP_AT = 4,
+    CUT_WITHIN = 64 << 10,
+    BLOCKS_FROM_ROWS = 256
+};
+
+/* Whole rows on their way through the team, read as if they followed a row. */
+typedef struct block {
+    hal_team_job job;
+    char *bytes;
+    size_t size;
+    struct hal_mashup *rows; /* reads nothing but rows */
+    bool good;               /* they were whole rows and nothing else */
+} block;
+
 struct hal_mashup {
     hal_json json;
     hal_reader_limits limits;
@@ -145,6 +163,10 @@ struct hal_mashup {
     column_list fields, described, selected;
     column entry;      /* the declaration being read */
     bool typed, named; /* by its first choice of keys */
+    hal_team *team;
+    block *blocks;
+    bool in_blocks; /* bytes are gathered in blocks; else read as they come */
+    size_t first_block, n_blocks, filled;
 };
 
 static void column_clear(column *c)
@@ -276,6 +298,12 @@ void hal_mashup_free(hal_mashup *m)
 {
     if (!m)
         return;
+    hal_team_free(m->team);
+    for (size_t i = 0; i < BLOCKS_MAX && m->blocks; i++) {
+        hal_free(m->blocks[i].bytes);
+        hal_mashup_free(m->blocks[i].rows);
+    }
+    hal_free(m->blocks);
     hal_json_clear(&m->json);
     list_clear(&m->met);
     list_clear(&m->fields);
@@ -306,18 +334,28 @@ static bool is_mashup(const hal_mashup *m)
 
 /* Rows. */
 
-static hal_status begin_row(hal_mashup *m, hal_err *err)
+static hal_status too_many_rows(const hal_mashup *m, hal_err *err)
 {
-    if (m->n_rows == m->limits.rows_max)
-        return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
-                           (unsigned long long)m->limits.rows_max);
-    /* Missing cells cost memory that no byte of the answer has paid for. */
+    return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
+                       (unsigned long long)m->limits.rows_max);
+}
+
+/* Missing cells cost memory that no byte of the answer has paid for. */
+static hal_status check_missing(const hal_mashup *m, hal_err *err)
+{
     uint64_t paid = 16 * hal_json_offset(&m->json) + 1000000;
     if (m->met.n && m->n_rows > paid / m->met.n)
         return hal_err_set(err, HAL_E_BUDGET, "%llu rows of %zu columns, nearly all missing",
                            (unsigned long long)m->n_rows, m->met.n);
-    m->i_cell = 0;
     return HAL_OK;
+}
+
+static hal_status begin_row(hal_mashup *m, hal_err *err)
+{
+    if (m->n_rows == m->limits.rows_max)
+        return too_many_rows(m, err);
+    m->i_cell = 0;
+    return check_missing(m, err);
 }
 
 static hal_status remember_order(hal_mashup *m, size_t i_column, hal_err *err)
@@ -773,7 +811,8 @@ static hal_status run(hal_mashup *m, hal_err *err)
     }
 }
 
-hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
+/* One byte after the other. */
+static hal_status feed_serial(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
 {
     hal_status st = HAL_OK;
     while (n && !st && !m->over) {
@@ -791,6 +830,195 @@ hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *
         }
     }
     return st || m->over ? st : hal_json_keep(&m->json, err);
+}
+
+/* The last `{` behind `}` and a comma; NULL: none. It may stand inside a text. */
+static const char *find_cut(const char *begin, const char *end)
+{
+    const char *last = end - begin > CUT_WITHIN ? end - CUT_WITHIN : begin;
+    for (const char *p = end; p-- > last;) {
+        if (*p != '{')
+            continue;
+        const char *q = p;
+        bool comma = false;
+        while (q > last && ((unsigned char)q[-1] <= ' ' || (q[-1] == ',' && !comma)))
+            comma = *--q == ',' || comma;
+        if (comma && q > last && q[-1] == '}')
+            return p;
+    }
+    return NULL;
+}
+
+static bool between_rows(const hal_mashup *m)
+{
+    return !m->over && !m->by_place && m->json.depth && place_now(m) == ROWS &&
+           hal_json_between_elements(&m->json);
+}
+
+/* Runs on any thread. */
+static void read_block(void *ctx)
+{
+    block *b = ctx;
+    int depth = b->rows->json.depth;
+    b->good = !feed_serial(b->rows, b->bytes, b->size, NULL) && between_rows(b->rows) &&
+              b->rows->json.depth == depth;
+}
+
+/* Makes b->rows read on where `m` is. */
+static hal_status prepare(const hal_mashup *m, block *b, hal_err *err)
+{
+    if (!b->rows) {
+        b->rows = hal_mashup_new(HAL_FORMAT_AUTO, &m->limits, 0, err);
+        if (!b->rows)
+            return HAL_E_NOMEM;
+    }
+    hal_mashup *r = b->rows;
+    r->mashup_only = m->mashup_only;
+    r->rows_only = m->rows_only;
+    r->status_known = m->status_known;
+    r->data_seen = true;
+    r->n_rows = 0;
+    memcpy(r->places, m->places, sizeof r->places);
+    return HAL_OK;
+}
+
+/* The rows of a good block go to the columns. */
+static hal_status join_block(hal_mashup *m, block *b, hal_err *err)
+{
+    hal_mashup *r = b->rows;
+    if (r->n_rows > m->limits.rows_max - m->n_rows)
+        return too_many_rows(m, err);
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < r->met.n && !st; i++) {
+        hal_vec *from = &r->met.at[i].vec;
+        hal_slice name = name_of(&r->met.at[i]);
+        column *c = list_find(&m->met, name);
+        if (!c) {
+            st = list_add(&m->met, name, m->limits.columns_max, err);
+            if (st)
+                return st;
+            c = &m->met.at[m->met.n - 1];
+        }
+        if (!from->n_rows)
+            continue;
+        st = hal_vec_pad(&c->vec, m->n_rows, err);
+        if (!st)
+            st = hal_vec_join(&c->vec, from, err);
+        if (!st && c->vec.typed && from->typed && c->vec.type == from->type)
+            from->n_rows = from->n_nulls = 0; /* the memory serves the next block */
+        else
+            hal_vec_clear(from);
+    }
+    m->n_rows += r->n_rows;
+    hal_json_skip(&m->json, b->size);
+    return st ? st : check_missing(m, err);
+}
+
+/* Takes the oldest block over; where it is not what it was taken for, its bytes are read here. */
+static hal_status commit(hal_mashup *m, hal_err *err)
+{
+    block *b = &m->blocks[m->first_block];
+    hal_team_wait(m->team, &b->job);
+    m->first_block = (m->first_block + 1) % BLOCKS_MAX;
+    m->n_blocks--;
+    if (b->good && between_rows(m))
+        return join_block(m, b, err);
+    hal_mashup_free(b->rows);
+    b->rows = NULL;
+    return feed_serial(m, b->bytes, b->size, err);
+}
+
+/* All blocks and what was filled of the next; from here on bytes are read as they come. */
+static hal_status leave_blocks(hal_mashup *m, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    m->in_blocks = false;
+    while (m->n_blocks && !st)
+        st = commit(m, err);
+    size_t filled = m->filled;
+    m->filled = 0;
+    if (!st && filled)
+        st = feed_serial(m, m->blocks[m->first_block].bytes, filled, err);
+    return st;
+}
+
+static hal_status block_memory(block *b, hal_err *err)
+{
+    if (!b->bytes)
+        b->bytes = hal_malloc(BLOCK_BYTES);
+    return b->bytes ? HAL_OK : hal_err_nomem(err, BLOCK_BYTES);
+}
+
+static hal_status dispatch(hal_mashup *m, hal_err *err)
+{
+    block *b = &m->blocks[(m->first_block + m->n_blocks) % BLOCKS_MAX];
+    block *next = &m->blocks[(m->first_block + m->n_blocks + 1) % BLOCKS_MAX];
+    const char *cut = find_cut(b->bytes, b->bytes + m->filled);
+    if (!cut || cut == b->bytes)
+        return leave_blocks(m, err);
+    hal_status st = prepare(m, b, err);
+    if (!st)
+        st = block_memory(next, err);
+    if (st)
+        return st;
+    hal_json_begin_like(&b->rows->json, &m->json);
+    b->size = (size_t)(cut - b->bytes);
+    m->filled -= b->size;
+    memcpy(next->bytes, cut, m->filled);
+    b->job = (hal_team_job){.run = read_block, .ctx = b};
+    m->n_blocks++;
+    hal_team_post(m->team, &b->job);
+    if (m->n_blocks >= HELP_AT && !hal_team_help(m->team))
+        st = commit(m, err);
+    while (!st && m->n_blocks &&
+           (m->n_blocks > HELP_AT || hal_team_is_done(m->team, &m->blocks[m->first_block].job)))
+        st = commit(m, err);
+    return st;
+}
+
+/* Reads up to a place between two rows, if the piece has one, and goes over to blocks. */
+static hal_status enter_blocks(hal_mashup *m, const char *bytes, size_t n, size_t *used,
+                               hal_err *err)
+{
+    const char *cut = find_cut(bytes, bytes + n);
+    *used = cut ? (size_t)(cut - bytes) : n;
+    hal_status st = feed_serial(m, bytes, *used, err);
+    if (st || !cut || !between_rows(m))
+        return st;
+    if (!m->blocks) {
+        m->blocks = hal_calloc(BLOCKS_MAX, sizeof *m->blocks);
+        m->team = m->blocks ? hal_team_new(err) : NULL;
+        if (!m->blocks)
+            return hal_err_nomem(err, BLOCKS_MAX * sizeof *m->blocks);
+        if (!m->team)
+            return HAL_E_NOMEM;
+    }
+    m->in_blocks = true;
+    return block_memory(&m->blocks[m->first_block], err);
+}
+
+hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    while (n && !st && !m->over) {
+        size_t used = n;
+        if (m->in_blocks) {
+            block *b = &m->blocks[(m->first_block + m->n_blocks) % BLOCKS_MAX];
+            used = n < BLOCK_BYTES - m->filled ? n : BLOCK_BYTES - m->filled;
+            memcpy(b->bytes + m->filled, bytes, used);
+            m->filled += used;
+            if (m->filled == BLOCK_BYTES)
+                st = dispatch(m, err);
+        } else if (m->n_rows < BLOCKS_FROM_ROWS || m->by_place || m->json.depth == 0 ||
+                   (place_now(m) != ROW && place_now(m) != ROWS)) {
+            st = feed_serial(m, bytes, n, err);
+        } else {
+            st = enter_blocks(m, bytes, n, &used, err);
+        }
+        bytes += used;
+        n -= used;
+    }
+    return st;
 }
 
 /* Gives the values of a column the type its declaration asks for, where they allow it. */
@@ -918,6 +1146,11 @@ static hal_status finish_rows(hal_mashup *m, hal_answer *answer, hal_table **tab
 hal_status hal_mashup_finish(hal_mashup *m, hal_answer *answer, hal_table **table, hal_err *err)
 {
     hal_table *built = NULL;
+    if (m->in_blocks) {
+        hal_status st = leave_blocks(m, err);
+        if (st)
+            return st;
+    }
     if (!m->over && !m->json.complete)
         return hal_err_set(
             err, HAL_E_INTEGRITY,

@@ -228,6 +228,133 @@ static void a_cut_at_any_byte_is_an_error(void **state)
     free(text);
 }
 
+enum { LARGE_ROWS = 30000 };
+
+/* Rows of every kind that deviates: other orders, missing and late keys, texts that look like rows,
+ * numbers that widen. `blank` stands around colons and commas. */
+static char *make_large(const char *frame, const char *blank, size_t *n)
+{
+    char *text = malloc(LARGE_ROWS * 300);
+    size_t used = (size_t)sprintf(text, "%s", frame);
+    for (unsigned i = 0; i < LARGE_ROWS; i++) {
+        unsigned v = i * 2654435761u;
+        used += (size_t)sprintf(text + used, "%s%s%s{\"id\"%s:%s%u", blank, i ? "," : "", blank,
+                                blank, blank, v);
+        if (i % 97 == 5)
+            used +=
+                (size_t)sprintf(text + used, ",\"note\":\"a },{ \\\"b\\\" \\u00e9\",\"x\":null");
+        else if (i % 101)
+            used += (size_t)sprintf(text + used, "%s,%s\"x\":%.*f,\"note\":\"n%u\"", blank, blank,
+                                    (int)(i % 17), v * 1e-4, v % 50);
+        if (i < 20000)
+            used += (size_t)sprintf(text + used, ",\"wide\":%u00000000000", v % 4096 + 1);
+        else
+            used += (size_t)sprintf(text + used, ",\"wide\":%u.5", v % 100);
+        if (i > 25000)
+            used += (size_t)sprintf(text + used, ",\"late\":%s", i % 2 ? "true" : "false");
+        used += (size_t)sprintf(text + used, ",\"mixed\":%s%u%s}", i == 28000 ? "\"" : "", v % 7,
+                                i == 28000 ? "\"" : "");
+    }
+    *n = used;
+    return text;
+}
+
+static bool same_cell(const hal_table *a, const hal_table *b, size_t c, uint64_t row)
+{
+    if (hal_table_is_null(a, c, row) || hal_table_is_null(b, c, row))
+        return hal_table_is_null(a, c, row) == hal_table_is_null(b, c, row);
+    switch (hal_table_field(a, c)->type) {
+    case HAL_TYPE_STRING:
+        return hal_slice_equals(hal_table_string(a, c, row), hal_table_string(b, c, row));
+    case HAL_TYPE_INT64:
+        return hal_table_int64(a, c, row) == hal_table_int64(b, c, row);
+    case HAL_TYPE_BOOL:
+        return hal_table_bool(a, c, row) == hal_table_bool(b, c, row);
+    default:
+        return hal_table_float64(a, c, row) == hal_table_float64(b, c, row);
+    }
+}
+
+static void assert_same(const hal_table *a, const hal_table *b)
+{
+    assert_int_equal(hal_table_rows(a), hal_table_rows(b));
+    assert_int_equal(hal_table_columns(a), hal_table_columns(b));
+    for (size_t c = 0; c < hal_table_columns(a); c++) {
+        assert_string_equal(hal_table_field(a, c)->name, hal_table_field(b, c)->name);
+        assert_int_equal(hal_table_field(a, c)->type, hal_table_field(b, c)->type);
+        for (uint64_t row = 0; row < hal_table_rows(a); row++)
+            if (!same_cell(a, b, c, row))
+                fail_msg("row %llu of %s differs", (unsigned long long)row,
+                         hal_table_field(a, c)->name);
+    }
+}
+
+static void blocks_read_on_two_cores_are_the_same_as_one_byte_after_the_other(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *blank, *behind;
+    } frames[] = {
+        {"[", "", "]"},
+        {"{\"results\" : [", " ", "]}"},
+        {"{\"products\":[[", "\n  ", "]]}"},
+        {"{\"status\":\"COMPLETE\",\"data\":[", "",
+         "],\"fields\":[{\"name\":\"id\",\"type\":\"int\"},{\"name\":\"x\",\"type\":\"float\"},"
+         "{\"name\":\"note\",\"type\":\"string\"},{\"name\":\"wide\",\"type\":\"string\"},"
+         "{\"name\":\"late\",\"type\":\"boolean\"},{\"name\":\"mixed\",\"type\":\"int\"}]}"},
+    };
+    for (size_t f = 0; f < sizeof frames / sizeof *frames; f++) {
+        size_t n;
+        char *text = make_large(frames[f].before, frames[f].blank, &n);
+        n += (size_t)sprintf(text + n, "%s", frames[f].behind);
+        hal_answer answer;
+        hal_err err = HAL_ERR_INIT;
+        hal_table *slow, *fast;
+        if (read_pieces(text, n, 7, &answer, &slow, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(hal_table_rows(slow), LARGE_ROWS);
+        static const size_t pieces[] = {1 << 30, 65536, 300007};
+        for (size_t i = 0; i < 3; i++) {
+            if (read_pieces(text, n, pieces[i], &answer, &fast, &err))
+                fail_msg("%s", err.text);
+            assert_same(slow, fast);
+            hal_table_unref(fast);
+        }
+        hal_table_unref(slow);
+        free(text);
+    }
+}
+
+static void damage_in_blocks_is_found_as_it_is_byte_by_byte(void **state)
+{
+    (void)state;
+    size_t n;
+    char *text = make_large("[", "", &n);
+    text[n++] = ']';
+    for (unsigned i = 0; i < 6; i++) {
+        size_t at = n / 8 * (i + 2) + i * 12347 % 1000;
+        char was = text[at];
+        text[at] = i % 3 == 0 ? '}' : i % 3 == 1 ? '"' : '\x01';
+        hal_answer answer;
+        hal_err slow_err = HAL_ERR_INIT, fast_err = HAL_ERR_INIT;
+        hal_table *slow, *fast;
+        hal_status slow_st = read_pieces(text, n, 101, &answer, &slow, &slow_err);
+        hal_status fast_st = read_pieces(text, n, n, &answer, &fast, &fast_err);
+        assert_int_equal(slow_st, fast_st);
+        if (slow_st)
+            assert_string_equal(slow_err.text, fast_err.text);
+        hal_table_unref(slow);
+        hal_table_unref(fast);
+        text[at] = was;
+        slow_st = read_pieces(text, at, 101, &answer, &slow, &slow_err);
+        fast_st = read_pieces(text, at, n, &answer, &fast, &fast_err);
+        assert_int_equal(slow_st, HAL_E_INTEGRITY);
+        assert_int_equal(fast_st, HAL_E_INTEGRITY);
+        assert_string_equal(slow_err.text, fast_err.text);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +364,8 @@ int main(void)
         cmocka_unit_test(small_forms_read_to_columns_in_order),
         cmocka_unit_test(damage_is_an_error),
         cmocka_unit_test(a_cut_at_any_byte_is_an_error),
+        cmocka_unit_test(blocks_read_on_two_cores_are_the_same_as_one_byte_after_the_other),
+        cmocka_unit_test(damage_in_blocks_is_found_as_it_is_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
