@@ -435,7 +435,7 @@ hal_status hal_column_true_rows(const hal_table *t, size_t i_col, uint64_t **row
                                 hal_err *err)
 {
     uint64_t n = hal_table_rows(t), kept = 0;
-    if (hal_table_field(t, i_col)->type != HAL_TYPE_BOOL)
+    if (hal_field_kind(hal_table_field(t, i_col)) != HAL_KIND_BOOL)
         return hal_err_set(err, HAL_E_USAGE,
                            "a column that chooses rows holds true and false; make one by a "
                            "comparison such as halyard.table.lt(column, 15)");

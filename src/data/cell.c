@@ -6,17 +6,15 @@
 
 hal_kind hal_field_kind(const hal_field *f)
 {
-    switch (f->type) {
-    case HAL_TYPE_BOOL:
-        return HAL_KIND_BOOL;
-    case HAL_TYPE_INT64:
+    if (f->width != 0 && f->width != 1)
+        return HAL_KIND_OTHER;
+    if (hal_type_is_integer(f->type) || f->type == HAL_TYPE_TIMESTAMP)
         return HAL_KIND_INT;
-    case HAL_TYPE_FLOAT64:
+    if (hal_type_is_float(f->type))
         return HAL_KIND_FLOAT;
-    case HAL_TYPE_STRING:
-        return HAL_KIND_TEXT;
-    }
-    return HAL_KIND_OTHER;
+    return f->type == HAL_TYPE_BOOL     ? HAL_KIND_BOOL
+           : f->type == HAL_TYPE_STRING ? HAL_KIND_TEXT
+                                        : HAL_KIND_OTHER;
 }
 
 int64_t hal_cell_int(const hal_table *t, size_t i_col, uint64_t row)

@@ -11,6 +11,7 @@
 typedef struct column {
     char *name;
     hal_type type;
+    int32_t width;
 } column;
 
 typedef struct writer {
@@ -96,27 +97,88 @@ static hal_status put_double(writer *w, double v, hal_err *err)
     return st;
 }
 
+/* An item of an array or a scalar, not null and not text, as a JSON value or bare in CSV. */
+static hal_status put_item(writer *w, const hal_column *c, hal_type type, uint64_t i, hal_err *err)
+{
+    char room[HAL_CELL_TEXT_MAX];
+    double pair[2];
+    if (hal_type_is_float(type))
+        return put_double(w, hal_item_float64(c, type, i), err);
+    if (w->format == HAL_FORMAT_JSONL && type == HAL_TYPE_TIMESTAMP)
+        return put_json_text(w, (hal_slice){room, hal_item_print(room, c, type, i)}, err);
+    if (w->format != HAL_FORMAT_JSONL ||
+        (type != HAL_TYPE_COMPLEX64 && type != HAL_TYPE_COMPLEX128))
+        return put(w, room, hal_item_print(room, c, type, i), err);
+    hal_item_complex(c, type, i, pair);
+    hal_status st = put_char(w, '[', err);
+    for (int k = 0; k < 2 && !st; k++) {
+        st = k ? put_char(w, ',', err) : HAL_OK;
+        if (!st)
+            st = put_double(w, pair[k], err);
+    }
+    return st ? st : put_char(w, ']', err);
+}
+
+/* JSON lines: an array of JSON. CSV: the text of one. */
+static hal_status put_array(writer *w, const hal_table *t, size_t i_col, uint64_t row, hal_err *err)
+{
+    hal_column c = hal_table_column(t, i_col);
+    hal_items cell = hal_table_items(t, i_col, row);
+    hal_status st = HAL_OK;
+    if (w->format == HAL_FORMAT_CSV) {
+        hal_buf text;
+        hal_buf_init(&text, SIZE_MAX / 4);
+        st = hal_table_cell_text(&text, t, i_col, row, err);
+        if (!st)
+            st = put_csv_text(w, hal_buf_slice(&text), err);
+        hal_buf_clear(&text);
+        return st;
+    }
+    st = put_char(w, '[', err);
+    for (uint64_t i = cell.first; i < cell.first + cell.n && !st; i++) {
+        st = i > cell.first ? put_char(w, ',', err) : HAL_OK;
+        if (!st)
+            st = hal_item_is_null(&c, i) ? put(w, "null", 4, err)
+                                         : put_item(w, &c, hal_table_field(t, i_col)->type, i, err);
+    }
+    return st ? st : put_char(w, ']', err);
+}
+
 /* A cell that is not null, as the writer's type says. */
 static hal_status put_cell(writer *w, const column *to, const hal_table *t, size_t i_col,
                            uint64_t row, hal_err *err)
 {
-    hal_type type = hal_table_field(t, i_col)->type;
-    char room[HAL_DOUBLE_TEXT_MAX];
-    if (to->type == HAL_TYPE_STRING)
+    const hal_field *f = hal_table_field(t, i_col);
+    hal_column c = hal_table_column(t, i_col);
+    char room[HAL_CELL_TEXT_MAX];
+    if (to->type == HAL_TYPE_STRING && f->width == 1)
         return put_text(w, hal_cell_text(t, i_col, row, room), err);
-    if (to->type == HAL_TYPE_FLOAT64 && type == HAL_TYPE_FLOAT64)
-        return put_double(w, hal_table_float64(t, i_col, row), err);
-    if (to->type == HAL_TYPE_FLOAT64 && type == HAL_TYPE_INT64) {
+    if (to->type == HAL_TYPE_STRING) {
+        hal_buf text;
+        hal_buf_init(&text, SIZE_MAX / 4);
+        hal_status st = hal_table_cell_text(&text, t, i_col, row, err);
+        if (!st)
+            st = put_text(w, hal_buf_slice(&text), err);
+        hal_buf_clear(&text);
+        return st;
+    }
+    bool fits = hal_type_unite(to->type, f->type) == to->type &&
+                hal_width_unite(to->width, f->width) == to->width;
+    if (fits && hal_type_is_integer(f->type) && hal_type_is_float(to->type)) {
         int64_t v = hal_table_int64(t, i_col, row);
         if (hal_number_fits_double(v))
             return put_double(w, (double)v, err);
+        fits = false;
     }
-    if (to->type == type) {
-        hal_slice text = hal_cell_text(t, i_col, row, room);
-        return put(w, text.data, text.size_bytes, err);
-    }
-    return hal_err_set(err, HAL_E_USAGE, "column %s: a value does not fit the type of the output",
-                       to->name);
+    if (!fits)
+        return hal_err_set(err, HAL_E_USAGE,
+                           "column %s: a value does not fit the type of the output", to->name);
+    bool quoted = w->format == HAL_FORMAT_CSV &&
+                  (f->type == HAL_TYPE_COMPLEX64 || f->type == HAL_TYPE_COMPLEX128);
+    if (f->width != 1)
+        return put_array(w, t, i_col, row, err);
+    return quoted ? put_csv_text(w, hal_cell_text(t, i_col, row, room), err)
+                  : put_item(w, &c, f->type, row, err);
 }
 
 static void free_text(void *self)
@@ -158,6 +220,7 @@ static void *open_text(hal_outfile *file, hal_format format, const hal_field *fi
     hal_status st = w->columns ? HAL_OK : hal_err_nomem(err, n_fields * sizeof *w->columns);
     for (size_t i = 0; i < n_fields && !st; i++) {
         w->columns[i].type = fields[i].type;
+        w->columns[i].width = fields[i].width ? fields[i].width : 1;
         w->columns[i].name = hal_strdup(fields[i].name);
         if (!w->columns[i].name)
             st = hal_err_nomem(err, strlen(fields[i].name));

@@ -30,7 +30,7 @@ hal_status hal_match_mode_from_name(hal_match_mode *out, const char *name, hal_e
 
 static bool is_numeric(const hal_field *f)
 {
-    return f->type == HAL_TYPE_FLOAT64 || f->type == HAL_TYPE_INT64;
+    return hal_field_is_scalar(f) && (hal_type_is_float(f->type) || hal_type_is_integer(f->type));
 }
 
 static bool is_in_degrees(const hal_field *f)
