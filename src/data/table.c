@@ -10,14 +10,12 @@
 #include <stdatomic.h>
 #include <strings.h>
 
-/* Memory shared by the columns that show it: a vec's, that of someone else, or bitmaps that a slice
- * had to move, which then lead to the chunk of the rest. */
+/* Memory shared by the columns that show it: a vec's, or the bitmaps that a slice had to move,
+ * which then lead to the chunk of the rest. */
 typedef struct chunk {
     atomic_size_t refs;
     hal_vec vec;
     struct chunk *rest;
-    void (*release)(void *owner);
-    void *owner;
 } chunk;
 
 struct hal_table {
@@ -52,8 +50,6 @@ static void chunk_unref(chunk *c)
     while (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
         chunk *rest = c->rest;
         hal_vec_clear(&c->vec);
-        if (c->release)
-            c->release(c->owner);
         hal_free(c);
         c = rest;
     }
@@ -463,23 +459,6 @@ hal_table *hal_table_borrow(const hal_field *fields, const hal_column *columns, 
     hal_table *t = table_new(fields, n_columns, n_rows, err);
     if (t && n_columns)
         memcpy(t->columns, columns, n_columns * sizeof *columns);
-    return t;
-}
-
-hal_table *hal_table_adopt(const hal_field *fields, const hal_column *columns, size_t n_columns,
-                           uint64_t n_rows, void (*release)(void *owner), void *owner, hal_err *err)
-{
-    chunk *c = chunk_new(err);
-    hal_table *t = c ? hal_table_borrow(fields, columns, n_columns, n_rows, err) : NULL;
-    if (c) {
-        c->release = release;
-        c->owner = owner;
-    } else {
-        release(owner);
-    }
-    for (size_t i = 0; t && i < n_columns; i++)
-        t->chunks[i] = chunk_ref(c);
-    chunk_unref(c);
     return t;
 }
 

@@ -10,7 +10,8 @@
  *    n items: item n_rows * n on), then hal_vec_commit(v, n, valid). Text: hal_vec_reserve_bytes,
  *    write `bytes` from offsets[n_rows] on and offsets[n_rows + 1], ... (ends), commit. Variable
  *    arrays likewise with hal_vec_reserve_items, `values` and `offsets` that count items.
- * Parts of a document read on several threads are vecs of their own, put together by hal_vec_join.
+ * Parts of a document read on several threads are vecs of their own, put together by hal_vec_join
+ * (vec_join.h).
  */
 #ifndef HAL_DATA_VEC_H
 #define HAL_DATA_VEC_H
@@ -54,9 +55,6 @@ hal_status hal_vec_commit(hal_vec *v, uint64_t n, const uint8_t *valid,
 hal_status hal_vec_reserve_bytes(hal_vec *v, uint64_t n, hal_err *err) HAL_MUST_CHECK;
 /** Room for `n` more items of a variable array behind offsets[n_rows]. */
 hal_status hal_vec_reserve_items(hal_vec *v, uint64_t n, hal_err *err) HAL_MUST_CHECK;
-/** Appends the rows of parts[0..n) in order and empties them. Types that differ are united as in
- * hal_table_concat, parts without a value do not widen others. */
-hal_status hal_vec_join(hal_vec *v, hal_vec *parts, size_t n_parts, hal_err *err) HAL_MUST_CHECK;
 /** One row of `n` items laid out as in a column; `valid`: bitmap, NULL: no item is null. The type
  * is set. HAL_E_USAGE when `n` is not the width. */
 hal_status hal_vec_add_items(hal_vec *v, const void *items, uint64_t n, const uint8_t *valid,
@@ -96,12 +94,6 @@ hal_table *hal_table_from_parts(const hal_field *fields, hal_vec *vecs, size_t n
 /** A table over memory that someone else keeps: for blocks that are read, written and dropped. */
 hal_table *hal_table_borrow(const hal_field *fields, const hal_column *columns, size_t n_columns,
                             uint64_t n_rows, hal_err *err);
-/** As above over memory that `release(owner)` gives back when the last table that shows it ends,
- * on whatever thread. On failure it has been called. */
-hal_table *hal_table_adopt(const hal_field *fields, const hal_column *columns, size_t n_columns,
-                           uint64_t n_rows, void (*release)(void *owner), void *owner,
-                           hal_err *err);
-
 /* The union of schemas: names in order of first appearance, types that hold every value. */
 typedef struct hal_schema {
     size_t n, capacity;

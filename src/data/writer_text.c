@@ -130,7 +130,7 @@ static hal_status put_array(writer *w, const hal_table *t, size_t i_col, uint64_
         hal_buf_init(&text, SIZE_MAX / 4);
         st = hal_table_cell_text(&text, t, i_col, row, err);
         if (!st)
-            st = put_csv_text(w, hal_buf_slice(&text), err);
+            st = put_csv_text(w, hal_buf_slice(&text), false, err);
         hal_buf_clear(&text);
         return st;
     }
@@ -177,7 +177,7 @@ static hal_status put_cell(writer *w, const column *to, const hal_table *t, size
                   (f->type == HAL_TYPE_COMPLEX64 || f->type == HAL_TYPE_COMPLEX128);
     if (f->width != 1)
         return put_array(w, t, i_col, row, err);
-    return quoted ? put_csv_text(w, hal_cell_text(t, i_col, row, room), err)
+    return quoted ? put_csv_text(w, hal_cell_text(t, i_col, row, room), false, err)
                   : put_item(w, &c, f->type, row, err);
 }
 
