@@ -34,7 +34,7 @@ status = 0
 
 def ours(left, right, mode, threads=2):
     best = None
-    for _ in range(3):
+    for _ in range(5):
         out = subprocess.run([program, "run", left, right, str(RADIUS_ARCSEC), str(threads), mode],
                              check=True, capture_output=True, text=True)
         seconds, pairs, total, bytes_per_row = map(float, out.stdout.split())

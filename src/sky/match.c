@@ -398,9 +398,10 @@ static hal_status collect_pairs(hal_match *out, const matching *job, unsigned n_
                                 bool keep_unmatched, hal_err *err)
 {
     uint64_t n_left = job->from->rows->n_rows, n_found = 0;
-    uint64_t *first = hal_calloc(n_left + 1, sizeof *first);
+    uint64_t *first = hal_malloc_scattered((n_left + 1) * sizeof *first);
     if (!first)
         return hal_err_nomem(err, (n_left + 1) * sizeof *first);
+    memset(first, 0, (n_left + 1) * sizeof *first);
     for (unsigned i = 0; i < n_threads; i++) {
         n_found += job->finds[i].n;
         for (uint64_t k = 0; k < job->finds[i].n; k++)

@@ -79,14 +79,14 @@ static void move(const hal_side *side, uint64_t row, double *ra_deg, double *dec
     *dec_deg = atan2(z, hypot(x, east)) * HAL_DEG_PER_RAD;
 }
 
-static bool place_of(const hal_side *side, uint64_t row, double *ra_deg, double *dec_deg)
+static inline bool place_of(const hal_side *side, uint64_t row, double *ra_deg, double *dec_deg)
 {
     double ra = side->rows->ra_deg[row], dec = side->rows->dec_deg[row];
     if (!isfinite(ra) || !(dec >= -90.0 && dec <= 90.0))
         return false;
     if (side->rows->pm_ra_mas_yr)
         move(side, row, &ra, &dec);
-    *ra_deg = hal_ra_canonical(ra);
+    *ra_deg = ra > 0 && ra < 360 ? ra : hal_ra_canonical(ra);
     *dec_deg = dec;
     return true;
 }
@@ -170,7 +170,7 @@ hal_status hal_strips_choose(hal_strips *strips, const hal_side *left, const hal
     for (unsigned bin = 0; bin < HAL_STRIP_BINS; bin++) {
         while (s < k && bin_of(strips->edge[s]) <= bin)
             s++;
-        strips->guide[bin + 1] = s - 1;
+        strips->guide[bin + 1] = (uint16_t)(s - 1);
     }
     return HAL_OK;
 }
@@ -246,7 +246,7 @@ hal_status hal_side_fill(hal_side *side, const hal_strips *strips, unsigned n_th
 {
     uint64_t n = side->rows->n_rows;
     filling f = {.side = side, .strips = strips, .n_threads = n_threads};
-    f.strip = hal_malloc(n * sizeof *f.strip);
+    f.strip = hal_malloc_scattered(n * sizeof *f.strip);
     f.next = hal_calloc((size_t)n_threads * strips->n, sizeof *f.next);
     side->places = hal_malloc_scattered(n * sizeof *side->places);
     side->first = hal_malloc(strips->n * sizeof *side->first);
@@ -392,7 +392,7 @@ hal_status hal_side_sort(hal_side *side, const hal_strips *strips, bool unique, 
     atomic_init(&job.next, 0);
     size_t scratch_bytes = 2 * sizeof(uint64_t) * side->count_max;
     hal_status st = HAL_OK;
-    side->keys = hal_malloc(side->rows->n_rows * sizeof *side->keys);
+    side->keys = hal_malloc_scattered(side->rows->n_rows * sizeof *side->keys);
     if (!side->keys)
         st = hal_err_nomem(err, side->rows->n_rows * sizeof *side->keys);
     for (unsigned i = 0; i < n_threads && !st; i++)

@@ -14,12 +14,12 @@ typedef struct hal_place {
     uint32_t key; /* RA in units of 360/2^32 degrees, rounded down: differences wrap as RA does */
 } hal_place;
 
-enum { HAL_STRIPS_MAX = 16384, HAL_STRIP_BINS = 8192 };
+enum { HAL_STRIPS_MAX = 16384, HAL_STRIP_BINS = 65536 };
 
 typedef struct hal_strips {
     uint32_t n;
     double edge[HAL_STRIPS_MAX + 1];    /* strip s: edge[s] <= dec < edge[s + 1]; infinite ends */
-    uint32_t guide[HAL_STRIP_BINS + 1]; /* strips that a bin of declination can meet */
+    uint16_t guide[HAL_STRIP_BINS + 1]; /* strips that a bin of declination can meet */
 } hal_strips;
 
 typedef struct hal_side {
