@@ -132,7 +132,7 @@ hal_csv_kind hal_csv_kind_of(hal_slice text, hal_csv_kind so_far)
 }
 
 bool hal_csv_plain_decimal(const char *p, const char *end, double *out, uint8_t *decimals,
-                           uint16_t *low)
+                           uint8_t *low)
 {
     char room[40] = {0};
     size_t n = (size_t)(end - p);
@@ -140,10 +140,11 @@ bool hal_csv_plain_decimal(const char *p, const char *end, double *out, uint8_t 
     if (n > 24)
         return false;
     memcpy(room, p, n);
-    if (!scan_plain(room, &v) || v.end != room + n || !plain_value(&v, out))
+    if (!scan_plain(room, &v) || v.end != room + n || v.w > HAL_CSV_PLAIN_MAX ||
+        !plain_value(&v, out))
         return false;
     *decimals = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
-    *low = (uint16_t)v.w;
+    *low = (uint8_t)v.w;
     return true;
 }
 
@@ -263,8 +264,10 @@ static outcome any_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
     case HAL_CSV_FLOAT:
         if (hal_csv_plain_decimal(slice.data, slice.data + slice.size_bytes,
                                   &c->values.doubles[row], &c->spelling.decimals[row],
-                                  &c->spelling.low[row]))
+                                  &c->spelling.low[row])) {
+            c->is_long = true;
             return NEXT;
+        }
         if (!hal_csv_double(slice, &c->values.doubles[row]))
             return STOP;
         c->spelling.decimals[row] = HAL_CSV_ODD;
@@ -291,11 +294,12 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
         return NEXT;
     case HAL_CSV_FLOAT:
         if (!scan_plain(p, &v) || !ends_cell(s, *v.end) || v.end >= s->end ||
-            (v.decimals < 0 && v.w > UINT64_C(1) << 53) ||
+            v.w > HAL_CSV_PLAIN_MAX || (v.decimals < 0 && v.w > UINT64_C(1) << 53) ||
             !plain_value(&v, &c->values.doubles[row]))
             break;
         c->spelling.decimals[row] = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
-        c->spelling.low[row] = (uint16_t)v.w;
+        c->spelling.low[row] = (uint8_t)v.w;
+        c->is_long |= v.w > HAL_CSV_SHORT_MAX;
         set_valid(c, row);
         s->p = v.end;
         return NEXT;
@@ -362,7 +366,7 @@ static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind
     size_t lines = count_lines(b->bytes, b->size_bytes);
     size_t most = b->size_bytes / n_columns + 1; /* every cell takes a byte */
     size_t capacity = ((lines < most ? lines : most) + 64) / 64 * 64;
-    size_t each = capacity * 11 + capacity / 8;
+    size_t each = capacity * 10 + capacity / 8;
     size_t size = n_columns * (each + sizeof *b->columns);
     if (size > b->arena_size) {
         hal_free(b->arena);
@@ -378,9 +382,9 @@ static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind
         b->columns[i] = (hal_csv_block_column){
             .kind = kinds[i],
             .values.ints = (int64_t *)(void *)at,
-            .spelling = {.low = (uint16_t *)(void *)(at + 8 * capacity),
-                         .decimals = (uint8_t *)at + 10 * capacity},
-            .valid = (uint8_t *)at + 11 * capacity,
+            .spelling = {.low = (uint8_t *)at + 8 * capacity,
+                         .decimals = (uint8_t *)at + 9 * capacity},
+            .valid = (uint8_t *)at + 10 * capacity,
         };
     for (size_t i = 0; i < n_columns; i++)
         memset(b->columns[i].valid, 0, capacity / 8);
@@ -404,7 +408,7 @@ static void begin_again(hal_csv_block *b)
         hal_csv_block_column *c = &b->columns[i];
         memset(c->valid, 0, b->n_rows / 8 + 1);
         c->n_nulls = 0;
-        c->wide = false;
+        c->wide = c->is_long = false;
     }
     b->n_rows = b->n_lines = 0;
 }

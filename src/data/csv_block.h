@@ -23,13 +23,17 @@ typedef enum hal_csv_kind {
 } hal_csv_kind;
 
 /** How a double was written, so that its text can be given back when the column turns out to be
- * text: `decimals` behind the point of a plain decimal of at most 19 digits, whose digits read as
- * an integer end in the 16 bits `low`; HAL_CSV_ODD: any other spelling. */
+ * text: `decimals` behind the point of a plain decimal of at most 17 digits, whose digits read as
+ * an integer end in the 8 bits `low`; HAL_CSV_ODD: any other spelling. */
 enum { HAL_CSV_ODD = 255 };
+
+/** Digits that a double gives back when it is rounded to its decimals: no `low` is needed. */
+static const uint64_t HAL_CSV_SHORT_MAX = UINT64_C(999999999999999);
+static const uint64_t HAL_CSV_PLAIN_MAX = UINT64_C(99999999999999999);
 
 typedef struct hal_csv_spelling {
     uint8_t *decimals;
-    uint16_t *low;
+    uint8_t *low;
 } hal_csv_spelling;
 
 /** A text of the block; behind its opening quote when quoted. */
@@ -42,6 +46,7 @@ typedef struct hal_csv_block_column {
     hal_csv_kind kind;
     uint64_t n_nulls;
     bool wide;      /* some integer lies beyond 2^53 */
+    bool is_long;   /* some double has more than HAL_CSV_SHORT_MAX as digits */
     uint8_t *valid; /* bitmap, always filled */
     /* One of them, n_rows items; nulls are zeros. */
     union {
@@ -76,8 +81,8 @@ void hal_csv_block_clear(hal_csv_block *b);
 hal_csv_kind hal_csv_kind_of(hal_slice text, hal_csv_kind so_far);
 /** Whether `text` is a double that loses no digit of an integer. */
 bool hal_csv_double(hal_slice text, double *out);
-/** Reads a plain decimal of at most 19 digits that ends at `end`; false: another spelling. */
+/** Reads a plain decimal of at most 17 digits that ends at `end`; false: another spelling. */
 bool hal_csv_plain_decimal(const char *p, const char *end, double *out, uint8_t *decimals,
-                           uint16_t *low);
+                           uint8_t *low);
 
 #endif

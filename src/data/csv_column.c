@@ -30,23 +30,75 @@ static hal_type type_of(hal_csv_kind kind)
                                    : HAL_TYPE_STRING;
 }
 
-/* Room for the spelling of `n` rows. */
-static hal_status spell_room(hal_csv_column *c, uint64_t n, hal_err *err)
+static hal_status plane_room(uint8_t **plane, uint64_t *capacity, uint64_t n, hal_err *err)
 {
-    if (n <= c->spelling_capacity)
+    if (n <= *capacity)
         return HAL_OK;
-    uint64_t capacity = c->spelling_capacity < 512 ? 1024 : 2 * c->spelling_capacity;
-    if (capacity < n)
-        capacity = n;
-    uint8_t *decimals = hal_realloc(c->spelling.decimals, (size_t)capacity);
-    if (!decimals)
-        return hal_err_nomem(err, (size_t)capacity);
-    c->spelling.decimals = decimals;
-    uint16_t *low = hal_realloc(c->spelling.low, (size_t)capacity * sizeof *low);
-    if (!low)
-        return hal_err_nomem(err, (size_t)capacity * sizeof *low);
-    c->spelling.low = low;
-    c->spelling_capacity = capacity;
+    uint64_t size = n < 2 * *capacity ? 2 * *capacity : n + 1024;
+    uint8_t *grown = hal_realloc(*plane, (size_t)size);
+    if (!grown)
+        return hal_err_nomem(err, (size_t)size);
+    memset(grown + *capacity, 0, (size_t)(size - *capacity));
+    *plane = grown;
+    *capacity = size;
+    return HAL_OK;
+}
+
+static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                      1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+
+static uint8_t decimals_at(const hal_csv_column *c, uint64_t row)
+{
+    return c->spelling.decimals ? c->spelling.decimals[row] : (uint8_t)c->decimals;
+}
+
+/* The digits of a short one. */
+static uint64_t short_digits(double d, uint8_t decimals)
+{
+    return decimals ? (uint64_t)(fabs(d) * power_of_ten[decimals] + 0.5) : (uint64_t)fabs(d);
+}
+
+/* The spelling of the rows from `first` on, which are in the column already; `decimals` NULL: none
+ * has any, `valid` NULL: none is null. */
+static hal_status spell(hal_csv_column *c, uint64_t first, uint64_t n, const uint8_t *valid,
+                        const uint8_t *decimals, const uint8_t *low, bool is_long, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    for (uint64_t i = 0; i < n && !c->spelling.decimals; i++) {
+        int d = decimals ? decimals[i] : 0;
+        if (valid && !get_bit(valid, i))
+            continue;
+        if (c->decimals >= 0 && c->decimals != d) {
+            st = plane_room(&c->spelling.decimals, &c->decimals_capacity, first + n, err);
+            if (st)
+                return st;
+            memset(c->spelling.decimals, c->decimals, (size_t)(first + n));
+        }
+        c->decimals = d;
+    }
+    if (c->spelling.decimals) {
+        st = plane_room(&c->spelling.decimals, &c->decimals_capacity, first + n, err);
+        if (st)
+            return st;
+        if (decimals)
+            memcpy(c->spelling.decimals + first, decimals, (size_t)n);
+        else
+            memset(c->spelling.decimals + first, 0, (size_t)n);
+    }
+    if (!is_long && !c->spelling.low)
+        return HAL_OK;
+    bool fresh = !c->spelling.low;
+    st = plane_room(&c->spelling.low, &c->low_capacity, first + n, err);
+    if (st)
+        return st;
+    const double *values = c->vec.values;
+    for (uint64_t i = fresh ? 0 : first; i < first + n; i++) {
+        uint8_t k = decimals_at(c, i);
+        bool known = low && i >= first;
+        c->spelling.low[i] = known              ? low[i - first]
+                             : k == HAL_CSV_ODD ? 0
+                                                : (uint8_t)short_digits(values[i], k);
+    }
     return HAL_OK;
 }
 
@@ -69,14 +121,13 @@ static hal_status add_odd(hal_csv_column *c, hal_slice text, hal_err *err)
 }
 
 /* The text of a double that was written with `decimals` digits behind the point: the decimal next
- * to it whose digits end in `low`. Nineteen digits are at most some 3,300 units from what
- * d * 10^decimals gives. */
-static hal_slice plain_text(double d, uint8_t decimals, uint16_t low, char room[32])
+ * to it, whose digits end in `low` when there are too many to say by rounding. Seventeen digits are
+ * at most 23 units from what d * 10^decimals gives. */
+static hal_slice plain_text(double d, uint8_t decimals, const uint8_t *low, char room[32])
 {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
-                                   1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
-    uint64_t near = (uint64_t)(fabs(d) * power[decimals]);
-    uint64_t w = near + (uint64_t)(int64_t)(int16_t)(uint16_t)(low - (uint16_t)near);
+    uint64_t w = short_digits(d, decimals);
+    if (low)
+        w += (uint64_t)(int64_t)(int8_t)(uint8_t)(*low - (uint8_t)w);
     char *p = room + 32;
     for (int i = 0; w || i <= decimals; i++, w /= 10) {
         if (i == decimals && decimals)
@@ -107,14 +158,14 @@ static hal_status to_text(hal_csv_column *c, hal_err *err)
         } else if (c->kind == HAL_CSV_INT) {
             int64_t v = ((const int64_t *)from.values)[i];
             text = (hal_slice){room, hal_number_print_int64(room, v)};
-        } else if (c->spelling.decimals[i] == HAL_CSV_ODD) {
+        } else if (decimals_at(c, i) == HAL_CSV_ODD) {
             uint32_t size;
             memcpy(&size, c->odd + odd, sizeof size);
             text = (hal_slice){c->odd + odd + sizeof size, size};
             odd += sizeof size + size;
         } else {
-            text = plain_text(((const double *)from.values)[i], c->spelling.decimals[i],
-                              c->spelling.low[i], room);
+            text = plain_text(((const double *)from.values)[i], decimals_at(c, i),
+                              c->spelling.low ? &c->spelling.low[i] : NULL, room);
         }
         st = hal_vec_add_string(&to, text, err);
     }
@@ -127,20 +178,16 @@ static hal_status to_text(hal_csv_column *c, hal_err *err)
     return HAL_OK;
 }
 
+/* An integer of at most 2^53 has short digits unless it is beyond them. */
 static hal_status to_double(hal_csv_column *c, hal_err *err)
 {
-    hal_status st = spell_room(c, c->vec.n_rows, err);
-    if (st)
-        return st;
-    for (uint64_t i = 0; i < c->vec.n_rows; i++) {
-        int64_t v = ((const int64_t *)c->vec.values)[i];
-        double d = (double)v;
-        c->spelling.decimals[i] = 0;
-        c->spelling.low[i] = (uint16_t)(v < 0 ? -(uint64_t)v : (uint64_t)v);
+    uint64_t n = c->vec.n_rows;
+    for (uint64_t i = 0; i < n; i++) {
+        double d = (double)((const int64_t *)c->vec.values)[i];
         memcpy((int64_t *)c->vec.values + i, &d, sizeof d);
     }
     c->vec.type = HAL_TYPE_FLOAT64;
-    return HAL_OK;
+    return spell(c, 0, n, c->vec.valid, NULL, NULL, false, err);
 }
 
 hal_status hal_csv_column_widen(hal_csv_column *c, hal_csv_kind kind, hal_err *err)
@@ -148,17 +195,14 @@ hal_status hal_csv_column_widen(hal_csv_column *c, hal_csv_kind kind, hal_err *e
     hal_status st = HAL_OK;
     if (kind == c->kind)
         return HAL_OK;
+    if (kind == HAL_CSV_FLOAT)
+        c->decimals = -1;
     if (c->kind == HAL_CSV_OPEN)
         st = hal_vec_set_type(&c->vec, type_of(kind), err);
     else if (kind == HAL_CSV_FLOAT)
         st = to_double(c, err);
     else
         st = to_text(c, err);
-    if (!st && c->kind == HAL_CSV_OPEN && kind == HAL_CSV_FLOAT) {
-        st = spell_room(c, c->vec.n_rows, err);
-        if (!st && c->vec.n_rows)
-            memset(c->spelling.decimals, 0, (size_t)c->vec.n_rows);
-    }
     if (!st)
         c->kind = kind;
     return st;
@@ -174,17 +218,13 @@ hal_status hal_csv_column_add(hal_csv_column *c, const hal_slice *text, hal_err 
             kind = HAL_CSV_STRING;
         st = hal_csv_column_widen(c, kind, err);
     }
-    if (!st && c->kind == HAL_CSV_FLOAT) {
-        st = spell_room(c, row + 1, err);
-        if (!st)
-            c->spelling.decimals[row] = 0;
-    }
     if (st)
         return st;
     if (!text)
         return hal_vec_pad(&c->vec, row + 1, err);
     int64_t i;
     double d;
+    uint8_t decimals = HAL_CSV_ODD, low = 0;
     switch (c->kind) {
     case HAL_CSV_BOOL:
         return hal_vec_add_bool(&c->vec, text->size_bytes == 4, err);
@@ -194,14 +234,16 @@ hal_status hal_csv_column_add(hal_csv_column *c, const hal_slice *text, hal_err 
         c->wide = c->wide || !hal_number_fits_double(i);
         return hal_vec_add_int64(&c->vec, i, err);
     case HAL_CSV_FLOAT:
-        if (!hal_csv_plain_decimal(text->data, text->data + text->size_bytes, &d,
-                                   &c->spelling.decimals[row], &c->spelling.low[row])) {
+        if (!hal_csv_plain_decimal(text->data, text->data + text->size_bytes, &d, &decimals,
+                                   &low)) {
             if (!hal_csv_double(*text, &d))
                 return hal_err_set(err, HAL_E_INTERNAL, "not a number");
-            c->spelling.decimals[row] = HAL_CSV_ODD;
+            decimals = HAL_CSV_ODD;
             st = add_odd(c, *text, err);
         }
-        return st ? st : hal_vec_add_float64(&c->vec, d, err);
+        if (!st)
+            st = hal_vec_add_float64(&c->vec, d, err);
+        return st ? st : spell(c, row, 1, NULL, &decimals, &low, true, err);
     default:
         return hal_vec_add_string(&c->vec, *text, err);
     }
@@ -258,25 +300,19 @@ static hal_status append_doubles(hal_csv_column *c, const hal_csv_block *b,
                                  const hal_csv_block_column *from, hal_err *err)
 {
     uint64_t row = c->vec.n_rows, n = b->n_rows;
-    hal_status st = spell_room(c, row + n, err);
-    if (st)
-        return st;
     double *to = (double *)c->vec.values + row;
+    hal_status st = HAL_OK;
     if (from->kind == HAL_CSV_INT) {
-        for (uint64_t i = 0; i < n; i++) {
-            int64_t v = from->values.ints[i];
-            to[i] = (double)v;
-            c->spelling.decimals[row + i] = 0;
-            c->spelling.low[row + i] = (uint16_t)(v < 0 ? -(uint64_t)v : (uint64_t)v);
-        }
-        return HAL_OK;
+        for (uint64_t i = 0; i < n; i++)
+            to[i] = (double)from->values.ints[i];
+        return spell(c, row, n, from->valid, NULL, NULL, false, err);
     }
     memcpy(to, from->values.doubles, (size_t)n * sizeof *to);
-    memcpy(c->spelling.decimals + row, from->spelling.decimals, (size_t)n);
-    memcpy(c->spelling.low + row, from->spelling.low, (size_t)n * sizeof *c->spelling.low);
     for (size_t i = 0; i < from->n_odd && !st; i++)
         st = add_odd(c, (hal_slice){b->bytes + from->odd[i].at, from->odd[i].size}, err);
-    return st;
+    return st ? st
+              : spell(c, row, n, from->valid, from->spelling.decimals, from->spelling.low,
+                      from->is_long, err);
 }
 
 hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal_csv_block *b,
@@ -289,12 +325,6 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
     if (st || !n)
         return st;
     if (from->kind == HAL_CSV_OPEN || kind == HAL_CSV_OPEN) {
-        if (kind == HAL_CSV_FLOAT) {
-            st = spell_room(c, v->n_rows + n, err);
-            if (st)
-                return st;
-            memset(c->spelling.decimals + v->n_rows, 0, (size_t)n);
-        }
         return hal_vec_pad(v, v->n_rows + n, err);
     }
     st = hal_vec_grow(v, n, err);
@@ -332,7 +362,8 @@ static void forget_spelling(hal_csv_column *c)
     hal_free(c->odd);
     c->spelling = (hal_csv_spelling){0};
     c->odd = NULL;
-    c->spelling_capacity = 0;
+    c->decimals_capacity = c->low_capacity = 0;
+    c->decimals = -1;
     c->odd_size = c->odd_capacity = 0;
 }
 

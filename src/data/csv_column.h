@@ -13,9 +13,11 @@ typedef struct hal_csv_column {
     hal_csv_kind kind;
     bool wide; /* some integer lies beyond 2^53 */
     hal_vec vec;
-    hal_csv_spelling spelling; /* of doubles */
-    uint64_t spelling_capacity;
-    char *odd; /* spellings that are odd, each behind its size */
+    hal_csv_spelling
+        spelling; /* of doubles; decimals NULL: `decimals` everywhere; low NULL: short */
+    uint64_t decimals_capacity, low_capacity;
+    int decimals; /* < 0: no double yet */
+    char *odd;    /* spellings that are odd, each behind its size */
     size_t odd_size, odd_capacity;
 } hal_csv_column;
 
