@@ -12,7 +12,7 @@
 
 enum {
     LINE_MAX_BYTES = 64 << 20,
-    BLOCK_BYTES = 1 << 20,
+    BLOCK_BYTES = 512 << 10,
     BLOCK_SLACK = 16, /* that can be read behind a block */
     JOBS_MAX = 6,     /* blocks in flight */
     HELP_AT = 4       /* so many of them: this thread reads one too */

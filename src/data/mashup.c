@@ -128,7 +128,7 @@ typedef struct column_list {
 } column_list;
 
 enum {
-    BLOCK_BYTES = 1 << 20,
+    BLOCK_BYTES = 512 << 10,
     BLOCKS_MAX = 6,
     HELP_AT = 4,
     CUT_WITHIN = 64 << 10,
