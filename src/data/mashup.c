@@ -903,7 +903,7 @@ static hal_status join_block(hal_mashup *m, block *b, hal_err *err)
             continue;
         st = hal_vec_pad(&c->vec, m->n_rows, err);
         if (!st)
-            st = hal_vec_join(&c->vec, from, err);
+            st = hal_vec_extend(&c->vec, from, err);
         if (!st && c->vec.typed && from->typed && c->vec.type == from->type)
             from->n_rows = from->n_nulls = 0; /* the memory serves the next block */
         else

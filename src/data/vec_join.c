@@ -75,7 +75,7 @@ static hal_status join_texts(hal_vec *v, const hal_vec *from, hal_err *err)
     return HAL_OK;
 }
 
-hal_status hal_vec_join(hal_vec *v, hal_vec *from, hal_err *err)
+hal_status hal_vec_extend(hal_vec *v, hal_vec *from, hal_err *err)
 {
     uint64_t n = from->n_rows;
     hal_status st = HAL_OK;

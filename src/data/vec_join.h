@@ -12,6 +12,6 @@ hal_status hal_vec_append_valid(hal_vec *v, const uint8_t *bits, uint64_t n, uin
 hal_status hal_vec_bytes_room(hal_vec *v, uint64_t n, hal_err *err) HAL_MUST_CHECK;
 /** Appends the rows of `from`; both widen where the values of the other need it, with the result
  * that hal_vec_add_* of every value would have. */
-hal_status hal_vec_join(hal_vec *v, hal_vec *from, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_vec_extend(hal_vec *v, hal_vec *from, hal_err *err) HAL_MUST_CHECK;
 
 #endif
