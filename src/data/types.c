@@ -227,13 +227,21 @@ bool hal_timestamp_read(hal_slice text, int64_t *us)
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (p != end || month < 1 || month > 12 || day < 1 || day > days[month - 1] ||
         (month == 2 && day == 29 && !leap) || hour > 23 || minute > 59 || second > 59 ||
-        year > 294246 || year < -290307)
+        year > 294247 || year < -290308)
         return false;
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400, yoe = year - era * 400;
     int64_t doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t n_days = era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-    *us = n_days * day_us + ((hour * 60 + minute) * 60 + second) * SECOND_US + fraction;
+    int64_t rest = ((hour * 60 + minute) * 60 + second) * SECOND_US + fraction;
+    if (n_days < 0) { /* so that no step leaves the range that the whole does not leave */
+        n_days++;
+        rest -= day_us;
+    }
+    if (n_days > INT64_MAX / day_us || n_days < INT64_MIN / day_us ||
+        (rest > 0 ? n_days * day_us > INT64_MAX - rest : n_days * day_us < INT64_MIN - rest))
+        return false;
+    *us = n_days * day_us + rest;
     return true;
 }
 
