@@ -8,6 +8,7 @@
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
+#include "bind/table_column.h"
 #include "data/select.h"
 #include "data/writer.h"
 
@@ -90,7 +91,7 @@ static uint64_t arg_row(lua_State *L, const hal_table *t, int index)
     return (uint64_t)i - 1;
 }
 
-/* Timestamps as seconds since 1970-01-01 UTC, complex numbers as { re, im }. */
+/* Timestamps as seconds since 1970-01-01 UTC, complex numbers as {re, im}. */
 static void push_item(lua_State *L, const hal_column *c, hal_type type, uint64_t i)
 {
     double pair[2];
@@ -112,7 +113,7 @@ static void push_item(lua_State *L, const hal_column *c, hal_type type, uint64_t
     }
 }
 
-static void push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row)
+void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row)
 {
     if (hal_table_is_null(t, i_col, i_row)) {
         lua_pushnil(L);
@@ -147,7 +148,7 @@ static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
     size_t n = hal_table_columns(t);
     lua_createtable(L, 0, (int)n);
     for (size_t c = 0; c < n; c++) {
-        push_cell(L, t, c, i_row);
+        hal_push_cell(L, t, c, i_row);
         lua_setfield(L, -2, hal_table_field(t, c)->name);
     }
 }
@@ -177,6 +178,25 @@ static void push_columns(lua_State *L, const hal_table *t)
     }
 }
 
+/* The method at the key on top of the stack, which it replaces. Those written in Lua come with
+ * halyard.table, which is loaded when one of them is first used. */
+static int push_method(lua_State *L, int methods)
+{
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, methods) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    bool loaded = lua_getfield(L, -1, "halyard.table") != LUA_TNIL;
+    lua_pop(L, 2);
+    if (!loaded) {
+        lua_getglobal(L, "require");
+        lua_pushliteral(L, "halyard.table");
+        lua_call(L, 1, 0);
+    }
+    return lua_rawget(L, methods) != LUA_TNIL;
+}
+
 /* t[i], t.columns, t.<method>; upvalue 1: the methods. */
 static int table_index(lua_State *L)
 {
@@ -191,7 +211,7 @@ static int table_index(lua_State *L)
         return 1;
     }
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+    if (!push_method(L, lua_upvalueindex(1)))
         return hal_bind_fail(L, HAL_E_USAGE,
                              "a table has no field \"%.60s\"; a cell is t:get(row, \"%.60s\")", key,
                              key);
@@ -222,7 +242,7 @@ static int table_get(lua_State *L)
 {
     const hal_table *t = self(L);
     uint64_t i_row = arg_row(L, t, 2);
-    push_cell(L, t, arg_column(L, t, 3), i_row);
+    hal_push_cell(L, t, arg_column(L, t, 3), i_row);
     return 1;
 }
 
@@ -254,7 +274,7 @@ static int table_list(lua_State *L)
     lua_Integer k = 0;
     for (uint64_t i = 0; i < hal_table_rows(t); i++)
         if (!hal_table_is_null(t, i_col, i)) {
-            push_cell(L, t, i_col, i);
+            hal_push_cell(L, t, i_col, i);
             lua_rawseti(L, -2, ++k);
         }
     return 1;
@@ -292,18 +312,6 @@ static int table_take(lua_State *L)
     hal_err err = HAL_ERR_INIT;
     *slot = hal_table_take(t, rows, n, &err);
     return hal_table_pushed(L, &err);
-}
-
-static int table_unique(lua_State *L)
-{
-    const hal_table *t = self(L);
-    size_t i_col = arg_column(L, t, 2);
-    hal_table **slot = hal_table_push(L);
-    hal_err err = HAL_ERR_INIT;
-    uint64_t *rows = NULL, n = 0;
-    if (hal_table_first_of_each(t, i_col, &rows, &n, &err))
-        return hal_raise(L, &err);
-    return push_taken(L, slot, t, rows, n);
 }
 
 static int table_project(lua_State *L)
@@ -747,10 +755,7 @@ static void push_metatable(lua_State *L)
                                        {"field", table_field},
                                        {"list", table_list},
                                        {"take", table_take},
-                                       {"where", table_where},
                                        {"project", table_project},
-                                       {"unique", table_unique},
-                                       {"write", table_write},
                                        {"close", table_close},
                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", table_close},
@@ -762,6 +767,8 @@ static void push_metatable(lua_State *L)
         return;
     luaL_setfuncs(L, meta, 0);
     luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
     lua_pushcclosure(L, table_index, 1);
     lua_setfield(L, -2, "__index");
     hal_set_text(L, "__metatable", table_name);
@@ -770,7 +777,14 @@ static void push_metatable(lua_State *L)
 int hal_open_table(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"concat", concat}, {"from_rows", from_rows}, {NULL, NULL}};
+        {"concat", concat},     {"from_rows", from_rows}, {"where", table_where},
+        {"write", table_write}, {NULL, NULL}};
     luaL_newlib(L, functions);
+    hal_table_add_functions(L);
+    hal_column_add_functions(L);
+    push_metatable(L);
+    lua_getfield(L, -1, "methods");
+    lua_setfield(L, -3, "methods");
+    lua_pop(L, 1);
     return 1;
 }

@@ -12,7 +12,7 @@
 
 enum { CHUNK_BYTES = 1 << 20 };
 
-static bool is_standard(const char *path)
+bool hal_file_is_standard(const char *path)
 {
     return !path || !strcmp(path, "-");
 }
@@ -20,7 +20,7 @@ static bool is_standard(const char *path)
 hal_status hal_file_format(hal_format *out, const char *path, const char *name, hal_err *err)
 {
     if (!name) {
-        hal_format named = is_standard(path) ? HAL_FORMAT_AUTO : hal_format_of_path(path);
+        hal_format named = hal_file_is_standard(path) ? HAL_FORMAT_AUTO : hal_format_of_path(path);
         *out = hal_format_is_written(named) ? named : HAL_FORMAT_CSV;
         return HAL_OK;
     }
@@ -56,37 +56,50 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic
     return st;
 }
 
-hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
-                         const _Atomic bool *stop, hal_err *err)
+hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
+                              const hal_reader_options *options, const _Atomic bool *stop,
+                              hal_err *err)
 {
-    int fd = is_standard(in) ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
+    bool standard = hal_file_is_standard(in);
+    int fd = standard ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", in);
     if (fd < 0)
         return hal_err_errno(err, errno, "cannot open %s", in);
+    if (!label)
+        label = standard ? "standard input" : in;
     hal_answer answer;
-    hal_reader *reader = hal_reader_new(from, NULL, err);
-    hal_status st = reader ? feed(reader, fd, in, stop, err) : err->status;
+    hal_table *t = NULL;
+    hal_reader *reader = hal_reader_new_with(from, options, err);
+    hal_status st = reader ? feed(reader, fd, label, stop, err) : err->status;
     if (!st)
-        st = hal_reader_finish(reader, &answer, table, err);
+        st = hal_reader_finish(reader, &answer, &t, err);
     hal_reader_free(reader);
     if (fd != STDIN_FILENO)
         close(fd);
     if (st)
-        return hal_err_note(err, st, "%s", is_standard(in) ? "standard input" : in);
+        return hal_err_note(err, st, "%s", label);
     if (answer.status == HAL_ANSWER_ERROR)
-        return hal_err_set(err, HAL_E_ARCHIVE, "%s: the archive answered an error: %s", in,
+        return hal_err_set(err, HAL_E_ARCHIVE, "%s: the archive answered an error: %s", label,
                            answer.message);
     if (answer.status == HAL_ANSWER_EXECUTING)
         return hal_err_set(err, HAL_E_BUSY,
                            "%s: the archive was still executing; record the answer again later",
-                           in);
+                           label);
+    *table = t;
     return HAL_OK;
+}
+
+hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
+                         const _Atomic bool *stop, hal_err *err)
+{
+    hal_reader_options options = {0};
+    return hal_file_read_with(table, in, NULL, from, &options, stop, err);
 }
 
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to, hal_err *err)
 {
-    hal_writer *writer = hal_writer_open_like(is_standard(out) ? NULL : out, to, table, err);
+    hal_writer *writer = hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;

@@ -9,6 +9,12 @@
  * executing is HAL_E_ARCHIVE or HAL_E_BUSY. `stop` is polled; true ends with HAL_E_CANCELLED. */
 hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
                          const _Atomic bool *stop, hal_err *err) HAL_MUST_CHECK;
+/** The same with a reader's options; *table is the reader's last one. Failures name the input by
+ * `label` (NULL: as `in`). */
+hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
+                              const hal_reader_options *options, const _Atomic bool *stop,
+                              hal_err *err) HAL_MUST_CHECK;
+bool hal_file_is_standard(const char *path); /* NULL, "-" */
 /** `out` NULL is standard output. */
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
                           hal_err *err) HAL_MUST_CHECK;
