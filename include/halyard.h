@@ -121,9 +121,25 @@ HAL_API hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *runni
 /** Ends the job soon, with HAL_E_CANCELLED. Any thread, and from a signal handler. */
 HAL_API void hal_runtime_interrupt(hal_runtime *rt);
 
+/** What to show of a file, for hal_runtime_show. */
+typedef struct hal_show {
+    size_t struct_size; /* sizeof(hal_show) */
+    const char *in;     /* path; "-": standard input */
+    const char *from;   /* format; NULL: recognised from the bytes */
+    int64_t rows;       /* how many rows to print, at most 100,000; negative: 10 */
+    bool stats;         /* count of values and nulls, minimum, maximum and mean of each column */
+    bool json;          /* as JSON instead of text for people */
+} hal_show;
+
+/** Gives the columns of a table (type, unit, UCD, description) and its first rows to
+ * hal_config.on_output. Reads the whole input in memory that does not grow with its rows. */
+HAL_API hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show);
+
 /** Reads a recorded answer or table from `in` ("-": standard input) and writes it to `out` (NULL or
- * "-": standard output). Formats: `from` json, extjs, csv, auto (NULL); `to` csv, jsonl (NULL: by
- * the name of `out`, else csv). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
+ * "-": standard output). `from`: a format's name; NULL or "auto": recognised from the bytes. `to`:
+ * a format's name; NULL: by the ending of `out`, else csv. Memory does not grow with the rows;
+ * where a column's type is only known at the end, the input is read twice (a pipe through a
+ * temporary file in TMPDIR). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
 HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
                                        const char *from, const char *to);
 

@@ -750,14 +750,10 @@ static int table_tostring(lua_State *L)
 /* Other modules make tables before this one is asked for. */
 static void push_metatable(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"rows", table_rows},
-                                       {"get", table_get},
-                                       {"field", table_field},
-                                       {"list", table_list},
-                                       {"take", table_take},
-                                       {"project", table_project},
-                                       {"close", table_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"rows", table_rows},   {"get", table_get},
+                                       {"field", table_field}, {"list", table_list},
+                                       {"take", table_take},   {"project", table_project},
+                                       {"close", table_close}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", table_close},
                                     {"__close", table_close},
                                     {"__len", table_len},
@@ -776,9 +772,11 @@ static void push_metatable(lua_State *L)
 
 int hal_open_table(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"concat", concat},     {"from_rows", from_rows}, {"where", table_where},
-        {"write", table_write}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"concat", concat},
+                                         {"from_rows", from_rows},
+                                         {"where", table_where},
+                                         {"write", table_write},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     hal_table_add_functions(L);
     hal_column_add_functions(L);

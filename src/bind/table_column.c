@@ -204,10 +204,11 @@ static int column_index(lua_State *L)
         }
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
-        return hal_bind_fail(L, HAL_E_USAGE,
-                             "a column has no field \"%.60s\"; it has name, type, unit, ucd, utype, "
-                             "xtype, id, description, shape, min, max, mean, nulls, values",
-                             key);
+        return hal_bind_fail(
+            L, HAL_E_USAGE,
+            "a column has no field \"%.60s\"; it has name, type, unit, ucd, utype, "
+            "xtype, id, description, shape, min, max, mean, nulls, values",
+            key);
     return 1;
 }
 
@@ -247,8 +248,8 @@ static void compute_clear(hal_op *op)
 static void compute_run(hal_op *op)
 {
     compute_op *c = (compute_op *)op;
-    c->result = hal_column_compute(c->name, &c->operands[0], c->n == 2 ? &c->operands[1] : NULL,
-                                   &op->err);
+    c->result =
+        hal_column_compute(c->name, &c->operands[0], c->n == 2 ? &c->operands[1] : NULL, &op->err);
 }
 
 static int compute_push(lua_State *L, hal_op *op)
@@ -329,17 +330,17 @@ static int refuse_order(lua_State *L)
 
 static void push_metatable(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"min", column_min},     {"max", column_max},
-                                       {"mean", column_mean},   {"nulls", column_nulls},
+    static const luaL_Reg methods[] = {{"min", column_min},       {"max", column_max},
+                                       {"mean", column_mean},     {"nulls", column_nulls},
                                        {"values", column_values}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__gc", column_collect},     {"__close", column_collect},
-                                    {"__len", column_len},        {"__tostring", column_tostring},
-                                    {"__pairs", column_values},   {"__lt", refuse_order},
-                                    {"__le", refuse_order},       {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", column_collect},   {"__close", column_collect},
+                                    {"__len", column_len},      {"__tostring", column_tostring},
+                                    {"__pairs", column_values}, {"__lt", refuse_order},
+                                    {"__le", refuse_order},     {NULL, NULL}};
     static const struct {
         const char *event, *operation;
         int n;
-    } operators[] = {{"__add", "+", 2}, {"__sub", "-", 2}, {"__mul", "*", 2}, {"__div", "/", 2},
+    } operators[] = {{"__add", "+", 2}, {"__sub", "-", 2}, {"__mul", "*", 2},  {"__div", "/", 2},
                      {"__pow", "^", 2}, {"__mod", "%", 2}, {"__unm", "neg", 1}};
     if (!luaL_newmetatable(L, column_name))
         return;

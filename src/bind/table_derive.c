@@ -13,13 +13,13 @@
 #include "data/select.h"
 #include "data/sort.h"
 #include "data/writer.h"
-#include "host/files.h"
 #include "host/host.h"
 #include "host/match.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,10 +30,10 @@ typedef struct work work;
 struct work {
     hal_op op;
     hal_table *left, *right, *result;
-    size_t n;        /* of the lists */
-    size_t *a, *b;   /* column numbers */
+    size_t n;      /* of the lists */
+    size_t *a, *b; /* column numbers */
     bool *flags;
-    char **texts;    /* names */
+    char **texts; /* names */
     const char *path;
     hal_measure *measures;
     hal_pairing spec;
@@ -93,8 +93,8 @@ static work *new_work(lua_State *L, hal_table *left, hal_table *right,
 
 static int start(lua_State *L, work *w)
 {
-    uint64_t rows = (w->left ? hal_table_rows(w->left) : 0) +
-                    (w->right ? hal_table_rows(w->right) : 0);
+    uint64_t rows =
+        (w->left ? hal_table_rows(w->left) : 0) + (w->right ? hal_table_rows(w->right) : 0);
     return hal_op_run_sized(L, &w->op, rows > INLINE_ROWS || !w->left);
 }
 
@@ -212,8 +212,7 @@ static hal_table *make_chosen(work *w, hal_err *err)
     return t;
 }
 
-static hal_column_object *arg_column(lua_State *L, int index, const char *what,
-                                     const hal_table *t)
+static hal_column_object *arg_column(lua_State *L, int index, const char *what, const hal_table *t)
 {
     hal_column_object *c = hal_column_test(L, index);
     if (!c || !c->table)
@@ -324,7 +323,8 @@ static int with(lua_State *L)
     fields[at].description = hal_option_text(L, 4, "description", fields[at].description);
     hal_table **slot = hal_table_push(L);
     hal_err err = HAL_ERR_INIT;
-    *slot = hal_table_assemble(tables, i_cols, fields, at == n ? n + 1 : n, hal_table_rows(t), &err);
+    *slot =
+        hal_table_assemble(tables, i_cols, fields, at == n ? n + 1 : n, hal_table_rows(t), &err);
     return hal_table_pushed(L, &err);
 }
 
@@ -417,7 +417,7 @@ static int join(lua_State *L)
 
 static hal_table *make_match(work *w, hal_err *err)
 {
-    return hal_table_match(w->left, w->right, &w->spec, err);
+    return hal_table_match(w->left, w->right, &w->spec, NULL, err);
 }
 
 static const char *text_or_null(work *w, size_t i)
@@ -579,9 +579,9 @@ static int format_of(lua_State *L)
 void hal_table_add_functions(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"sort", sort},     {"unique", unique},       {"chosen", chosen}, {"slice", slice},
-        {"columns", columns}, {"with", with},         {"column", column}, {"group", group},
-        {"join", join},     {"match", match},         {"read", read_file}, {"format_of", format_of},
+        {"sort", sort},       {"unique", unique}, {"chosen", chosen},  {"slice", slice},
+        {"columns", columns}, {"with", with},     {"column", column},  {"group", group},
+        {"join", join},       {"match", match},   {"read", read_file}, {"format_of", format_of},
         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

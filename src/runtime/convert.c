@@ -137,8 +137,8 @@ static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomi
 {
     const char *folder = getenv("TMPDIR");
     char name[4096];
-    int n_name = snprintf(name, sizeof name, "%s/halyard-XXXXXX",
-                          folder && *folder ? folder : "/tmp");
+    int n_name =
+        snprintf(name, sizeof name, "%s/halyard-XXXXXX", folder && *folder ? folder : "/tmp");
     if (n_name < 0 || (size_t)n_name >= sizeof name)
         return hal_err_set(err, HAL_E_IO, "the path in TMPDIR is too long");
     *fd = mkstemp(name);

@@ -99,7 +99,8 @@ hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
 
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to, hal_err *err)
 {
-    hal_writer *writer = hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
+    hal_writer *writer =
+        hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;

@@ -7,6 +7,7 @@
 
 #include "runtime/convert.h"
 #include "runtime/match.h"
+#include "runtime/show.h"
 
 #include "base/alloc.h"
 #include "bind/bind.h"
@@ -280,6 +281,21 @@ hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
 {
     rt->err = HAL_ERR_INIT;
     hal_status st = hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
+    atomic_store(&rt->interrupted, false);
+    return st;
+}
+
+hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!show || show->struct_size != sizeof *show)
+        return hal_err_set(&rt->err, HAL_E_USAGE, "hal_show.struct_size must be sizeof(hal_show)");
+    hal_buf text;
+    hal_buf_init(&text, SIZE_MAX / 4);
+    hal_status st = hal_show_file(&text, show, &rt->interrupted, &rt->err);
+    if (!st)
+        hal_host_output(rt->host, text.data, text.size_bytes);
+    hal_buf_clear(&text);
     atomic_store(&rt->interrupted, false);
     return st;
 }
