@@ -19,7 +19,7 @@ hal_column_object *hal_column_push(lua_State *L);
 /** NULL when the value is something else. */
 hal_column_object *hal_column_test(lua_State *L, int index);
 /** Pushes a cell: nil for null, integers and floats as numbers, timestamps as seconds since
- * 1970-01-01 UTC, complex numbers as {re =, im =}, arrays as lists. */
+ * 1970-01-01 UTC, complex numbers as lists {re, im}, arrays as lists. */
 void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row);
 
 /** Adds the functions that make tables and columns to the module on top of the stack. */

@@ -152,8 +152,10 @@ static const operation *find_operation(const char *name)
 
 static hal_kind kind_of(const hal_operand *o)
 {
-    if (o->t)
-        return hal_field_kind(hal_table_field(o->t, o->i_col));
+    if (o->t) {
+        const hal_field *f = hal_table_field(o->t, o->i_col);
+        return f->type == HAL_TYPE_TIMESTAMP && f->width == 1 ? HAL_KIND_FLOAT : hal_field_kind(f);
+    }
     return o->is_int ? HAL_KIND_INT : HAL_KIND_FLOAT;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arithmetic on whole columns. A null operand gives null. */
+/* Arithmetic on whole columns. A null operand gives null. Timestamps count as seconds since
+ * 1970-01-01 UTC. */
 #ifndef HAL_DATA_ARITH_H
 #define HAL_DATA_ARITH_H
 

@@ -25,9 +25,11 @@ int64_t hal_cell_int(const hal_table *t, size_t i_col, uint64_t row)
 
 double hal_cell_float(const hal_table *t, size_t i_col, uint64_t row)
 {
-    return hal_field_kind(hal_table_field(t, i_col)) == HAL_KIND_FLOAT
-               ? hal_table_float64(t, i_col, row)
-               : (double)hal_cell_int(t, i_col, row);
+    const hal_field *f = hal_table_field(t, i_col);
+    if (hal_type_is_float(f->type))
+        return hal_table_float64(t, i_col, row);
+    double v = (double)hal_cell_int(t, i_col, row);
+    return f->type == HAL_TYPE_TIMESTAMP ? v / 1e6 : v;
 }
 
 static int compare_doubles(double a, double b)

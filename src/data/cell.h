@@ -17,7 +17,8 @@ typedef enum hal_kind {
 hal_kind hal_field_kind(const hal_field *f);
 /** BOOL, INT. The cell is not null. */
 int64_t hal_cell_int(const hal_table *t, size_t i_col, uint64_t row);
-/** BOOL, INT (rounded to nearest), FLOAT. The cell is not null. */
+/** BOOL, INT (rounded to nearest; timestamps as seconds since 1970-01-01 UTC), FLOAT. The cell is
+ * not null. */
 double hal_cell_float(const hal_table *t, size_t i_col, uint64_t row);
 
 /** Rising order of two cells of one column that are not null: negative, 0 or positive. NaN comes

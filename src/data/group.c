@@ -250,6 +250,9 @@ static hal_status check_measure(const hal_table *t, const hal_measure *m, hal_er
     if (sums && (kind == HAL_KIND_TEXT || kind == HAL_KIND_OTHER))
         return hal_err_set(err, HAL_E_USAGE, "group: %s of column \"%s\", which is not numeric",
                            names[m->aggregate], f->name);
+    if (m->aggregate == HAL_AGGREGATE_SUM && f->type == HAL_TYPE_TIMESTAMP)
+        return hal_err_set(err, HAL_E_USAGE, "group: sum of times \"%s\"; mean, min and max exist",
+                           f->name);
     if (m->aggregate == HAL_AGGREGATE_MIN || m->aggregate == HAL_AGGREGATE_MAX)
         return hal_column_require_plain(t, m->i_col, "group", err);
     return HAL_OK;
