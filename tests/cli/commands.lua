@@ -122,6 +122,30 @@ write(work .. "/ids.json", '{"status":"COMPLETE","msg":"","data":[{"id":19036139
 code, out = run("convert --to jsonl ids.json")
 check("convert keeps 64-bit identifiers", code == 0 and contains(out, ":190361393344112894"), out)
 
+code, out = run("show small.csv", "printf 'id,name,g\\n1,a,2.5\\n2,,\\n3,\\303\\251,4\\n' >small.csv;")
+check("show prints columns and rows", code == 0)
+golden("show", out)
+code, out = run("show --stats --rows 0 small.csv")
+check("show --stats prints what columns hold", code == 0)
+golden("show-stats", out)
+code, out = run("show --stats --json -n 1 - <small.csv")
+check("show --json prints JSON", code == 0)
+golden("show-json", out)
+complains("show without a number of rows", "show --rows x small.csv", 2, "--rows", "x")
+complains("show of a missing file", "show absent.csv", 2, "absent.csv")
+code, out = run("convert - - <small.csv")
+check("convert copies standard input to standard output", code == 0
+  and out == read(work .. "/small.csv"):gsub(",4\n", ",4.0\n"), out)
+local lines = { "id,x\n" }
+for i = 1, 70000 do
+  lines[#lines + 1] = i .. ",1\n"
+end
+write(work .. "/late.csv", table.concat(lines) .. "70001,2.5\n")
+code = run("convert late.csv late.jsonl")
+check("convert gives a column the type of its last row from the first on", code == 0
+  and read(work .. "/late.jsonl"):find('^{"id":1,"x":1%.0}\n')
+  and read(work .. "/late.jsonl"):find('{"id":70001,"x":2%.5}\n$'))
+
 local whole = read(data .. "caom.json")
 write(work .. "/cut.json", whole:sub(1, #whole // 2))
 write(work .. "/page.html", "<!DOCTYPE html><html><body>Service unavailable</body></html>")
@@ -132,7 +156,7 @@ complains("a page instead of an answer", "convert --from json page.html page.csv
 complains("an answer that is still executing", "convert busy.json busy.csv", 75, "executing")
 complains("an answer that is an error", "convert error.json error.csv", 4, "no such service")
 complains("a missing input", "convert absent.json", 2, "absent.json")
-complains("an unknown format", "convert --to fits " .. caom, 2, "fits")
+complains("an unknown format", "convert --to fitz " .. caom, 2, "fitz")
 complains("a folder that is not there", "convert " .. caom .. " nowhere/x.csv", 5, "nowhere")
 local listing = io.popen("ls -A " .. work)
 local names = listing:read("a")
