@@ -52,7 +52,8 @@ end
 -- @tparam table list tables
 M.concat = core.concat
 
---- A table of Lua rows: M.from_rows({ { ra = 1.5 }, { ra = 2 } }, { "ra" }). At most 1,000,000 rows.
+--- A table of Lua rows: M.from_rows({ { ra = 1.5 }, { ra = 2 } }, { "ra" }). At most 1,000,000
+-- rows.
 -- @tparam table rows list of tables
 -- @tparam table names the columns, in order; their types come from the values
 M.from_rows = core.from_rows
@@ -75,8 +76,8 @@ end
 --- The column object of that name: exact, then the format's ID, then without regard to case, then
 -- UCD. Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
 -- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
--- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work on
--- all values at once. Cost: none.
+-- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
+-- on all values at once. Cost: none.
 methods.column = core.column
 
 --- The named columns in that order. Cost: none (shared memory).
@@ -115,10 +116,10 @@ local function computed(t, f)
   return core.column(#parts == 1 and parts[1] or core.concat(parts), "value")
 end
 
---- t:with("g_r", t:column "g" - t:column "r"): adds a column, or replaces the one of that name. Also
--- t:with("g_r", function(row) return ... end): the function sees each row as a Lua table and returns
--- a number, text, boolean or nil (null). Cost: none beyond the arithmetic; with a function about a
--- microsecond a column and row.
+--- t:with("g_r", t:column "g" - t:column "r"): adds a column, or replaces the one of that name.
+-- Also t:with("g_r", function(row) return ... end): the function sees each row as a Lua table and
+-- returns a number, text, boolean or nil (null). Cost: none beyond the arithmetic; with a function
+-- about a microsecond a column and row.
 -- @tparam[opt] table options `unit`, `ucd`, `description` of the column
 function methods.with(t, name, value, options)
   options = options_of(options, { "unit", "ucd", "description" }, "with")
@@ -152,11 +153,11 @@ end
 --- Rows
 
 --- The rows that meet all criteria { column = criterion }, the grammar of service-side filters:
--- text columns: equality without regard to case, `*` any run of characters; number columns: a number,
--- "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text that begins
--- with `!` negates. Also t:where(column of true and false), t:where(function(row) ... end).
--- A null meets no criterion. Cost: in proportion to the rows; a function about a microsecond a column
--- and row.
+-- text columns: equality without regard to case, `*` any run of characters; number columns: a
+-- number, "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text
+-- that begins with `!` negates. Also t:where(column of true and false), t:where(function(row) ...
+-- end). A null meets no criterion. Cost: in proportion to the rows; a function about a microsecond
+-- a column and row.
 function methods.where(t, criteria)
   if core.is_column(criteria) then
     return core.chosen(t, criteria)
@@ -264,9 +265,9 @@ end
 --- Two tables
 
 --- Rows of both with equal keys, in the order of this table's rows:
--- t:join(other, "obsid"), t:join(other, { "a", "b" }), t:join(other, { obsid = "obs_id" }) where the
--- other's name differs. Integers equal floats of the same value; null equals nothing. Columns of the
--- other whose name is taken get the suffix; its keys of the same name are left out. Cost: in
+-- t:join(other, "obsid"), t:join(other, { "a", "b" }), t:join(other, { obsid = "obs_id" }) where
+-- the other's name differs. Integers equal floats of the same value; null equals nothing. Columns
+-- of the other whose name is taken get the suffix; its keys of the same name are left out. Cost: in
 -- proportion to the rows of both and of the result.
 -- @tparam[opt] table options `how` "inner" (default) or "left" (rows without a partner stay, with
 -- nulls), `suffix` (default "_2")
@@ -293,14 +294,14 @@ function methods.join(t, other, key, options)
   return core.join(t, other, left, right, how == "left", { options.suffix or "_2" })
 end
 
---- Rows of both that lie within a radius on the sky: t:match(other, "1 arcsec"). The columns of this
--- table, of the other one (with the suffix where a name is taken), and sep_arcsec. Position columns
--- are found by UCD, then by usual names; degrees. Exact on the whole sky. Cost: about a second for
--- a million rows on either side.
+--- Rows of both that lie within a radius on the sky: t:match(other, "1 arcsec"). The columns of
+-- this table, of the other one (with the suffix where a name is taken), and sep_arcsec. Position
+-- columns are found by UCD, then by usual names; degrees. Exact on the whole sky. Cost: about a
+-- second for a million rows on either side.
 -- @tparam halyard.table other
 -- @param radius text ("1 arcsec") or degrees
--- @tparam[opt] table options `mode` "best" (default: for each row its nearest), "symmetric" (each is
--- the nearest of the other), "all", "nearest" with `n`; `how` "inner" (default) or "left" (rows
+-- @tparam[opt] table options `mode` "best" (default: for each row its nearest), "symmetric" (each
+-- is the nearest of the other), "all", "nearest" with `n`; `how` "inner" (default) or "left" (rows
 -- without a partner stay); `ra`, `dec`, `other_ra`, `other_dec` (column names); `suffix` ("_2")
 function methods.match(t, other, radius, options)
   options = options_of(options, { "mode", "n", "how", "ra", "dec", "other_ra", "other_dec",

@@ -122,7 +122,8 @@ write(work .. "/ids.json", '{"status":"COMPLETE","msg":"","data":[{"id":19036139
 code, out = run("convert --to jsonl ids.json")
 check("convert keeps 64-bit identifiers", code == 0 and contains(out, ":190361393344112894"), out)
 
-code, out = run("show small.csv", "printf 'id,name,g\\n1,a,2.5\\n2,,\\n3,\\303\\251,4\\n' >small.csv;")
+code, out = run("show small.csv",
+  "printf 'id,name,g\\n1,a,2.5\\n2,,\\n3,\\303\\251,4\\n' >small.csv;")
 check("show prints columns and rows", code == 0)
 golden("show", out)
 code, out = run("show --stats --rows 0 small.csv")

@@ -111,7 +111,8 @@ describe("a table", function()
     local t = stars()
     assert.same({ "r", "id" }, t:select({ "r", "id" }).columns)
     assert.same({ "g" }, t:select("G").columns)
-    assert.same({ "obsid", "field", "r", "g" }, t:rename({ id = "obsid", g = "r", r = "g" }).columns)
+    assert.same({ "obsid", "field", "r", "g" },
+      t:rename({ id = "obsid", g = "r", r = "g" }).columns)
     refused("two columns", function() return t:rename({ id = "g" }) end)
     refused("nearest", function() return t:select({ "nix" }) end)
     refused("empty list", function() return t:select({}) end)
@@ -156,7 +157,8 @@ describe("a table", function()
   end)
 
   it("is grouped", function()
-    local g = stars():group("field", { n = "count", mean_g = { "mean", "g" }, top = { "max", "r" } })
+    local g = stars():group("field",
+      { n = "count", mean_g = { "mean", "g" }, top = { "max", "r" } })
     assert.same({ "field", "mean_g", "n", "top" }, g.columns)
     assert.same({ field = "south", mean_g = 14.75, n = 2, top = 15.0 }, g[1])
     assert.same({ field = "north", mean_g = 12.0, n = 2, top = 10.0 }, g[2])
@@ -183,8 +185,8 @@ describe("a table", function()
   end)
 
   it("is matched by position", function()
-    local a = tables.from_rows({ { n = 1, ra = 0.0001, dec = 0.0 }, { n = 2, ra = 50.0, dec = 5.0 } },
-      { "n", "ra", "dec" })
+    local a = tables.from_rows({ { n = 1, ra = 0.0001, dec = 0.0 },
+      { n = 2, ra = 50.0, dec = 5.0 } }, { "n", "ra", "dec" })
     local b = tables.from_rows({ { ra = 359.9999, dec = 0.0 } }, { "ra", "dec" })
     local m = a:match(b, "1 arcsec")
     assert.equal(1, #m)
