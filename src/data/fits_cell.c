@@ -2,6 +2,7 @@
 #include "data/fits_cell.h"
 
 #include "base/number.h"
+#include "data/types.h"
 
 typedef struct code_entry {
     char code;
@@ -258,39 +259,49 @@ static inline bool plain_item(const hal_fits_cell *c, char code, const unsigned 
     }
 }
 
-bool hal_fits_items(const hal_fits_cell *c, const unsigned char *in, uint64_t n, void *out)
+uint64_t hal_fits_items(const hal_fits_cell *c, const unsigned char *in, uint64_t n, void *out,
+                        uint8_t *valid)
 {
-    bool all = n > 0;
+    uint64_t n_nulls = 0;
     for (uint64_t i = 0; i < n; i++) {
         const unsigned char *p = in + i * c->item_bytes;
-        bool null =
-            c->column->scaled ? scaled_item(c, p, out, i) : plain_item(c, c->code, p, out, i);
-        all = all && null;
+        bool null;
+        if (c->code == 'X') { /* bits from the highest of the first byte */
+            hal_bit_set(out, i, in[i / 8] << i % 8 & 0x80);
+            null = false;
+        } else if (c->code == 'L') {
+            hal_bit_set(out, i, *p == 'T');
+            null = *p != 'T' && *p != 'F';
+        } else {
+            null =
+                c->column->scaled ? scaled_item(c, p, out, i) : plain_item(c, c->code, p, out, i);
+        }
+        hal_bit_set(valid, i, !null);
+        n_nulls += null;
     }
-    return all;
-}
-
-static inline void mark(uint8_t *nulls, uint64_t i, uint64_t *n_nulls)
-{
-    nulls[i / 8] |= (uint8_t)(1u << i % 8);
-    ++*n_nulls;
+    return n_nulls;
 }
 
 #define EACH_ROW(code)                                                                             \
     case code:                                                                                     \
         for (uint64_t i = 0; i < n; i++)                                                           \
-            if (HAL_UNLIKELY(plain_item(c, code, in + i * stride, out, i)))                        \
-                mark(nulls, i, n_nulls);                                                           \
-        return
+            if (HAL_UNLIKELY(plain_item(c, code, in + i * stride, out, i))) {                      \
+                hal_bit_set(valid, i, false);                                                      \
+                n_nulls++;                                                                         \
+            }                                                                                      \
+        break
 
-void hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t stride, uint64_t n,
-                      void *out, uint8_t *nulls, uint64_t *n_nulls)
+uint64_t hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t stride,
+                          uint64_t n, void *out, uint8_t *valid)
 {
+    uint64_t n_nulls = 0;
     if (c->column->scaled) {
         for (uint64_t i = 0; i < n; i++)
-            if (scaled_item(c, in + i * stride, out, i))
-                mark(nulls, i, n_nulls);
-        return;
+            if (scaled_item(c, in + i * stride, out, i)) {
+                hal_bit_set(valid, i, false);
+                n_nulls++;
+            }
+        return n_nulls;
     }
     switch (c->code) { /* a loop for each, so that nothing is decided in it */
         EACH_ROW('B');
@@ -302,6 +313,7 @@ void hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t 
         EACH_ROW('C');
         EACH_ROW('M');
     }
+    return n_nulls;
 }
 
 bool hal_fits_text(const char *in, uint64_t n, hal_slice *text)
@@ -330,7 +342,7 @@ static hal_slice field_of(const hal_fits_cell *c, const char *in)
 }
 
 /* Section 7.2.4: TNULLn is the text of a field that is null, padded like the field. */
-static bool is_null_text(const hal_fits_cell *c, const char *in)
+bool hal_fits_ascii_is_null(const hal_fits_cell *c, const char *in)
 {
     if (!c->column->has_null)
         return false;
@@ -340,7 +352,7 @@ static bool is_null_text(const hal_fits_cell *c, const char *in)
 
 hal_fits_number hal_fits_ascii_int(const hal_fits_cell *c, const char *in, int64_t *out)
 {
-    if (is_null_text(c, in))
+    if (hal_fits_ascii_is_null(c, in))
         return HAL_FITS_IS_NULL;
     hal_slice s = field_of(c, in);
     *out = 0; /* section 7.2.5: a field of blanks is zero */
@@ -362,7 +374,7 @@ hal_fits_number hal_fits_ascii_int(const hal_fits_cell *c, const char *in, int64
 
 hal_fits_number hal_fits_ascii_float(const hal_fits_cell *c, const char *in, double *out)
 {
-    if (is_null_text(c, in))
+    if (hal_fits_ascii_is_null(c, in))
         return HAL_FITS_IS_NULL;
     hal_slice s = field_of(c, in);
     *out = 0;

@@ -27,14 +27,15 @@ hal_status hal_fits_cell_init(hal_fits_cell *c, const hal_fits_header *h, size_t
 /** Bytes of `n` items. */
 uint64_t hal_fits_items_bytes(const hal_fits_cell *c, uint64_t n);
 
-/** `n` items of a numeric code (B I J K E D C M) at `in` to `out`, of the item size of c->type.
- * True when all are null. */
-bool hal_fits_items(const hal_fits_cell *c, const unsigned char *in, uint64_t n, void *out);
+/** `n` items of a code but A at `in` to `out`, laid out as in a column of c->type; bit i of `valid`
+ * says whether item i is not null. Returns how many are null. */
+uint64_t hal_fits_items(const hal_fits_cell *c, const unsigned char *in, uint64_t n, void *out,
+                        uint8_t *valid);
 
-/** The cells of `n` rows of one item each, `stride` bytes apart. Sets bit i of `nulls` (of zeros)
- * and `*n_nulls` for what is null. */
-void hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t stride, uint64_t n,
-                      void *out, uint8_t *nulls, uint64_t *n_nulls);
+/** The cells of `n` rows of one item each, `stride` bytes apart (B I J K E D C M). Clears bit i of
+ * `valid` (of ones) for what is null and returns how many are. */
+uint64_t hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t stride,
+                          uint64_t n, void *out, uint8_t *valid);
 
 /** An unsigned 64-bit integer that no int64 holds: true, and its value. */
 bool hal_fits_is_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t *value);
@@ -48,6 +49,8 @@ typedef enum hal_fits_number {
     HAL_FITS_IS_NUMBER,
     HAL_FITS_IS_BROKEN
 } hal_fits_number;
+/** Whether a field of an ASCII table is TNULLn. */
+bool hal_fits_ascii_is_null(const hal_fits_cell *c, const char *in);
 /** A number of an ASCII table. */
 hal_fits_number hal_fits_ascii_int(const hal_fits_cell *c, const char *in, int64_t *out);
 hal_fits_number hal_fits_ascii_float(const hal_fits_cell *c, const char *in, double *out);
