@@ -261,8 +261,21 @@ static hal_status add_item(hal_buf *out, const hal_column *c, hal_type type, uin
     }
     if (type == HAL_TYPE_FLOAT64)
         return add_double(out, hal_item_float64(c, type, i), json, err);
+    if (type == HAL_TYPE_TIMESTAMP) {
+        char time[HAL_TIMESTAMP_TEXT_MAX];
+        size_t n = hal_timestamp_print(time, hal_item_int64(c, type, i));
+        return hal_buf_printf(out, err, "\"%.*s\"", (int)n, time);
+    }
     hal_item_complex(c, type, i, pair);
-    hal_status st = add_double(out, pair[0], false, err);
+    hal_status st = json ? hal_buf_puts(out, "[", err) : HAL_OK;
+    if (!st)
+        st = add_double(out, pair[0], json, err);
+    if (!st && json) {
+        st = hal_buf_puts(out, ",", err);
+        if (!st)
+            st = add_double(out, pair[1], true, err);
+        return st ? st : hal_buf_puts(out, "]", err);
+    }
     if (!st && !signbit(pair[1]))
         st = hal_buf_puts(out, "+", err);
     if (!st && isnan(pair[1]) && signbit(pair[1]))
@@ -323,10 +336,8 @@ static hal_status put_cell(ecsv_writer *w, size_t i, const hal_table *t, size_t 
         return put_text(w, hal_cell_text(t, place, row, room), err);
     if (hal_field_is_scalar(to))
         st = add_item(&w->cell, &c, to->type, row, false, err);
-    else if (has_subtype(to))
-        st = add_array(w, t, place, row, to, err);
     else
-        st = hal_cell_print(&w->cell, t, place, row, err);
+        st = add_array(w, t, place, row, to, err);
     return st ? st : put_text(w, hal_buf_slice(&w->cell), err);
 }
 

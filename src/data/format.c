@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/format.h"
 
+#include "data/ecsv.h"
 #include "data/fits.h"
 
 #include <strings.h>
@@ -32,6 +33,7 @@ static hal_match is_text(hal_slice head)
 static const hal_format_entry formats[] = {
     {HAL_FORMAT_FITS, "fits", ".fits .fit .fts", hal_fits_recognise, &hal_fits_reader,
      &hal_fits_writer},
+    {HAL_FORMAT_ECSV, "ecsv", ".ecsv", NULL, NULL, &hal_ecsv_writer},
     {HAL_FORMAT_MASHUP_JSON, "json", ".json", is_object, &hal_mashup_reader, NULL},
     {HAL_FORMAT_MASHUP_EXTJS, "extjs", ".extjs", is_object, &hal_mashup_reader, NULL},
     {HAL_FORMAT_ROWS_JSON, "rows", "", is_rows, &hal_mashup_reader, NULL},
