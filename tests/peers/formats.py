@@ -88,7 +88,8 @@ def main():
             if convert(path("a.fits"), path("b.fits")):
                 fits.open(path("b.fits")).verify("exception")
                 same(f"FITS, {n} rows", t, Table.read(path("b.fits")))
-            if convert(path("a.fits"), path("b.ecsv")):
+            # astropy itself cannot read an ECSV table of arrays without rows
+            if n and convert(path("a.fits"), path("b.ecsv")):
                 same(f"ECSV, {n} rows", t, Table.read(path("b.ecsv"), format="ascii.ecsv"))
             if shutil.which("stilts") and n:
                 subprocess.run(["stilts", "tcopy", path("a.fits"), path("s.fits"), "ofmt=fits-var"], check=True)

@@ -350,7 +350,8 @@ static void ascii_tables_are_read_with_their_forms(void **state)
     card("TTYPE4  = 'text'");
     end_header();
     put_data("   -42  007.25 1.25D+03  M 31 "
-             "   ---   12345   -1.5-2       ", 60);
+             "   ---   12345   -1.5-2       ",
+             60);
     memset(file + file_size - 2880 + 60, ' ', 2820);
     hal_table *t = read_file(&err, NULL);
     if (!t)
