@@ -73,8 +73,8 @@ end
 
 --- Columns
 
---- The column object of that name: exact, then the format's ID, then without regard to case, then
--- UCD. Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
+--- The column object of that name: exact, else without regard to case.
+-- Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
 -- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
 -- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
 -- on all values at once. Cost: none.
