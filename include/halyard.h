@@ -125,11 +125,44 @@ HAL_API hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *runni
 /** Ends the job soon, with HAL_E_CANCELLED. Any thread, and from a signal handler. */
 HAL_API void hal_runtime_interrupt(hal_runtime *rt);
 
+/** What to show of a file, for hal_runtime_show. */
+typedef struct hal_show {
+    size_t struct_size; /* sizeof(hal_show) */
+    const char *in;     /* path; "-": standard input */
+    const char *from;   /* format; NULL: recognised from the bytes */
+    int64_t rows;       /* how many rows to print, at most 100,000; negative: 10 */
+    bool stats;         /* count of values and nulls, minimum, maximum and mean of each column */
+    bool json;          /* as JSON instead of text for people */
+} hal_show;
+
+/** Gives the columns of a table (type, unit, UCD, description) and its first rows to
+ * hal_config.on_output. Reads the whole input in memory that does not grow with its rows. */
+HAL_API hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show);
+
 /** Reads a recorded answer or table from `in` ("-": standard input) and writes it to `out` (NULL or
- * "-": standard output). Formats: `from` json, extjs, csv, auto (NULL); `to` csv, jsonl (NULL: by
- * the name of `out`, else csv). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
+ * "-": standard output). `from`: a format's name; NULL or "auto": recognised from the bytes. `to`:
+ * a format's name; NULL: by the ending of `out`, else csv. Memory does not grow with the rows;
+ * where a column's type is only known at the end, the input is read twice (a pipe through a
+ * temporary file in TMPDIR). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
 HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
                                        const char *from, const char *to);
+
+/** A positional match of two files, for hal_runtime_match. */
+typedef struct hal_match_job {
+    size_t struct_size;             /* sizeof(hal_match_job) */
+    const char *left, *right, *out; /* "-": standard input (one of the two); out NULL or "-" */
+    const char *radius;             /* with its unit: "1 arcsec" */
+    const char *mode;               /* NULL or "best": the nearest for each left row; "symmetric":
+                                     * each is the nearest of the other; "all": every pair */
+    const char *ra1, *dec1;         /* position columns of `left` in degrees; NULL: found by UCD */
+    const char *ra2, *dec2;         /* or name; likewise of `right` */
+    const char *to;                 /* format of `out`; NULL: by its name, else csv */
+} hal_match_job;
+
+/** Reads two tables and writes one row per pair of rows whose positions lie within the radius:
+ * columns of `left`, columns of `right` ("_2" appended where the name is taken), sep_arcsec. Rows
+ * without a position match nothing; how many there are is logged as a warning. */
+HAL_API hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job);
 
 /** One line: what failed and what to do. "" after success; valid until the next call on `rt`. */
 HAL_API const char *hal_runtime_error(const hal_runtime *rt);

@@ -5,7 +5,8 @@ local system = require("halyard.core.system")
 local errors = require("halyard.error")
 
 local parts = {
-  error = true, json = true, mast = true, retrieve = true, select = true, sky = true, task = true,
+  error = true, json = true, mast = true, retrieve = true, select = true, sky = true, table = true,
+  task = true,
 }
 
 local M = {

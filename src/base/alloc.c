@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/alloc.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_size_t n_made;
 static atomic_size_t fail_at;
@@ -18,6 +21,18 @@ static bool must_fail(void)
 void *hal_malloc(size_t size_bytes)
 {
     return must_fail() ? NULL : malloc(size_bytes ? size_bytes : 1);
+}
+
+void *hal_malloc_scattered(size_t size_bytes)
+{
+    enum { PAGE = 2 << 20 };
+    char *p = hal_malloc(size_bytes);
+#ifdef MADV_HUGEPAGE
+    size_t skipped = (size_t)(-(uintptr_t)p % PAGE);
+    if (p && size_bytes >= skipped + PAGE)
+        (void)madvise(p + skipped, (size_bytes - skipped) / PAGE * PAGE, MADV_HUGEPAGE);
+#endif
+    return p;
 }
 
 void *hal_calloc(size_t n, size_t size_bytes)

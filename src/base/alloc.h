@@ -10,6 +10,9 @@ void *hal_malloc(size_t size_bytes);
 void *hal_calloc(size_t n, size_t size_bytes);
 void *hal_realloc(void *p, size_t size_bytes);
 void hal_free(void *p);
+/** hal_malloc for large arrays that are visited in no order: asks the system for large pages, which
+ * spares most of the misses of the address cache. */
+void *hal_malloc_scattered(size_t size_bytes);
 /** Copies `n` bytes and adds a NUL; NULL when out of memory. Caller frees with hal_free. */
 char *hal_strndup(const char *s, size_t n);
 char *hal_strdup(const char *s);

@@ -216,6 +216,15 @@ static double decimal_value(const decimal *d)
     return from_bits(bits);
 }
 
+bool hal_number_scale(uint64_t w, int q, double *out)
+{
+    uint64_t bits = 0;
+    if (w && !nearest(w, q, &bits))
+        return false;
+    *out = from_bits(bits);
+    return true;
+}
+
 static bool is_digit(char c)
 {
     return (unsigned char)(c - '0') < 10;

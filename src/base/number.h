@@ -41,6 +41,9 @@ bool hal_number_read_int64(hal_slice text, int64_t *out);
 /** The whole text as a double: a JSON number, also "+1.5", ".5", "5.", "NaN", "inf", "-inf". */
 bool hal_number_read_double(hal_slice text, double *out);
 
+/** w * 10^q, correctly rounded; false when that takes more than a product of 128 bits. */
+bool hal_number_scale(uint64_t w, int q, double *out);
+
 /** For texts that people type: reads the longest number at the front, [+-] digits [. digits]
  * [e [+-] digits], leading zeros allowed. Returns the bytes used; 0, with `out` untouched, when
  * there is none, it is longer than HAL_NUMBER_TYPED_MAX or it overflows. */

@@ -112,6 +112,14 @@ int hal_op_run(lua_State *L, hal_op *op)
     return hal_op_wait(L, op, hal_op_post);
 }
 
+int hal_op_run_sized(lua_State *L, hal_op *op, bool large)
+{
+    if (large)
+        return hal_op_run(L, op);
+    op->run(op);
+    return resumed(L, LUA_OK, (lua_KContext)op);
+}
+
 void hal_op_done(hal_op *op)
 {
     op->running = false;

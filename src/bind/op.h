@@ -36,6 +36,8 @@ int hal_op_wait(lua_State *L, hal_op *op, hal_op_start start);
 hal_status hal_op_post(hal_op *op, hal_loop *loop, hal_err *err);
 /** hal_op_wait with hal_op_post. */
 int hal_op_run(lua_State *L, hal_op *op);
+/** The same for `large` work; small work is done at once, also where waiting is impossible. */
+int hal_op_run_sized(lua_State *L, hal_op *op, bool large);
 /** The operation has ended. Loop thread; `op` may be gone afterwards. */
 void hal_op_done(hal_op *op);
 

@@ -8,6 +8,7 @@
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
+#include "bind/table_column.h"
 #include "data/select.h"
 #include "data/writer.h"
 
@@ -90,27 +91,55 @@ static uint64_t arg_row(lua_State *L, const hal_table *t, int index)
     return (uint64_t)i - 1;
 }
 
-static void push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row)
+/* Timestamps as seconds since 1970-01-01 UTC, complex numbers as {re, im}. */
+static void push_item(lua_State *L, const hal_column *c, hal_type type, uint64_t i)
+{
+    double pair[2];
+    if (type == HAL_TYPE_BOOL) {
+        lua_pushboolean(L, hal_item_bool(c, i));
+    } else if (hal_type_is_integer(type)) {
+        lua_pushinteger(L, hal_item_int64(c, type, i));
+    } else if (hal_type_is_float(type)) {
+        lua_pushnumber(L, hal_item_float64(c, type, i));
+    } else if (type == HAL_TYPE_TIMESTAMP) {
+        lua_pushnumber(L, (double)hal_item_int64(c, type, i) / 1e6);
+    } else {
+        hal_item_complex(c, type, i, pair);
+        lua_createtable(L, 2, 0);
+        for (int k = 0; k < 2; k++) {
+            lua_pushnumber(L, pair[k]);
+            lua_rawseti(L, -2, k + 1);
+        }
+    }
+}
+
+void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row)
 {
     if (hal_table_is_null(t, i_col, i_row)) {
         lua_pushnil(L);
         return;
     }
-    switch (hal_table_field(t, i_col)->type) {
-    case HAL_TYPE_BOOL:
-        lua_pushboolean(L, hal_table_bool(t, i_col, i_row));
-        break;
-    case HAL_TYPE_INT64:
-        lua_pushinteger(L, hal_table_int64(t, i_col, i_row));
-        break;
-    case HAL_TYPE_FLOAT64:
-        lua_pushnumber(L, hal_table_float64(t, i_col, i_row));
-        break;
-    case HAL_TYPE_STRING: {
+    const hal_field *f = hal_table_field(t, i_col);
+    hal_column c = hal_table_column(t, i_col);
+    if (f->type == HAL_TYPE_STRING) {
         hal_slice s = hal_table_string(t, i_col, i_row);
         lua_pushlstring(L, s.data, s.size_bytes);
-        break;
+        return;
     }
+    if (f->width == 1) {
+        push_item(L, &c, f->type, i_row);
+        return;
+    }
+    hal_items cell = hal_table_items(t, i_col, i_row);
+    if (cell.n > INT_MAX)
+        hal_bind_fail(L, HAL_E_BUDGET, "an array of %llu items", (unsigned long long)cell.n);
+    lua_createtable(L, (int)cell.n, 0);
+    for (uint64_t i = 0; i < cell.n; i++) {
+        if (hal_item_is_null(&c, cell.first + i))
+            lua_pushnil(L);
+        else
+            push_item(L, &c, f->type, cell.first + i);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
 
@@ -119,7 +148,7 @@ static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
     size_t n = hal_table_columns(t);
     lua_createtable(L, 0, (int)n);
     for (size_t c = 0; c < n; c++) {
-        push_cell(L, t, c, i_row);
+        hal_push_cell(L, t, c, i_row);
         lua_setfield(L, -2, hal_table_field(t, c)->name);
     }
 }
@@ -149,6 +178,25 @@ static void push_columns(lua_State *L, const hal_table *t)
     }
 }
 
+/* The method at the key on top of the stack, which it replaces. Those written in Lua come with
+ * halyard.table, which is loaded when one of them is first used. */
+static int push_method(lua_State *L, int methods)
+{
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, methods) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    bool loaded = lua_getfield(L, -1, "halyard.table") != LUA_TNIL;
+    lua_pop(L, 2);
+    if (!loaded) {
+        lua_getglobal(L, "require");
+        lua_pushliteral(L, "halyard.table");
+        lua_call(L, 1, 0);
+    }
+    return lua_rawget(L, methods) != LUA_TNIL;
+}
+
 /* t[i], t.columns, t.<method>; upvalue 1: the methods. */
 static int table_index(lua_State *L)
 {
@@ -163,7 +211,7 @@ static int table_index(lua_State *L)
         return 1;
     }
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+    if (!push_method(L, lua_upvalueindex(1)))
         return hal_bind_fail(L, HAL_E_USAGE,
                              "a table has no field \"%.60s\"; a cell is t:get(row, \"%.60s\")", key,
                              key);
@@ -194,17 +242,8 @@ static int table_get(lua_State *L)
 {
     const hal_table *t = self(L);
     uint64_t i_row = arg_row(L, t, 2);
-    push_cell(L, t, arg_column(L, t, 3), i_row);
+    hal_push_cell(L, t, arg_column(L, t, 3), i_row);
     return 1;
-}
-
-static const char *type_name(hal_type type)
-{
-    static const char *const names[] = {[HAL_TYPE_BOOL] = "bool",
-                                        [HAL_TYPE_INT64] = "int64",
-                                        [HAL_TYPE_FLOAT64] = "float64",
-                                        [HAL_TYPE_STRING] = "string"};
-    return names[type];
 }
 
 static int table_field(lua_State *L)
@@ -213,7 +252,7 @@ static int table_field(lua_State *L)
     const hal_field *f = hal_table_field(t, arg_column(L, t, 2));
     lua_createtable(L, 0, 5);
     hal_set_text(L, "name", f->name);
-    hal_set_text(L, "type", type_name(f->type));
+    hal_set_text(L, "type", hal_type_name(f->type));
     hal_set_text(L, "unit", f->unit);
     hal_set_text(L, "ucd", f->ucd);
     hal_set_text(L, "description", f->description);
@@ -235,7 +274,7 @@ static int table_list(lua_State *L)
     lua_Integer k = 0;
     for (uint64_t i = 0; i < hal_table_rows(t); i++)
         if (!hal_table_is_null(t, i_col, i)) {
-            push_cell(L, t, i_col, i);
+            hal_push_cell(L, t, i_col, i);
             lua_rawseti(L, -2, ++k);
         }
     return 1;
@@ -273,18 +312,6 @@ static int table_take(lua_State *L)
     hal_err err = HAL_ERR_INIT;
     *slot = hal_table_take(t, rows, n, &err);
     return hal_table_pushed(L, &err);
-}
-
-static int table_unique(lua_State *L)
-{
-    const hal_table *t = self(L);
-    size_t i_col = arg_column(L, t, 2);
-    hal_table **slot = hal_table_push(L);
-    hal_err err = HAL_ERR_INIT;
-    uint64_t *rows = NULL, n = 0;
-    if (hal_table_first_of_each(t, i_col, &rows, &n, &err))
-        return hal_raise(L, &err);
-    return push_taken(L, slot, t, rows, n);
 }
 
 static int table_project(lua_State *L)
@@ -513,8 +540,9 @@ static hal_status add_cell(lua_State *L, hal_builder *b, size_t c, hal_type type
     case HAL_TYPE_STRING:
         s.data = lua_tolstring(L, -1, &s.size_bytes);
         return hal_builder_string(b, c, s, err);
+    default: /* no other type is inferred */
+        return HAL_OK;
     }
-    return HAL_OK;
 }
 
 /* from_rows(list of Lua tables, {names}): types come from the values; a column of nulls is text. */
@@ -649,22 +677,23 @@ static size_t cell_text(const hal_table *t, size_t c, uint64_t i_row, char out[6
         return 0;
     size_t n = 0;
     hal_slice s;
-    switch (hal_table_field(t, c)->type) {
-    case HAL_TYPE_BOOL:
-        n = (size_t)snprintf(out, 64, "%s", hal_table_bool(t, c, i_row) ? "true" : "false");
-        break;
-    case HAL_TYPE_INT64:
-        n = hal_number_print_int64(out, hal_table_int64(t, c, i_row));
-        break;
-    case HAL_TYPE_FLOAT64:
+    hal_err err = HAL_ERR_INIT;
+    hal_buf text;
+    const hal_field *f = hal_table_field(t, c);
+    if (f->type == HAL_TYPE_FLOAT64) {
         n = hal_number_print_double(out, hal_table_float64(t, c, i_row));
-        break;
-    case HAL_TYPE_STRING:
+    } else if (f->type == HAL_TYPE_STRING) {
         s = hal_table_string(t, c, i_row);
         n = s.size_bytes < PREVIEW_WIDTH ? s.size_bytes : PREVIEW_WIDTH;
         for (size_t i = 0; i < n; i++)
             out[i] = (unsigned char)s.data[i] < ' ' ? '?' : s.data[i];
-        break;
+    } else {
+        hal_buf_init(&text, SIZE_MAX / 4);
+        if (!hal_table_cell_text(&text, t, c, i_row, &err)) {
+            n = text.size_bytes < PREVIEW_WIDTH ? text.size_bytes : PREVIEW_WIDTH;
+            memcpy(out, text.data, n);
+        }
+        hal_buf_clear(&text);
     }
     return n < PREVIEW_WIDTH ? n : PREVIEW_WIDTH;
 }
@@ -721,17 +750,10 @@ static int table_tostring(lua_State *L)
 /* Other modules make tables before this one is asked for. */
 static void push_metatable(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"rows", table_rows},
-                                       {"get", table_get},
-                                       {"field", table_field},
-                                       {"list", table_list},
-                                       {"take", table_take},
-                                       {"where", table_where},
-                                       {"project", table_project},
-                                       {"unique", table_unique},
-                                       {"write", table_write},
-                                       {"close", table_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"rows", table_rows},   {"get", table_get},
+                                       {"field", table_field}, {"list", table_list},
+                                       {"take", table_take},   {"project", table_project},
+                                       {"close", table_close}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", table_close},
                                     {"__close", table_close},
                                     {"__len", table_len},
@@ -741,6 +763,8 @@ static void push_metatable(lua_State *L)
         return;
     luaL_setfuncs(L, meta, 0);
     luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
     lua_pushcclosure(L, table_index, 1);
     lua_setfield(L, -2, "__index");
     hal_set_text(L, "__metatable", table_name);
@@ -748,8 +772,17 @@ static void push_metatable(lua_State *L)
 
 int hal_open_table(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"concat", concat}, {"from_rows", from_rows}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"concat", concat},
+                                         {"from_rows", from_rows},
+                                         {"where", table_where},
+                                         {"write", table_write},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
+    hal_table_add_functions(L);
+    hal_column_add_functions(L);
+    push_metatable(L);
+    lua_getfield(L, -1, "methods");
+    lua_setfield(L, -3, "methods");
+    lua_pop(L, 1);
     return 1;
 }

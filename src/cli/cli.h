@@ -14,7 +14,8 @@ typedef struct options {
     hal_pair bases[BASES_MAX];
     size_t n_bases;
     const char *output, *workflow_path, *format, *from, *to;
-    bool quiet, json, private_net, help;
+    const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
+    bool quiet, json, stats, private_net, help;
     hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;
     const char *words[3]; /* what is not an option */
@@ -42,6 +43,8 @@ void general_help(void);
 
 int cmd_workflow(const command *command, const options *opts); /* run plan list help check */
 int cmd_convert(const command *command, const options *opts);
+int cmd_show(const command *command, const options *opts);
+int cmd_match(const command *command, const options *opts);
 int cmd_version(const command *command, const options *opts);
 
 /* "halyard: text" on standard error. Returns `exit_code`. */

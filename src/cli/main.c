@@ -19,8 +19,12 @@ const command commands[] = {
      cmd_workflow},
     {"check", "WORKFLOW", "checks a workflow file without running it", "w", false, 1, 1,
      cmd_workflow},
-    {"convert", "IN [OUT]", "reads a recorded answer or table, writes CSV or JSON lines", "FT",
+    {"convert", "IN [OUT]", "reads a table or recorded answer, writes it in another format", "FT",
      false, 1, 2, cmd_convert},
+    {"show", "FILE", "shows the columns, the first rows and statistics of a table", "nsJF", false,
+     1, 1, cmd_show},
+    {"match", "A B", "joins two tables by position: rows of A with rows of B within --radius",
+     "rmOTABCD", false, 2, 2, cmd_match},
     {"version", "", "prints the version", "", false, 0, 0, cmd_version},
     {NULL, NULL, NULL, NULL, false, 0, 0, NULL},
 };

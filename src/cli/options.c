@@ -23,8 +23,18 @@ static const option table[] = {
     {'j', 0, "json", NULL, "result and events as JSON"},
     {'q', 'q', "quiet", NULL, "warnings and errors only"},
     {'p', 0, "allow-private-net", NULL, "loopback and private addresses may be contacted"},
-    {'F', 0, "from", "FORMAT", "format of IN: auto (default), json, extjs or csv"},
-    {'T', 0, "to", "FORMAT", "format of OUT: csv or jsonl (default: by its name, else csv)"},
+    {'F', 0, "from", "FORMAT", "format of IN (default: recognised from its bytes)"},
+    {'T', 0, "to", "FORMAT", "format of OUT (default: by the ending of its name, else csv)"},
+    {'n', 'n', "rows", "N", "rows to print (default: 10)"},
+    {'s', 0, "stats", NULL, "values, nulls, minimum, maximum and mean of each column"},
+    {'J', 0, "json", NULL, "as JSON"},
+    {'r', 'r', "radius", "ANGLE", "largest distance, with its unit: 1arcsec, 0.5arcmin"},
+    {'m', 0, "mode", "MODE", "best (default: nearest B of each A), symmetric or all"},
+    {'O', 'o', "output", "OUT", "file to write (default: standard output)"},
+    {'A', 0, "ra1", "COLUMN", "right ascension in A, degrees (default: found by UCD or name)"},
+    {'B', 0, "dec1", "COLUMN", "declination in A"},
+    {'C', 0, "ra2", "COLUMN", "right ascension in B"},
+    {'D', 0, "dec2", "COLUMN", "declination in B"},
     {'h', 'h', "help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -105,7 +115,14 @@ static bool apply(options *out, const option *opt, char *value)
         out->format = value;
         return true;
     case 'j':
+    case 'J':
         out->json = true;
+        return true;
+    case 'n':
+        out->rows = value;
+        return true;
+    case 's':
+        out->stats = true;
         return true;
     case 'q':
         out->quiet = true;
@@ -118,6 +135,27 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'T':
         out->to = value;
+        return true;
+    case 'r':
+        out->radius = value;
+        return true;
+    case 'm':
+        out->mode = value;
+        return true;
+    case 'O':
+        out->output = value;
+        return true;
+    case 'A':
+        out->ra1 = value;
+        return true;
+    case 'B':
+        out->dec1 = value;
+        return true;
+    case 'C':
+        out->ra2 = value;
+        return true;
+    case 'D':
+        out->dec2 = value;
         return true;
     default:
         out->help = true;

@@ -501,3 +501,33 @@ bool hal_json_take_key(hal_json *j, hal_slice quoted_name)
     j->expect = EXPECT_VALUE;
     return true;
 }
+
+bool hal_json_between_elements(const hal_json *j)
+{
+    return j->p == j->end && j->expect == EXPECT_VALUE && !j->scanned && j->depth > 0 &&
+           !j->is_object[j->depth - 1];
+}
+
+void hal_json_begin_like(hal_json *j, const hal_json *like)
+{
+    j->expect = EXPECT_VALUE;
+    j->depth = like->depth;
+    j->started = true;
+    j->complete = false;
+    j->n_keys = 0;
+    memcpy(j->is_object, like->is_object, sizeof j->is_object);
+    memset(j->first_key, 0, sizeof j->first_key);
+    j->p = j->end = j->window = NULL;
+    j->rest.size_bytes = 0;
+    j->in_rest = false;
+    j->scanned = 0;
+    j->window_offset = hal_json_offset(like);
+}
+
+void hal_json_skip(hal_json *j, size_t n)
+{
+    j->window_offset = hal_json_offset(j) + n;
+    j->p = j->end = j->window = NULL;
+    j->rest.size_bytes = 0;
+    j->in_rest = false;
+}

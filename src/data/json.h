@@ -66,6 +66,13 @@ void hal_json_own_keys(hal_json *j);
 /** Takes the key `"name"` (given with its quotes, free of escapes) and the colon behind it when
  * exactly that comes next; otherwise takes nothing. */
 bool hal_json_take_key(hal_json *j, hal_slice quoted_name);
+/** True when the next thing is an element of the innermost array, behind a comma, and no byte of
+ * the piece is left. */
+bool hal_json_between_elements(const hal_json *j);
+/** Makes a fresh `j` begin where `like`, between elements, is. */
+void hal_json_begin_like(hal_json *j, const hal_json *like);
+/** `n` bytes were read elsewhere: whole elements and the comma behind the last. */
+void hal_json_skip(hal_json *j, size_t n);
 /** First byte that is not valid UTF-8 (RFC 3629), or NULL. */
 const char *hal_json_wrong_utf8(const char *p, const char *end);
 /** Offset of the next byte. */

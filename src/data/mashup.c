@@ -2,8 +2,10 @@
 #include "data/mashup.h"
 
 #include "base/alloc.h"
+#include "data/format.h"
 #include "data/json.h"
-#include "data/vec.h"
+#include "data/team.h"
+#include "data/vec_join.h"
 
 #include <strings.h>
 
@@ -24,6 +26,8 @@ typedef enum place {
     FIELDS,
     FIELD,
     PAGING,
+    SEARCH,      /* missions: "search_params" */
+    SELECT_COLS, /* its "select_cols" */
     SKIPPED,
 } place;
 
@@ -49,43 +53,61 @@ typedef enum key {
     KEY_PAGES_FILTERED,
     KEY_ROWS_FILTERED,
     KEY_ROWS_TOTAL,
+    KEY_LIST,
+    KEY_SEARCH,
+    KEY_SELECT_COLS,
+    KEY_OTHER_NAME,
+    KEY_OTHER_TYPE,
 } key;
 
 static const struct {
     place place;
     const char *name;
     key key;
+    bool generic; /* means nothing in a Mashup dataset */
 } known_keys[] = {
-    {TOP, "status", KEY_STATUS},
-    {TOP, "msg", KEY_MESSAGE},
-    {TOP, "percent complete", KEY_PROGRESS},
-    {TOP, "percentComplete", KEY_PROGRESS},
-    {TOP, "data", KEY_DATA},
-    {TOP, "fields", KEY_FIELDS},
-    {TOP, "paging", KEY_PAGING},
-    {DATASET, "Tables", KEY_TABLES},
-    {TABLE, "ExtendedProperties", KEY_PROPERTIES},
-    {TABLE, "Columns", KEY_COLUMNS},
-    {TABLE, "Fields", KEY_FIELDS},
-    {TABLE, "Rows", KEY_ROWS},
-    {TABLE_PROPERTIES, "Paging", KEY_PAGING},
-    {COLUMN, "dataIndex", KEY_NAME},
-    {COLUMN, "ExtendedProperties", KEY_PROPERTIES},
-    {COLUMN_PROPERTIES, "vot.unit", KEY_UNIT},
-    {COLUMN_PROPERTIES, "vot.ucd", KEY_UCD},
-    {COLUMN_PROPERTIES, "vot.description", KEY_DESCRIPTION},
-    {FIELD, "name", KEY_NAME},
-    {FIELD, "type", KEY_TYPE},
-    {PAGING, "page", KEY_PAGE},
-    {PAGING, "pageSize", KEY_PAGE_SIZE},
-    {PAGING, "pagesFiltered", KEY_PAGES_FILTERED},
-    {PAGING, "rows", KEY_ROWS},
-    {PAGING, "rowsFiltered", KEY_ROWS_FILTERED},
-    {PAGING, "rowsTotal", KEY_ROWS_TOTAL},
+    {TOP, "status", KEY_STATUS, false},
+    {TOP, "msg", KEY_MESSAGE, false},
+    {TOP, "percent complete", KEY_PROGRESS, false},
+    {TOP, "percentComplete", KEY_PROGRESS, false},
+    {TOP, "data", KEY_DATA, false},
+    {TOP, "fields", KEY_FIELDS, false},
+    {TOP, "paging", KEY_PAGING, false},
+    {DATASET, "Tables", KEY_TABLES, false},
+    {TABLE, "ExtendedProperties", KEY_PROPERTIES, false},
+    {TABLE, "Columns", KEY_COLUMNS, false},
+    {TABLE, "Fields", KEY_FIELDS, false},
+    {TABLE, "Rows", KEY_ROWS, false},
+    {TABLE_PROPERTIES, "Paging", KEY_PAGING, false},
+    {COLUMN, "dataIndex", KEY_NAME, false},
+    {COLUMN, "ExtendedProperties", KEY_PROPERTIES, false},
+    {COLUMN_PROPERTIES, "vot.unit", KEY_UNIT, false},
+    {COLUMN_PROPERTIES, "vot.ucd", KEY_UCD, false},
+    {COLUMN_PROPERTIES, "vot.description", KEY_DESCRIPTION, false},
+    {FIELD, "name", KEY_NAME, false},
+    {FIELD, "type", KEY_TYPE, false},
+    {PAGING, "page", KEY_PAGE, false},
+    {PAGING, "pageSize", KEY_PAGE_SIZE, false},
+    {PAGING, "pagesFiltered", KEY_PAGES_FILTERED, false},
+    {PAGING, "rows", KEY_ROWS, false},
+    {PAGING, "rowsFiltered", KEY_ROWS_FILTERED, false},
+    {PAGING, "rowsTotal", KEY_ROWS_TOTAL, false},
+    {TOP, "info", KEY_FIELDS, true},
+    {TOP, "results", KEY_LIST, true},
+    {TOP, "products", KEY_LIST, true},
+    {TOP, "resolvedCoordinate", KEY_LIST, true},
+    {TOP, "totalResults", KEY_ROWS_TOTAL, true},
+    {TOP, "search_params", KEY_SEARCH, true},
+    {SEARCH, "select_cols", KEY_SELECT_COLS, true},
+    {FIELD, "column_name", KEY_OTHER_NAME, true},
+    {FIELD, "db_type", KEY_OTHER_TYPE, true},
+    {FIELD, "unit", KEY_UNIT, true},
+    {FIELD, "ucd", KEY_UCD, true},
+    {FIELD, "description", KEY_DESCRIPTION, true},
 };
 
 /* How the values of a declared type are held. */
-typedef enum kind { KIND_AS_FOUND, KIND_FLOAT, KIND_INT, KIND_BOOL } kind;
+typedef enum kind { KIND_AS_FOUND, KIND_FLOAT, KIND_INT, KIND_BOOL, KIND_TEXT } kind;
 
 /* A column as declared ("fields", "Columns") or as met in rows. */
 typedef struct column {
@@ -93,7 +115,8 @@ typedef struct column {
     size_t name_size;
     bool plain; /* the name is spelled without escapes in JSON */
     hal_vec vec;
-    kind kind;
+    bool taken;              /* into the table */
+    kind kind, generic_kind; /* in a Mashup dataset; elsewhere */
     char *unit, *ucd, *description;
 } column;
 
@@ -104,22 +127,46 @@ typedef struct column_list {
     size_t n_slots;
 } column_list;
 
+enum {
+    BLOCK_BYTES = 512 << 10,
+    BLOCKS_MAX = 6,
+    HELP_AT = 4,
+    CUT_WITHIN = 64 << 10,
+    BLOCKS_FROM_ROWS = 256
+};
+
+/* Whole rows on their way through the team, read as if they followed a row. */
+typedef struct block {
+    hal_team_job job;
+    char *bytes;
+    size_t size;
+    struct hal_mashup *rows; /* reads nothing but rows */
+    bool good;               /* they were whole rows and nothing else */
+} block;
+
 struct hal_mashup {
     hal_json json;
     hal_reader_limits limits;
     uint64_t bytes_taken;
     place places[HAL_JSON_DEPTH_MAX];
     key key;
+    bool mashup_only, rows_only; /* what was asked for; neither: both will do */
     bool status_known, data_seen, fields_seen, tables_seen, by_place;
-    bool over; /* an ERROR answer whose rest is not JSON: nothing more is read */
+    bool nested_key; /* the list of rows may be a list of such lists */
+    bool over;       /* an ERROR answer whose rest is not JSON: nothing more is read */
     hal_answer answer;
     column_list met; /* columns of the rows in order of first appearance */
     uint64_t n_rows;
     uint32_t *order; /* columns of the row before, and of this one so far, in their order */
     size_t order_capacity, i_cell;
     column *cell; /* its value comes next */
-    column_list fields, described;
-    column entry; /* the declaration being read */
+    column_list fields, described, selected;
+    column entry;      /* the declaration being read */
+    bool typed, named; /* by its first choice of keys */
+    hal_team *team;
+    block *blocks;
+    bool in_blocks; /* bytes are gathered in blocks; else read as they come */
+    size_t first_block, n_blocks, filled;
 };
 
 static void column_clear(column *c)
@@ -225,7 +272,8 @@ static hal_status list_add(column_list *l, hal_slice name, size_t max, hal_err *
     return st;
 }
 
-hal_mashup *hal_mashup_new(const hal_reader_limits *limits, uint64_t offset, hal_err *err)
+hal_mashup *hal_mashup_new(hal_format format, const hal_reader_limits *limits, uint64_t offset,
+                           hal_err *err)
 {
     hal_mashup *m = hal_calloc(1, sizeof *m);
     if (!m) {
@@ -233,6 +281,8 @@ hal_mashup *hal_mashup_new(const hal_reader_limits *limits, uint64_t offset, hal
         return NULL;
     }
     m->limits = *limits;
+    m->mashup_only = format == HAL_FORMAT_MASHUP_JSON || format == HAL_FORMAT_MASHUP_EXTJS;
+    m->rows_only = format == HAL_FORMAT_ROWS_JSON;
     m->answer = (hal_answer){.fraction_done = -1,
                              .page = -1,
                              .page_size = -1,
@@ -248,10 +298,17 @@ void hal_mashup_free(hal_mashup *m)
 {
     if (!m)
         return;
+    hal_team_free(m->team);
+    for (size_t i = 0; i < BLOCKS_MAX && m->blocks; i++) {
+        hal_free(m->blocks[i].bytes);
+        hal_mashup_free(m->blocks[i].rows);
+    }
+    hal_free(m->blocks);
     hal_json_clear(&m->json);
     list_clear(&m->met);
     list_clear(&m->fields);
     list_clear(&m->described);
+    list_clear(&m->selected);
     column_clear(&m->entry);
     hal_free(m->order);
     hal_free(m);
@@ -259,8 +316,9 @@ void hal_mashup_free(hal_mashup *m)
 
 static hal_status wrong(const hal_mashup *m, hal_err *err, const char *what)
 {
-    return hal_err_set(err, HAL_E_PROTOCOL, "byte %llu: %s; this is not a Mashup dataset",
-                       (unsigned long long)hal_json_offset(&m->json), what);
+    return hal_err_set(err, HAL_E_PROTOCOL, "byte %llu: %s; this is not a %s",
+                       (unsigned long long)hal_json_offset(&m->json), what,
+                       m->mashup_only ? "Mashup dataset" : "table of rows");
 }
 
 static place place_now(const hal_mashup *m)
@@ -268,20 +326,36 @@ static place place_now(const hal_mashup *m)
     return m->places[m->json.depth - 1];
 }
 
+/* A Mashup dataset says what became of the request before anything else. */
+static bool is_mashup(const hal_mashup *m)
+{
+    return m->mashup_only || (m->status_known && !m->rows_only);
+}
+
 /* Rows. */
 
-static hal_status begin_row(hal_mashup *m, hal_err *err)
+static hal_status too_many_rows(const hal_mashup *m, hal_err *err)
 {
-    if (m->n_rows == m->limits.rows_max)
-        return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
-                           (unsigned long long)m->limits.rows_max);
-    /* Missing cells cost memory that no byte of the answer has paid for. */
+    return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
+                       (unsigned long long)m->limits.rows_max);
+}
+
+/* Missing cells cost memory that no byte of the answer has paid for. */
+static hal_status check_missing(const hal_mashup *m, hal_err *err)
+{
     uint64_t paid = 16 * hal_json_offset(&m->json) + 1000000;
     if (m->met.n && m->n_rows > paid / m->met.n)
         return hal_err_set(err, HAL_E_BUDGET, "%llu rows of %zu columns, nearly all missing",
                            (unsigned long long)m->n_rows, m->met.n);
-    m->i_cell = 0;
     return HAL_OK;
+}
+
+static hal_status begin_row(hal_mashup *m, hal_err *err)
+{
+    if (m->n_rows == m->limits.rows_max)
+        return too_many_rows(m, err);
+    m->i_cell = 0;
+    return check_missing(m, err);
 }
 
 static hal_status remember_order(hal_mashup *m, size_t i_column, hal_err *err)
@@ -398,20 +472,30 @@ static bool predicted_key(hal_mashup *m)
 
 /* Everything else. */
 
-static kind kind_of(hal_slice type)
+static void take_kind(const hal_mashup *m, column *c)
 {
     static const struct {
         const char *name;
-        kind kind;
-    } names[] = {{"float", KIND_FLOAT},   {"double", KIND_FLOAT},     {"decimal", KIND_FLOAT},
-                 {"numeric", KIND_FLOAT}, {"real", KIND_FLOAT},       {"number", KIND_FLOAT},
-                 {"int", KIND_INT},       {"integer", KIND_INT},      {"short", KIND_INT},
-                 {"long", KIND_INT},      {"unsignedbyte", KIND_INT}, {"boolean", KIND_BOOL}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (type.size_bytes == strlen(names[i].name) &&
-            !strncasecmp(type.data, names[i].name, type.size_bytes))
-            return names[i].kind;
-    return KIND_AS_FOUND;
+        kind kind, generic; /* in a Mashup dataset; elsewhere */
+    } names[] = {{"float", KIND_FLOAT, KIND_FLOAT},     {"double", KIND_FLOAT, KIND_FLOAT},
+                 {"decimal", KIND_FLOAT, KIND_FLOAT},   {"numeric", KIND_FLOAT, KIND_FLOAT},
+                 {"real", KIND_FLOAT, KIND_FLOAT},      {"number", KIND_FLOAT, KIND_INT},
+                 {"int", KIND_INT, KIND_INT},           {"integer", KIND_INT, KIND_INT},
+                 {"bigint", KIND_AS_FOUND, KIND_INT},   {"short", KIND_INT, KIND_INT},
+                 {"long", KIND_INT, KIND_INT},          {"unsignedbyte", KIND_INT, KIND_INT},
+                 {"boolean", KIND_BOOL, KIND_BOOL},     {"bool", KIND_AS_FOUND, KIND_BOOL},
+                 {"binary", KIND_AS_FOUND, KIND_BOOL},  {"varchar", KIND_AS_FOUND, KIND_TEXT},
+                 {"char", KIND_AS_FOUND, KIND_TEXT},    {"string", KIND_AS_FOUND, KIND_TEXT},
+                 {"datetime", KIND_AS_FOUND, KIND_TEXT}};
+    hal_slice type = m->json.text;
+    const char *bracket = memchr(type.data, '(', type.size_bytes); /* VARCHAR(20) */
+    size_t n = bracket && !m->mashup_only ? (size_t)(bracket - type.data) : type.size_bytes;
+    size_t i = 0, n_names = sizeof names / sizeof *names;
+    for (; i < n_names; i++)
+        if (n == strlen(names[i].name) && !strncasecmp(type.data, names[i].name, n))
+            break;
+    c->kind = i < n_names ? names[i].kind : KIND_AS_FOUND;
+    c->generic_kind = i < n_names ? names[i].generic : KIND_AS_FOUND;
 }
 
 static place place_of_value(const hal_mashup *m, bool object)
@@ -420,11 +504,17 @@ static place place_of_value(const hal_mashup *m, bool object)
     case TOP:
         if (m->key == KEY_DATA)
             return object ? DATASET : ROWS;
+        if (m->key == KEY_LIST && !object)
+            return ROWS;
+        if (m->key == KEY_SEARCH && object)
+            return SEARCH;
         if (m->key == KEY_FIELDS && !object)
             return FIELDS;
         return m->key == KEY_PAGING && object ? PAGING : SKIPPED;
     case ROWS:
-        return ROW;
+        return object || is_mashup(m) ? ROW : m->nested_key ? ROWS : ARRAY_ROW;
+    case SEARCH:
+        return m->key == KEY_SELECT_COLS && !object ? SELECT_COLS : SKIPPED;
     case DATASET:
         return m->key == KEY_TABLES && !object ? TABLES : SKIPPED;
     case TABLES:
@@ -460,23 +550,37 @@ static hal_status open_place(hal_mashup *m, bool object, hal_err *err)
         [ROWS] = true, [TABLES] = true, [COLUMNS] = true, [FIELDS] = true, [SKIPPED] = false};
     int depth = m->json.depth;
     if (depth == 1) {
-        m->places[0] = TOP;
-        return object ? HAL_OK : wrong(m, err, "the answer is a list");
+        m->places[0] = object ? TOP : ROWS;
+        m->data_seen = !object;
+        return object || !m->mashup_only ? HAL_OK : wrong(m, err, "the answer is a list");
     }
     place outer = m->places[depth - 2];
     m->json.depth--; /* place_now: the one around it */
     place inner = place_of_value(m, object);
     m->json.depth++;
     m->places[depth - 1] = inner;
-    if ((is_list_of_objects[outer] && !object) || (outer == ARRAY_ROWS && object))
+    if ((is_list_of_objects[outer] && !object && (outer != ROWS || is_mashup(m))) ||
+        (outer == ARRAY_ROWS && object))
         return wrong(m, err, "an entry of a list has the wrong form");
     switch (inner) {
     case ROW:
+        if (m->by_place)
+            return wrong(m, err, "rows are lists and objects by turns");
         hal_json_own_keys(&m->json);
         return begin_row(m, err);
     case ARRAY_ROW:
+        if (!m->by_place && m->n_rows)
+            return wrong(m, err, "rows are lists and objects by turns");
+        m->by_place = true;
         return begin_row(m, err);
     case ROWS:
+        if (outer == ROWS) {
+            if (depth > 2 && m->places[depth - 3] == ROWS)
+                return wrong(m, err, "the list of rows is nested twice");
+            return HAL_OK;
+        }
+        if (m->data_seen)
+            return wrong(m, err, "there are two lists of rows");
         m->data_seen = true;
         return HAL_OK;
     case ARRAY_ROWS:
@@ -488,6 +592,7 @@ static hal_status open_place(hal_mashup *m, bool object, hal_err *err)
     case FIELD:
     case COLUMN:
         column_clear(&m->entry);
+        m->typed = m->named = false;
         return HAL_OK;
     case TABLE:
         if (m->tables_seen)
@@ -512,6 +617,7 @@ static hal_status declare(hal_mashup *m, column_list *list, hal_err *err)
             return st;
         column *c = &list->at[list->n - 1];
         c->kind = e->kind;
+        c->generic_kind = e->generic_kind;
         c->unit = e->unit;
         c->ucd = e->ucd;
         c->description = e->description;
@@ -547,9 +653,11 @@ static hal_status other_key(hal_mashup *m, hal_err *err)
     m->key = KEY_OTHER;
     if (where != SKIPPED)
         for (size_t i = 0; i < sizeof known_keys / sizeof *known_keys; i++)
-            if (known_keys[i].place == where &&
+            if (known_keys[i].place == where && !(known_keys[i].generic && m->mashup_only) &&
                 hal_slice_equals(hal_slice_of(known_keys[i].name), m->json.text))
                 m->key = known_keys[i].key;
+    if (where == TOP && m->key == KEY_LIST)
+        m->nested_key = hal_slice_equals(m->json.text, hal_slice_of("products"));
     return HAL_OK;
 }
 
@@ -569,6 +677,8 @@ static hal_status take_status(hal_mashup *m, hal_json_event event, hal_err *err)
             m->status_known = true;
             return HAL_OK;
         }
+    if (!m->mashup_only)
+        return HAL_OK;
     return wrong(m, err, "\"status\" is none of COMPLETE, EXECUTING and ERROR");
 }
 
@@ -600,6 +710,14 @@ static hal_status take_count(hal_mashup *m, hal_json_event event, hal_err *err)
     return HAL_OK;
 }
 
+static hal_status take_property(hal_mashup *m, hal_err *err)
+{
+    return m->key == KEY_UNIT          ? take_text(m, &m->entry.unit, err)
+           : m->key == KEY_UCD         ? take_text(m, &m->entry.ucd, err)
+           : m->key == KEY_DESCRIPTION ? take_text(m, &m->entry.description, err)
+                                       : HAL_OK;
+}
+
 static hal_status scalar(hal_mashup *m, hal_json_event event, hal_err *err)
 {
     if (m->json.depth == 0)
@@ -619,6 +737,8 @@ static hal_status scalar(hal_mashup *m, hal_json_event event, hal_err *err)
     case TOP:
         if (m->key == KEY_STATUS)
             return take_status(m, event, err);
+        if (m->key == KEY_ROWS_TOTAL)
+            return take_count(m, event, err);
         if (m->key == KEY_MESSAGE && text)
             take_message(m);
         if (m->key == KEY_PROGRESS && event == HAL_JSON_INT)
@@ -629,20 +749,25 @@ static hal_status scalar(hal_mashup *m, hal_json_event event, hal_err *err)
     case PAGING:
         return take_count(m, event, err);
     case FIELD:
-        if (m->key == KEY_NAME && text)
+        if (!text)
+            return HAL_OK;
+        if (m->key == KEY_NAME || (m->key == KEY_OTHER_NAME && !m->named)) {
+            m->named = m->key == KEY_NAME;
             return set_name(&m->entry, m->json.text, err);
-        if (m->key == KEY_TYPE && text)
-            m->entry.kind = kind_of(m->json.text);
-        return HAL_OK;
+        }
+        if (m->key == KEY_TYPE || (m->key == KEY_OTHER_TYPE && !m->typed)) {
+            m->typed = m->key == KEY_TYPE;
+            take_kind(m, &m->entry);
+        }
+        return take_property(m, err);
     case COLUMN:
         return m->key == KEY_NAME && text ? set_name(&m->entry, m->json.text, err) : HAL_OK;
     case COLUMN_PROPERTIES:
-        if (!text)
+        return text ? take_property(m, err) : HAL_OK;
+    case SELECT_COLS:
+        if (!text || list_find(&m->selected, m->json.text))
             return HAL_OK;
-        return m->key == KEY_UNIT          ? take_text(m, &m->entry.unit, err)
-               : m->key == KEY_UCD         ? take_text(m, &m->entry.ucd, err)
-               : m->key == KEY_DESCRIPTION ? take_text(m, &m->entry.description, err)
-                                           : HAL_OK;
+        return list_add(&m->selected, m->json.text, m->limits.columns_max, err);
     default:
         return HAL_OK;
     }
@@ -686,7 +811,8 @@ static hal_status run(hal_mashup *m, hal_err *err)
     }
 }
 
-hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
+/* One byte after the other. */
+static hal_status feed_serial(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
 {
     hal_status st = HAL_OK;
     while (n && !st && !m->over) {
@@ -706,6 +832,195 @@ hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *
     return st || m->over ? st : hal_json_keep(&m->json, err);
 }
 
+/* The last `{` behind `}` and a comma; NULL: none. It may stand inside a text. */
+static const char *find_cut(const char *begin, const char *end)
+{
+    const char *last = end - begin > CUT_WITHIN ? end - CUT_WITHIN : begin;
+    for (const char *p = end; p-- > last;) {
+        if (*p != '{')
+            continue;
+        const char *q = p;
+        bool comma = false;
+        while (q > last && ((unsigned char)q[-1] <= ' ' || (q[-1] == ',' && !comma)))
+            comma = *--q == ',' || comma;
+        if (comma && q > last && q[-1] == '}')
+            return p;
+    }
+    return NULL;
+}
+
+static bool between_rows(const hal_mashup *m)
+{
+    return !m->over && !m->by_place && m->json.depth && place_now(m) == ROWS &&
+           hal_json_between_elements(&m->json);
+}
+
+/* Runs on any thread. */
+static void read_block(void *ctx)
+{
+    block *b = ctx;
+    int depth = b->rows->json.depth;
+    b->good = !feed_serial(b->rows, b->bytes, b->size, NULL) && between_rows(b->rows) &&
+              b->rows->json.depth == depth;
+}
+
+/* Makes b->rows read on where `m` is. */
+static hal_status prepare(const hal_mashup *m, block *b, hal_err *err)
+{
+    if (!b->rows) {
+        b->rows = hal_mashup_new(HAL_FORMAT_AUTO, &m->limits, 0, err);
+        if (!b->rows)
+            return HAL_E_NOMEM;
+    }
+    hal_mashup *r = b->rows;
+    r->mashup_only = m->mashup_only;
+    r->rows_only = m->rows_only;
+    r->status_known = m->status_known;
+    r->data_seen = true;
+    r->n_rows = 0;
+    memcpy(r->places, m->places, sizeof r->places);
+    return HAL_OK;
+}
+
+/* The rows of a good block go to the columns. */
+static hal_status join_block(hal_mashup *m, block *b, hal_err *err)
+{
+    hal_mashup *r = b->rows;
+    if (r->n_rows > m->limits.rows_max - m->n_rows)
+        return too_many_rows(m, err);
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < r->met.n && !st; i++) {
+        hal_vec *from = &r->met.at[i].vec;
+        hal_slice name = name_of(&r->met.at[i]);
+        column *c = list_find(&m->met, name);
+        if (!c) {
+            st = list_add(&m->met, name, m->limits.columns_max, err);
+            if (st)
+                return st;
+            c = &m->met.at[m->met.n - 1];
+        }
+        if (!from->n_rows)
+            continue;
+        st = hal_vec_pad(&c->vec, m->n_rows, err);
+        if (!st)
+            st = hal_vec_extend(&c->vec, from, err);
+        if (!st && c->vec.typed && from->typed && c->vec.type == from->type)
+            from->n_rows = from->n_nulls = 0; /* the memory serves the next block */
+        else
+            hal_vec_clear(from);
+    }
+    m->n_rows += r->n_rows;
+    hal_json_skip(&m->json, b->size);
+    return st ? st : check_missing(m, err);
+}
+
+/* Takes the oldest block over; where it is not what it was taken for, its bytes are read here. */
+static hal_status commit(hal_mashup *m, hal_err *err)
+{
+    block *b = &m->blocks[m->first_block];
+    hal_team_wait(m->team, &b->job);
+    m->first_block = (m->first_block + 1) % BLOCKS_MAX;
+    m->n_blocks--;
+    if (b->good && between_rows(m))
+        return join_block(m, b, err);
+    hal_mashup_free(b->rows);
+    b->rows = NULL;
+    return feed_serial(m, b->bytes, b->size, err);
+}
+
+/* All blocks and what was filled of the next; from here on bytes are read as they come. */
+static hal_status leave_blocks(hal_mashup *m, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    m->in_blocks = false;
+    while (m->n_blocks && !st)
+        st = commit(m, err);
+    size_t filled = m->filled;
+    m->filled = 0;
+    if (!st && filled)
+        st = feed_serial(m, m->blocks[m->first_block].bytes, filled, err);
+    return st;
+}
+
+static hal_status block_memory(block *b, hal_err *err)
+{
+    if (!b->bytes)
+        b->bytes = hal_malloc(BLOCK_BYTES);
+    return b->bytes ? HAL_OK : hal_err_nomem(err, BLOCK_BYTES);
+}
+
+static hal_status dispatch(hal_mashup *m, hal_err *err)
+{
+    block *b = &m->blocks[(m->first_block + m->n_blocks) % BLOCKS_MAX];
+    block *next = &m->blocks[(m->first_block + m->n_blocks + 1) % BLOCKS_MAX];
+    const char *cut = find_cut(b->bytes, b->bytes + m->filled);
+    if (!cut || cut == b->bytes)
+        return leave_blocks(m, err);
+    hal_status st = prepare(m, b, err);
+    if (!st)
+        st = block_memory(next, err);
+    if (st)
+        return st;
+    hal_json_begin_like(&b->rows->json, &m->json);
+    b->size = (size_t)(cut - b->bytes);
+    m->filled -= b->size;
+    memcpy(next->bytes, cut, m->filled);
+    b->job = (hal_team_job){.run = read_block, .ctx = b};
+    m->n_blocks++;
+    hal_team_post(m->team, &b->job);
+    if (m->n_blocks >= HELP_AT && !hal_team_help(m->team))
+        st = commit(m, err);
+    while (!st && m->n_blocks &&
+           (m->n_blocks > HELP_AT || hal_team_is_done(m->team, &m->blocks[m->first_block].job)))
+        st = commit(m, err);
+    return st;
+}
+
+/* Reads up to a place between two rows, if the piece has one, and goes over to blocks. */
+static hal_status enter_blocks(hal_mashup *m, const char *bytes, size_t n, size_t *used,
+                               hal_err *err)
+{
+    const char *cut = find_cut(bytes, bytes + n);
+    *used = cut ? (size_t)(cut - bytes) : n;
+    hal_status st = feed_serial(m, bytes, *used, err);
+    if (st || !cut || !between_rows(m))
+        return st;
+    if (!m->blocks) {
+        m->blocks = hal_calloc(BLOCKS_MAX, sizeof *m->blocks);
+        m->team = m->blocks ? hal_team_new(err) : NULL;
+        if (!m->blocks)
+            return hal_err_nomem(err, BLOCKS_MAX * sizeof *m->blocks);
+        if (!m->team)
+            return HAL_E_NOMEM;
+    }
+    m->in_blocks = true;
+    return block_memory(&m->blocks[m->first_block], err);
+}
+
+hal_status hal_mashup_feed(hal_mashup *m, const char *bytes, size_t n, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    while (n && !st && !m->over) {
+        size_t used = n;
+        if (m->in_blocks) {
+            block *b = &m->blocks[(m->first_block + m->n_blocks) % BLOCKS_MAX];
+            used = n < BLOCK_BYTES - m->filled ? n : BLOCK_BYTES - m->filled;
+            memcpy(b->bytes + m->filled, bytes, used);
+            m->filled += used;
+            if (m->filled == BLOCK_BYTES)
+                st = dispatch(m, err);
+        } else if (m->n_rows < BLOCKS_FROM_ROWS || m->by_place || m->json.depth == 0 ||
+                   (place_now(m) != ROW && place_now(m) != ROWS)) {
+            st = feed_serial(m, bytes, n, err);
+        } else {
+            st = enter_blocks(m, bytes, n, &used, err);
+        }
+        bytes += used;
+        n -= used;
+    }
+    return st;
+}
+
 /* Gives the values of a column the type its declaration asks for, where they allow it. */
 static hal_status settle_type(hal_vec *v, kind declared, hal_err *err)
 {
@@ -718,7 +1033,9 @@ static hal_status settle_type(hal_vec *v, kind declared, hal_err *err)
             return HAL_OK;
         return hal_vec_convert(v, HAL_TYPE_INT64, false, &done, err);
     case KIND_BOOL:
-        return v->typed ? HAL_OK : hal_vec_set_type(v, HAL_TYPE_BOOL, err);
+        return hal_vec_convert(v, HAL_TYPE_BOOL, false, &done, err);
+    case KIND_TEXT:
+        return hal_vec_convert(v, HAL_TYPE_STRING, false, &done, err);
     default:
         return v->typed ? HAL_OK : hal_vec_set_type(v, HAL_TYPE_STRING, err);
     }
@@ -744,63 +1061,104 @@ static hal_status check_columns(const hal_mashup *m, hal_err *err)
     return HAL_OK;
 }
 
+/* One column of the result: what is known of `name` and what was met. */
+static hal_status settle_column(hal_mashup *m, hal_slice name, column *met, hal_field *field,
+                                hal_vec *vec, hal_err *err)
+{
+    const column *declared = list_find(&m->fields, name);
+    const column *about = list_find(&m->described, name);
+    if (!about)
+        about = declared;
+    char *copy = hal_strndup(name.data, name.size_bytes);
+    if (!copy)
+        return hal_err_nomem(err, name.size_bytes);
+    *field = (hal_field){.name = copy,
+                         .unit = about ? about->unit : NULL,
+                         .ucd = about ? about->ucd : NULL,
+                         .description = about ? about->description : NULL};
+    if (met) {
+        *vec = met->vec;
+        met->vec = (hal_vec){0};
+        met->taken = true;
+    }
+    hal_status st = hal_vec_pad(vec, m->n_rows, err);
+    if (!declared)
+        return st ? st : settle_type(vec, KIND_AS_FOUND, err);
+    return st ? st : settle_type(vec, is_mashup(m) ? declared->kind : declared->generic_kind, err);
+}
+
+/* The columns in their order: of a Mashup dataset as declared, without the helper; of rows as
+ * selected (missions API, section 3.1), else as declared, then what else the rows hold. */
 static hal_status build(hal_mashup *m, hal_table **table, hal_err *err)
 {
-    size_t n = 0, max = m->fields.n ? m->fields.n : 1;
+    bool mashup = is_mashup(m), selected = !mashup && m->selected.n;
+    const column_list *first = selected ? &m->selected : &m->fields;
+    size_t n = 0, max = first->n + m->met.n + 1;
     hal_field *fields = hal_calloc(max, sizeof *fields);
     hal_vec *vecs = hal_calloc(max, sizeof *vecs);
-    char **names = hal_calloc(max, sizeof *names);
-    hal_status st = HAL_OK;
-    if (!fields || !vecs || !names)
-        st = hal_err_nomem(err, max * sizeof *vecs);
-    for (size_t i = 0; i < m->fields.n && !st; i++) {
-        column *f = &m->fields.at[i];
-        hal_slice name = name_of(f);
-        if (hal_slice_equals(name, hal_slice_of(helper)))
-            continue;
+    hal_status st = fields && vecs ? HAL_OK : hal_err_nomem(err, max * sizeof *vecs);
+    for (size_t i = 0; i < first->n && !st; i++) {
+        hal_slice name = name_of(&first->at[i]);
         column *met = m->by_place ? (m->n_rows ? &m->met.at[i] : NULL) : list_find(&m->met, name);
-        const column *about = list_find(&m->described, name);
-        names[n] = hal_strndup(name.data, name.size_bytes);
-        if (!names[n]) {
-            st = hal_err_nomem(err, name.size_bytes);
-            break;
-        }
-        fields[n] = (hal_field){.name = names[n],
-                                .unit = about ? about->unit : NULL,
-                                .ucd = about ? about->ucd : NULL,
-                                .description = about ? about->description : NULL};
-        if (met) {
-            vecs[n] = met->vec;
-            met->vec = (hal_vec){0};
-        }
+        bool helping = mashup && hal_slice_equals(name, hal_slice_of(helper));
+        /* "info" of the missions API may name columns that were not asked for. */
+        if (helping || (!mashup && !selected && !met && m->n_rows && !m->by_place))
+            continue;
+        st = settle_column(m, name, met, &fields[n], &vecs[n], err);
         n++;
-        st = hal_vec_pad(&vecs[n - 1], m->n_rows, err);
-        if (!st)
-            st = settle_type(&vecs[n - 1], f->kind, err);
     }
+    for (size_t i = 0; i < m->met.n && !st && !m->by_place && !mashup; i++)
+        if (!m->met.at[i].taken) {
+            st = settle_column(m, name_of(&m->met.at[i]), &m->met.at[i], &fields[n], &vecs[n], err);
+            n++;
+        }
     if (!st) {
         *table = hal_table_from_vecs(fields, vecs, n, m->n_rows, err);
         st = *table ? HAL_OK : HAL_E_NOMEM;
     }
     for (size_t i = 0; i < n; i++) {
         hal_vec_clear(&vecs[i]);
-        hal_free(names[i]);
+        hal_free((char *)(uintptr_t)fields[i].name);
     }
-    hal_free(names);
     hal_free(vecs);
     hal_free(fields);
+    return st;
+}
+
+/* Rows without the frame of a Mashup dataset. */
+static hal_status finish_rows(hal_mashup *m, hal_answer *answer, hal_table **table, hal_err *err)
+{
+    if (!m->data_seen)
+        return hal_err_set(err, HAL_E_PROTOCOL,
+                           "the answer has no \"status\" and no list of rows (\"data\", "
+                           "\"results\" or a list of objects)");
+    if (m->by_place && m->n_rows && m->met.n != m->fields.n)
+        return hal_err_set(err, HAL_E_INTEGRITY, "rows have %zu cells for %zu columns in info",
+                           m->met.n, m->fields.n);
+    m->answer.status = HAL_ANSWER_COMPLETE;
+    m->answer.rows = (int64_t)m->n_rows;
+    hal_status st = build(m, table, err);
+    if (!st)
+        *answer = m->answer;
     return st;
 }
 
 hal_status hal_mashup_finish(hal_mashup *m, hal_answer *answer, hal_table **table, hal_err *err)
 {
     hal_table *built = NULL;
+    if (m->in_blocks) {
+        hal_status st = leave_blocks(m, err);
+        if (st)
+            return st;
+    }
     if (!m->over && !m->json.complete)
         return hal_err_set(
             err, HAL_E_INTEGRITY,
             "the answer is cut: it ends at byte %llu, after %llu whole rows; ask again",
             (unsigned long long)(hal_json_offset(&m->json) + (uint64_t)(m->json.end - m->json.p)),
             (unsigned long long)m->n_rows);
+    if (!is_mashup(m))
+        return finish_rows(m, answer, table, err);
     if (!m->status_known)
         return hal_err_set(err, HAL_E_PROTOCOL,
                            "the answer has no \"status\"; this is not a Mashup "
@@ -823,3 +1181,25 @@ hal_status hal_mashup_finish(hal_mashup *m, hal_answer *answer, hal_table **tabl
     *table = built;
     return HAL_OK;
 }
+
+static void *open_class(const hal_reader_setup *setup, hal_err *err)
+{
+    return hal_mashup_new(setup->format, &setup->asked.limits, setup->offset, err);
+}
+
+static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *err)
+{
+    return hal_mashup_feed(self, bytes, n, err);
+}
+
+static hal_status finish_class(void *self, hal_answer *answer, hal_table **table, hal_err *err)
+{
+    return hal_mashup_finish(self, answer, table, err);
+}
+
+static void free_class(void *self)
+{
+    hal_mashup_free(self);
+}
+
+const hal_reader_class hal_mashup_reader = {open_class, feed_class, finish_class, free_class};

@@ -3,46 +3,40 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "data/csv.h"
-#include "data/mashup.h"
+#include "data/format.h"
+#include "data/unpack.h"
 
+#include <stdio.h>
 #include <strings.h>
 
-enum { HEAD_MAX = 4096 };
+enum { HEAD_MAX = 4096, BATCH_ROWS = 65536 };
 
 struct hal_reader {
-    hal_format format;
-    hal_reader_limits limits;
-    uint64_t bytes_taken;
-    size_t n_mark;      /* bytes of a byte order mark */
-    hal_buf head;       /* the beginning, until it is known what it is */
-    bool wrong;         /* it is not what was asked for */
-    hal_mashup *mashup; /* one of the two once recognised */
-    hal_csv *csv;
+    hal_reader_setup setup;
+    char *table;
+    uint64_t bytes_taken;  /* as they arrived */
+    uint64_t bytes_inside; /* unpacked */
+    hal_unpack *unpack;
+    bool packing_known;
+    hal_buf head;                  /* the beginning, until it is known what it is */
+    bool wrong;                    /* it is not what was asked for */
+    const hal_reader_class *class; /* once recognised */
+    void *self;
 };
-
-static const char *const format_names[] = {"auto", "json", "extjs", "csv", "jsonl"};
-
-hal_status hal_format_from_name(hal_format *out, const char *name, hal_err *err)
-{
-    for (int i = 0; i <= HAL_FORMAT_JSONL; i++)
-        if (!strcmp(format_names[i], name)) {
-            *out = (hal_format)i;
-            return HAL_OK;
-        }
-    return hal_err_set(err, HAL_E_USAGE,
-                       "unknown format \"%s\"; use one of auto, json, extjs, csv, jsonl", name);
-}
-
-const char *hal_format_name(hal_format f)
-{
-    return f >= HAL_FORMAT_AUTO && f <= HAL_FORMAT_JSONL ? format_names[f] : "unknown";
-}
 
 hal_reader *hal_reader_new(hal_format format, const hal_reader_limits *limits, hal_err *err)
 {
-    if (format == HAL_FORMAT_JSONL) {
-        hal_err_set(err, HAL_E_USAGE, "JSON lines can be written, not read; use json or csv");
+    hal_reader_options options = {.limits = limits ? *limits : (hal_reader_limits){0}};
+    return hal_reader_new_with(format, &options, err);
+}
+
+hal_reader *hal_reader_new_with(hal_format format, const hal_reader_options *options, hal_err *err)
+{
+    if (!hal_format_is_read(format)) {
+        char reads[200];
+        hal_format_list(reads, sizeof reads, false);
+        hal_err_set(err, HAL_E_USAGE, "format \"%s\" can be written, not read; use %s",
+                    hal_format_name(format), reads);
         return NULL;
     }
     hal_reader *r = hal_calloc(1, sizeof *r);
@@ -50,15 +44,25 @@ hal_reader *hal_reader_new(hal_format format, const hal_reader_limits *limits, h
         hal_err_nomem(err, sizeof *r);
         return NULL;
     }
-    r->format = format;
-    if (limits)
-        r->limits = *limits;
-    if (!r->limits.rows_max)
-        r->limits.rows_max = UINT64_C(1) << 40;
-    if (!r->limits.bytes_max)
-        r->limits.bytes_max = UINT64_C(1) << 40;
-    if (!r->limits.columns_max)
-        r->limits.columns_max = 10000;
+    r->setup = (hal_reader_setup){.format = format, .asked = *options};
+    if (options->table) {
+        r->table = hal_strdup(options->table);
+        if (!r->table) {
+            hal_err_nomem(err, strlen(options->table));
+            hal_free(r);
+            return NULL;
+        }
+        r->setup.asked.table = r->table;
+    }
+    hal_reader_limits *limits = &r->setup.asked.limits;
+    if (!limits->rows_max)
+        limits->rows_max = UINT64_C(1) << 40;
+    if (!limits->bytes_max)
+        limits->bytes_max = UINT64_C(1) << 40;
+    if (!limits->columns_max)
+        limits->columns_max = 10000;
+    if (!r->setup.asked.batch_rows)
+        r->setup.asked.batch_rows = BATCH_ROWS;
     hal_buf_init(&r->head, HEAD_MAX);
     return r;
 }
@@ -67,9 +71,11 @@ void hal_reader_free(hal_reader *r)
 {
     if (!r)
         return;
-    hal_mashup_free(r->mashup);
-    hal_csv_free(r->csv);
+    if (r->self)
+        r->class->free(r->self);
+    hal_unpack_free(r->unpack);
     hal_buf_clear(&r->head);
+    hal_free(r->table);
     hal_free(r);
 }
 
@@ -127,13 +133,25 @@ static const char *looks_like(hal_slice text)
 
 static hal_status refuse(const hal_reader *r, hal_err *err)
 {
-    char line[121];
-    hal_slice head = {r->head.data + r->n_mark, r->head.size_bytes - r->n_mark};
+    char line[121], wanted[220];
+    size_t n_mark = (size_t)r->setup.offset;
+    hal_slice head = {r->head.data + n_mark, r->head.size_bytes - n_mark};
     hal_slice title = page_title(head);
     const char *looks = looks_like(head);
-    const char *wanted = r->format == HAL_FORMAT_CSV    ? "CSV"
-                         : r->format == HAL_FORMAT_AUTO ? "JSON or CSV"
-                                                        : "a JSON dataset";
+    switch (r->setup.format) {
+    case HAL_FORMAT_AUTO:
+        hal_format_list(wanted, sizeof wanted, false);
+        break;
+    case HAL_FORMAT_MASHUP_JSON:
+    case HAL_FORMAT_MASHUP_EXTJS:
+        snprintf(wanted, sizeof wanted, "%s", "a JSON dataset");
+        break;
+    case HAL_FORMAT_CSV:
+        snprintf(wanted, sizeof wanted, "%s", "CSV");
+        break;
+    default:
+        snprintf(wanted, sizeof wanted, "%s", hal_format_name(r->setup.format));
+    }
     const char *remedy = "the service may be down or the address wrong";
     if (title.size_bytes) {
         quote_line(line, sizeof line, title);
@@ -145,82 +163,148 @@ static hal_status refuse(const hal_reader *r, hal_err *err)
                        wanted, remedy, line);
 }
 
-/* Decides by the first byte that is not blank; HAL_OK also when more bytes are needed. */
+/* Decides by the first bytes; HAL_OK also when more are needed. */
 static hal_status recognise(hal_reader *r, hal_err *err)
 {
     hal_slice head = hal_buf_slice(&r->head);
-    const char *p = head.data, *end = p + head.size_bytes;
     static const char mark[] = "\xef\xbb\xbf";
-    if (head.size_bytes < 3 && !memcmp(p, mark, head.size_bytes))
+    if (head.size_bytes < 3 && !memcmp(head.data, mark, head.size_bytes))
         return HAL_OK;
-    r->n_mark = head.size_bytes >= 3 && !memcmp(p, mark, 3) ? 3 : 0;
-    p += r->n_mark;
-    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
-        p++;
-    if (p == end) {
-        if (head.size_bytes < HEAD_MAX)
-            return HAL_OK;
-        return hal_err_set(err, HAL_E_PROTOCOL,
-                           "the answer begins with 4096 blanks; nothing reads "
-                           "that");
+    size_t n_mark = head.size_bytes >= 3 && !memcmp(head.data, mark, 3) ? 3 : 0;
+    r->setup.offset = n_mark;
+    head.data += n_mark;
+    head.size_bytes -= n_mark;
+    bool open = false;
+    const hal_format_entry *f;
+    for (size_t i = 0; !r->class && !open && (f = hal_format_at(i)); i++) {
+        if (!f->reader || (r->setup.format != HAL_FORMAT_AUTO && r->setup.format != f->format))
+            continue;
+        hal_match match = f->recognise(head);
+        if (match == HAL_MATCH_YES)
+            r->class = f->reader;
+        open = match == HAL_MATCH_MORE;
     }
-    bool json = r->format != HAL_FORMAT_CSV;
-    bool csv = r->format == HAL_FORMAT_CSV || r->format == HAL_FORMAT_AUTO;
-    if (*p == '{' && json) {
-        r->mashup = hal_mashup_new(&r->limits, r->n_mark, err);
-        return r->mashup ? HAL_OK : HAL_E_NOMEM;
+    if (r->class) {
+        r->self = r->class->open(&r->setup, err);
+        return r->self ? HAL_OK : err ? err->status : HAL_E_NOMEM;
     }
-    if (csv && !strchr("<{[", *p)) {
-        r->csv = hal_csv_new(&r->limits, err);
-        return r->csv ? HAL_OK : HAL_E_NOMEM;
-    }
+    if (open && r->head.size_bytes < HEAD_MAX)
+        return HAL_OK;
+    if (open)
+        return hal_err_set(
+            err, HAL_E_PROTOCOL,
+            "the answer begins with 4096 bytes that say nothing; nothing reads that");
     r->wrong = true;
     return HAL_OK;
 }
 
-static hal_status pass_on(hal_reader *r, const char *bytes, size_t n, hal_err *err)
+/* Bytes as they are behind any compression. */
+static hal_status take(void *ctx, const char *bytes, size_t n, hal_err *err)
 {
-    return r->mashup ? hal_mashup_feed(r->mashup, bytes, n, err)
-                     : hal_csv_feed(r->csv, bytes, n, err);
-}
-
-hal_status hal_reader_feed(hal_reader *r, const char *bytes, size_t n, hal_err *err)
-{
-    if (n > r->limits.bytes_max - r->bytes_taken)
+    hal_reader *r = ctx;
+    if (n > r->setup.asked.limits.bytes_max - r->bytes_inside)
         return hal_err_set(err, HAL_E_BUDGET, "the answer is larger than %llu bytes",
-                           (unsigned long long)r->limits.bytes_max);
-    r->bytes_taken += n;
-    if (r->mashup || r->csv)
-        return pass_on(r, bytes, n, err);
+                           (unsigned long long)r->setup.asked.limits.bytes_max);
+    r->bytes_inside += n;
+    if (r->self)
+        return r->class->feed(r->self, bytes, n, err);
     size_t room = HEAD_MAX - r->head.size_bytes, part = n < room ? n : room;
     hal_status st = hal_buf_append(&r->head, bytes, part, err);
-    if (!st && !r->wrong && r->head.size_bytes)
+    if (st || !r->head.size_bytes)
+        return st;
+    bool more = false;
+    if (r->unpack && !r->wrong && hal_packing_of(hal_buf_slice(&r->head), &more))
+        return hal_err_set(err, HAL_E_PROTOCOL, "the answer is compressed twice; unpack it once");
+    if (!r->wrong && !more)
         st = recognise(r, err);
     if (st)
         return st;
-    if (r->mashup || r->csv) {
-        st = pass_on(r, r->head.data + r->n_mark, r->head.size_bytes - r->n_mark, err);
+    if (r->self) {
+        size_t n_mark = (size_t)r->setup.offset;
+        st = r->class->feed(r->self, r->head.data + n_mark, r->head.size_bytes - n_mark, err);
         hal_buf_clear(&r->head);
-        return st ? st : pass_on(r, bytes + part, n - part, err);
+        return st ? st : r->class->feed(r->self, bytes + part, n - part, err);
     }
     return r->wrong && r->head.size_bytes == HEAD_MAX ? refuse(r, err) : HAL_OK;
 }
 
+static hal_status pass_on(hal_reader *r, const char *bytes, size_t n, hal_err *err)
+{
+    return r->unpack ? hal_unpack_feed(r->unpack, bytes, n, take, r, err) : take(r, bytes, n, err);
+}
+
+/* The beginning is held back until it shows whether the body is compressed. */
+static hal_status find_packing(hal_reader *r, bool ended, hal_err *err)
+{
+    bool more = true;
+    hal_packing packing =
+        r->head.size_bytes ? hal_packing_of(hal_buf_slice(&r->head), &more) : HAL_PACKING_NONE;
+    if (more && !ended)
+        return HAL_OK;
+    r->packing_known = true;
+    if (packing != HAL_PACKING_NONE) {
+        r->unpack = hal_unpack_new(packing, err);
+        if (!r->unpack)
+            return err ? err->status : HAL_E_NOMEM;
+    }
+    char mark[HAL_PACKING_MARK_BYTES];
+    size_t n = r->head.size_bytes;
+    memcpy(mark, r->head.data ? r->head.data : "", n);
+    r->head.size_bytes = 0;
+    return pass_on(r, mark, n, err);
+}
+
+hal_status hal_reader_feed(hal_reader *r, const char *bytes, size_t n, hal_err *err)
+{
+    if (n > r->setup.asked.limits.bytes_max - r->bytes_taken)
+        return hal_err_set(err, HAL_E_BUDGET, "the answer is larger than %llu bytes",
+                           (unsigned long long)r->setup.asked.limits.bytes_max);
+    r->bytes_taken += n;
+    hal_status st = HAL_OK;
+    while (n && !r->packing_known && !st) {
+        st = hal_buf_append(&r->head, bytes++, 1, err);
+        n--;
+        if (!st)
+            st = find_packing(r, false, err);
+    }
+    return st || !n ? st : pass_on(r, bytes, n, err);
+}
+
+/* What a format's reader has kept instead of handing it over on the way. */
+static hal_status hand_over(const hal_reader *r, hal_table **table, hal_err *err)
+{
+    const hal_reader_options *asked = &r->setup.asked;
+    if (!asked->batch || !*table || !hal_table_rows(*table))
+        return HAL_OK;
+    hal_status st = asked->batch(asked->batch_ctx, *table, err);
+    hal_table *empty = st ? NULL : hal_table_take(*table, NULL, 0, err);
+    if (!st && !empty)
+        st = err ? err->status : HAL_E_NOMEM;
+    hal_table_unref(*table);
+    *table = empty;
+    return st;
+}
+
 hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **table, hal_err *err)
 {
-    if (r->mashup)
-        return hal_mashup_finish(r->mashup, answer, table, err);
-    if (r->csv)
-        return hal_csv_finish(r->csv, answer, table, err);
+    hal_status st = r->packing_known ? HAL_OK : find_packing(r, true, err);
+    if (!st && r->unpack)
+        st = hal_unpack_finish(r->unpack, err);
+    if (st)
+        return st;
+    if (r->self) {
+        st = r->class->finish(r->self, answer, table, err);
+        return st ? st : hand_over(r, table, err);
+    }
     hal_slice head = hal_buf_slice(&r->head);
-    size_t i = r->n_mark;
+    size_t i = (size_t)r->setup.offset;
     while (i < head.size_bytes && (unsigned char)head.data[i] <= ' ')
         i++;
     if (i == head.size_bytes)
         return hal_err_set(err, HAL_E_PROTOCOL,
                            "the answer is empty; the service may be down or the query too large");
     /* The two bytes of a CSV answer that is not ready (Mashup specification, section 4.5). */
-    if (r->format == HAL_FORMAT_CSV &&
+    if (r->setup.format == HAL_FORMAT_CSV &&
         begins((hal_slice){head.data + i, head.size_bytes - i}, "{}")) {
         *answer = (hal_answer){HAL_ANSWER_EXECUTING, "", -1, -1, -1, -1, -1, -1, -1};
         *table = NULL;

@@ -12,19 +12,49 @@ typedef enum hal_format {
     HAL_FORMAT_AUTO, /* recognised from the first bytes */
     HAL_FORMAT_MASHUP_JSON,
     HAL_FORMAT_MASHUP_EXTJS,
+    HAL_FORMAT_ROWS_JSON,
     HAL_FORMAT_CSV,
-    HAL_FORMAT_JSONL /* writer only */
+    HAL_FORMAT_JSONL,
+    HAL_FORMAT_VOTABLE,
+    HAL_FORMAT_VOTABLE_BINARY2,
+    HAL_FORMAT_FITS,
+    HAL_FORMAT_ECSV
 } hal_format;
 
-/** "json" "extjs" "csv" "jsonl" "auto"; HAL_E_USAGE lists the known ones. */
+/** "auto" or the name of a format ("json", "csv", ...); HAL_E_USAGE lists the known ones. */
 hal_status hal_format_from_name(hal_format *out, const char *name, hal_err *err) HAL_MUST_CHECK;
 const char *hal_format_name(hal_format f);
+bool hal_format_is_read(hal_format f);
+bool hal_format_is_written(hal_format f);
+/** By the ending of a file name, upper or lower case; HAL_FORMAT_AUTO when it says nothing. */
+hal_format hal_format_of_path(const char *path);
 
 typedef struct hal_reader_limits {
     uint64_t rows_max;  /* 0: 2^40 */
     uint64_t bytes_max; /* of input; 0: 2^40 */
     size_t columns_max; /* 0: 10,000 */
 } hal_reader_limits;
+
+/** Takes the next rows of a table that is read in parts; `t` is borrowed for the call. Called on
+ * the thread that feeds, in the order of the rows. A failure ends the reading with that status. */
+typedef hal_status (*hal_reader_batch)(void *ctx, const hal_table *t, hal_err *err);
+
+typedef struct hal_reader_options {
+    hal_reader_limits limits;
+    /** Which table of a document of several: a number from 1 or a name; NULL: the first. */
+    const char *table;
+    /** With `batch` the rows go to it as they come, and the table at the end has the columns but no
+     * rows: memory does not grow with the number of rows. A column whose type the format does not
+     * say has in every batch the narrowest type that holds what came so far; the table at the end
+     * has the type that holds everything. `types` (by name; borrowed until the reader is freed)
+     * gives columns a type to begin with: read once, then once more with the columns of the first
+     * result, and no type changes on the way. */
+    hal_reader_batch batch;
+    void *batch_ctx;
+    uint64_t batch_rows; /* at most so many rows in a batch; 0: 65,536 */
+    const hal_field *types;
+    size_t n_types;
+} hal_reader_options;
 
 typedef enum hal_answer_status {
     HAL_ANSWER_COMPLETE,
@@ -42,7 +72,10 @@ typedef struct hal_answer {
 
 typedef struct hal_reader hal_reader;
 
+/** A body compressed with gzip or zstd is unpacked: one layer, whole (its check sum stands at the
+ * end), at most 200 times its size beyond 10 MiB. */
 hal_reader *hal_reader_new(hal_format format, const hal_reader_limits *limits, hal_err *err);
+hal_reader *hal_reader_new_with(hal_format format, const hal_reader_options *options, hal_err *err);
 void hal_reader_free(hal_reader *r);
 /** Any number of bytes, any number of times. After a failure the reader only accepts
  * hal_reader_free. */

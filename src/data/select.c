@@ -216,7 +216,7 @@ static double bound_to_double(bound b)
 
 static void add_range(matcher *m, hal_type type, bound min, bound max)
 {
-    if (type == HAL_TYPE_INT64) {
+    if (!hal_type_is_float(type)) {
         int_range r;
         if (bound_to_int(min, true, &r.lo) && bound_to_int(max, false, &r.hi) && r.lo <= r.hi)
             m->ints[m->n_ranges++] = r;
@@ -244,7 +244,7 @@ static bool read_bound(hal_slice s, bound *out)
 /* The next number beyond `b`: an open border becomes a closed one. */
 static bound step(bound b, bool up, hal_type type)
 {
-    if (type == HAL_TYPE_FLOAT64)
+    if (hal_type_is_float(type))
         return (bound){.d = nextafter(bound_to_double(b), up ? INFINITY : -INFINITY)};
     if (!b.is_int) {
         double whole = up ? floor(b.d) : ceil(b.d);
@@ -345,7 +345,7 @@ static void matcher_sort(matcher *m, hal_type type)
 {
     qsort(m->texts, m->n_texts, sizeof *m->texts, by_text);
     size_t n = 0;
-    if (type == HAL_TYPE_FLOAT64) {
+    if (hal_type_is_float(type)) {
         qsort(m->doubles, m->n_ranges, sizeof *m->doubles, by_double);
         for (size_t i = 0; i < m->n_ranges; i++)
             if (n && m->doubles[i].lo <= m->doubles[n - 1].hi)
@@ -397,17 +397,13 @@ static bool match_double(const matcher *m, double v)
 static bool match_cell(const matcher *m, const hal_table *t, size_t i_col, hal_type type,
                        uint64_t i_row)
 {
-    switch (type) {
-    case HAL_TYPE_STRING:
+    if (type == HAL_TYPE_STRING)
         return match_text(m, hal_table_string(t, i_col, i_row));
-    case HAL_TYPE_INT64:
-        return match_int(m, hal_table_int64(t, i_col, i_row));
-    case HAL_TYPE_FLOAT64:
-        return match_double(m, hal_table_float64(t, i_col, i_row));
-    case HAL_TYPE_BOOL:
+    if (type == HAL_TYPE_BOOL)
         return match_int(m, hal_table_bool(t, i_col, i_row));
-    }
-    return false;
+    if (hal_type_is_float(type))
+        return match_double(m, hal_table_float64(t, i_col, i_row));
+    return match_int(m, hal_table_int64(t, i_col, i_row));
 }
 
 /* Keeps of rows[0..n) those that satisfy the criterion; returns how many. */
@@ -422,6 +418,10 @@ static hal_status apply(const hal_table *t, const hal_criterion *c, uint64_t *ro
         return hal_err_set(err, HAL_E_USAGE, "the criterion for \"%s\" is empty", c->column);
     matcher side[2] = {{0}, {0}}; /* positive, negated */
     const hal_field *field = hal_table_field(t, i_col);
+    if (field->width != 1 || field->type == HAL_TYPE_COMPLEX64 ||
+        field->type == HAL_TYPE_COMPLEX128)
+        return hal_err_set(err, HAL_E_USAGE, "column \"%s\" holds %s: no criterion applies to it",
+                           c->column, field->width != 1 ? "arrays" : "complex numbers");
     if (!(st = matcher_init(&side[0], c->n_alternatives, err)))
         st = matcher_init(&side[1], c->n_alternatives, err);
     for (size_t i = 0; !st && i < c->n_alternatives; i++) {
@@ -474,27 +474,30 @@ hal_status hal_table_select(const hal_table *t, const hal_criterion *criteria, s
 /* --- First of each ------------------------------------------------------------------------------
  */
 
-/* The cell's value as bytes; numbers as they lie in memory, with one zero and one NaN. */
+/* The cell's value as bytes; numbers as they lie in memory, floats with one zero and one NaN. */
 static hal_slice cell_bytes(const hal_table *t, size_t i_col, hal_type type, uint64_t i_row,
-                            uint64_t *room)
+                            uint64_t room[2])
 {
-    switch (type) {
-    case HAL_TYPE_STRING:
+    hal_column c;
+    if (type == HAL_TYPE_STRING)
         return hal_table_string(t, i_col, i_row);
-    case HAL_TYPE_INT64:
-        *room = (uint64_t)hal_table_int64(t, i_col, i_row);
-        break;
-    case HAL_TYPE_BOOL:
-        *room = hal_table_bool(t, i_col, i_row);
-        break;
-    case HAL_TYPE_FLOAT64: {
-        double d = hal_table_float64(t, i_col, i_row);
-        d = d == 0.0 ? 0.0 : d != d ? (double)NAN : d;
-        memcpy(room, &d, sizeof d);
-        break;
+    double d[2] = {0, 0};
+    room[1] = 0;
+    if (type == HAL_TYPE_BOOL) {
+        room[0] = hal_table_bool(t, i_col, i_row);
+    } else if (hal_type_is_integer(type) || type == HAL_TYPE_TIMESTAMP) {
+        room[0] = (uint64_t)hal_table_int64(t, i_col, i_row);
+    } else {
+        c = hal_table_column(t, i_col);
+        if (hal_type_is_float(type))
+            d[0] = hal_item_float64(&c, type, i_row);
+        else
+            hal_item_complex(&c, type, i_row, d);
+        for (int k = 0; k < 2; k++)
+            d[k] = d[k] == 0.0 ? 0.0 : d[k] != d[k] ? (double)NAN : d[k];
+        memcpy(room, d, sizeof d);
     }
-    }
-    return (hal_slice){(const char *)room, sizeof *room};
+    return (hal_slice){(const char *)room, 2 * sizeof *room};
 }
 
 static uint64_t hash_bytes(hal_slice s)
@@ -512,6 +515,9 @@ hal_status hal_table_first_of_each(const hal_table *t, size_t i_col, uint64_t **
     while (n_slots < 2 * n)
         n_slots *= 2;
     hal_type type = hal_table_field(t, i_col)->type;
+    if (hal_table_field(t, i_col)->width != 1)
+        return hal_err_set(err, HAL_E_USAGE, "column \"%s\" holds arrays: it has no unique values",
+                           hal_table_field(t, i_col)->name);
     uint64_t *index = hal_malloc((n + 1) * sizeof *index);
     uint64_t *slots = hal_calloc(n_slots, sizeof *slots); /* row + 1; 0: free */
     if (!index || !slots) {
@@ -527,11 +533,11 @@ hal_status hal_table_first_of_each(const hal_table *t, size_t i_col, uint64_t **
             null_seen = true;
             continue;
         }
-        uint64_t room, other_room;
-        hal_slice value = cell_bytes(t, i_col, type, i, &room);
+        uint64_t room[2], other_room[2];
+        hal_slice value = cell_bytes(t, i_col, type, i, room);
         uint64_t s = hash_bytes(value) & (n_slots - 1);
         while (slots[s] &&
-               !hal_slice_equals(value, cell_bytes(t, i_col, type, slots[s] - 1, &other_room)))
+               !hal_slice_equals(value, cell_bytes(t, i_col, type, slots[s] - 1, other_room)))
             s = (s + 1) & (n_slots - 1);
         if (slots[s])
             continue;

@@ -27,9 +27,10 @@ enum {
     BLOCK_ROWS = 8192,
     RUN_ROWS = 1024, /* rows taken between two looks at `cancel` */
     HEADER_MAX = 64 << 20,
+    FIELD_TEXTS = 10,
 };
 
-static const char magic[8] = "HALSPL1";
+static const char magic[8] = "HALSPL2";
 enum { MARK_HEADER = 0x01020304, MARK_BLOCK = 0x4b434c42, MARK_END = 0x21444e45 };
 
 /* Stands before the schema, before every block and at the end. */
@@ -72,9 +73,10 @@ static uint64_t part_sum(const part *p, const void *bytes)
 }
 
 /* Order of cells: nulls, numbers by value (also when text holds them, so that the order does not
- * depend on the type a column happened to get), text by bytes. */
+ * depend on the type a column happened to get), text by bytes, arrays (also complex numbers) item
+ * by item. */
 
-typedef enum rank { RANK_NULL, RANK_NUMBER, RANK_NAN, RANK_TEXT } rank;
+typedef enum rank { RANK_NULL, RANK_NUMBER, RANK_NAN, RANK_TEXT, RANK_ARRAY } rank;
 
 typedef struct value {
     rank rank;
@@ -82,32 +84,69 @@ typedef struct value {
     bool minus_zero;
     bool is_text;
     hal_slice text;
-    char room[32];
+    char room[HAL_CELL_TEXT_MAX];
 } value;
+
+static void set_number(value *v, bool is_int, int64_t n, double d)
+{
+    v->rank = !is_int && isnan(d) ? RANK_NAN : RANK_NUMBER;
+    if (v->rank == RANK_NUMBER)
+        v->number = is_int ? (long double)n : (long double)d;
+    v->minus_zero = !is_int && d == 0 && signbit(d);
+}
+
+static bool is_complex(hal_type type)
+{
+    return type == HAL_TYPE_COMPLEX64 || type == HAL_TYPE_COMPLEX128;
+}
 
 static void get_value(value *v, const hal_table *t, size_t i_col, uint64_t row)
 {
     *v = (value){.rank = RANK_NULL};
     if (i_col == SIZE_MAX || hal_table_is_null(t, i_col, row))
         return;
-    hal_type type = hal_table_field(t, i_col)->type;
+    const hal_field *f = hal_table_field(t, i_col);
+    if (f->width != 1 || is_complex(f->type)) {
+        v->rank = RANK_ARRAY;
+        return;
+    }
+    if (hal_type_is_integer(f->type)) {
+        set_number(v, true, hal_table_int64(t, i_col, row), 0);
+        return;
+    }
+    if (hal_type_is_float(f->type)) {
+        set_number(v, false, 0, hal_table_float64(t, i_col, row));
+        return;
+    }
     double d = 0;
     int64_t n = 0;
-    bool is_int = type == HAL_TYPE_INT64, is_double = type == HAL_TYPE_FLOAT64;
-    if (is_int) {
-        n = hal_table_int64(t, i_col, row);
-    } else if (is_double) {
-        d = hal_table_float64(t, i_col, row);
+    v->is_text = true;
+    v->text = hal_cell_text(t, i_col, row, v->room);
+    bool is_int = hal_number_read_int64(v->text, &n);
+    if (is_int || hal_number_read_double(v->text, &d))
+        set_number(v, is_int, n, d);
+    else
+        v->rank = RANK_TEXT;
+}
+
+/* Number `k` of an array's items (complex ones are two numbers). */
+static void get_part(value *v, const hal_column *c, hal_type type, uint64_t k)
+{
+    *v = (value){.rank = RANK_NULL};
+    uint64_t item = is_complex(type) ? k / 2 : k;
+    double pair[2];
+    if (hal_item_is_null(c, item))
+        return;
+    if (type == HAL_TYPE_BOOL) {
+        set_number(v, true, hal_item_bool(c, item), 0);
+    } else if (is_complex(type)) {
+        hal_item_complex(c, type, item, pair);
+        set_number(v, false, 0, pair[k % 2]);
+    } else if (hal_type_is_float(type)) {
+        set_number(v, false, 0, hal_item_float64(c, type, item));
     } else {
-        v->is_text = true;
-        v->text = hal_cell_text(t, i_col, row, v->room);
-        is_int = hal_number_read_int64(v->text, &n);
-        is_double = !is_int && hal_number_read_double(v->text, &d);
+        set_number(v, true, hal_item_int64(c, type, item), 0);
     }
-    v->rank = is_int ? RANK_NUMBER : !is_double ? RANK_TEXT : isnan(d) ? RANK_NAN : RANK_NUMBER;
-    if (v->rank == RANK_NUMBER)
-        v->number = is_int ? (long double)n : (long double)d;
-    v->minus_zero = is_double && d == 0 && signbit(d);
 }
 
 static int compare_text(hal_slice a, hal_slice b)
@@ -117,19 +156,43 @@ static int compare_text(hal_slice a, hal_slice b)
     return order ? order : (a.size_bytes > b.size_bytes) - (a.size_bytes < b.size_bytes);
 }
 
+static int compare_values(const value *a, const value *b)
+{
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    if (a->rank == RANK_NUMBER && a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    if (a->minus_zero != b->minus_zero)
+        return a->minus_zero ? -1 : 1;
+    return a->is_text && b->is_text ? compare_text(a->text, b->text) : 0;
+}
+
+static int compare_arrays(const hal_table *ta, size_t ca, uint64_t ra, const hal_table *tb,
+                          size_t cb, uint64_t rb)
+{
+    hal_column a = hal_table_column(ta, ca), b = hal_table_column(tb, cb);
+    hal_type type_a = hal_table_field(ta, ca)->type, type_b = hal_table_field(tb, cb)->type;
+    hal_items of_a = hal_table_items(ta, ca, ra), of_b = hal_table_items(tb, cb, rb);
+    uint64_t parts_a = is_complex(type_a) ? 2 : 1, parts_b = is_complex(type_b) ? 2 : 1;
+    uint64_t n_a = of_a.n * parts_a, n_b = of_b.n * parts_b;
+    int order = 0;
+    for (uint64_t i = 0; i < n_a && i < n_b && !order; i++) {
+        value x, y;
+        get_part(&x, &a, type_a, of_a.first * parts_a + i);
+        get_part(&y, &b, type_b, of_b.first * parts_b + i);
+        order = compare_values(&x, &y);
+    }
+    return order ? order : (n_a > n_b) - (n_a < n_b);
+}
+
 static int compare_cells(const hal_table *ta, size_t ca, uint64_t ra, const hal_table *tb,
                          size_t cb, uint64_t rb)
 {
     value a, b;
     get_value(&a, ta, ca, ra);
     get_value(&b, tb, cb, rb);
-    if (a.rank != b.rank)
-        return a.rank < b.rank ? -1 : 1;
-    if (a.rank == RANK_NUMBER && a.number != b.number)
-        return a.number < b.number ? -1 : 1;
-    if (a.minus_zero != b.minus_zero)
-        return a.minus_zero ? -1 : 1;
-    return a.is_text && b.is_text ? compare_text(a.text, b.text) : 0;
+    return a.rank == RANK_ARRAY && b.rank == RANK_ARRAY ? compare_arrays(ta, ca, ra, tb, cb, rb)
+                                                        : compare_values(&a, &b);
 }
 
 /* Rows with what orders them. */
@@ -235,16 +298,16 @@ static hal_status output_open(output *o, const char *path, const hal_schema *sch
         st = hal_buf_append(&text, &id, sizeof id, err);
     for (size_t i = 0; i < schema->n && !st; i++) {
         const struct hal_schema_column *c = &schema->columns[i];
-        char flags[3] = {(char)c->field.type, c->any, c->wide};
+        const hal_field *f = &c->field;
+        char flags[3] = {(char)f->type, c->any, c->wide};
+        const char *texts[FIELD_TEXTS] = {f->name,          f->unit,      f->ucd,   f->description,
+                                          f->shape,         f->utype,     f->xtype, f->id,
+                                          f->original_name, f->null_value};
         st = hal_buf_append(&text, flags, sizeof flags, err);
         if (!st)
-            st = put_text(&text, c->field.name, err);
-        if (!st)
-            st = put_text(&text, c->field.unit, err);
-        if (!st)
-            st = put_text(&text, c->field.ucd, err);
-        if (!st)
-            st = put_text(&text, c->field.description, err);
+            st = hal_buf_append(&text, &f->width, sizeof f->width, err);
+        for (size_t k = 0; k < FIELD_TEXTS && !st; k++)
+            st = put_text(&text, texts[k], err);
     }
     if (!st)
         st = hal_outfile_open(&o->file, path, err);
@@ -281,23 +344,26 @@ static hal_status put_bits(hal_buf *b, const uint8_t *bits, uint64_t n, hal_err 
 static hal_status put_column(hal_buf *b, const hal_table *t, size_t i_col, hal_err *err)
 {
     hal_column c = hal_table_column(t, i_col);
+    hal_type type = hal_table_field(t, i_col)->type;
     uint64_t n = hal_table_rows(t), n_nulls = c.valid ? c.n_nulls : 0;
-    hal_status st = hal_buf_append(b, &n_nulls, sizeof n_nulls, err);
+    uint64_t head[2] = {n_nulls, c.item_valid != NULL};
+    hal_status st = hal_buf_append(b, head, sizeof head, err);
     if (!st && n_nulls)
         st = put_bits(b, c.valid, n, err);
+    if (!st && c.offsets)
+        st = hal_buf_append(b, c.offsets, (size_t)(8 * (n + 1)), err);
     if (st)
         return st;
-    switch (hal_table_field(t, i_col)->type) {
-    case HAL_TYPE_BOOL:
-        return put_bits(b, c.values, n, err);
-    case HAL_TYPE_INT64:
-    case HAL_TYPE_FLOAT64:
-        return hal_buf_append(b, c.values, (size_t)(8 * n), err);
-    case HAL_TYPE_STRING:
-        st = hal_buf_append(b, c.offsets, (size_t)(8 * (n + 1)), err);
-        return st ? st : put_aligned(b, c.bytes, (uint64_t)c.offsets[n], err);
-    }
-    return HAL_OK;
+    if (type == HAL_TYPE_STRING)
+        return put_aligned(b, c.bytes, (uint64_t)c.offsets[n], err);
+    uint64_t n_items =
+        c.offsets ? (uint64_t)c.offsets[n] : n * (uint64_t)hal_table_field(t, i_col)->width;
+    if (c.item_valid)
+        st = put_bits(b, c.item_valid, n_items, err);
+    if (st)
+        return st;
+    return type == HAL_TYPE_BOOL ? put_bits(b, c.values, n_items, err)
+                                 : put_aligned(b, c.values, hal_items_bytes(type, n_items), err);
 }
 
 static hal_status put_block(output *o, const hal_table *t, const uint64_t *key, hal_err *err)
@@ -332,9 +398,13 @@ static uint64_t row_bytes(const hal_table *t, uint64_t row)
 {
     size_t n_columns = hal_table_columns(t);
     uint64_t n = 8 * (n_columns + 1);
-    for (size_t i = 0; i < n_columns; i++)
-        if (hal_table_field(t, i)->type == HAL_TYPE_STRING)
+    for (size_t i = 0; i < n_columns; i++) {
+        const hal_field *f = hal_table_field(t, i);
+        if (f->type == HAL_TYPE_STRING)
             n += hal_table_string(t, i, row).size_bytes;
+        else if (f->width != 1)
+            n += hal_items_bytes(f->type, hal_table_items(t, i, row).n);
+    }
     return n;
 }
 
@@ -362,6 +432,11 @@ hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t 
         goto out;
     if (schema.n != r.n_order) {
         st = hal_err_set(err, HAL_E_USAGE, "a table with two columns of one name");
+        goto out;
+    }
+    if (r.id != SIZE_MAX && hal_table_field(t, r.id)->width != 1) {
+        st = hal_err_set(err, HAL_E_USAGE, "column %s holds arrays: it cannot be the identifier",
+                         hal_table_field(t, r.id)->name);
         goto out;
     }
     r.order = hal_calloc(schema.n ? schema.n : 1, sizeof *r.order);
@@ -495,10 +570,16 @@ static bool take_text(cursor *c, hal_slice *out)
 static hal_status read_field(source *s, cursor *c, hal_err *err)
 {
     const char *flags = take_bytes(c, 3, false);
-    bool whole = flags && flags[0] >= 0 && flags[0] <= HAL_TYPE_STRING;
-    char *texts[4] = {0};
+    const char *size = take_bytes(c, sizeof(int32_t), false);
+    bool whole = size && flags[0] >= 0 && flags[0] < HAL_TYPES;
+    int32_t width = 1;
+    if (whole)
+        memcpy(&width, size, sizeof width);
+    whole = whole && (width > 0 || width == HAL_WIDTH_VARIABLE) &&
+            (width == 1 || flags[0] != HAL_TYPE_STRING);
+    char *texts[FIELD_TEXTS] = {0};
     hal_status st = HAL_OK;
-    for (int i = 0; i < 4 && !st; i++) {
+    for (int i = 0; i < FIELD_TEXTS && !st; i++) {
         hal_slice text;
         whole = whole && take_text(c, &text);
         if (!whole)
@@ -507,10 +588,21 @@ static hal_status read_field(source *s, cursor *c, hal_err *err)
             st = hal_err_nomem(err, text.size_bytes);
     }
     if (!st) {
-        hal_field f = {texts[0], (hal_type)flags[0], texts[1], texts[2], texts[3]};
+        hal_field f = {.name = texts[0],
+                       .type = (hal_type)flags[0],
+                       .unit = texts[1],
+                       .ucd = texts[2],
+                       .description = texts[3],
+                       .width = width,
+                       .shape = texts[4],
+                       .utype = texts[5],
+                       .xtype = texts[6],
+                       .id = texts[7],
+                       .original_name = texts[8],
+                       .null_value = texts[9]};
         st = hal_schema_add(&s->schema, &f, flags[1], flags[2], err);
     }
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < FIELD_TEXTS; i++)
         hal_free(texts[i]);
     return st;
 }
@@ -536,27 +628,32 @@ static hal_status read_header(source *s, hal_err *err)
     return st;
 }
 
-static bool find_column(cursor *c, hal_type type, uint64_t n, hal_column *out)
+static bool find_column(cursor *c, const hal_field *f, uint64_t n, hal_column *out)
 {
     *out = (hal_column){.bytes = ""};
-    const uint64_t *n_nulls = take_bytes(c, 8, true);
-    if (!n_nulls || *n_nulls > n)
+    const uint64_t *head = take_bytes(c, 16, true);
+    if (!head || head[0] > n)
         return false;
-    out->n_nulls = *n_nulls;
-    if (*n_nulls && !(out->valid = take_bytes(c, (n + 7) / 8, true)))
+    out->n_nulls = head[0];
+    if (out->n_nulls && !(out->valid = take_bytes(c, (n + 7) / 8, true)))
         return false;
-    if (type == HAL_TYPE_BOOL)
-        return (out->values = take_bytes(c, (n + 7) / 8, true)) != NULL;
-    if (type != HAL_TYPE_STRING)
-        return (out->values = take_bytes(c, 8 * n, true)) != NULL;
-    out->offsets = take_bytes(c, 8 * (n + 1), true);
-    if (!out->offsets || out->offsets[0] != 0)
-        return false;
-    for (uint64_t i = 0; i < n; i++)
-        if (out->offsets[i + 1] < out->offsets[i])
+    uint64_t n_items = f->width > 0 ? n * (uint64_t)f->width : 0;
+    if (f->type == HAL_TYPE_STRING || f->width == HAL_WIDTH_VARIABLE) {
+        out->offsets = take_bytes(c, 8 * (n + 1), true);
+        if (!out->offsets || out->offsets[0] != 0)
             return false;
-    out->bytes = take_bytes(c, (uint64_t)out->offsets[n], true);
-    return out->bytes != NULL;
+        for (uint64_t i = 0; i < n; i++)
+            if (out->offsets[i + 1] < out->offsets[i])
+                return false;
+        n_items = (uint64_t)out->offsets[n];
+    }
+    if (f->type == HAL_TYPE_STRING)
+        return (out->bytes = take_bytes(c, n_items, true)) != NULL;
+    if (n_items > UINT64_MAX >> 8)
+        return false;
+    if (head[1] && !(out->item_valid = take_bytes(c, (n_items + 7) / 8, true)))
+        return false;
+    return (out->values = take_bytes(c, hal_items_bytes(f->type, n_items), true)) != NULL;
 }
 
 /* The next block, or none at the end of a whole file. */
@@ -582,7 +679,7 @@ static hal_status read_block(source *s, hal_err *err)
         s->last_key = key[i];
     }
     for (size_t i = 0; i < s->schema.n && good; i++)
-        good = find_column(&c, s->schema.columns[i].field.type, p.n_rows, &s->columns[i]);
+        good = find_column(&c, &s->schema.columns[i].field, p.n_rows, &s->columns[i]);
     if (!good || c.left)
         return damaged(s, err, "a block is wrong");
     hal_field *fields = hal_calloc(s->schema.n ? s->schema.n : 1, sizeof *fields);
@@ -664,11 +761,13 @@ static hal_status sink_rows(sink *k, const source *s, uint64_t first, uint64_t n
     for (size_t i = 0; i < k->schema->n && !st; i++) {
         hal_vec *v = &k->vecs[i];
         if (!v->typed)
-            st = hal_vec_set_type(v, k->fields[i].type, err);
+            st = hal_vec_set_shape(v, k->fields[i].type, k->fields[i].width, err);
         if (st)
             break;
-        st = s->places[i] == SIZE_MAX ? hal_vec_pad(v, v->n_rows + n, err)
-                                      : hal_vec_add_rows(v, s->block, s->places[i], first, n, err);
+        size_t place = s->places[i];
+        bool some = place != SIZE_MAX && s->schema.columns[place].any;
+        st = some ? hal_vec_add_rows(v, s->block, place, first, n, err)
+                  : hal_vec_pad(v, v->n_rows + n, err);
     }
     if (st)
         return st;
@@ -795,7 +894,7 @@ static void merge_close(merge *m)
 static hal_status count_duplicates(merge *m, const source *s, size_t id, uint64_t n, hal_err *err)
 {
     const rows *r = &s->rows;
-    char room[32];
+    char room[HAL_CELL_TEXT_MAX];
     if (m->any_row && r->key[s->row] == m->last_key && !m->last_id_null &&
         !hal_table_is_null(s->block, id, s->row))
         m->n_duplicates +=
@@ -803,7 +902,7 @@ static hal_status count_duplicates(merge *m, const source *s, size_t id, uint64_
     for (uint64_t i = s->row + 1; i < s->row + n; i++)
         if (r->key[i] == r->key[i - 1] && !hal_table_is_null(s->block, id, i) &&
             !hal_table_is_null(s->block, id, i - 1)) {
-            char other[32];
+            char other[HAL_CELL_TEXT_MAX];
             m->n_duplicates += hal_slice_equals(hal_cell_text(s->block, id, i - 1, other),
                                                 hal_cell_text(s->block, id, i, room));
         }

@@ -3,16 +3,19 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "data/join.h"
 #include "data/vec.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <strings.h>
 
-/* A column's memory, shared by the tables that show it. */
+/* Memory shared by the columns that show it: a vec's, or the bitmaps that a slice had to move,
+ * which then lead to the chunk of the rest. */
 typedef struct chunk {
     atomic_size_t refs;
     hal_vec vec;
+    struct chunk *rest;
 } chunk;
 
 struct hal_table {
@@ -22,39 +25,177 @@ struct hal_table {
     hal_field *fields;
     hal_column *columns;
     chunk **chunks; /* NULL entries: borrowed memory */
+    hal_metadata metadata;
 };
+
+static chunk *chunk_new(hal_err *err)
+{
+    chunk *c = hal_calloc(1, sizeof *c);
+    if (c)
+        atomic_init(&c->refs, 1);
+    else
+        hal_err_nomem(err, sizeof *c);
+    return c;
+}
+
+static chunk *chunk_ref(chunk *c)
+{
+    if (c)
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
 
 static void chunk_unref(chunk *c)
 {
-    if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+    while (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+        chunk *rest = c->rest;
         hal_vec_clear(&c->vec);
         hal_free(c);
+        c = rest;
     }
 }
 
+enum { FIELD_TEXTS = 10 };
+
+/* Where a field's texts are, the name first. */
+static void field_texts(hal_field *f, const char **out[FIELD_TEXTS])
+{
+    const char **texts[FIELD_TEXTS] = {&f->name,          &f->unit,      &f->ucd,   &f->description,
+                                       &f->shape,         &f->utype,     &f->xtype, &f->id,
+                                       &f->original_name, &f->null_value};
+    memcpy(out, texts, sizeof texts);
+}
+
+/* All texts lie in one block that begins with the name. */
 static void field_clear(hal_field *f)
 {
     hal_free((char *)f->name);
-    hal_free((char *)f->unit);
-    hal_free((char *)f->ucd);
-    hal_free((char *)f->description);
     *f = (hal_field){0};
 }
 
 static hal_status field_copy(hal_field *out, const hal_field *f, hal_err *err)
 {
-    hal_field copy = {.name = hal_strdup(f->name),
-                      .type = f->type,
-                      .unit = hal_strdup(f->unit ? f->unit : ""),
-                      .ucd = hal_strdup(f->ucd ? f->ucd : ""),
-                      .description = hal_strdup(f->description ? f->description : "")};
-    if (!copy.name || !copy.unit || !copy.ucd || !copy.description) {
-        field_clear(&copy);
-        return hal_err_nomem(err, strlen(f->name));
+    hal_field copy = *f;
+    const char **texts[FIELD_TEXTS];
+    field_texts(&copy, texts);
+    size_t size = 0;
+    for (size_t i = 0; i < FIELD_TEXTS; i++)
+        size += *texts[i] && (i == 0 || **texts[i]) ? strlen(*texts[i]) + 1 : 0;
+    char *block = hal_malloc(size);
+    if (!block)
+        return hal_err_nomem(err, size);
+    for (size_t i = 0; i < FIELD_TEXTS; i++) {
+        const char *text = *texts[i];
+        *texts[i] = "";
+        if (!text || (i && !*text))
+            continue;
+        size_t n = strlen(text) + 1;
+        memcpy(block, text, n);
+        *texts[i] = block;
+        block += n;
     }
+    copy.width = copy.width ? copy.width : 1;
     *out = copy;
     return HAL_OK;
 }
+
+/* --- Metadata -----------------------------------------------------------------------------------
+ */
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* One block: the attributes, then all texts. */
+hal_status hal_metadata_add(hal_metadata *m, const hal_meta *item, hal_err *err)
+{
+    if (m->n_items == m->capacity) {
+        size_t capacity = m->capacity ? 2 * m->capacity : 8;
+        void *grown = hal_realloc(m->items, capacity * sizeof *m->items);
+        if (!grown)
+            return hal_err_nomem(err, capacity * sizeof *m->items);
+        m->items = grown;
+        m->capacity = capacity;
+    }
+    size_t n = item->n_attributes, size = (n + 1) * sizeof(hal_attribute);
+    const char *texts[3] = {text_or_empty(item->name), text_or_empty(item->value),
+                            text_or_empty(item->text)};
+    for (size_t i = 0; i < 3; i++)
+        size += strlen(texts[i]) + 1;
+    for (size_t i = 0; i < n; i++)
+        size += strlen(text_or_empty(item->attributes[i].name)) +
+                strlen(text_or_empty(item->attributes[i].value)) + 2;
+    hal_attribute *block = hal_malloc(size);
+    if (!block)
+        return hal_err_nomem(err, size);
+    char *p = (char *)(block + n + 1);
+    for (size_t i = 0; i < 3 + 2 * n; i++) {
+        const hal_attribute *a = i < 3 ? NULL : &item->attributes[(i - 3) / 2];
+        const char *text = i < 3 ? texts[i] : text_or_empty(i % 2 ? a->name : a->value);
+        size_t length = strlen(text) + 1;
+        memcpy(p, text, length);
+        if (i < 3)
+            texts[i] = p;
+        else if (i % 2)
+            block[(i - 3) / 2].name = p;
+        else
+            block[(i - 3) / 2].value = p;
+        p += length;
+    }
+    m->items[m->n_items++] = (hal_meta){item->kind, texts[0], texts[1], texts[2], block, n};
+    return HAL_OK;
+}
+
+hal_status hal_metadata_set(const char **text, hal_slice value, hal_err *err)
+{
+    char *copy = hal_strndup(value.data ? value.data : "", value.size_bytes);
+    if (!copy)
+        return hal_err_nomem(err, value.size_bytes);
+    hal_free((char *)*text);
+    *text = copy;
+    return HAL_OK;
+}
+
+void hal_metadata_clear(hal_metadata *m)
+{
+    for (size_t i = 0; i < m->n_items; i++)
+        hal_free((void *)m->items[i].attributes);
+    hal_free(m->items);
+    hal_free((char *)m->name);
+    hal_free((char *)m->description);
+    hal_free((char *)m->status);
+    *m = (hal_metadata){0};
+}
+
+hal_status hal_metadata_copy(hal_metadata *out, const hal_metadata *m, hal_err *err)
+{
+    hal_metadata copy = {0};
+    const char *from[3] = {m->name, m->description, m->status};
+    const char **to[3] = {&copy.name, &copy.description, &copy.status};
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < 3 && !st; i++)
+        if (from[i] && *from[i])
+            st = hal_metadata_set(to[i], hal_slice_of(from[i]), err);
+    for (size_t i = 0; i < m->n_items && !st; i++)
+        st = hal_metadata_add(&copy, &m->items[i], err);
+    if (st)
+        hal_metadata_clear(&copy);
+    else
+        *out = copy;
+    return st;
+}
+
+const hal_meta *hal_metadata_find(const hal_metadata *m, hal_meta_kind kind, const char *name)
+{
+    for (size_t i = 0; i < m->n_items; i++)
+        if (m->items[i].kind == kind && !strcmp(m->items[i].name, name))
+            return &m->items[i];
+    return NULL;
+}
+
+/* --- The table ----------------------------------------------------------------------------------
+ */
 
 hal_table *hal_table_ref(hal_table *t)
 {
@@ -75,6 +216,7 @@ void hal_table_unref(hal_table *t)
     hal_free(t->fields);
     hal_free(t->columns);
     hal_free(t->chunks);
+    hal_metadata_clear(&t->metadata);
     hal_free(t);
 }
 
@@ -136,25 +278,30 @@ hal_column hal_table_column(const hal_table *t, size_t i_col)
     return t->columns[i_col];
 }
 
+const hal_metadata *hal_table_metadata(const hal_table *t)
+{
+    return &t->metadata;
+}
+
 bool hal_table_is_null(const hal_table *t, size_t i_col, uint64_t i_row)
 {
     const uint8_t *valid = t->columns[i_col].valid;
-    return valid && !(valid[i_row / 8] >> i_row % 8 & 1);
+    return valid && !hal_bit(valid, i_row);
 }
 
 bool hal_table_bool(const hal_table *t, size_t i_col, uint64_t i_row)
 {
-    return ((const uint8_t *)t->columns[i_col].values)[i_row / 8] >> i_row % 8 & 1;
+    return hal_bit(t->columns[i_col].values, i_row);
 }
 
 int64_t hal_table_int64(const hal_table *t, size_t i_col, uint64_t i_row)
 {
-    return ((const int64_t *)t->columns[i_col].values)[i_row];
+    return hal_item_int64(&t->columns[i_col], t->fields[i_col].type, i_row);
 }
 
 double hal_table_float64(const hal_table *t, size_t i_col, uint64_t i_row)
 {
-    return ((const double *)t->columns[i_col].values)[i_row];
+    return hal_item_float64(&t->columns[i_col], t->fields[i_col].type, i_row);
 }
 
 hal_slice hal_table_string(const hal_table *t, size_t i_col, uint64_t i_row)
@@ -164,46 +311,74 @@ hal_slice hal_table_string(const hal_table *t, size_t i_col, uint64_t i_row)
                        (size_t)(c->offsets[i_row + 1] - c->offsets[i_row])};
 }
 
+hal_items hal_table_items(const hal_table *t, size_t i_col, uint64_t i_row)
+{
+    int32_t width = t->fields[i_col].width;
+    const int64_t *offsets = t->columns[i_col].offsets;
+    if (width != HAL_WIDTH_VARIABLE)
+        return (hal_items){i_row * (uint64_t)width, (uint64_t)width};
+    return (hal_items){(uint64_t)offsets[i_row], (uint64_t)(offsets[i_row + 1] - offsets[i_row])};
+}
+
+static hal_status text_as_double(const hal_table *t, size_t i_col, uint64_t i, double *out,
+                                 hal_err *err)
+{
+    hal_slice text = hal_table_string(t, i_col, i);
+    if (text.size_bytes == 0)
+        *out = (double)NAN;
+    else if (!hal_number_read_double(text, out))
+        return hal_err_set(err, HAL_E_USAGE, "column %s is not numeric: row %llu holds \"%.*s\"",
+                           t->fields[i_col].name, (unsigned long long)i,
+                           (int)(text.size_bytes < 60 ? text.size_bytes : 60), text.data);
+    return HAL_OK;
+}
+
 hal_status hal_table_as_doubles(const hal_table *t, size_t i_col, double *out, hal_err *err)
 {
-    hal_type type = t->fields[i_col].type;
-    for (uint64_t i = 0; i < t->n_rows; i++) {
-        if (hal_table_is_null(t, i_col, i)) {
+    const hal_field *f = &t->fields[i_col];
+    hal_type type = f->type;
+    if (f->width != 1 || type == HAL_TYPE_COMPLEX64 || type == HAL_TYPE_COMPLEX128)
+        return hal_err_set(err, HAL_E_USAGE, "column %s holds %s, not one number per row", f->name,
+                           f->width != 1 ? "arrays" : "complex numbers");
+    hal_status st = HAL_OK;
+    for (uint64_t i = 0; i < t->n_rows && !st; i++) {
+        if (hal_table_is_null(t, i_col, i))
             out[i] = (double)NAN;
-        } else if (type == HAL_TYPE_FLOAT64) {
+        else if (hal_type_is_float(type))
             out[i] = hal_table_float64(t, i_col, i);
-        } else if (type == HAL_TYPE_INT64) {
+        else if (hal_type_is_integer(type))
             out[i] = (double)hal_table_int64(t, i_col, i);
-        } else if (type == HAL_TYPE_BOOL) {
+        else if (type == HAL_TYPE_TIMESTAMP)
+            out[i] = (double)hal_table_int64(t, i_col, i) / 1e6;
+        else if (type == HAL_TYPE_BOOL)
             out[i] = hal_table_bool(t, i_col, i);
-        } else {
-            hal_slice text = hal_table_string(t, i_col, i);
-            if (text.size_bytes == 0)
-                out[i] = (double)NAN;
-            else if (!hal_number_read_double(text, &out[i]))
-                return hal_err_set(err, HAL_E_USAGE,
-                                   "column %s is not numeric: row %llu holds \"%.*s\"",
-                                   t->fields[i_col].name, (unsigned long long)i,
-                                   (int)(text.size_bytes < 60 ? text.size_bytes : 60), text.data);
-        }
+        else
+            st = text_as_double(t, i_col, i, &out[i], err);
     }
-    return HAL_OK;
+    return st;
+}
+
+/* Items of `values` that rows [first, first + n) take. */
+static hal_items row_items(const hal_table *t, size_t i_col, uint64_t first, uint64_t n)
+{
+    int32_t width = t->fields[i_col].width;
+    const int64_t *offsets = t->columns[i_col].offsets;
+    if (width == HAL_WIDTH_VARIABLE)
+        return (hal_items){(uint64_t)offsets[first],
+                           (uint64_t)(offsets[first + n] - offsets[first])};
+    return (hal_items){first * (uint64_t)width, n * (uint64_t)width};
 }
 
 static uint64_t column_bytes(const hal_table *t, size_t i_col)
 {
     const hal_column *c = &t->columns[i_col];
-    uint64_t bitmap = (t->n_rows + 7) / 8, size = c->valid ? bitmap : 0;
-    switch (t->fields[i_col].type) {
-    case HAL_TYPE_BOOL:
-        return size + bitmap;
-    case HAL_TYPE_INT64:
-    case HAL_TYPE_FLOAT64:
-        return size + 8 * t->n_rows;
-    case HAL_TYPE_STRING:
-        return size + 8 * (t->n_rows + 1) + (uint64_t)(c->offsets[t->n_rows] - c->offsets[0]);
-    }
-    return size;
+    uint64_t size = c->valid ? (t->n_rows + 7) / 8 : 0;
+    if (c->offsets)
+        size += 8 * (t->n_rows + 1);
+    if (t->fields[i_col].type == HAL_TYPE_STRING)
+        return size + (uint64_t)(c->offsets[t->n_rows] - c->offsets[0]);
+    uint64_t n = row_items(t, i_col, 0, t->n_rows).n;
+    return size + hal_items_bytes(t->fields[i_col].type, n) + (c->item_valid ? (n + 7) / 8 : 0);
 }
 
 uint64_t hal_table_size_bytes(const hal_table *t)
@@ -223,16 +398,21 @@ static void *fitted(void *p, uint64_t size)
 
 static void fit(hal_vec *v)
 {
-    uint64_t bitmap = (v->n_rows + 7) / 8;
-    v->valid = fitted(v->valid, bitmap);
-    v->values = fitted(v->values, v->type == HAL_TYPE_BOOL ? bitmap : 8 * v->n_rows);
-    v->offsets = fitted(v->offsets, 8 * (v->n_rows + 1));
+    uint64_t n = v->n_rows, items = v->width > 1 ? n * (uint64_t)v->width : n;
+    v->valid = fitted(v->valid, (n + 7) / 8);
+    v->offsets = fitted(v->offsets, 8 * (n + 1));
+    if (v->type == HAL_TYPE_STRING) {
+        v->bytes = fitted(v->bytes, (uint64_t)v->offsets[n]);
+        return;
+    }
     if (v->offsets)
-        v->bytes = fitted(v->bytes, (uint64_t)v->offsets[v->n_rows]);
+        items = (uint64_t)v->offsets[n];
+    v->values = fitted(v->values, hal_items_bytes(v->type, items));
+    v->item_valid = fitted(v->item_valid, (items + 7) / 8);
 }
 
-hal_table *hal_table_from_vecs(const hal_field *fields, hal_vec *vecs, size_t n_columns,
-                               uint64_t n_rows, hal_err *err)
+hal_table *hal_table_from_parts(const hal_field *fields, hal_vec *vecs, size_t n_columns,
+                                uint64_t n_rows, hal_metadata *metadata, hal_err *err)
 {
     hal_table *t = table_new(fields, n_columns, n_rows, err);
     if (!t)
@@ -240,27 +420,37 @@ hal_table *hal_table_from_vecs(const hal_field *fields, hal_vec *vecs, size_t n_
     for (size_t i = 0; i < n_columns; i++) {
         hal_status st = HAL_OK;
         if (!vecs[i].typed)
-            st = hal_vec_set_type(&vecs[i], fields[i].type, err);
-        chunk *c = st ? NULL : hal_calloc(1, sizeof *c);
+            st = hal_vec_set_shape(&vecs[i], fields[i].type, fields[i].width, err);
+        chunk *c = st ? NULL : chunk_new(err);
         if (!c) {
-            if (!st)
-                hal_err_nomem(err, sizeof *c);
             hal_table_unref(t);
             return NULL;
         }
         fit(&vecs[i]);
-        atomic_init(&c->refs, 1);
         c->vec = vecs[i];
         vecs[i] = (hal_vec){0};
         t->chunks[i] = c;
         t->fields[i].type = c->vec.type;
+        t->fields[i].width = c->vec.width ? c->vec.width : 1;
+        static const int64_t nothing[2] = {0};
         t->columns[i] = (hal_column){.valid = c->vec.n_nulls ? c->vec.valid : NULL,
                                      .n_nulls = c->vec.n_nulls,
-                                     .values = c->vec.values,
+                                     .values = c->vec.values ? c->vec.values : nothing,
                                      .offsets = c->vec.offsets,
-                                     .bytes = c->vec.bytes ? c->vec.bytes : ""};
+                                     .bytes = c->vec.bytes ? c->vec.bytes : "",
+                                     .item_valid = c->vec.item_valid};
+    }
+    if (metadata) {
+        t->metadata = *metadata;
+        *metadata = (hal_metadata){0};
     }
     return t;
+}
+
+hal_table *hal_table_from_vecs(const hal_field *fields, hal_vec *vecs, size_t n_columns,
+                               uint64_t n_rows, hal_err *err)
+{
+    return hal_table_from_parts(fields, vecs, n_columns, n_rows, NULL, err);
 }
 
 hal_table *hal_table_borrow(const hal_field *fields, const hal_column *columns, size_t n_columns,
@@ -269,6 +459,16 @@ hal_table *hal_table_borrow(const hal_field *fields, const hal_column *columns, 
     hal_table *t = table_new(fields, n_columns, n_rows, err);
     if (t && n_columns)
         memcpy(t->columns, columns, n_columns * sizeof *columns);
+    return t;
+}
+
+/* A copy of the metadata; NULL, `t` dropped, when there is no memory. */
+static hal_table *with_metadata(hal_table *t, const hal_metadata *metadata, hal_err *err)
+{
+    if (t && hal_metadata_copy(&t->metadata, metadata, err)) {
+        hal_table_unref(t);
+        return NULL;
+    }
     return t;
 }
 
@@ -281,14 +481,14 @@ hal_table *hal_table_take(const hal_table *t, const uint64_t *index, uint64_t n,
     }
     hal_status st = HAL_OK;
     for (size_t c = 0; c < t->n_columns && !st; c++) {
-        st = hal_vec_set_type(&vecs[c], t->fields[c].type, err);
+        st = hal_vec_set_shape(&vecs[c], t->fields[c].type, t->fields[c].width, err);
         if (!st)
             st = hal_vec_grow(&vecs[c], n, err);
         for (uint64_t i = 0; i < n && !st;) {
             uint64_t run = 1; /* rows that follow each other are copied together */
             while (i + run < n && index[i + run] == index[i] + run)
                 run++;
-            st = hal_vec_add_rows(&vecs[c], t, c, index[i], run, err);
+            st = hal_vec_append(&vecs[c], &t->columns[c], index[i], run, err);
             i += run;
         }
     }
@@ -296,7 +496,103 @@ hal_table *hal_table_take(const hal_table *t, const uint64_t *index, uint64_t n,
     for (size_t c = 0; c < t->n_columns; c++)
         hal_vec_clear(&vecs[c]);
     hal_free(vecs);
-    return taken;
+    return with_metadata(taken, &t->metadata, err);
+}
+
+/* Bits [first, first + n) of a bitmap from bit 0 on: where they lie when a byte begins there, a
+ * copy otherwise, which `*copy` then owns. */
+static hal_status slice_bits(const uint8_t **bits, uint64_t first, uint64_t n, uint8_t **copy,
+                             hal_err *err)
+{
+    if (!*bits || first % 8 == 0) {
+        *bits = *bits ? *bits + first / 8 : NULL;
+        return HAL_OK;
+    }
+    *copy = hal_malloc((size_t)(n + 7) / 8 + 1);
+    if (!*copy)
+        return hal_err_nomem(err, (size_t)n / 8);
+    hal_bits_copy(*copy, 0, *bits, first, n);
+    *bits = *copy;
+    return HAL_OK;
+}
+
+/* Column `i` of `view`, which is one of `t` so far, becomes rows [first, first + n) of it. */
+static hal_status slice_column(hal_table *view, size_t i, uint64_t first, uint64_t n, hal_err *err)
+{
+    hal_column *c = &view->columns[i];
+    hal_type type = view->fields[i].type;
+    hal_items items = row_items(view, i, first, n);
+    hal_vec moved = {0};
+    hal_status st = slice_bits(&c->valid, first, n, &moved.valid, err);
+    c->n_nulls = c->valid && !st ? n - hal_bits_count(c->valid, 0, n) : 0;
+    if (c->n_nulls == 0)
+        c->valid = NULL;
+    if (c->offsets) {
+        c->offsets += first; /* they go on counting from where they did */
+    } else if (!st) {
+        const uint8_t *bits = c->values;
+        if (type != HAL_TYPE_BOOL)
+            c->values = (const char *)c->values + hal_items_bytes(type, items.first);
+        else if (!(st = slice_bits(&bits, items.first, items.n, (uint8_t **)&moved.values, err)))
+            c->values = bits;
+        if (!st)
+            st = slice_bits(&c->item_valid, items.first, items.n, &moved.item_valid, err);
+    }
+    if (!st && (moved.valid || moved.values || moved.item_valid)) {
+        chunk *own = chunk_new(err);
+        if (own) {
+            own->vec = moved;
+            own->rest = view->chunks[i];
+            view->chunks[i] = own;
+            return HAL_OK;
+        }
+        st = HAL_E_NOMEM;
+    }
+    if (st)
+        hal_vec_clear(&moved);
+    return st;
+}
+
+hal_table *hal_table_slice(const hal_table *t, uint64_t first, uint64_t n, hal_err *err)
+{
+    if (first > t->n_rows || n > t->n_rows - first) {
+        hal_err_set(err, HAL_E_USAGE, "rows %llu to %llu of a table of %llu",
+                    (unsigned long long)first, (unsigned long long)(first + n),
+                    (unsigned long long)t->n_rows);
+        return NULL;
+    }
+    hal_table *view = hal_table_with(t, NULL, NULL, err);
+    for (size_t i = 0; view && i < t->n_columns; i++)
+        if (slice_column(view, i, first, n, err)) {
+            hal_table_unref(view);
+            return NULL;
+        }
+    if (view)
+        view->n_rows = n;
+    return view;
+}
+
+/* Column `from` of `t` becomes column `to` of `view`. */
+static void share_column(hal_table *view, size_t to, const hal_table *t, size_t from)
+{
+    view->chunks[to] = chunk_ref(t->chunks[from]);
+    view->columns[to] = t->columns[from];
+}
+
+hal_table *hal_table_with(const hal_table *t, const hal_field *fields, const hal_metadata *metadata,
+                          hal_err *err)
+{
+    for (size_t i = 0; fields && i < t->n_columns; i++)
+        if (fields[i].type != t->fields[i].type ||
+            (fields[i].width ? fields[i].width : 1) != t->fields[i].width) {
+            hal_err_set(err, HAL_E_USAGE, "column %s holds %s, not %s", t->fields[i].name,
+                        hal_type_name(t->fields[i].type), hal_type_name(fields[i].type));
+            return NULL;
+        }
+    hal_table *view = table_new(fields ? fields : t->fields, t->n_columns, t->n_rows, err);
+    for (size_t i = 0; view && i < t->n_columns; i++)
+        share_column(view, i, t, i);
+    return with_metadata(view, metadata ? metadata : &t->metadata, err);
 }
 
 hal_table *hal_table_project(const hal_table *t, const size_t *i_cols, size_t n, hal_err *err)
@@ -310,23 +606,21 @@ hal_table *hal_table_project(const hal_table *t, const size_t *i_cols, size_t n,
         fields[i] = t->fields[i_cols[i]];
     hal_table *view = table_new(fields, n, t->n_rows, err);
     hal_free(fields);
-    for (size_t i = 0; view && i < n; i++) {
-        chunk *c = t->chunks[i_cols[i]];
-        if (c)
-            atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-        view->chunks[i] = c;
-        view->columns[i] = t->columns[i_cols[i]];
-    }
-    return view;
+    for (size_t i = 0; view && i < n; i++)
+        share_column(view, i, t, i_cols[i]);
+    return with_metadata(view, &t->metadata, err);
 }
 
-hal_type hal_type_unite(hal_type a, hal_type b)
+hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_cols,
+                              const hal_field *fields, size_t n, uint64_t n_rows, hal_err *err)
 {
-    if (a == b)
-        return a;
-    bool numbers =
-        a != HAL_TYPE_STRING && b != HAL_TYPE_STRING && a != HAL_TYPE_BOOL && b != HAL_TYPE_BOOL;
-    return numbers ? HAL_TYPE_FLOAT64 : HAL_TYPE_STRING;
+    hal_table *view = table_new(fields, n, n_rows, err);
+    for (size_t i = 0; view && i < n; i++) {
+        share_column(view, i, tables[i], i_cols[i]);
+        view->fields[i].type = tables[i]->fields[i_cols[i]].type;
+        view->fields[i].width = tables[i]->fields[i_cols[i]].width;
+    }
+    return view;
 }
 
 bool hal_column_is_wide(const hal_table *t, size_t i_col)
@@ -334,9 +628,12 @@ bool hal_column_is_wide(const hal_table *t, size_t i_col)
     if (t->fields[i_col].type != HAL_TYPE_INT64)
         return false;
     const int64_t *values = t->columns[i_col].values;
-    for (uint64_t i = 0; i < t->n_rows; i++)
-        if (!hal_number_fits_double(values[i]) && !hal_table_is_null(t, i_col, i))
-            return true;
+    for (uint64_t row = 0; row < t->n_rows; row++) {
+        hal_items cell = hal_table_items(t, i_col, row);
+        for (uint64_t i = cell.first; i < cell.first + cell.n; i++)
+            if (!hal_number_fits_double(values[i]) && !hal_table_is_null(t, i_col, row))
+                return true;
+    }
     return false;
 }
 
@@ -348,16 +645,25 @@ void hal_schema_clear(hal_schema *s)
     *s = (hal_schema){0};
 }
 
-static hal_status fill_text(const char **have, const char *other, hal_err *err)
+/* Gives the texts that `f` lacks those of `other`. */
+static hal_status fill_texts(hal_field *f, const hal_field *other, hal_err *err)
 {
-    if (**have || !other || !*other)
-        return HAL_OK;
-    char *copy = hal_strdup(other);
-    if (!copy)
-        return hal_err_nomem(err, strlen(other));
-    hal_free((char *)*have);
-    *have = copy;
-    return HAL_OK;
+    hal_field merged = *f, from = *other;
+    const char **texts[FIELD_TEXTS], **others[FIELD_TEXTS];
+    field_texts(&merged, texts);
+    field_texts(&from, others);
+    bool changed = false;
+    for (size_t i = 0; i < FIELD_TEXTS; i++)
+        if (!**texts[i] && *others[i] && **others[i]) {
+            *texts[i] = *others[i];
+            changed = true;
+        }
+    hal_status st = changed ? field_copy(&merged, &merged, err) : HAL_OK;
+    if (!st && changed) {
+        field_clear(f);
+        *f = merged;
+    }
+    return st;
 }
 
 hal_status hal_schema_add(hal_schema *s, const hal_field *field, bool any, bool wide, hal_err *err)
@@ -366,20 +672,20 @@ hal_status hal_schema_add(hal_schema *s, const hal_field *field, bool any, bool 
         struct hal_schema_column *c = &s->columns[i];
         if (strcmp(c->field.name, field->name) != 0)
             continue;
-        if (any == c->any)
+        if (any == c->any) {
             c->field.type = hal_type_unite(c->field.type, field->type);
-        else if (any)
+            c->field.width = hal_width_unite(c->field.width, field->width);
+        } else if (any) {
             c->field.type = field->type;
+            c->field.width = field->width ? field->width : 1;
+        }
         c->wide = c->wide || wide;
         c->any = c->any || any;
-        if (c->wide && c->field.type == HAL_TYPE_FLOAT64)
+        if (c->wide && hal_type_is_float(c->field.type))
             c->field.type = HAL_TYPE_STRING;
-        hal_status st = fill_text(&c->field.unit, field->unit, err);
-        if (!st)
-            st = fill_text(&c->field.ucd, field->ucd, err);
-        if (!st)
-            st = fill_text(&c->field.description, field->description, err);
-        return st;
+        if (c->field.type == HAL_TYPE_STRING)
+            c->field.width = 1;
+        return fill_texts(&c->field, field, err);
     }
     if (s->n == s->capacity) {
         size_t capacity = s->capacity ? 2 * s->capacity : 32;
@@ -435,19 +741,21 @@ hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err)
     }
     for (size_t c = 0; c < schema.n; c++) {
         fields[c] = schema.columns[c].field;
-        st = hal_vec_set_type(&vecs[c], fields[c].type, err);
+        st = hal_vec_set_shape(&vecs[c], fields[c].type, fields[c].width, err);
         if (!st)
             st = hal_vec_grow(&vecs[c], n_rows, err);
         for (size_t i = 0; i < n && !st; i++) {
             int at = find_exact(tables[i], fields[c].name);
-            st = at < 0
-                     ? hal_vec_pad(&vecs[c], vecs[c].n_rows + tables[i]->n_rows, err)
-                     : hal_vec_add_rows(&vecs[c], tables[i], (size_t)at, 0, tables[i]->n_rows, err);
+            bool some = at >= 0 && tables[i]->columns[at].n_nulls < tables[i]->n_rows;
+            st = some ? hal_vec_add_rows(&vecs[c], tables[i], (size_t)at, 0, tables[i]->n_rows, err)
+                      : hal_vec_pad(&vecs[c], vecs[c].n_rows + tables[i]->n_rows, err);
         }
         if (st)
             goto out;
     }
     whole = hal_table_from_vecs(fields, vecs, schema.n, n_rows, err);
+    if (n)
+        whole = with_metadata(whole, &tables[0]->metadata, err);
 out:
     for (size_t c = 0; vecs && c < schema.n; c++)
         hal_vec_clear(&vecs[c]);
@@ -462,6 +770,7 @@ struct hal_builder {
     uint64_t n_rows;
     hal_field *fields;
     hal_vec *vecs;
+    hal_metadata metadata;
 };
 
 hal_builder *hal_builder_new(const hal_field *fields, size_t n_fields, hal_err *err)
@@ -498,53 +807,114 @@ void hal_builder_free(hal_builder *b)
     }
     hal_free(b->fields);
     hal_free(b->vecs);
+    hal_metadata_clear(&b->metadata);
     hal_free(b);
 }
 
-/* The column for a cell of `type` in the current row. */
-static hal_status column_for(hal_builder *b, size_t i_col, hal_type type, hal_vec **out,
-                             hal_err *err)
+/* The column for a cell of the current row, which is to be scalar or an array. */
+static hal_status column_for(hal_builder *b, size_t i_col, bool scalar, hal_vec **out, hal_err *err)
 {
     if (i_col >= b->n_fields)
         return hal_err_set(err, HAL_E_USAGE, "column %zu of a table of %zu", i_col, b->n_fields);
     hal_vec *v = &b->vecs[i_col];
     const hal_field *f = &b->fields[i_col];
-    if (type != f->type)
-        return hal_err_set(err, HAL_E_USAGE, "column %s takes another type of value", f->name);
+    if (scalar != (f->width == 1))
+        return hal_err_set(err, HAL_E_USAGE, "column %s takes %s", f->name,
+                           scalar ? "arrays" : "single values");
     if (v->n_rows > b->n_rows)
         return hal_err_set(err, HAL_E_USAGE, "column %s is set twice in a row", f->name);
-    hal_status st = v->typed ? HAL_OK : hal_vec_set_type(v, f->type, err);
+    hal_status st = v->typed ? HAL_OK : hal_vec_set_shape(v, f->type, f->width, err);
     if (!st)
         st = hal_vec_pad(v, b->n_rows, err);
     *out = v;
     return st;
 }
 
+static hal_status other_type(const hal_builder *b, size_t i_col, hal_err *err)
+{
+    return hal_err_set(err, HAL_E_USAGE, "column %s takes another type of value",
+                       b->fields[i_col].name);
+}
+
 hal_status hal_builder_bool(hal_builder *b, size_t i_col, bool v, hal_err *err)
 {
     hal_vec *column;
-    hal_status st = column_for(b, i_col, HAL_TYPE_BOOL, &column, err);
+    hal_status st = column_for(b, i_col, true, &column, err);
+    if (!st && column->type != HAL_TYPE_BOOL)
+        st = other_type(b, i_col, err);
     return st ? st : hal_vec_add_bool(column, v, err);
 }
 
 hal_status hal_builder_int64(hal_builder *b, size_t i_col, int64_t v, hal_err *err)
 {
     hal_vec *column;
-    hal_status st = column_for(b, i_col, HAL_TYPE_INT64, &column, err);
-    return st ? st : hal_vec_add_int64(column, v, err);
+    hal_status st = column_for(b, i_col, true, &column, err);
+    if (st)
+        return st;
+    if (column->type == HAL_TYPE_TIMESTAMP)
+        return hal_vec_add_items(column, &v, 1, NULL, err);
+    if (!hal_type_is_integer(column->type))
+        return other_type(b, i_col, err);
+    if (column->type == HAL_TYPE_INT64)
+        return hal_vec_add_int64(column, v, err);
+    int64_t room;
+    if (!hal_item_convert(&room, column->type, 0, &v, HAL_TYPE_INT64, 0))
+        return hal_err_set(err, HAL_E_USAGE, "column %s is %s: %lld does not fit",
+                           b->fields[i_col].name, hal_type_name(column->type), (long long)v);
+    return hal_vec_add_items(column, &room, 1, NULL, err);
 }
 
 hal_status hal_builder_float64(hal_builder *b, size_t i_col, double v, hal_err *err)
 {
     hal_vec *column;
-    hal_status st = column_for(b, i_col, HAL_TYPE_FLOAT64, &column, err);
-    return st ? st : hal_vec_add_float64(column, v, err);
+    hal_status st = column_for(b, i_col, true, &column, err);
+    if (st)
+        return st;
+    if (column->type == HAL_TYPE_FLOAT64)
+        return hal_vec_add_float64(column, v, err);
+    float narrow = (float)v;
+    return column->type == HAL_TYPE_FLOAT32 ? hal_vec_add_items(column, &narrow, 1, NULL, err)
+                                            : other_type(b, i_col, err);
+}
+
+hal_status hal_builder_complex(hal_builder *b, size_t i_col, double re, double im, hal_err *err)
+{
+    hal_vec *column;
+    hal_status st = column_for(b, i_col, true, &column, err);
+    if (st)
+        return st;
+    if (column->type == HAL_TYPE_COMPLEX128)
+        return hal_vec_add_items(column, (double[]){re, im}, 1, NULL, err);
+    return column->type == HAL_TYPE_COMPLEX64
+               ? hal_vec_add_items(column, (float[]){(float)re, (float)im}, 1, NULL, err)
+               : other_type(b, i_col, err);
+}
+
+hal_status hal_builder_array(hal_builder *b, size_t i_col, const void *items, uint64_t n,
+                             const uint8_t *valid, hal_err *err)
+{
+    hal_vec *column;
+    hal_status st = column_for(b, i_col, false, &column, err);
+    return st ? st : hal_vec_add_items(column, items, n, valid, err);
+}
+
+hal_status hal_builder_metadata(hal_builder *b, const hal_metadata *metadata, hal_err *err)
+{
+    hal_metadata copy;
+    hal_status st = hal_metadata_copy(&copy, metadata, err);
+    if (st)
+        return st;
+    hal_metadata_clear(&b->metadata);
+    b->metadata = copy;
+    return HAL_OK;
 }
 
 hal_status hal_builder_string(hal_builder *b, size_t i_col, hal_slice v, hal_err *err)
 {
     hal_vec *column;
-    hal_status st = column_for(b, i_col, HAL_TYPE_STRING, &column, err);
+    hal_status st = column_for(b, i_col, true, &column, err);
+    if (!st && column->type != HAL_TYPE_STRING)
+        st = other_type(b, i_col, err);
     return st ? st : hal_vec_add_string(column, v, err);
 }
 
@@ -566,7 +936,7 @@ hal_table *hal_builder_finish(hal_builder *b, hal_err *err)
             st = hal_vec_pad(&b->vecs[i], b->n_rows, err);
     }
     if (!st)
-        t = hal_table_from_vecs(b->fields, b->vecs, b->n_fields, b->n_rows, err);
+        t = hal_table_from_parts(b->fields, b->vecs, b->n_fields, b->n_rows, &b->metadata, err);
     for (size_t i = 0; i < b->n_fields; i++)
         hal_vec_clear(&b->vecs[i]);
     b->n_rows = 0;

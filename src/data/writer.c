@@ -2,130 +2,27 @@
 #include "data/writer.h"
 
 #include "base/alloc.h"
-#include "base/number.h"
-#include "data/outfile.h"
-#include "data/vec.h"
+#include "data/format.h"
 #include "data/writer_rows.h"
-
-#include <math.h>
-
-typedef struct column {
-    char *name;
-    hal_type type;
-} column;
 
 struct hal_writer {
     hal_outfile file;
     bool committed;
-    hal_format format;
+    const hal_writer_class *class;
+    void *self;
     size_t n_columns;
-    column *columns;
+    char **names;
     size_t *places; /* of the columns in the table being written */
 };
 
-static hal_status put(hal_writer *w, const char *text, size_t n, hal_err *err)
+static hal_writer *open_writer(const char *path, hal_format format, const hal_field *fields,
+                               size_t n_fields, const hal_table *like, hal_err *err)
 {
-    return hal_outfile_write(&w->file, text, n, err);
-}
-
-static hal_status put_char(hal_writer *w, char c, hal_err *err)
-{
-    hal_status st = hal_outfile_room(&w->file, 1, err);
-    if (!st)
-        w->file.buffer[w->file.used++] = c;
-    return st;
-}
-
-/* Text as a CSV cell: in quotes when RFC 4180 asks for them, when it is empty (nothing is null) or
- * when a reader could take the line for a comment, a mark of byte order or another format. */
-static hal_status put_csv_text(hal_writer *w, hal_slice text, hal_err *err)
-{
-    bool quote = text.size_bytes == 0 || memchr("#@<{[ \t\xef", text.data[0], 8);
-    for (size_t i = 0; i < text.size_bytes && !quote; i++) {
-        char c = text.data[i];
-        quote = c == '"' || c == ',' || c == '\n' || c == '\r';
-    }
-    if (!quote)
-        return put(w, text.data, text.size_bytes, err);
-    hal_status st = put_char(w, '"', err);
-    const char *p = text.data, *end = p + text.size_bytes;
-    while (p < end && !st) {
-        const char *stop = memchr(p, '"', (size_t)(end - p));
-        size_t n = (size_t)((stop ? stop + 1 : end) - p);
-        st = put(w, p, n, err);
-        if (!st && stop)
-            st = put_char(w, '"', err);
-        p += n;
-    }
-    return st ? st : put_char(w, '"', err);
-}
-
-static hal_status put_json_text(hal_writer *w, hal_slice text, hal_err *err)
-{
-    static const char hex[] = "0123456789abcdef";
-    hal_status st = put_char(w, '"', err);
-    const char *p = text.data, *end = p + text.size_bytes;
-    while (p < end && !st) {
-        const char *run = p;
-        while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-            p++;
-        st = put(w, run, (size_t)(p - run), err);
-        if (st || p == end)
-            break;
-        unsigned char c = (unsigned char)*p++;
-        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-        const char *from = "\"\\\b\f\n\r\t", *simple = c ? strchr(from, c) : NULL;
-        if (simple)
-            escape[1] = "\"\\bfnrt"[simple - from];
-        st = put(w, escape, simple ? 2 : 6, err);
-    }
-    return st ? st : put_char(w, '"', err);
-}
-
-static hal_status put_text(hal_writer *w, hal_slice text, hal_err *err)
-{
-    return w->format == HAL_FORMAT_CSV ? put_csv_text(w, text, err) : put_json_text(w, text, err);
-}
-
-static hal_status put_double(hal_writer *w, double v, hal_err *err)
-{
-    if (w->format == HAL_FORMAT_JSONL && !isfinite(v))
-        return put(w, "null", 4, err);
-    hal_status st = hal_outfile_room(&w->file, HAL_DOUBLE_TEXT_MAX, err);
-    if (!st)
-        w->file.used += hal_number_print_double(w->file.buffer + w->file.used, v);
-    return st;
-}
-
-/* A cell that is not null, as the writer's type says. */
-static hal_status put_cell(hal_writer *w, const column *to, const hal_table *t, size_t i_col,
-                           uint64_t row, hal_err *err)
-{
-    hal_type type = hal_table_field(t, i_col)->type;
-    char room[HAL_DOUBLE_TEXT_MAX];
-    if (to->type == HAL_TYPE_STRING)
-        return put_text(w, hal_cell_text(t, i_col, row, room), err);
-    if (to->type == HAL_TYPE_FLOAT64 && type == HAL_TYPE_FLOAT64)
-        return put_double(w, hal_table_float64(t, i_col, row), err);
-    if (to->type == HAL_TYPE_FLOAT64 && type == HAL_TYPE_INT64) {
-        int64_t v = hal_table_int64(t, i_col, row);
-        if (hal_number_fits_double(v))
-            return put_double(w, (double)v, err);
-    }
-    if (to->type == type) {
-        hal_slice text = hal_cell_text(t, i_col, row, room);
-        return put(w, text.data, text.size_bytes, err);
-    }
-    return hal_err_set(err, HAL_E_USAGE, "column %s: a value does not fit the type of the output",
-                       to->name);
-}
-
-hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
-                            size_t n_fields, hal_err *err)
-{
-    if (format != HAL_FORMAT_CSV && format != HAL_FORMAT_JSONL) {
-        hal_err_set(err, HAL_E_USAGE, "cannot write format \"%s\"; use csv or jsonl",
-                    hal_format_name(format));
+    if (!hal_format_is_written(format)) {
+        char writes[200];
+        hal_format_list(writes, sizeof writes, true);
+        hal_err_set(err, HAL_E_USAGE, "cannot write format \"%s\"; use one of %s",
+                    hal_format_name(format), writes);
         return NULL;
     }
     hal_writer *w = hal_calloc(1, sizeof *w);
@@ -133,34 +30,49 @@ hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field
         hal_err_nomem(err, sizeof *w);
         return NULL;
     }
-    w->format = format;
+    w->class = hal_format_find(format)->writer;
     w->file.fd = -1;
-    w->columns = hal_calloc(n_fields ? n_fields : 1, sizeof *w->columns);
+    w->names = hal_calloc(n_fields ? n_fields : 1, sizeof *w->names);
     w->places = hal_calloc(n_fields ? n_fields : 1, sizeof *w->places);
     hal_status st =
-        w->columns && w->places ? HAL_OK : hal_err_nomem(err, n_fields * sizeof *w->columns);
+        w->names && w->places ? HAL_OK : hal_err_nomem(err, n_fields * sizeof *w->names);
     for (size_t i = 0; i < n_fields && !st; i++) {
-        w->columns[i].type = fields[i].type;
-        w->columns[i].name = hal_strdup(fields[i].name);
-        if (!w->columns[i].name)
+        w->names[i] = hal_strdup(fields[i].name);
+        if (!w->names[i])
             st = hal_err_nomem(err, strlen(fields[i].name));
         else
             w->n_columns++;
     }
     if (!st)
         st = hal_outfile_open(&w->file, path, err);
-    for (size_t i = 0; i < n_fields && !st && format == HAL_FORMAT_CSV; i++) {
-        if (i)
-            st = put_char(w, ',', err);
-        if (!st)
-            st = put_csv_text(w, hal_slice_of(fields[i].name), err);
-    }
-    if (!st && format == HAL_FORMAT_CSV)
-        st = put_char(w, '\n', err);
-    if (st) {
+    if (!st)
+        w->self = w->class->open(&w->file, format, fields, n_fields, like, err);
+    if (!w->self) {
         hal_writer_free(w);
         return NULL;
     }
+    return w;
+}
+
+hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
+                            size_t n_fields, hal_err *err)
+{
+    return open_writer(path, format, fields, n_fields, NULL, err);
+}
+
+hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
+                                 hal_err *err)
+{
+    size_t n = hal_table_columns(like);
+    hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
+    if (!fields) {
+        hal_err_nomem(err, n * sizeof *fields);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        fields[i] = *hal_table_field(like, i);
+    hal_writer *w = open_writer(path, format, fields, n, like, err);
+    hal_free(fields);
     return w;
 }
 
@@ -169,54 +81,15 @@ void hal_writer_places(const hal_writer *w, const hal_table *t, size_t *places)
     for (size_t i = 0; i < w->n_columns; i++) {
         places[i] = SIZE_MAX;
         for (size_t k = 0; k < hal_table_columns(t) && places[i] == SIZE_MAX; k++)
-            if (!strcmp(hal_table_field(t, k)->name, w->columns[i].name))
+            if (!strcmp(hal_table_field(t, k)->name, w->names[i]))
                 places[i] = k;
     }
-}
-
-static hal_status put_csv_row(hal_writer *w, const hal_table *t, const size_t *places, uint64_t row,
-                              hal_err *err)
-{
-    hal_status st = HAL_OK;
-    for (size_t i = 0; i < w->n_columns && !st; i++) {
-        if (i)
-            st = put_char(w, ',', err);
-        if (!st && places[i] != SIZE_MAX && !hal_table_is_null(t, places[i], row))
-            st = put_cell(w, &w->columns[i], t, places[i], row, err);
-    }
-    return st ? st : put_char(w, '\n', err);
-}
-
-static hal_status put_json_row(hal_writer *w, const hal_table *t, const size_t *places,
-                               uint64_t row, hal_err *err)
-{
-    hal_status st = HAL_OK;
-    for (size_t i = 0; i < w->n_columns && !st; i++) {
-        st = put_char(w, i ? ',' : '{', err);
-        if (!st)
-            st = put_json_text(w, hal_slice_of(w->columns[i].name), err);
-        if (!st)
-            st = put_char(w, ':', err);
-        if (st)
-            return st;
-        if (places[i] == SIZE_MAX || hal_table_is_null(t, places[i], row))
-            st = put(w, "null", 4, err);
-        else
-            st = put_cell(w, &w->columns[i], t, places[i], row, err);
-    }
-    if (!st && w->n_columns == 0)
-        st = put_char(w, '{', err);
-    return st ? st : put(w, "}\n", 2, err);
 }
 
 hal_status hal_writer_rows(hal_writer *w, const hal_table *t, const size_t *places, uint64_t first,
                            uint64_t n, hal_err *err)
 {
-    hal_status st = HAL_OK;
-    for (uint64_t row = first; row < first + n && !st; row++)
-        st = w->format == HAL_FORMAT_CSV ? put_csv_row(w, t, places, row, err)
-                                         : put_json_row(w, t, places, row, err);
-    return st;
+    return w->class->rows(w->self, t, places, first, n, err);
 }
 
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err)
@@ -233,7 +106,9 @@ hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err)
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err)
 {
     hal_status st = w->committed ? hal_err_set(err, HAL_E_USAGE, "the output is already finished")
-                                 : hal_outfile_commit(&w->file, err);
+                                 : w->class->finish(w->self, err);
+    if (!st)
+        st = hal_outfile_commit(&w->file, err);
     if (st)
         return st;
     w->committed = true;
@@ -246,10 +121,12 @@ void hal_writer_free(hal_writer *w)
 {
     if (!w)
         return;
+    if (w->self)
+        w->class->free(w->self);
     hal_outfile_close(&w->file);
     for (size_t i = 0; i < w->n_columns; i++)
-        hal_free(w->columns[i].name);
-    hal_free(w->columns);
+        hal_free(w->names[i]);
+    hal_free(w->names);
     hal_free(w->places);
     hal_free(w);
 }

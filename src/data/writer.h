@@ -10,9 +10,13 @@
 typedef struct hal_writer hal_writer;
 
 /** `fields` are copied; every table written later must have the same names (types are promoted cell
- * by cell to the writer's). `path` NULL or "-": standard output, no rename. Formats: csv, jsonl. */
+ * by cell to the writer's). `path` NULL or "-": standard output, no rename. HAL_E_USAGE lists
+ * the formats that are written. */
 hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
                             size_t n_fields, hal_err *err);
+/** The fields and the metadata of `like`; its rows are not written. */
+hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
+                                 hal_err *err);
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
 /** Header (also for zero rows), flush, fsync, rename. After success only hal_writer_free. */
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;

@@ -1,141 +1,197 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file through a reader and a writer. */
+/* Rows go from a reader to a writer in batches: memory does not grow with their number. Where the
+ * format does not say the types and a later row needs a wider one than the rows already written,
+ * the input is read once more with the types that hold everything. */
 #include "runtime/convert.h"
 
 #include "base/alloc.h"
 #include "data/writer.h"
+#include "runtime/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20 };
 
-static bool is_standard(const char *path)
-{
-    return !path || !strcmp(path, "-");
-}
+typedef struct conversion {
+    const char *label; /* of the input; NULL: its path */
+    const char *out;
+    hal_format to;
+    hal_writer *writer;
+    hal_table *like; /* the writer's columns */
+    bool dry;        /* looks at types, writes nothing */
+    bool changed;    /* a later batch has other types than the writer */
+} conversion;
 
-/* By the ending of the file's name; without one it is CSV. */
-static hal_status format_of_name(hal_format *format, const char *path, hal_err *err)
+static bool same_columns(const hal_table *a, const hal_table *b)
 {
-    static const struct {
-        const char *ending;
-        hal_format format;
-    } known[] = {
-        {".csv", HAL_FORMAT_CSV}, {".jsonl", HAL_FORMAT_JSONL}, {".ndjson", HAL_FORMAT_JSONL}};
-    const char *slash = is_standard(path) ? NULL : strrchr(path, '/');
-    const char *dot = is_standard(path) ? NULL : strrchr(slash ? slash : path, '.');
-    *format = HAL_FORMAT_CSV;
-    if (!dot)
-        return HAL_OK;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcasecmp(dot, known[i].ending)) {
-            *format = known[i].format;
-            return HAL_OK;
-        }
-    return hal_err_set(err, HAL_E_USAGE,
-                       "no format is known by the ending of %s; use .csv, .jsonl or .ndjson, or "
-                       "choose with --to",
-                       path);
-}
-
-static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic bool *stop,
-                       hal_err *err)
-{
-    char *chunk = hal_malloc(CHUNK_BYTES);
-    if (!chunk)
-        return hal_err_nomem(err, CHUNK_BYTES);
-    hal_status st = HAL_OK;
-    for (;;) {
-        if (atomic_load(stop)) {
-            st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
-            break;
-        }
-        ssize_t n = read(fd, chunk, CHUNK_BYTES);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            st = hal_err_errno(err, errno, "cannot read %s", in);
-        else if (n > 0)
-            st = hal_reader_feed(reader, chunk, (size_t)n, err);
-        if (n <= 0 || st)
-            break;
+    if (hal_table_columns(a) != hal_table_columns(b))
+        return false;
+    for (size_t c = 0; c < hal_table_columns(a); c++) {
+        const hal_field *x = hal_table_field(a, c), *y = hal_table_field(b, c);
+        if (x->type != y->type || x->width != y->width || strcmp(x->name, y->name) != 0)
+            return false;
     }
-    hal_free(chunk);
+    return true;
+}
+
+static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
+{
+    c->like = hal_table_slice(t, 0, 0, err);
+    if (!c->like)
+        return err->status;
+    c->writer =
+        hal_writer_open_like(hal_file_is_standard(c->out) ? NULL : c->out, c->to, c->like, err);
+    return c->writer ? HAL_OK : err->status;
+}
+
+static hal_status take_batch(void *ctx, const hal_table *t, hal_err *err)
+{
+    conversion *c = ctx;
+    if (c->dry || c->changed)
+        return HAL_OK;
+    if (!c->writer) {
+        hal_status st = open_writer(c, t, err);
+        if (st)
+            return st;
+    }
+    if (!same_columns(c->like, t)) {
+        c->changed = true;
+        return HAL_OK;
+    }
+    return hal_writer_table(c->writer, t, err);
+}
+
+static void drop_writer(conversion *c)
+{
+    hal_writer_free(c->writer);
+    hal_table_unref(c->like);
+    c->writer = NULL;
+    c->like = NULL;
+}
+
+/* One reading; *last has the columns with the types that hold everything. */
+static hal_status pass(conversion *c, const char *in, hal_format from, const hal_table *types,
+                       hal_table **last, const _Atomic bool *stop, hal_err *err)
+{
+    hal_reader_options options = {.batch = take_batch, .batch_ctx = c};
+    hal_field *fields = NULL;
+    if (types) {
+        options.n_types = hal_table_columns(types);
+        fields = hal_calloc(options.n_types + 1, sizeof *fields);
+        if (!fields)
+            return hal_err_nomem(err, options.n_types * sizeof *fields);
+        for (size_t i = 0; i < options.n_types; i++)
+            fields[i] = *hal_table_field(types, i);
+        options.types = fields;
+    }
+    hal_status st = hal_file_read_with(last, in, c->label, from, &options, stop, err);
+    hal_free(fields);
     return st;
 }
 
-static hal_status read_table(hal_table **table, const char *in, hal_format from,
-                             const _Atomic bool *stop, hal_err *err)
+static hal_status commit(conversion *c, const hal_table *last, hal_err *err)
 {
-    int fd = is_standard(in) ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", in);
-    if (fd < 0)
-        return hal_err_errno(err, errno, "cannot open %s", in);
-    hal_answer answer;
-    hal_reader *reader = hal_reader_new(from, NULL, err);
-    hal_status st = reader ? feed(reader, fd, in, stop, err) : err->status;
-    if (!st)
-        st = hal_reader_finish(reader, &answer, table, err);
-    hal_reader_free(reader);
-    if (fd != STDIN_FILENO)
-        close(fd);
-    if (st)
-        return hal_err_note(err, st, "%s", is_standard(in) ? "standard input" : in);
-    if (answer.status == HAL_ANSWER_ERROR)
-        return hal_err_set(err, HAL_E_ARCHIVE, "%s: the archive answered an error: %s", in,
-                           answer.message);
-    if (answer.status == HAL_ANSWER_EXECUTING)
-        return hal_err_set(err, HAL_E_BUSY,
-                           "%s: the archive was still executing; record the answer again later",
-                           in);
-    return HAL_OK;
+    uint64_t size_bytes = 0;
+    hal_status st = c->writer ? HAL_OK : open_writer(c, last, err); /* no rows at all */
+    return st ? st : hal_writer_commit(c->writer, &size_bytes, err);
 }
 
-static hal_status write_table(const hal_table *table, const char *out, hal_format to, hal_err *err)
+static hal_status run(conversion *c, const char *in, hal_format from, const _Atomic bool *stop,
+                      hal_err *err)
 {
-    size_t n = hal_table_columns(table);
-    hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
-    if (!fields)
-        return hal_err_nomem(err, n * sizeof *fields);
-    for (size_t i = 0; i < n; i++)
-        fields[i] = *hal_table_field(table, i);
-    hal_writer *writer = hal_writer_open(is_standard(out) ? NULL : out, to, fields, n, err);
-    hal_free(fields);
-    if (!writer)
-        return err->status;
-    uint64_t size_bytes = 0;
-    hal_status st = hal_writer_table(writer, table, err);
+    hal_table *last = NULL, *again = NULL;
+    /* What is on standard output cannot be taken back: look first. */
+    c->dry = hal_file_is_standard(c->out);
+    hal_status st = pass(c, in, from, NULL, &last, stop, err);
+    if (!st && c->writer && !c->changed)
+        c->changed = !same_columns(c->like, last);
+    if (!st && (c->dry || c->changed)) {
+        drop_writer(c);
+        c->dry = c->changed = false;
+        st = pass(c, in, from, last, &again, stop, err);
+        if (!st && (c->changed || (c->writer && !same_columns(c->like, again))))
+            st = hal_err_set(err, HAL_E_INTEGRITY, "%s changed while it was read",
+                             c->label ? c->label : in);
+    }
     if (!st)
-        st = hal_writer_commit(writer, &size_bytes, err);
-    hal_writer_free(writer);
+        st = commit(c, again ? again : last, err);
+    drop_writer(c);
+    hal_table_unref(last);
+    hal_table_unref(again);
+    return st;
+}
+
+/* --- Standard input ------------------------------------------------------------------------------
+ */
+
+/* A pipe can be read once only: its bytes go to a nameless file, which `path` then names. */
+static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomic bool *stop,
+                             hal_err *err)
+{
+    const char *folder = getenv("TMPDIR");
+    char name[4096];
+    int n_name =
+        snprintf(name, sizeof name, "%s/halyard-XXXXXX", folder && *folder ? folder : "/tmp");
+    if (n_name < 0 || (size_t)n_name >= sizeof name)
+        return hal_err_set(err, HAL_E_IO, "the path in TMPDIR is too long");
+    *fd = mkstemp(name);
+    if (*fd < 0)
+        return hal_err_errno(err, errno, "cannot make a temporary file in %s",
+                             folder && *folder ? folder : "/tmp");
+    unlink(name);
+    char *bytes = hal_malloc(COPY_BYTES);
+    hal_status st = bytes ? HAL_OK : hal_err_nomem(err, COPY_BYTES);
+    while (!st) {
+        ssize_t n = read(STDIN_FILENO, bytes, COPY_BYTES);
+        if (atomic_load(stop))
+            st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
+        else if (n < 0 && errno != EINTR)
+            st = hal_err_errno(err, errno, "cannot read standard input");
+        if (n == 0)
+            break;
+        for (ssize_t at = 0; at < n && !st;) {
+            ssize_t written = write(*fd, bytes + at, (size_t)(n - at));
+            if (written < 0 && errno != EINTR)
+                st = hal_err_errno(err, errno, "cannot write a temporary file in %s",
+                                   folder && *folder ? folder : "/tmp");
+            at += written > 0 ? written : 0;
+        }
+    }
+    hal_free(bytes);
+    snprintf(path, path_size, "/proc/self/fd/%d", *fd);
     return st;
 }
 
 hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
                        const _Atomic bool *stop, hal_err *err)
 {
-    hal_format reads = HAL_FORMAT_AUTO, writes = HAL_FORMAT_CSV;
+    hal_format reads = HAL_FORMAT_AUTO;
+    conversion c = {.out = out};
     hal_status st = from ? hal_format_from_name(&reads, from, err) : HAL_OK;
     if (!st)
-        st = to ? hal_format_from_name(&writes, to, err) : format_of_name(&writes, out, err);
+        st = hal_file_format(&c.to, out, to, err);
     if (st)
         return st;
-    if (reads == HAL_FORMAT_JSONL)
-        return hal_err_set(err, HAL_E_USAGE,
-                           "cannot read jsonl; --from takes json, extjs, csv, auto");
-    if (writes != HAL_FORMAT_CSV && writes != HAL_FORMAT_JSONL)
-        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; --to takes csv or jsonl",
-                           hal_format_name(writes));
-    hal_table *table = NULL;
-    st = read_table(&table, in, reads, stop, err);
+    if (!hal_format_is_read(reads))
+        return hal_err_set(err, HAL_E_USAGE, "cannot read %s; leave --from away to recognise it",
+                           hal_format_name(reads));
+    char path[64];
+    int fd = -1;
+    if (hal_file_is_standard(in)) {
+        st = copy_input(&fd, path, sizeof path, stop, err);
+        in = path;
+        c.label = "standard input";
+    }
     if (!st)
-        st = write_table(table, out, writes, err);
-    hal_table_unref(table);
+        st = run(&c, in, reads, stop, err);
+    if (fd >= 0)
+        close(fd);
     return st;
 }

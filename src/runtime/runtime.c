@@ -6,6 +6,8 @@
 #include "halyard.h"
 
 #include "runtime/convert.h"
+#include "runtime/match.h"
+#include "runtime/show.h"
 
 #include "base/alloc.h"
 #include "bind/bind.h"
@@ -291,5 +293,46 @@ hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
     rt->err = HAL_ERR_INIT;
     hal_status st = hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
     atomic_store(&rt->interrupted, false);
+    return st;
+}
+
+hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!show || show->struct_size != sizeof *show)
+        return hal_err_set(&rt->err, HAL_E_USAGE, "hal_show.struct_size must be sizeof(hal_show)");
+    hal_buf text;
+    hal_buf_init(&text, SIZE_MAX / 4);
+    hal_status st = hal_show_file(&text, show, &rt->interrupted, &rt->err);
+    if (!st)
+        hal_host_output(rt->host, text.data, text.size_bytes);
+    hal_buf_clear(&text);
+    atomic_store(&rt->interrupted, false);
+    return st;
+}
+
+static void warn_placeless(hal_runtime *rt, const char *file, uint64_t n, uint64_t n_rows)
+{
+    if (n == 0)
+        return;
+    char text[256];
+    snprintf(text, sizeof text, "%.128s: %llu of %llu rows have no position and match nothing",
+             file, (unsigned long long)n, (unsigned long long)n_rows);
+    hal_host_log(rt->host, "warning", text);
+}
+
+hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!job || job->struct_size != sizeof *job)
+        return hal_err_set(&rt->err, HAL_E_USAGE,
+                           "hal_match_job.struct_size must be sizeof(hal_match_job)");
+    hal_pairing_account account;
+    hal_status st = hal_match_files(job, &account, &rt->interrupted, &rt->err);
+    atomic_store(&rt->interrupted, false);
+    if (!st) {
+        warn_placeless(rt, job->left, account.n_left_placeless, account.n_left);
+        warn_placeless(rt, job->right, account.n_right_placeless, account.n_right);
+    }
     return st;
 }

@@ -434,12 +434,6 @@ double hal_ra_canonical(double ra_deg)
 
 double hal_separation_deg(double ra1_deg, double dec1_deg, double ra2_deg, double dec2_deg)
 {
-    double half_ra = remainder(ra2_deg - ra1_deg, 360.0) * (HAL_RAD_PER_DEG / 2);
-    double s = sin((dec2_deg - dec1_deg) * (HAL_RAD_PER_DEG / 2));
-    double t = sin((dec2_deg + dec1_deg) * (HAL_RAD_PER_DEG / 2));
-    double cc = hal_cos_dec(dec1_deg) * hal_cos_dec(dec2_deg);
-    double sr = sin(half_ra), cr = cos(half_ra);
-    /* Haversine of the distance, and of the distance to the antipode: each is the accurate one
-     * where the other loses digits. */
-    return 2.0 * HAL_DEG_PER_RAD * atan2(sqrt(s * s + cc * sr * sr), sqrt(t * t + cc * cr * cr));
+    return hal_separation_between(ra1_deg, dec1_deg, hal_cos_dec(dec1_deg), ra2_deg, dec2_deg,
+                                  hal_cos_dec(dec2_deg));
 }

@@ -20,6 +20,25 @@ static inline double hal_cos_dec(double dec_deg)
     return a > 45.0 ? sin((90.0 - a) * HAL_RAD_PER_DEG) : cos(a * HAL_RAD_PER_DEG);
 }
 
+/** Great-circle separation in degrees; `cos1`, `cos2` are hal_cos_dec of the declinations. The same
+ * bits for both orders of the two places; 0 for identical ones. */
+static inline double hal_separation_between(double ra1_deg, double dec1_deg, double cos1,
+                                            double ra2_deg, double dec2_deg, double cos2)
+{
+    double d_ra = ra2_deg - ra1_deg;
+    if (fabs(d_ra) > 180.0)
+        d_ra = remainder(d_ra, 360.0);
+    double half_ra = d_ra * (HAL_RAD_PER_DEG / 2), cc = cos1 * cos2;
+    double s = sin((dec2_deg - dec1_deg) * (HAL_RAD_PER_DEG / 2)), sr = sin(half_ra);
+    double h = s * s + cc * sr * sr;
+    /* Haversine of the distance, and of the distance to the antipode: each is the accurate one
+     * where the other loses digits. Below 0.1 degrees the series of asin(sqrt(h)) ends sooner. */
+    if (h < 1e-6)
+        return 2.0 * HAL_DEG_PER_RAD * (sqrt(h) * (1.0 + h * (1.0 / 6 + h * (3.0 / 40))));
+    double t = sin((dec2_deg + dec1_deg) * (HAL_RAD_PER_DEG / 2)), cr = cos(half_ra);
+    return 2.0 * HAL_DEG_PER_RAD * atan2(sqrt(h), sqrt(t * t + cc * cr * cr));
+}
+
 static inline hal_vector hal_vector_at(double ra_deg, double dec_deg)
 {
     double c = hal_cos_dec(dec_deg), ra = ra_deg * HAL_RAD_PER_DEG;

@@ -122,6 +122,31 @@ write(work .. "/ids.json", '{"status":"COMPLETE","msg":"","data":[{"id":19036139
 code, out = run("convert --to jsonl ids.json")
 check("convert keeps 64-bit identifiers", code == 0 and contains(out, ":190361393344112894"), out)
 
+code, out = run("show small.csv",
+  "printf 'id,name,g\\n1,a,2.5\\n2,,\\n3,\\303\\251,4\\n' >small.csv;")
+check("show prints columns and rows", code == 0)
+golden("show", out)
+code, out = run("show --stats --rows 0 small.csv")
+check("show --stats prints what columns hold", code == 0)
+golden("show-stats", out)
+code, out = run("show --stats --json -n 1 - <small.csv")
+check("show --json prints JSON", code == 0)
+golden("show-json", out)
+complains("show without a number of rows", "show --rows x small.csv", 2, "--rows", "x")
+complains("show of a missing file", "show absent.csv", 2, "absent.csv")
+code, out = run("convert - - <small.csv")
+check("convert copies standard input to standard output", code == 0
+  and out == read(work .. "/small.csv"):gsub(",4\n", ",4.0\n"), out)
+local lines = { "id,x\n" }
+for i = 1, 70000 do
+  lines[#lines + 1] = i .. ",1\n"
+end
+write(work .. "/late.csv", table.concat(lines) .. "70001,2.5\n")
+code = run("convert late.csv late.jsonl")
+check("convert gives a column the type of its last row from the first on", code == 0
+  and read(work .. "/late.jsonl"):find('^{"id":1,"x":1%.0}\n')
+  and read(work .. "/late.jsonl"):find('{"id":70001,"x":2%.5}\n$'))
+
 local whole = read(data .. "caom.json")
 write(work .. "/cut.json", whole:sub(1, #whole // 2))
 write(work .. "/page.html", "<!DOCTYPE html><html><body>Service unavailable</body></html>")
@@ -132,10 +157,10 @@ complains("a page instead of an answer", "convert --from json page.html page.csv
 complains("an answer that is still executing", "convert busy.json busy.csv", 75, "executing")
 complains("an answer that is an error", "convert error.json error.csv", 4, "no such service")
 complains("a missing input", "convert absent.json", 2, "absent.json")
-complains("an unknown format", "convert --to fits " .. caom, 2, "fits")
-complains("an ending that stands for no format", "convert " .. caom .. " x.fits", 2, "x.fits",
-  ".csv, .jsonl or .ndjson", "--to")
-check("no file is left by it", not read(work .. "/x.fits"))
+complains("an unknown format", "convert --to fitz " .. caom, 2, "fitz")
+complains("an ending that stands for no format", "convert " .. caom .. " x.xyz", 2, "x.xyz",
+  "--to")
+check("no file is left by it", not read(work .. "/x.xyz"))
 check("--to chooses for any ending", run("convert --to csv " .. caom .. " x.dat") == 0
   and read(work .. "/x.dat") == read(work .. "/caom.csv"))
 shell("mkdir -p " .. work .. "/v1.0")
@@ -148,6 +173,45 @@ listing:close()
 for _, name in ipairs({ "cut.csv", "page.csv", "busy.csv", "error.csv", "part", "tmp" }) do
   check("nothing half-written is left: " .. name, not contains(names, name), names)
 end
+
+-- Matching. The last digits of a separation are the processor's.
+local function rounded(text)
+  return (text:gsub("([%d.e-]+)\n", function(sep) return ("%.6f\n"):format(tonumber(sep)) end))
+end
+_, out = run("match -h")
+golden("help-match", out)
+write(work .. "/a.csv", "id,ra,dec,mag\n1,10,20,5.5\n"
+  .. "2,359.9999,0,6\n3,180,90,7\n4,50,-30,8\n5,,,9\n")
+write(work .. "/b.csv", "id,RAJ2000,DEJ2000\n11,10.0001,20\n12,0.0001,0\n13,0,90\n14,50,-31\n"
+  .. "15,10.0002,20\n")
+code, out, err = run("match a.csv b.csv --radius 1arcsec")
+check("match exits 0", code == 0, code, err)
+golden("match-best", rounded(out))
+check("match warns of rows without a position",
+  err == "warning: a.csv: 1 of 5 rows have no position and match nothing\n", err)
+code, out = run("match a.csv b.csv --radius=0.0003deg --mode all")
+check("match --mode all exits 0", code == 0)
+golden("match-all", rounded(out))
+code, out = run("match a.csv b.csv -r 1arcsec --mode symmetric -o m.csv")
+check("match writes a file", code == 0 and out == ""
+  and rounded(read(work .. "/m.csv")) == read(here .. "/golden/match-best.txt"))
+code, out = run("match --ra1 ra --dec1 dec --ra2 RAJ2000 --dec2 DEJ2000 -r 1arcsec a.csv -",
+  "cat b.csv |")
+check("match reads standard input and takes column names", code == 0
+  and rounded(out) == read(here .. "/golden/match-best.txt"), out)
+complains("a match without radius", "match a.csv b.csv", 2, "--radius 1arcsec")
+complains("a radius without unit", "match a.csv b.csv -r 1", 2, "--radius", "arcsec")
+complains("a radius that is negative", "match a.csv b.csv -r=-1arcsec", 2, "radius")
+complains("an unknown match mode", "match a.csv b.csv -r 1arcsec --mode beast", 2, "symmetric")
+complains("an unknown position column", "match a.csv b.csv -r 1arcsec --ra1 rr --dec1 dec", 2,
+  "left table", "rr")
+complains("half a position", "match a.csv b.csv -r 1arcsec --ra2 RAJ2000", 2, "declination")
+write(work .. "/c.csv", "id,name\n1,x\n")
+complains("a table without positions", "match a.csv c.csv -r 1arcsec -o n.csv", 2, "right table",
+  "name the columns")
+complains("a match with a missing table", "match a.csv absent.csv -r 1arcsec", 2, "absent.csv")
+complains("a match of standard input with itself", "match - - -r 1arcsec", 2, "standard input")
+check("a failed match leaves no file", not read(work .. "/n.csv"))
 
 -- Workflows
 local flows = quote(here .. "/workflows")

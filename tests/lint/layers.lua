@@ -30,6 +30,8 @@ local third_party = {
   { "^openssl/", "net practice" },
   { "^expat", "data" },
   { "^fitsio", "data" },
+  { "^zlib", "data" },
+  { "^zstd", "data" },
   { "^erfa", "sky" },
   { "^sqlite3", "journal" },
   { "^microhttpd", "practice" },

@@ -229,6 +229,278 @@ static void running_out_of_memory_at_any_point_is_reported(void **state)
     hal_table_unref(t);
 }
 
+static void answers_in_words_and_lines_before_the_header_are_understood(void **state)
+{
+    (void)state;
+    hal_answer answer;
+    hal_table *t;
+    hal_err err = HAL_ERR_INIT;
+    assert_int_equal(read_pieces("no rows found\n\n", 1, NULL, &answer, &t, &err), HAL_OK);
+    assert_int_equal(answer.status, HAL_ANSWER_COMPLETE);
+    assert_int_equal(hal_table_rows(t), 0);
+    assert_int_equal(hal_table_columns(t), 0);
+    hal_table_unref(t);
+    assert_int_equal(read_pieces("target not resolved, continue\n\n", 0, NULL, &answer, &t, &err),
+                     HAL_OK);
+    assert_int_equal(answer.status, HAL_ANSWER_ERROR);
+    assert_string_equal(answer.message, "target not resolved, continue");
+    assert_null(t);
+    assert_int_equal(read_pieces("Error: no catalog X\r\n", 2, NULL, &answer, &t, &err), HAL_OK);
+    assert_int_equal(answer.status, HAL_ANSWER_ERROR);
+    assert_null(t);
+    t = read_good("error_ra,error_dec\n", 0);
+    assert_int_equal(hal_table_columns(t), 2);
+    hal_table_unref(t);
+    t = read_good("Objects found: 2\r\nraMean,id\r\n1.5,68960059717834079\r\n2,3\r\n", 1);
+    assert_int_equal(hal_table_rows(t), 2);
+    assert_int_equal(hal_table_int64(t, 1, 0), INT64_C(68960059717834079));
+    assert_true(hal_table_float64(t, 0, 1) == 2);
+    hal_table_unref(t);
+}
+
+static void a_row_of_type_words_declares_the_columns(void **state)
+{
+    (void)state;
+    for (size_t piece = 0; piece < 3; piece++) {
+        hal_table *t = read_good("Dataset,RA (J2000),Ref,Exp Time,Ang Sep (')\n"
+                                 "string,ra,integer,float,float\n"
+                                 "12,01 20 30.5,,3,1.50\n"
+                                 "13,01 20 31.5,7,,2\n\n",
+                                 piece);
+        assert_int_equal(hal_table_rows(t), 2);
+        assert_text(t, 0, 0, "12");
+        assert_text(t, 1, 1, "01 20 31.5");
+        assert_int_equal(hal_table_int64(t, 2, 1), 7);
+        assert_true(hal_table_float64(t, 3, 0) == 3);
+        assert_true(hal_table_float64(t, 4, 0) == 1.5);
+        hal_table_unref(t);
+    }
+    hal_table *t = read_good("a,b\ninteger,long\n1.5,x\n", 0); /* values win over a wrong type */
+    assert_true(hal_table_float64(t, 0, 0) == 1.5);
+    assert_text(t, 1, 0, "x");
+    hal_table_unref(t);
+    t = read_good("a,b\n\"string\",float\n", 0);
+    assert_int_equal(hal_table_rows(t), 1);
+    hal_table_unref(t);
+}
+
+static void bars_semicolons_and_tabs_separate_where_the_header_has_no_comma(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a|b c|d\n1|x,y|2.5\n", "a;b c;d\n1;x,y;2.5\n",
+                                        "a\tb c\td\n1\tx,y\t2.5\n"};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t piece = 0; piece < 3; piece++) {
+            hal_table *t = read_good(texts[i], piece);
+            assert_int_equal(hal_table_columns(t), 3);
+            assert_string_equal(hal_table_field(t, 1)->name, "b c");
+            assert_text(t, 1, 0, "x,y");
+            assert_true(hal_table_float64(t, 2, 0) == 2.5);
+            hal_table_unref(t);
+        }
+}
+
+/* Cells of a large table, by row and column. */
+static size_t spell(char *out, uint64_t row, size_t column)
+{
+    uint64_t v = (row + 1) * 0x9e3779b97f4a7c15u >> 11;
+    const char *const odd[] = {"1e5", "NaN", "-inf", "+2.5", ".5", "7.", "1.25E-07", "-0"};
+    double unit = (double)(v & 0xfffffffff) * 0x1p-36;
+    switch (column) {
+    case 0: /* becomes text late */
+        if (row == 70001)
+            return (size_t)sprintf(out, "n/a");
+        return row % 100 == 7 ? (size_t)sprintf(out, "%s", odd[row / 100 % 8])
+               : row % 3      ? (size_t)sprintf(out, "%.*g", (int)(row % 19) + 1, unit + 1)
+                              : (size_t)sprintf(out, "%.*f", (int)(row % 16), 360 * unit - 180);
+    case 1: /* whole numbers, then doubles */
+        return row < 60000 ? (size_t)sprintf(out, "%d", (int)(v % 2000) - 1000)
+                           : (size_t)sprintf(out, "%.17g", 1000 * unit);
+    case 2: /* beyond 2^53, then a double: text */
+        return row < 65000 ? (size_t)sprintf(out, "%llu", (unsigned long long)v * 16)
+                           : (size_t)sprintf(out, "%.2f", unit);
+    case 3: /* null for long */
+        return row < 50000 ? 0 : (size_t)sprintf(out, "%s", row % 2 ? "true" : "false");
+    case 4: /* quotes and line ends inside */
+        return row % 97 ? (size_t)sprintf(out, "text %llu", (unsigned long long)(v % 1000))
+                        : (size_t)sprintf(out, "\"a \"\"b\"\",\r\n%llu\"",
+                                          (unsigned long long)(v % 1000));
+    case 5:
+        return row % 5 ? (size_t)sprintf(out, "%lld", (long long)(v - (UINT64_C(1) << 52))) : 0;
+    default:
+        return row % 7 ? (size_t)sprintf(out, "%.*f", (int)(row % 18), 99 * unit) : 0;
+    }
+}
+
+/* What a reader makes of the spelled cell `text`. */
+static size_t unquoted(char *out, const char *text, size_t n)
+{
+    size_t used = 0;
+    if (!n || *text != '"')
+        return memcpy(out, text, n), n;
+    for (size_t i = 1; i + 1 < n; i++) {
+        out[used++] = text[i];
+        i += text[i] == '"';
+    }
+    return used;
+}
+
+static void check_large(const hal_table *t, uint64_t first)
+{
+    for (uint64_t row = 0; row < hal_table_rows(t); row++)
+        for (size_t c = 0; c < 7; c++) {
+            char text[100], want[100], have[100];
+            size_t n = spell(text, first + row, c);
+            text[n] = '\0';
+            if (!n != hal_table_is_null(t, c, row))
+                fail_msg("row %llu column %zu: null", (unsigned long long)(first + row), c);
+            if (!n)
+                continue;
+            size_t n_want = unquoted(want, text, n);
+            want[n_want] = '\0';
+            bool same;
+            double d;
+            switch (hal_table_field(t, c)->type) {
+            case HAL_TYPE_STRING:
+                same = hal_slice_equals(hal_table_string(t, c, row), (hal_slice){want, n_want});
+                break;
+            case HAL_TYPE_INT64:
+                sprintf(have, "%lld", (long long)hal_table_int64(t, c, row));
+                same = !strcmp(have, want);
+                break;
+            case HAL_TYPE_BOOL:
+                same = hal_table_bool(t, c, row) == !strcmp(want, "true");
+                break;
+            default:
+                d = strtod(want, NULL);
+                same = isnan(d) ? isnan(hal_table_float64(t, c, row))
+                                : hal_table_float64(t, c, row) == d;
+            }
+            if (!same)
+                fail_msg("row %llu column %zu: not %s", (unsigned long long)(first + row), c, want);
+        }
+}
+
+enum { LARGE_ROWS = 80000 };
+
+static char *make_large(size_t *n)
+{
+    char *text = malloc(LARGE_ROWS * 7 * 40);
+    size_t used = (size_t)sprintf(text, "late,mixed,wide,flag,note,big,mag\n");
+    for (uint64_t row = 0; row < LARGE_ROWS; row++)
+        for (size_t c = 0; c < 7; c++) {
+            used += spell(text + used, row, c);
+            text[used++] = c == 6 ? '\n' : ',';
+        }
+    text[used] = '\0';
+    *n = used;
+    return text;
+}
+
+static void blocks_read_on_two_cores_give_every_cell_as_written(void **state)
+{
+    (void)state;
+    size_t n;
+    char *text = make_large(&n);
+    const hal_type types[] = {HAL_TYPE_STRING, HAL_TYPE_FLOAT64, HAL_TYPE_STRING, HAL_TYPE_BOOL,
+                              HAL_TYPE_STRING, HAL_TYPE_INT64,   HAL_TYPE_FLOAT64};
+    static const size_t pieces[] = {0, 65536, 1000003};
+    for (size_t i = 0; i < 3; i++) {
+        hal_table *t = read_good(text, pieces[i]);
+        assert_int_equal(hal_table_rows(t), LARGE_ROWS);
+        for (size_t c = 0; c < 7; c++)
+            assert_int_equal(hal_table_field(t, c)->type, types[c]);
+        check_large(t, 0);
+        hal_table_unref(t);
+    }
+    /* Damage is found in its line, wherever the blocks are cut. */
+    hal_err err = HAL_ERR_INIT;
+    hal_answer answer;
+    hal_table *t;
+    char *late = text + n - 100000, *line = memchr(late, '\n', 100000);
+    while (line[1] < '0' || line[1] > '9' || line[2] == '\n')
+        line = strchr(line + 1, '\n');
+    unsigned long long line_no = 1;
+    for (const char *p = text; p <= line; p++)
+        line_no += *p == '\n';
+    line[1] = ',';
+    char want[40];
+    sprintf(want, "line %llu has 8 cells", line_no);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(read_pieces(text, pieces[i], NULL, &answer, &t, &err), HAL_E_INTEGRITY);
+        if (!strstr(err.text, want))
+            fail_msg("%s, not %s", err.text, want);
+    }
+    line[1] = '"'; /* a quote that is never closed swallows what follows */
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(read_pieces(text, pieces[i], NULL, &answer, &t, &err), HAL_E_INTEGRITY);
+    free(text);
+}
+
+typedef struct batches {
+    uint64_t n_rows;
+    unsigned n;
+    bool steady;
+    hal_type types[7];
+} batches;
+
+static hal_status take_batch(void *ctx, const hal_table *t, hal_err *err)
+{
+    (void)err;
+    batches *b = ctx;
+    check_large(t, b->n_rows);
+    for (size_t c = 0; c < 7; c++) {
+        b->steady = b->steady && (!b->n || b->types[c] == hal_table_field(t, c)->type);
+        b->types[c] = hal_table_field(t, c)->type;
+    }
+    b->n_rows += hal_table_rows(t);
+    b->n++;
+    return HAL_OK;
+}
+
+static hal_table *read_batches(const char *text, size_t n, batches *b, const hal_table *types)
+{
+    hal_field fields[7];
+    for (size_t c = 0; c < 7 && types; c++)
+        fields[c] = *hal_table_field(types, c);
+    hal_reader_options options = {.batch = take_batch,
+                                  .batch_ctx = b,
+                                  .batch_rows = 5000,
+                                  .types = fields,
+                                  .n_types = types ? 7 : 0};
+    hal_err err = HAL_ERR_INIT;
+    hal_reader *r = hal_reader_new_with(HAL_FORMAT_CSV, &options, &err);
+    hal_answer answer;
+    hal_table *t = NULL;
+    if (hal_reader_feed(r, text, n, &err) || hal_reader_finish(r, &answer, &t, &err))
+        fail_msg("%s", err.text);
+    hal_reader_free(r);
+    assert_int_equal(hal_table_rows(t), 0);
+    assert_int_equal(b->n_rows, LARGE_ROWS);
+    assert_true(b->n > 4);
+    return t;
+}
+
+static void batches_hold_all_rows_and_a_second_pass_does_not_change_types(void **state)
+{
+    (void)state;
+    size_t n;
+    char *text = make_large(&n);
+    hal_table *whole = read_good(text, 0);
+    batches first = {.steady = true}, second = {.steady = true};
+    hal_table *t = read_batches(text, n, &first, NULL);
+    assert_false(first.steady);
+    for (size_t c = 0; c < 7; c++)
+        assert_int_equal(hal_table_field(t, c)->type, hal_table_field(whole, c)->type);
+    hal_table_unref(read_batches(text, n, &second, t));
+    assert_true(second.steady);
+    for (size_t c = 0; c < 7; c++)
+        assert_int_equal(second.types[c], hal_table_field(whole, c)->type);
+    hal_table_unref(t);
+    hal_table_unref(whole);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +512,11 @@ int main(void)
         cmocka_unit_test(every_cut_inside_a_line_is_found),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
+        cmocka_unit_test(answers_in_words_and_lines_before_the_header_are_understood),
+        cmocka_unit_test(a_row_of_type_words_declares_the_columns),
+        cmocka_unit_test(bars_semicolons_and_tabs_separate_where_the_header_has_no_comma),
+        cmocka_unit_test(blocks_read_on_two_cores_give_every_cell_as_written),
+        cmocka_unit_test(batches_hold_all_rows_and_a_second_pass_does_not_change_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,6 +283,9 @@ static bool same_table(const hal_table *a, const hal_table *b)
             case HAL_TYPE_STRING:
                 if (!hal_slice_equals(hal_table_string(a, c, i), hal_table_string(b, c, i)))
                     return false;
+                break;
+            default:
+                fail_msg("a type that this reader does not make");
             }
         }
     }

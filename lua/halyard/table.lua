@@ -1,0 +1,330 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Tables for scripts: reading, selecting, computing, grouping, joining, matching, writing. Columns
+-- are worked on in C; rows exist in Lua only where a function of a script sees them. Tables are
+-- immutable: every method gives a new one and shares the columns it does not change.
+
+local core = require("halyard.core.table")
+local errors = require("halyard.error")
+local sky = require("halyard.core.sky")
+local suggest = require("halyard.suggest")
+
+local M = {}
+local methods = core.methods
+local piece = 500000 -- rows that pass through Lua at once
+
+local function usage(text, ...)
+  errors.raise("usage", text:format(...))
+end
+
+-- A list of names from a name or a list of names.
+local function names_of(value, what)
+  if type(value) == "string" then
+    return { value }
+  elseif type(value) ~= "table" or #value == 0 then
+    usage("%s takes a column name or a list of them, not %s", what,
+      type(value) == "table" and "an empty list" or "a " .. type(value))
+  end
+  for i, name in ipairs(value) do
+    if type(name) ~= "string" then
+      usage("%s: item %d is a %s, not a column name", what, i, type(name))
+    end
+  end
+  return value
+end
+
+local function options_of(options, known, what)
+  options = options or {}
+  suggest.check_keys(options, known, what)
+  return options
+end
+
+local function count_of(n, what)
+  if math.type(n) ~= "integer" or n < 0 then
+    usage("%s takes a whole number of rows", what)
+  end
+  return n
+end
+
+--- Making tables
+
+--- Rows of all tables, one after the other. Columns are united by name; where one is missing its
+-- cells are null; types are widened to hold every value exactly. Cost: a copy of all rows.
+-- @tparam table list tables
+M.concat = core.concat
+
+--- A table of Lua rows: M.from_rows({ { ra = 1.5 }, { ra = 2 } }, { "ra" }). At most 1,000,000
+-- rows.
+-- @tparam table rows list of tables
+-- @tparam table names the columns, in order; their types come from the values
+M.from_rows = core.from_rows
+
+--- Reads a file below the output folder. Waits; the format is recognised from the bytes. Gzip and
+-- zstd are unpacked.
+-- @tparam string path relative to the output folder
+-- @tparam[opt] table options `format` (name), `table` (number or name, in a file of several)
+-- @raise `not_found`, `permission`, `integrity` for a cut or damaged file
+function M.read(path, options)
+  options = options_of(options, { "format", "table" }, "table.read")
+  if type(path) ~= "string" then
+    usage("table.read takes a path, not a %s", type(path))
+  end
+  return core.read({ path, tostring(options.table or "") }, options.format)
+end
+
+--- Columns
+
+--- The column object of that name: exact, else without regard to case.
+-- Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
+-- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
+-- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
+-- on all values at once. Cost: none.
+methods.column = core.column
+
+--- The named columns in that order. Cost: none (shared memory).
+function methods.select(t, names)
+  return core.columns(t, names_of(names, "select"))
+end
+
+--- t:rename{ old = "new" }: the same table with other column names. Cost: none.
+function methods.rename(t, changes)
+  if type(changes) ~= "table" then
+    usage("rename takes { old = \"new\" }, not a %s", type(changes))
+  end
+  local names, old, place = t.columns, t.columns, {}
+  for i, name in ipairs(names) do
+    place[name] = i
+  end
+  for from, to in pairs(changes) do
+    if type(from) ~= "string" or type(to) ~= "string" or to == "" then
+      usage("rename takes { old = \"new\" } with texts")
+    end
+    names[place[t:column(from).name]] = to
+  end
+  return core.columns(t, old, names)
+end
+
+local function computed(t, f)
+  local parts = {}
+  for first = 0, math.max(#t - 1, 0), piece do
+    local values = {}
+    local many = math.min(piece, #t - first)
+    for i = 1, many do
+      values[i] = { value = f(t[first + i]) }
+    end
+    parts[#parts + 1] = core.from_rows(values, { "value" })
+  end
+  return core.column(#parts == 1 and parts[1] or core.concat(parts), "value")
+end
+
+--- t:with("g_r", t:column "g" - t:column "r"): adds a column, or replaces the one of that name.
+-- Also t:with("g_r", function(row) return ... end): the function sees each row as a Lua table and
+-- returns a number, text, boolean or nil (null). Cost: none beyond the arithmetic; with a function
+-- about a microsecond a column and row.
+-- @tparam[opt] table options `unit`, `ucd`, `description` of the column
+function methods.with(t, name, value, options)
+  options = options_of(options, { "unit", "ucd", "description" }, "with")
+  if type(value) == "function" then
+    value = computed(t, value)
+  elseif not core.is_column(value) then
+    usage("with takes a name and a column or a function, not a %s", type(value))
+  end
+  return core.with(t, name, value, options)
+end
+
+--- Arithmetic on columns: M.log10(t:column "flux"), M.lt(t:column "mag", 15). An operand may be a
+-- number; a null gives null.
+local functions = {
+  abs = 1, floor = 1, ceil = 1, round = 1, sqrt = 1, exp = 1, log = 1, log10 = 1, log2 = 1,
+  sin = 1, cos = 1, tan = 1, asin = 1, acos = 1, atan = 1, rad = 1, deg = 1,
+  is_null = 1, is_nan = 1, plain = 1, ["not"] = 1,
+  atan2 = 2, hypot = 2, minimum = 2, maximum = 2, fill = 2, ["and"] = 2, ["or"] = 2,
+}
+local comparisons = { lt = "<", le = "<=", gt = ">", ge = ">=", eq = "==", ne = "~=" }
+local spelled = { ["not"] = "not_", ["and"] = "and_", ["or"] = "or_" }
+for operation, n in pairs(functions) do
+  M[spelled[operation] or operation] = n == 1
+      and function(a) return core.compute(operation, a) end
+    or function(a, b) return core.compute(operation, a, b) end
+end
+for name, operation in pairs(comparisons) do
+  M[name] = function(a, b) return core.compute(operation, a, b) end
+end
+
+--- Rows
+
+--- The rows that meet all criteria { column = criterion }, the grammar of service-side filters:
+-- text columns: equality without regard to case, `*` any run of characters; number columns: a
+-- number, "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text
+-- that begins with `!` negates. Also t:where(column of true and false), t:where(function(row) ...
+-- end). A null meets no criterion. Cost: in proportion to the rows; a function about a microsecond
+-- a column and row.
+function methods.where(t, criteria)
+  if core.is_column(criteria) then
+    return core.chosen(t, criteria)
+  elseif type(criteria) ~= "function" then
+    return core.where(t, criteria)
+  end
+  local parts = {}
+  for first = 0, math.max(#t - 1, 0), piece do
+    local rows = {}
+    for i = first + 1, math.min(first + piece, #t) do
+      if criteria(t[i]) then
+        rows[#rows + 1] = i
+      end
+    end
+    parts[#parts + 1] = t:take(rows)
+  end
+  return #parts == 1 and parts[1] or core.concat(parts)
+end
+
+--- Rows in the order of columns: t:sort "mag", t:sort { "mag", descending = true },
+-- t:sort { "field", "mag" } (first by field), t:sort { { "field" }, { "mag", descending = true } }.
+-- Equal rows keep their order; NaN and nulls come last. Text by its bytes. Cost: numbers in
+-- proportion to the rows, text n log n; a copy.
+function methods.sort(t, keys)
+  if type(keys) == "string" then
+    keys = { keys }
+  elseif type(keys) ~= "table" or #keys == 0 then
+    usage("sort takes a column name or { \"column\", descending = true }")
+  end
+  local names, descending = {}, {}
+  for key, value in pairs(keys) do
+    if math.type(key) ~= "integer" and key ~= "descending" then
+      suggest.unknown("option of sort", tostring(key), { "descending" })
+    elseif key == "descending" and type(value) ~= "boolean" then
+      usage("sort: descending is true or false")
+    end
+  end
+  for i, key in ipairs(keys) do
+    local one = type(key) == "table" and key or { key, descending = keys.descending }
+    for k in pairs(one) do
+      if k ~= 1 and k ~= "descending" then
+        suggest.unknown("option of sort", tostring(k), { "descending" })
+      end
+    end
+    if type(one[1]) ~= "string" then
+      usage("sort: key %d is a %s, not a column name", i, type(one[1]))
+    end
+    names[i], descending[i] = one[1], one.descending or false
+  end
+  return core.sort(t, names, descending)
+end
+
+--- The first row of each value of a column (or of each combination of several). Null is a value.
+-- Cost: in proportion to the rows.
+function methods.unique(t, names)
+  return core.unique(t, names_of(names, "unique"))
+end
+
+--- The first n rows, or all when there are fewer. Cost: none (shared memory).
+function methods.head(t, n)
+  return core.slice(t, 1, count_of(n == nil and 10 or n, "head"))
+end
+
+--- Rows first to last, both included; cut at the table's end. Cost: none (shared memory).
+function methods.slice(t, first, last)
+  last = last == nil and #t or last
+  if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 1 then
+    usage("slice takes the numbers of its first and last row; rows are counted from 1")
+  end
+  return core.slice(t, first, math.max(0, last - first + 1))
+end
+
+--- One row for each value of the key columns, in order of first appearance:
+-- t:group("field", { n = "count", mean_g = { "mean", "g" } }). Measures: count (of rows, or
+-- { "count", "g" } of values that are not null), sum, mean, std (of the sample), min, max, first,
+-- last. Nulls do not count; a group without values gives null. The measures' columns are sorted by
+-- name and have the unit of theirs. Cost: in proportion to the rows.
+function methods.group(t, keys, measures)
+  keys = keys == nil and {} or keys
+  if not (type(keys) == "table" and #keys == 0) then
+    keys = names_of(keys, "group")
+  end
+  if type(measures) ~= "table" or next(measures) == nil then
+    usage("group takes measures such as { n = \"count\", mean_g = { \"mean\", \"g\" } }")
+  end
+  local names, kinds, columns = {}, {}, {}
+  for name in pairs(measures) do
+    if type(name) ~= "string" then
+      usage("group: measures are named: { n = \"count\" }")
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local measure = measures[name]
+    measure = type(measure) == "table" and measure or { measure }
+    if type(measure[1]) ~= "string" or (measure[2] ~= nil and type(measure[2]) ~= "string") then
+      usage("group: measure %s is \"count\" or { \"mean\", \"column\" }", name)
+    end
+    kinds[i], columns[i] = measure[1], measure[2] or false
+  end
+  return core.group(t, keys, names, kinds, columns)
+end
+
+--- Two tables
+
+--- Rows of both with equal keys, in the order of this table's rows:
+-- t:join(other, "obsid"), t:join(other, { "a", "b" }), t:join(other, { obsid = "obs_id" }) where
+-- the other's name differs. Integers equal floats of the same value; null equals nothing. Columns
+-- of the other whose name is taken get the suffix; its keys of the same name are left out. Cost: in
+-- proportion to the rows of both and of the result.
+-- @tparam[opt] table options `how` "inner" (default) or "left" (rows without a partner stay, with
+-- nulls), `suffix` (default "_2")
+function methods.join(t, other, key, options)
+  options = options_of(options, { "how", "suffix" }, "join")
+  local how = options.how or "inner"
+  if how ~= "inner" and how ~= "left" then
+    usage("join: how is \"inner\" or \"left\", not %s", tostring(how))
+  end
+  local left, right = {}, {}
+  if type(key) == "table" and #key == 0 and next(key) ~= nil then
+    for name in pairs(key) do
+      left[#left + 1] = name
+    end
+    table.sort(left)
+    for i, name in ipairs(left) do
+      right[i] = key[name]
+    end
+    names_of(right, "join")
+  else
+    left = names_of(key, "join")
+    right = left
+  end
+  return core.join(t, other, left, right, how == "left", { options.suffix or "_2" })
+end
+
+--- Rows of both that lie within a radius on the sky: t:match(other, "1 arcsec"). The columns of
+-- this table, of the other one (with the suffix where a name is taken), and sep_arcsec. Position
+-- columns are found by UCD, then by usual names; degrees. Exact on the whole sky. Cost: about a
+-- second for a million rows on either side.
+-- @tparam halyard.table other
+-- @param radius text ("1 arcsec") or degrees
+-- @tparam[opt] table options `mode` "best" (default: for each row its nearest), "symmetric" (each
+-- is the nearest of the other), "all", "nearest" with `n`; `how` "inner" (default) or "left" (rows
+-- without a partner stay); `ra`, `dec`, `other_ra`, `other_dec` (column names); `suffix` ("_2")
+function methods.match(t, other, radius, options)
+  options = options_of(options, { "mode", "n", "how", "ra", "dec", "other_ra", "other_dec",
+    "suffix" }, "match")
+  local how = options.how or "inner"
+  if how ~= "inner" and how ~= "left" then
+    usage("match: how is \"inner\" or \"left\", not %s", tostring(how))
+  end
+  return core.match(t, other, sky.angle(radius, "deg"), options.mode or "best", options.n or 1,
+    how == "left", { options.ra or "", options.dec or "", options.other_ra or "",
+      options.other_dec or "", options.suffix or "" })
+end
+
+--- Writes the table below the output folder and returns its size in bytes. The ending of the name
+-- tells the format unless `format` does; waits. The file appears whole or not at all.
+function methods.write(t, path, format)
+  if format == nil and type(path) == "string" then
+    format = core.format_of(path)
+    if not format then
+      usage("the ending of \"%s\" tells no format; give one: t:write(path, \"csv\")", path)
+    end
+  end
+  return core.write(t, path, format)
+end
+
+return M

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/cli.h"
+
+#include "cli/progress.h"
+
+typedef struct view {
+    const options *opts;
+    progress progress;
+} view;
+
+static void on_event(void *ctx, const char *kind, const char *json)
+{
+    view *v = ctx;
+    progress_event(&v->progress, kind, json);
+}
+
+static hal_status match(hal_runtime *rt, void *ctx)
+{
+    const options *opts = ((view *)ctx)->opts;
+    hal_match_job job = {.struct_size = sizeof job,
+                         .left = opts->words[0],
+                         .right = opts->words[1],
+                         .out = opts->output,
+                         .radius = opts->radius,
+                         .mode = opts->mode,
+                         .ra1 = opts->ra1,
+                         .dec1 = opts->dec1,
+                         .ra2 = opts->ra2,
+                         .dec2 = opts->dec2,
+                         .to = opts->to};
+    return hal_runtime_match(rt, &job);
+}
+
+int cmd_match(const command *cmd, const options *opts)
+{
+    (void)cmd;
+    if (!opts->radius)
+        return complain(EXIT_USAGE, "match needs a radius: --radius 1arcsec");
+    view v = {.opts = opts};
+    hal_config config = {.struct_size = sizeof config, .on_event = on_event, .ctx = &v};
+    char why[256];
+    progress_begin(&v.progress, false, false);
+    hal_runtime *rt = hal_runtime_new(&config, why, sizeof why);
+    if (!rt)
+        return complain(hal_exit_code(HAL_E_NOMEM), "%s", why);
+    int code = run_interruptible(rt, match, &v);
+    if (code != 0)
+        complain(code, "%s", hal_runtime_error(rt));
+    hal_runtime_free(rt);
+    return code;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void on_output(void *ctx, const char *text, size_t size_bytes)
+{
+    (void)ctx;
+    fwrite(text, 1, size_bytes, stdout);
+}
+
+static hal_status show(hal_runtime *rt, void *ctx)
+{
+    return hal_runtime_show(rt, ctx);
+}
+
+/* A whole number of rows; -1: it is none. */
+static int64_t read_rows(const char *text)
+{
+    int64_t n = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || n > 1000000)
+            return -1;
+        n = 10 * n + (*c - '0');
+    }
+    return *text ? n : -1;
+}
+
+int cmd_show(const command *cmd, const options *opts)
+{
+    (void)cmd;
+    hal_show job = {.struct_size = sizeof job,
+                    .in = opts->words[0],
+                    .from = opts->from,
+                    .rows = -1,
+                    .stats = opts->stats,
+                    .json = opts->json};
+    if (opts->rows && (job.rows = read_rows(opts->rows)) < 0)
+        return complain(EXIT_USAGE, "--rows takes a whole number, not '%s'", opts->rows);
+    hal_config config = {.struct_size = sizeof config, .on_output = on_output};
+    char why[256];
+    hal_runtime *rt = hal_runtime_new(&config, why, sizeof why);
+    if (!rt)
+        return complain(hal_exit_code(HAL_E_NOMEM), "%s", why);
+    int code = run_interruptible(rt, show, &job);
+    if (code != 0)
+        complain(code, "%s", hal_runtime_error(rt));
+    hal_runtime_free(rt);
+    return code;
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "data/csv_block.h"
+
+#include "base/alloc.h"
+#include "base/compiler.h"
+#include "base/number.h"
+#include "data/json.h"
+
+#include <math.h>
+
+static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+/* A decimal [-]digits[.digits] without leading zeros and with at most 19 digits. */
+typedef struct plain {
+    uint64_t w;
+    int decimals; /* -1: no point */
+    bool minus;
+    const char *end;
+} plain;
+
+/* Eight digits at once (Lemire's method); false when they are not all digits. */
+static inline bool eight_digits(const char *p, uint64_t *out)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u)
+        return false;
+    v -= 0x3030303030303030u;
+    v = v * 10 + (v >> 8);
+    *out = ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
+            ((v >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+           32;
+    return true;
+#else
+    (void)v;
+    (void)out;
+    return false;
+#endif
+}
+
+/* At least 8 bytes beyond the number can be read. */
+static inline bool scan_plain(const char *p, plain *out)
+{
+    out->minus = *p == '-';
+    p += out->minus;
+    const char *first = p;
+    uint64_t w = 0, part;
+    while (is_digit(*p))
+        w = w * 10 + (uint64_t)(*p++ - '0');
+    size_t n = (size_t)(p - first);
+    if (n == 0 || (n > 1 && *first == '0'))
+        return false;
+    out->decimals = -1;
+    if (*p == '.') {
+        const char *fraction = ++p;
+        if (eight_digits(p, &part)) {
+            w = w * 100000000 + part;
+            p += 8;
+        }
+        while (is_digit(*p))
+            w = w * 10 + (uint64_t)(*p++ - '0');
+        n += (size_t)(p - fraction);
+        out->decimals = (int)(p - fraction);
+        if (p == fraction)
+            return false;
+    }
+    out->w = w;
+    out->end = p;
+    return n <= 19;
+}
+
+static inline bool plain_value(const plain *v, double *out)
+{
+    int k = v->decimals < 0 ? 0 : v->decimals;
+    double d;
+    if (HAL_LIKELY(v->w <= UINT64_C(1) << 53))
+        d = (double)v->w / power_of_ten[k];
+    else if (!hal_number_scale(v->w, -k, &d))
+        return false;
+    *out = v->minus ? -d : d;
+    return true;
+}
+
+bool hal_csv_double(hal_slice text, double *out)
+{
+    if (!hal_number_read_double(text, out))
+        return false;
+    bool whole = *out > 9007199254740992.0 || *out < -9007199254740992.0;
+    for (size_t i = 0; i < text.size_bytes && whole; i++)
+        whole = text.data[i] != '.' && text.data[i] != 'e' && text.data[i] != 'E' &&
+                text.data[i] != 'i';
+    int64_t n;
+    return !whole && (!hal_number_read_int64(text, &n) || hal_number_fits_double(n));
+}
+
+static bool is_bool(hal_slice text)
+{
+    return hal_slice_equals(text, hal_slice_of("true")) ||
+           hal_slice_equals(text, hal_slice_of("false"));
+}
+
+hal_csv_kind hal_csv_kind_of(hal_slice text, hal_csv_kind so_far)
+{
+    int64_t i;
+    double d;
+    switch (so_far) {
+    case HAL_CSV_OPEN:
+        if (is_bool(text))
+            return HAL_CSV_BOOL;
+        if (hal_number_read_int64(text, &i))
+            return HAL_CSV_INT;
+        return hal_csv_double(text, &d) ? HAL_CSV_FLOAT : HAL_CSV_STRING;
+    case HAL_CSV_BOOL:
+        return is_bool(text) ? HAL_CSV_BOOL : HAL_CSV_STRING;
+    case HAL_CSV_INT:
+        if (hal_number_read_int64(text, &i))
+            return HAL_CSV_INT;
+        return hal_csv_double(text, &d) ? HAL_CSV_FLOAT : HAL_CSV_STRING;
+    case HAL_CSV_FLOAT:
+        return hal_csv_double(text, &d) ? HAL_CSV_FLOAT : HAL_CSV_STRING;
+    default:
+        return HAL_CSV_STRING;
+    }
+}
+
+bool hal_csv_plain_decimal(const char *p, const char *end, double *out, uint8_t *decimals,
+                           uint8_t *low)
+{
+    char room[40] = {0};
+    size_t n = (size_t)(end - p);
+    plain v;
+    if (n > 24)
+        return false;
+    memcpy(room, p, n);
+    if (!scan_plain(room, &v) || v.end != room + n || v.w > HAL_CSV_PLAIN_MAX ||
+        !plain_value(&v, out))
+        return false;
+    *decimals = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
+    *low = (uint8_t)v.w;
+    return true;
+}
+
+/* What a row can end a cell with. */
+typedef struct scanner {
+    hal_csv_block *b;
+    const char *p, *end;
+    char separator;
+    uint64_t n_newlines; /* inside quotes of this row */
+} scanner;
+
+typedef enum outcome { NEXT, STOP, WIDEN, NO_MEMORY } outcome;
+
+static inline bool ends_cell(const scanner *s, char c)
+{
+    return c == s->separator || c == '\n' || c == '\r';
+}
+
+/* The cell at s->p: its text, where it ends. False: not a whole regular cell. */
+static inline bool find_cell(scanner *s, hal_csv_text *text, bool *quoted, const char **cell_end)
+{
+    const char *p = s->p, *end = s->end;
+    *quoted = p < end && *p == '"';
+    bool doubled = false;
+    const char *first = p;
+    if (*quoted) {
+        first = ++p;
+        for (;;) {
+            while (p < end && *p != '"') {
+                s->n_newlines += *p == '\n';
+                p++;
+            }
+            if (p == end)
+                return false;
+            if (p + 1 < end && p[1] == '"') {
+                doubled = true;
+                p += 2;
+                continue;
+            }
+            break;
+        }
+        *cell_end = p + 1;
+    } else {
+        while (p < end && !ends_cell(s, *p) && *p != '"')
+            p++;
+        *cell_end = p;
+    }
+    if (*cell_end >= end || !ends_cell(s, **cell_end) || (size_t)(p - first) > HAL_CSV_CELL_MAX)
+        return false;
+    text->at = (uint32_t)(first - s->b->bytes);
+    text->size = (uint32_t)(p - first) & 0x7fffffffu;
+    text->doubled = doubled;
+    return true;
+}
+
+static inline void set_valid(hal_csv_block_column *c, uint64_t row)
+{
+    c->valid[row / 8] = (uint8_t)(c->valid[row / 8] | 1u << row % 8);
+}
+
+static bool add_odd(hal_csv_block_column *c, hal_csv_text text)
+{
+    if (c->n_odd == c->odd_capacity) {
+        size_t capacity = c->odd_capacity ? 2 * c->odd_capacity : 64;
+        hal_csv_text *grown = hal_realloc(c->odd, capacity * sizeof *grown);
+        if (!grown)
+            return false;
+        c->odd = grown;
+        c->odd_capacity = capacity;
+    }
+    c->odd[c->n_odd++] = text;
+    return true;
+}
+
+/* Any cell, the slow way. */
+static outcome any_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
+{
+    hal_csv_text text;
+    bool quoted;
+    const char *end;
+    if (!find_cell(s, &text, &quoted, &end))
+        return STOP;
+    s->p = end;
+    if (text.size == 0 && !quoted) {
+        c->values.ints[row] = 0;
+        if (c->kind == HAL_CSV_FLOAT)
+            c->spelling.decimals[row] = 0;
+        c->n_nulls++;
+        return NEXT;
+    }
+    set_valid(c, row);
+    if (c->kind == HAL_CSV_STRING) {
+        c->values.texts[row] = text;
+        return NEXT;
+    }
+    hal_slice slice = {s->b->bytes + text.at, text.size};
+    hal_csv_kind kind = text.doubled ? HAL_CSV_STRING : hal_csv_kind_of(slice, c->kind);
+    if (kind != c->kind) {
+        bool open = c->kind == HAL_CSV_OPEN;
+        c->kind = kind;
+        if (!open)
+            return WIDEN;
+        if (kind == HAL_CSV_STRING)
+            memset(c->values.texts, 0, row * sizeof *c->values.texts);
+        if (kind == HAL_CSV_FLOAT)
+            memset(c->spelling.decimals, 0, row);
+    }
+    switch (kind) {
+    case HAL_CSV_BOOL:
+        c->values.ints[row] = slice.size_bytes == 4;
+        return NEXT;
+    case HAL_CSV_INT:
+        if (!hal_number_read_int64(slice, &c->values.ints[row]))
+            return STOP;
+        c->wide = c->wide || !hal_number_fits_double(c->values.ints[row]);
+        return NEXT;
+    case HAL_CSV_FLOAT:
+        if (hal_csv_plain_decimal(slice.data, slice.data + slice.size_bytes,
+                                  &c->values.doubles[row], &c->spelling.decimals[row],
+                                  &c->spelling.low[row])) {
+            c->is_long = true;
+            return NEXT;
+        }
+        if (!hal_csv_double(slice, &c->values.doubles[row]))
+            return STOP;
+        c->spelling.decimals[row] = HAL_CSV_ODD;
+        return add_odd(c, text) ? NEXT : NO_MEMORY;
+    default:
+        c->values.texts[row] = text;
+        return NEXT;
+    }
+}
+
+static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
+{
+    const char *p = s->p;
+    plain v;
+    switch (c->kind) {
+    case HAL_CSV_INT:
+        if (!scan_plain(p, &v) || v.decimals >= 0 || !ends_cell(s, *v.end) || v.end >= s->end ||
+            v.w > INT64_MAX || (v.minus && !v.w))
+            break;
+        c->values.ints[row] = v.minus ? -(int64_t)v.w : (int64_t)v.w;
+        c->wide = c->wide || v.w > UINT64_C(1) << 53;
+        set_valid(c, row);
+        s->p = v.end;
+        return NEXT;
+    case HAL_CSV_FLOAT:
+        if (!scan_plain(p, &v) || !ends_cell(s, *v.end) || v.end >= s->end ||
+            v.w > HAL_CSV_PLAIN_MAX || (v.decimals < 0 && v.w > UINT64_C(1) << 53) ||
+            !plain_value(&v, &c->values.doubles[row]))
+            break;
+        c->spelling.decimals[row] = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
+        c->spelling.low[row] = (uint8_t)v.w;
+        c->is_long |= v.w > HAL_CSV_SHORT_MAX;
+        set_valid(c, row);
+        s->p = v.end;
+        return NEXT;
+    default:
+        break;
+    }
+    return any_cell(s, c, row);
+}
+
+static outcome read_row(scanner *s)
+{
+    hal_csv_block *b = s->b;
+    uint64_t row = b->n_rows;
+    s->n_newlines = 0;
+    for (size_t i = 0; i < b->n_columns; i++) {
+        outcome done = read_cell(s, &b->columns[i], row);
+        if (HAL_UNLIKELY(done != NEXT))
+            return done;
+        bool last = i + 1 == b->n_columns;
+        if (HAL_LIKELY(!last)) {
+            if (HAL_UNLIKELY(*s->p != s->separator))
+                return STOP;
+            s->p++;
+        }
+    }
+    if (*s->p == '\r')
+        s->p++;
+    if (s->p >= s->end || *s->p != '\n')
+        return STOP;
+    s->p++;
+    return NEXT;
+}
+
+/* A cell of the row that is dropped must leave nothing behind. */
+static void drop_row(hal_csv_block *b)
+{
+    uint64_t row = b->n_rows;
+    for (size_t i = 0; i < b->n_columns; i++) {
+        hal_csv_block_column *c = &b->columns[i];
+        c->valid[row / 8] = (uint8_t)(c->valid[row / 8] & ~(1u << row % 8));
+        uint64_t n_valid = 0;
+        for (uint64_t k = 0; k < row; k++)
+            n_valid += c->valid[k / 8] >> k % 8 & 1;
+        c->n_nulls = row - n_valid;
+        if (!n_valid && c->kind != HAL_CSV_STRING)
+            c->wide = false;
+        size_t n_odd = 0;
+        for (uint64_t k = 0; k < row && c->kind == HAL_CSV_FLOAT; k++)
+            n_odd += c->spelling.decimals[k] == HAL_CSV_ODD && (c->valid[k / 8] >> k % 8 & 1);
+        c->n_odd = n_odd;
+    }
+}
+
+static size_t count_lines(const char *p, size_t n)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += p[i] == '\n';
+    return lines;
+}
+
+static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind *kinds)
+{
+    size_t lines = count_lines(b->bytes, b->size_bytes);
+    size_t most = b->size_bytes / n_columns + 1; /* every cell takes a byte */
+    size_t capacity = ((lines < most ? lines : most) + 64) / 64 * 64;
+    size_t each = capacity * 10 + capacity / 8;
+    size_t size = n_columns * (each + sizeof *b->columns);
+    if (size > b->arena_size) {
+        hal_free(b->arena);
+        b->arena = hal_malloc(size);
+        b->arena_size = b->arena ? size : 0;
+        if (!b->arena)
+            return HAL_E_NOMEM;
+    }
+    char *at = b->arena;
+    b->columns = (hal_csv_block_column *)(void *)at;
+    at += n_columns * sizeof *b->columns;
+    for (size_t i = 0; i < n_columns; i++, at += each)
+        b->columns[i] = (hal_csv_block_column){
+            .kind = kinds[i],
+            .values.ints = (int64_t *)(void *)at,
+            .spelling = {.low = (uint8_t *)at + 8 * capacity,
+                         .decimals = (uint8_t *)at + 9 * capacity},
+            .valid = (uint8_t *)at + 10 * capacity,
+        };
+    for (size_t i = 0; i < n_columns; i++)
+        memset(b->columns[i].valid, 0, capacity / 8);
+    b->n_columns = n_columns;
+    return HAL_OK;
+}
+
+static void forget_odd(hal_csv_block *b)
+{
+    for (size_t i = 0; i < b->n_columns; i++) {
+        hal_free(b->columns[i].odd);
+        b->columns[i].odd = NULL;
+        b->columns[i].n_odd = b->columns[i].odd_capacity = 0;
+    }
+}
+
+static void begin_again(hal_csv_block *b)
+{
+    forget_odd(b);
+    for (size_t i = 0; i < b->n_columns; i++) {
+        hal_csv_block_column *c = &b->columns[i];
+        memset(c->valid, 0, b->n_rows / 8 + 1);
+        c->n_nulls = 0;
+        c->wide = c->is_long = false;
+    }
+    b->n_rows = b->n_lines = 0;
+}
+
+hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator,
+                              const hal_csv_kind *kinds)
+{
+    forget_odd(b);
+    hal_status st = lay_out(b, n_columns, kinds);
+    b->n_rows = b->n_lines = 0;
+    b->consumed = 0;
+    if (st)
+        return st;
+    const char *end = b->bytes + b->size_bytes;
+    unsigned char high = 0;
+    for (const char *p = b->bytes; p < end; p++)
+        high |= (unsigned char)*p;
+    if (high & 0x80 && hal_json_wrong_utf8(b->bytes, end))
+        return HAL_OK; /* all of it is read byte by byte */
+    scanner s = {.b = b, .p = b->bytes, .end = end, .separator = separator};
+    while (s.p < end) {
+        const char *row_start = s.p;
+        outcome done = read_row(&s);
+        if (HAL_LIKELY(done == NEXT)) {
+            b->n_rows++;
+            b->n_lines += 1 + s.n_newlines;
+            continue;
+        }
+        if (done == NO_MEMORY)
+            return HAL_E_NOMEM;
+        if (done == WIDEN) {
+            begin_again(b);
+            s.p = b->bytes;
+            continue;
+        }
+        s.p = row_start;
+        drop_row(b);
+        break;
+    }
+    b->consumed = (size_t)(s.p - b->bytes);
+    return HAL_OK;
+}
+
+void hal_csv_block_clear(hal_csv_block *b)
+{
+    forget_odd(b);
+    hal_free(b->arena);
+    b->arena = NULL;
+    b->arena_size = 0;
+    b->n_columns = 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/files.h"
+
+#include "base/alloc.h"
+#include "data/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK_BYTES = 1 << 20 };
+
+bool hal_file_is_standard(const char *path)
+{
+    return !path || !strcmp(path, "-");
+}
+
+hal_status hal_file_format(hal_format *out, const char *path, const char *name, hal_err *err)
+{
+    if (!name) {
+        const char *slash = hal_file_is_standard(path) ? NULL : strrchr(path, '/');
+        const char *dot = hal_file_is_standard(path) ? NULL : strrchr(slash ? slash : path, '.');
+        hal_format named = dot ? hal_format_of_path(path) : HAL_FORMAT_CSV;
+        if (!hal_format_is_written(named))
+            return hal_err_set(err, HAL_E_USAGE,
+                               "no format is written by the ending of %s; see halyard convert "
+                               "--help, or choose with --to",
+                               path);
+        *out = named;
+        return HAL_OK;
+    }
+    hal_status st = hal_format_from_name(out, name, err);
+    if (!st && !hal_format_is_written(*out))
+        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; see halyard convert --help", name);
+    return st;
+}
+
+static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic bool *stop,
+                       hal_err *err)
+{
+    char *chunk = hal_malloc(CHUNK_BYTES);
+    if (!chunk)
+        return hal_err_nomem(err, CHUNK_BYTES);
+    hal_status st = HAL_OK;
+    for (;;) {
+        if (atomic_load(stop)) {
+            st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
+            break;
+        }
+        ssize_t n = read(fd, chunk, CHUNK_BYTES);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = hal_err_errno(err, errno, "cannot read %s", in);
+        else if (n > 0)
+            st = hal_reader_feed(reader, chunk, (size_t)n, err);
+        if (n <= 0 || st)
+            break;
+    }
+    hal_free(chunk);
+    return st;
+}
+
+hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
+                              const hal_reader_options *options, const _Atomic bool *stop,
+                              hal_err *err)
+{
+    bool standard = hal_file_is_standard(in);
+    int fd = standard ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", in);
+    if (fd < 0)
+        return hal_err_errno(err, errno, "cannot open %s", in);
+    if (!label)
+        label = standard ? "standard input" : in;
+    hal_answer answer;
+    hal_table *t = NULL;
+    hal_reader *reader = hal_reader_new_with(from, options, err);
+    hal_status st = reader ? feed(reader, fd, label, stop, err) : err->status;
+    if (!st)
+        st = hal_reader_finish(reader, &answer, &t, err);
+    hal_reader_free(reader);
+    if (fd != STDIN_FILENO)
+        close(fd);
+    if (st)
+        return hal_err_note(err, st, "%s", label);
+    if (answer.status == HAL_ANSWER_ERROR)
+        return hal_err_set(err, HAL_E_ARCHIVE, "%s: the archive answered an error: %s", label,
+                           answer.message);
+    if (answer.status == HAL_ANSWER_EXECUTING)
+        return hal_err_set(err, HAL_E_BUSY,
+                           "%s: the archive was still executing; record the answer again later",
+                           label);
+    *table = t;
+    return HAL_OK;
+}
+
+hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
+                         const _Atomic bool *stop, hal_err *err)
+{
+    hal_reader_options options = {0};
+    return hal_file_read_with(table, in, NULL, from, &options, stop, err);
+}
+
+hal_status hal_file_write(const hal_table *table, const char *out, hal_format to, hal_err *err)
+{
+    hal_writer *writer =
+        hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
+    if (!writer)
+        return err->status;
+    uint64_t size_bytes = 0;
+    hal_status st = hal_writer_table(writer, table, err);
+    if (!st)
+        st = hal_writer_commit(writer, &size_bytes, err);
+    hal_writer_free(writer);
+    return st;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Two files through a positional match into a third. */
+#include "runtime/match.h"
+
+#include "runtime/files.h"
+#include "sky/angle.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static hal_status read_job(hal_pairing *p, const hal_match_job *job, hal_err *err)
+{
+    if (!job->left || !job->right || !job->radius)
+        return hal_err_set(err, HAL_E_USAGE,
+                           "a match needs two files and a radius: --radius 1arcsec");
+    if (!strcmp(job->left, "-") && !strcmp(job->right, "-"))
+        return hal_err_set(err, HAL_E_USAGE, "only one of the two tables can be standard input");
+    hal_status st = hal_angle_parse(&p->match.radius_deg, hal_slice_of(job->radius), NULL, err);
+    if (st)
+        return hal_err_note(err, st, "--radius");
+    p->ra[0] = job->ra1;
+    p->dec[0] = job->dec1;
+    p->ra[1] = job->ra2;
+    p->dec[1] = job->dec2;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    p->match.n_threads = cores > 1 ? (unsigned)cores : 1;
+    return job->mode ? hal_match_mode_from_name(&p->match.mode, job->mode, err) : HAL_OK;
+}
+
+hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *account,
+                           const _Atomic bool *stop, hal_err *err)
+{
+    hal_pairing pairing = {.match.stop = stop};
+    hal_format to = HAL_FORMAT_CSV;
+    hal_table *left = NULL, *right = NULL, *both = NULL;
+    hal_status st = read_job(&pairing, job, err);
+    if (!st)
+        st = hal_file_format(&to, job->out, job->to, err);
+    if (!st)
+        st = hal_file_read(&left, job->left, HAL_FORMAT_AUTO, stop, err);
+    if (!st)
+        st = hal_file_read(&right, job->right, HAL_FORMAT_AUTO, stop, err);
+    if (!st && !(both = hal_table_match(left, right, &pairing, account, err)))
+        st = err->status;
+    hal_table_unref(left);
+    hal_table_unref(right);
+    if (!st)
+        st = hal_file_write(both, job->out, to, err);
+    hal_table_unref(both);
+    return st;
+}

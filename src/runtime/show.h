@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef HAL_RUNTIME_SHOW_H
+#define HAL_RUNTIME_SHOW_H
+
+#include "base/buf.h"
+
+#include <halyard.h>
+
+/** hal_runtime_show into `text`. `stop` is polled; true ends with HAL_E_CANCELLED. */
+hal_status hal_show_file(hal_buf *text, const hal_show *show, const _Atomic bool *stop,
+                         hal_err *err) HAL_MUST_CHECK;
+
+#endif

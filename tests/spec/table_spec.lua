@@ -1,0 +1,218 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Tables as scripts use them: halyard.table.
+local tables = require("halyard.table")
+local core = require("halyard.core.table")
+local peer = require("halyard.test.peer")
+
+local function failure(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.equal("table", type(err))
+  return err.code, err.message
+end
+
+local function refused(part, f, ...)
+  local code, message = failure(f, ...)
+  assert.equal("usage", code)
+  assert.truthy(message:find(part, 1, true), message)
+end
+
+local folder = os.tmpname()
+os.remove(folder)
+
+local names = { "id", "field", "g", "r" }
+
+local function stars()
+  return tables.from_rows({
+    { id = 1, field = "south", g = 15.5, r = 15.0 },
+    { id = 2, field = "north", g = 12.0 },
+    { id = 3, field = "south", g = 14.0, r = 13.25 },
+    { id = 4, g = 12.0, r = 11.0 },
+    { id = 5, field = "north", r = 10.0 },
+  }, names)
+end
+
+local function empty()
+  return stars():where({ id = 99 })
+end
+
+describe("a column", function()
+  it("has values, nulls and extremes", function()
+    local g = stars():column("g")
+    assert.equal(5, #g)
+    assert.equal(15.5, g[1])
+    assert.is_nil(g[5])
+    assert.equal(12.0, g:min())
+    assert.equal(15.5, g:max())
+    assert.equal(13.375, g:mean())
+    assert.equal(1, g:nulls())
+    assert.equal("float64", g.type)
+    assert.equal("g", g.name)
+    local seen = {}
+    for i, value in g:values() do
+      seen[i] = value
+    end
+    assert.same({ 15.5, 12.0, 14.0, 12.0 }, seen)
+    assert.is_nil(empty():column("g"):min())
+    assert.is_nil(empty():column("g"):mean())
+    assert.truthy(tostring(g):find('column "g" (float64), 5 values', 1, true))
+  end)
+
+  it("is found regardless of case; a wrong name is answered with the nearest", function()
+    assert.equal("field", stars():column("FIELD").name)
+    refused('"field"', function() return stars():column("feild") end)
+    refused("no field", function() return stars():column("g").colour end)
+    refused("1..5", function() return stars():column("g")[6] end)
+  end)
+
+  it("computes with columns and numbers; nulls propagate", function()
+    local t = stars()
+    local g_r = t:column("g") - t:column("r")
+    assert.same({ 0.5, nil, 0.75, 1.0, nil }, { g_r[1], g_r[2], g_r[3], g_r[4], g_r[5] })
+    local id = -(t:column("id") * 2 + 1)
+    assert.equal("int64", id.type)
+    assert.equal(-11, id[5])
+    assert.equal(0.5, (t:column("id") / 2)[1])
+    assert.equal(2.0 ^ 3, (2 ^ t:column("id"))[3])
+    assert.equal(2.0, tables.log10(t:column("id") * 100)[1])
+    assert.equal(99.0, tables.fill(t:column("g"), 99)[5])
+    assert.is_true(tables.is_null(t:column("g"))[5])
+    refused("works on numbers", function() return t:column("field") + 1 end)
+    refused("halyard.table.lt", function() return t:column("g") < t:column("r") end)
+    refused("5 and 2 rows", function() return t:column("g") + t:head(2):column("g") end)
+    refused("not a string", function() return t:column("g") + "x" end)
+  end)
+end)
+
+describe("a table", function()
+  setup(function()
+    peer.set("output", folder)
+  end)
+
+  teardown(function()
+    peer.set("output")
+    os.execute("rm -r " .. folder)
+  end)
+
+  it("is filtered by criteria, by a column and by a function", function()
+    local t = stars()
+    assert.same({ 2, 3, 4 }, t:where({ g = { min = 12, max = 14 } }):list("id"))
+    assert.same({ 1, 3 }, t:where({ field = "s*" }):list("id"))
+    assert.same({ 2, 4 }, t:where(tables.lt(t:column("g"), 13)):list("id"))
+    local bright = tables.and_(tables.lt(t:column("r"), 14), tables.eq(t:column("g"), 12))
+    assert.same({ 4 }, t:where(bright):list("id"))
+    assert.same({ 4, 5 }, t:where(function(row) return row.id > 3 end):list("id"))
+    assert.equal(0, #t:where(function() return false end))
+    assert.equal(0, #empty():where(function() return true end))
+    refused("true and false", function() return t:where(t:column("g")) end)
+  end)
+
+  it("gives other columns without copying", function()
+    local t = stars()
+    assert.same({ "r", "id" }, t:select({ "r", "id" }).columns)
+    assert.same({ "g" }, t:select("G").columns)
+    assert.same({ "obsid", "field", "r", "g" },
+      t:rename({ id = "obsid", g = "r", r = "g" }).columns)
+    refused("two columns", function() return t:rename({ id = "g" }) end)
+    refused("nearest", function() return t:select({ "nix" }) end)
+    refused("empty list", function() return t:select({}) end)
+  end)
+
+  it("takes computed columns", function()
+    local t = stars()
+    local c = t:with("g_r", t:column("g") - t:column("r"), { unit = "mag", ucd = "phot.color" })
+    assert.same({ "id", "field", "g", "r", "g_r" }, c.columns)
+    assert.equal("mag", c:column("g_r").unit)
+    assert.same({ 0.5, 0.75, 1.0 }, c:list("g_r"))
+    local n = t:with("id", function(row) return row.g and row.id * 10 end)
+    assert.same(names, n.columns)
+    assert.same({ 10, 20, 30, 40 }, n:list("id"))
+    assert.equal(5, #empty():with("x", function() return 1 end).columns)
+    refused("unit", function() return t:with("x", t:column("g"), { units = "mag" }) end)
+    refused("function", function() return t:with("x", 5) end)
+  end)
+
+  it("is sorted with nulls last", function()
+    local t = stars()
+    assert.same({ 2, 4, 3, 1, 5 }, t:sort("g"):list("id"))
+    assert.same({ 1, 3, 2, 4, 5 }, t:sort({ "g", descending = true }):list("id"))
+    assert.same({ 5, 2, 3, 1, 4 }, t:sort({ { "field" }, { "r" } }):list("id"))
+    assert.equal(0, #empty():sort("g"))
+    refused("descending", function() return t:sort({ "g", descendin = true }) end)
+    refused("nearest", function() return t:sort("gg") end)
+  end)
+
+  it("keeps the first of each value, the first rows, a range of rows", function()
+    local t = stars()
+    assert.same({ 1, 2, 4 }, t:unique("field"):list("id"))
+    assert.same({ 1, 2, 3, 4, 5 }, t:unique({ "field", "g" }):list("id"))
+    assert.same({ 1, 2 }, t:head(2):list("id"))
+    assert.equal(5, #t:head())
+    assert.same({ 2, 3 }, t:slice(2, 3):list("id"))
+    assert.same({ 12.0, 14.0 }, t:slice(2, 3):list("g"))
+    assert.same({ 4, 5 }, t:slice(4):list("id"))
+    assert.equal(0, #t:slice(9, 12))
+    refused("whole number", function() return t:head(-1) end)
+    refused("counted from 1", function() return t:slice(0) end)
+  end)
+
+  it("is grouped", function()
+    local g = stars():group("field",
+      { n = "count", mean_g = { "mean", "g" }, top = { "max", "r" } })
+    assert.same({ "field", "mean_g", "n", "top" }, g.columns)
+    assert.same({ field = "south", mean_g = 14.75, n = 2, top = 15.0 }, g[1])
+    assert.same({ field = "north", mean_g = 12.0, n = 2, top = 10.0 }, g[2])
+    assert.same({ mean_g = 12.0, n = 1, top = 11.0 }, g[3])
+    assert.same({ n = 5 }, stars():group({}, { n = "count" })[1])
+    assert.equal(0, #empty():group("field", { n = "count" }))
+    refused("known: count", function() return stars():group("field", { x = { "avg", "g" } }) end)
+    refused("needs a column", function() return stars():group("field", { x = "mean" }) end)
+  end)
+
+  it("is joined by keys", function()
+    local other = tables.from_rows({ { id = 2.0, g = 1, note = "a" }, { id = 2.0, g = 2 },
+      { id = 7.0, g = 3 } }, { "id", "g", "note" })
+    local j = stars():join(other, "id")
+    assert.same({ "id", "field", "g", "r", "g_2", "note" }, j.columns)
+    assert.same({ 1, 2 }, j:list("g_2"))
+    local l = stars():join(other:rename({ id = "ident" }), { id = "ident" },
+      { how = "left", suffix = "_x" })
+    assert.same({ 1, 2, 2, 3, 4, 5 }, l:list("id"))
+    assert.same({ "id", "field", "g", "r", "ident", "g_x", "note" }, l.columns)
+    assert.equal(0, #stars():join(empty(), "id"))
+    refused("inner", function() return stars():join(other, "id", { how = "outer" }) end)
+    refused("never equal", function() return stars():join(other, { field = "id" }) end)
+  end)
+
+  it("is matched by position", function()
+    local a = tables.from_rows({ { n = 1, ra = 0.0001, dec = 0.0 },
+      { n = 2, ra = 50.0, dec = 5.0 } }, { "n", "ra", "dec" })
+    local b = tables.from_rows({ { ra = 359.9999, dec = 0.0 } }, { "ra", "dec" })
+    local m = a:match(b, "1 arcsec")
+    assert.equal(1, #m)
+    assert.same({ "n", "ra", "dec", "ra_2", "dec_2", "sep_arcsec" }, m.columns)
+    assert.truthy(math.abs(m[1].sep_arcsec - 0.72) < 1e-9)
+    assert.same({ 1, 2 }, a:match(b, "1 arcsec", { how = "left" }):list("n"))
+    assert.equal(0, #a:match(b, "0.5 arcsec", { mode = "all" }))
+    refused("mode", function() return a:match(b, "1 arcsec", { mod = "all" }) end)
+  end)
+
+  it("is put together with others, written and read back", function()
+    local t = tables.concat({ stars(), stars():select({ "id" }) })
+    assert.equal(10, #t)
+    assert.equal(6, t:column("g"):nulls())
+    assert.truthy(t:write("tables/x.csv") > 50)
+    local back = tables.read("tables/x.csv")
+    assert.same(t.columns, back.columns)
+    assert.same(t:list("r"), back:list("r"))
+    assert.same(t:list("id"), back:list("id"))
+    assert.equal("not_found", (failure(tables.read, "tables/none.csv")))
+    assert.equal("permission", (failure(tables.read, "../x.csv")))
+    refused("tells no format", function() return t:write("tables/x.unknown") end)
+  end)
+
+  it("has its methods wherever it was made", function()
+    assert.equal(5, #core.concat({ stars() }):sort("id"))
+    refused('no field "srt"', function() return stars():srt("id") end)
+  end)
+end)
