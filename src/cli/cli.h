@@ -5,7 +5,7 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 16 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 32 };
 #define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */

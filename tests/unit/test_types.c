@@ -77,9 +77,9 @@ static void a_spool_keeps_every_type(void **state)
     assert_int_equal(hal_spool_write(path, t, key, -1, NULL, NULL), HAL_OK);
     const char *const spools[] = {path};
     hal_merge_report report;
-    assert_int_equal(
-        hal_spool_merge(spools, 1, NULL, NULL, HAL_FORMAT_AUTO, &back, NULL, NULL, &report, NULL),
-        HAL_OK);
+    assert_int_equal(hal_spool_merge(spools, 1, NULL, NULL, NULL, HAL_FORMAT_AUTO, &back, NULL,
+                                     NULL, &report, NULL),
+                     HAL_OK);
     assert_true(same_rows(t, 0, 30, back));
     assert_int_equal(hal_spool_write(path, t, key, EVERY_SCALARS, NULL, NULL), HAL_E_USAGE);
     unlink(path);
