@@ -86,9 +86,9 @@ static int read_integer(hal_slice t, int64_t *out)
     bool big = false;
     for (size_t i = 0; i < t.size_bytes; i++) {
         unsigned char c = (unsigned char)t.data[i];
-        unsigned digit = c >= '0' && c <= '9'   ? c - '0'
-                         : c >= 'a' && c <= 'f' ? c - 'a' + 10u
-                         : c >= 'A' && c <= 'F' ? c - 'A' + 10u
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
                                                 : 99;
         if (digit >= base)
             return -1;
