@@ -130,14 +130,6 @@ static const node *get(const node *n, const char *key)
     return NULL;
 }
 
-static size_t length(const node *n)
-{
-    size_t count = 0;
-    for (const node *c = n->child; c; c = c->next)
-        count++;
-    return count;
-}
-
 static bool same_double(double a, double b)
 {
     return (isnan(a) && isnan(b)) || a == b;
@@ -381,6 +373,26 @@ static void the_special_encodings_read_as_the_standard_says(void **state)
     node_free(expected);
 }
 
+static void dump_cell(hal_buf *b, const hal_table *t, size_t c, uint64_t row)
+{
+    const hal_field *f = hal_table_field(t, c);
+    hal_column column = hal_table_column(t, c);
+    char room[HAL_CELL_TEXT_MAX];
+    if (f->type == HAL_TYPE_STRING) {
+        hal_slice s = hal_table_string(t, c, row);
+        assert_int_equal(hal_buf_append(b, s.data, s.size_bytes, NULL), HAL_OK);
+        return;
+    }
+    hal_items items = items_of(t, c, row);
+    for (uint64_t i = items.first; i < items.first + items.n; i++) {
+        size_t n = hal_item_print(room, &column, f->type, i);
+        if (column.item_valid && !hal_bit(column.item_valid, i))
+            n = 0;
+        room[n] = ' ';
+        assert_int_equal(hal_buf_append(b, room, n + 1, NULL), HAL_OK);
+    }
+}
+
 /* All there is to a table, as text. */
 static char *dump(const hal_table *t)
 {
@@ -397,7 +409,7 @@ static char *dump(const hal_table *t)
             if (hal_table_is_null(t, c, row))
                 assert_int_equal(hal_buf_puts(&b, "null", &err), HAL_OK);
             else
-                assert_int_equal(hal_cell_print(&b, t, c, row, &err), HAL_OK);
+                dump_cell(&b, t, c, row);
             assert_int_equal(hal_buf_puts(&b, "\n", &err), HAL_OK);
         }
     }
