@@ -92,8 +92,9 @@ typedef struct header {
     char *id; /* of its TABLE */
 } header;
 
-/* Where an item of the metadata stands. */
+/* Where an item of the metadata stands, and the text of an INFO. */
 typedef struct place {
+    char *text;
     unsigned scope; /* number of the RESOURCE or TABLE, 0: VOTABLE */
     bool in_results;
 } place;
@@ -145,6 +146,7 @@ typedef struct votable {
     size_t n_columns;
     uint64_t n_rows, n_batched;
     size_t i_cell;
+    bool cell_base64; /* VOTable 1.0, 1.1 */
     hal_vo_scratch scratch;
 
     bool flags; /* BINARY2 */
@@ -268,7 +270,7 @@ static void add_meta(votable *v, hal_meta_kind kind, const XML_Char **a)
     if (!places)
         return;
     v->places = places;
-    places[v->metadata.n_items] = (place){v->scopes[v->depth - 1], v->results[v->depth - 1]};
+    places[v->metadata.n_items] = (place){NULL, v->scopes[v->depth - 1], v->results[v->depth - 1]};
     hal_status st = hal_metadata_add(&v->metadata, &item, v->err);
     if (st)
         fail(v, st);
@@ -527,13 +529,9 @@ static void start_row_element(votable *v, element e, const XML_Char **a)
     if (v->i_cell == v->n_columns)
         fail(v, hal_err_set(v->err, HAL_E_INTEGRITY, "row %llu has more than %zu cells",
                             (unsigned long long)(v->n_batched + v->n_rows + 1), v->n_columns));
-    else if (attribute(a, "encoding"))
-        fail(v, hal_err_set(v->err, HAL_E_PROTOCOL,
-                            "row %llu: a cell with an encoding of its own; that ended with "
-                            "VOTable 1.1",
-                            (unsigned long long)(v->n_batched + v->n_rows + 1)));
-    else
-        begin_text(v);
+    const char *encoding = attribute(a, "encoding");
+    v->cell_base64 = encoding && !strcmp(encoding, "base64");
+    begin_text(v);
 }
 
 static void start_element(votable *v, element e, const XML_Char **a)
@@ -660,9 +658,8 @@ static void end_text(votable *v, element e)
 {
     element parent = v->stack[v->depth - 1];
     hal_status st = HAL_OK;
-    if (e == E_INFO && v->metadata.n_items)
-        st = hal_metadata_set(&v->metadata.items[v->metadata.n_items - 1].text,
-                              trim(hal_buf_text(&v->text)), v->err);
+    if (e == E_INFO)
+        set_text(v, (const char **)&v->places[v->metadata.n_items - 1].text);
     else if (parent == E_FIELD)
         set_text(v, &v->current.list[v->current.n - 1].field.description);
     else if (parent == E_TABLE && v->reading)
@@ -723,11 +720,37 @@ static void end_row(votable *v)
         fail(v, st);
 }
 
+/* A cell that is written as in BINARY, in base64. */
+static hal_status add_base64_cell(votable *v, const hal_vo_column *c, hal_vec *vec, hal_slice text)
+{
+    hal_base64 base64 = {0};
+    uint8_t *bytes = hal_malloc(hal_base64_room(text.size_bytes) + 2);
+    if (!bytes)
+        return hal_err_nomem(v->err, hal_base64_room(text.size_bytes));
+    const char *wrong;
+    size_t last = 0, n = hal_base64_decode(&base64, text.data, text.size_bytes, bytes, &wrong);
+    bool ends = hal_base64_finish(&base64, bytes + n, &last);
+    uint64_t size = 0;
+    hal_status st = HAL_OK;
+    n += last;
+    if (!wrong && ends && c->datatype != HAL_VO_UNKNOWN)
+        st = hal_vo_row_size(c, 1, false, bytes, bytes + n, &size, v->err);
+    if (!st && (wrong || !ends || size != n))
+        st = hal_err_set(v->err, HAL_E_INTEGRITY, "column %s: a base64 cell of a wrong length",
+                         c->name);
+    if (!st)
+        st = hal_vo_add_row(c, 1, false, vec, bytes, &v->scratch, v->err);
+    hal_free(bytes);
+    return st;
+}
+
 static void end_cell(votable *v)
 {
     hal_slice text = {hal_buf_text(&v->text), v->text.size_bytes};
-    hal_status st =
-        hal_vo_add_text(&v->columns[v->i_cell], &v->vecs[v->i_cell], text, &v->scratch, v->err);
+    const hal_vo_column *c = &v->columns[v->i_cell];
+    hal_vec *vec = &v->vecs[v->i_cell];
+    hal_status st = v->cell_base64 ? add_base64_cell(v, c, vec, text)
+                                   : hal_vo_add_text(c, vec, text, &v->scratch, v->err);
     if (st)
         fail(v, hal_err_note(v->err, st, "row %llu",
                              (unsigned long long)(v->n_batched + v->n_rows + 1)));
@@ -943,7 +966,10 @@ static hal_status expat_error(votable *v, uint64_t expat_before)
     uint64_t offset = v->offset;
     if (at >= 0)
         offset = offset + (uint64_t)at - expat_before;
-    const char *why = v->lib->error_string(v->lib->error_code(v->parser));
+    enum XML_Error code = v->lib->error_code(v->parser);
+    const char *why = v->lib->error_string(code);
+    if (code == XML_ERROR_NO_MEMORY)
+        return hal_err_nomem(v->err, 0);
     if (!v->root_seen)
         return hal_err_set(v->err, HAL_E_PROTOCOL,
                            "the answer is not a VOTable: %s at byte %llu; the service may be down "
@@ -1104,9 +1130,11 @@ static bool in_path(const votable *v, size_t i)
     return false;
 }
 
-static void set_message(hal_answer *answer, const hal_meta *item)
+static void set_message(const votable *v, hal_answer *answer, size_t i)
 {
-    const char *text = *item->text ? item->text : item->value;
+    const char *text = v->places[i].text;
+    if (!text || !*text)
+        text = v->metadata.items[i].value;
     answer->status = HAL_ANSWER_ERROR;
     snprintf(answer->message, sizeof answer->message, "%s", *text ? text : "no reason is given");
 }
@@ -1132,28 +1160,28 @@ static bool is_error(const hal_meta *m)
 /* DALI 1.1 section 4.4: any ERROR, else any OVERFLOW, else OK. Cone searches have no status. */
 static void settle_status(votable *v, hal_answer *answer, const char **status)
 {
-    const hal_meta *error = NULL;
+    size_t error = SIZE_MAX;
     *status = "";
     for (size_t i = 0; i < v->metadata.n_items; i++) {
         const hal_meta *m = &v->metadata.items[i];
         if (v->chosen && !in_path(v, i) && !v->places[i].in_results)
             continue;
-        if (is_error(m) && !error)
-            error = m;
+        if (is_error(m) && error == SIZE_MAX)
+            error = i;
         if (!is_status(m))
             continue;
         if (!strcasecmp(m->value, "ERROR")) {
             *status = "ERROR";
             if (answer->status != HAL_ANSWER_ERROR)
-                set_message(answer, m);
+                set_message(v, answer, i);
         } else if (!strcasecmp(m->value, "OVERFLOW")) {
             *status = "OVERFLOW";
         } else if (!strcasecmp(m->value, "OK") && !**status) {
             *status = "OK";
         }
     }
-    if (error && !**status)
-        set_message(answer, error);
+    if (error != SIZE_MAX && !**status)
+        set_message(v, answer, error);
 }
 
 static hal_status own_metadata(votable *v, const char *status, hal_metadata *out)
@@ -1164,8 +1192,11 @@ static hal_status own_metadata(votable *v, const char *status, hal_metadata *out
     if (!st)
         st = hal_metadata_set(&out->status, hal_slice_of(status), v->err);
     for (size_t i = 0; i < v->metadata.n_items && !st; i++)
-        if (in_path(v, i))
-            st = hal_metadata_add(out, &v->metadata.items[i], v->err);
+        if (in_path(v, i)) {
+            hal_meta item = v->metadata.items[i];
+            item.text = v->places[i].text;
+            st = hal_metadata_add(out, &item, v->err);
+        }
     return st;
 }
 
@@ -1241,6 +1272,8 @@ static void votable_free(void *self)
     hal_free(v->want);
     hal_free(v->block);
     hal_free(v->bytes);
+    for (size_t i = 0; i < v->metadata.n_items; i++)
+        hal_free(v->places[i].text);
     hal_free(v->places);
     hal_metadata_clear(&v->metadata);
     hal_vo_scratch_clear(&v->scratch);

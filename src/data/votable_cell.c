@@ -186,6 +186,7 @@ hal_status hal_vo_column_init(hal_vo_column *c, const char *name, const char *da
     if (st)
         return st;
     c->is_text = c->type == HAL_TYPE_STRING;
+    c->is_list = c->is_text && strchr(clean, 'x');
     if (!c->is_text)
         c->width = c->is_variable ? HAL_WIDTH_VARIABLE : (int64_t)c->n_items;
     if (!null_text)
@@ -486,11 +487,32 @@ static size_t from_utf16(char *out, const uint8_t *p, uint64_t n)
     return size;
 }
 
+static hal_status fill_blanks(const hal_vo_column *c, hal_vo_scratch *s, const uint8_t *p,
+                              uint64_t n, hal_err *err)
+{
+    hal_status st = room(&s->items, &s->items_capacity, (size_t)n * c->item_size, err);
+    for (uint64_t i = 0; i < n && !st; i++)
+        if (c->item_size == 1) {
+            s->items[i] = p[i] ? p[i] : ' ';
+        } else {
+            bool nul = get16(p + 2 * i) == 0;
+            s->items[2 * i] = nul ? 0 : p[2 * i];
+            s->items[2 * i + 1] = nul ? ' ' : p[2 * i + 1];
+        }
+    return st;
+}
+
 /* Text ends at the first NUL; blanks fill up what has a fixed size (VOTable 1.5 section 6). */
 static hal_status add_binary_text(const hal_vo_column *c, hal_vec *v, const uint8_t *p, uint64_t n,
                                   hal_vo_scratch *s, hal_err *err)
 {
     uint64_t used = 0;
+    if (c->is_list && n) { /* texts of one length behind each other: the filling becomes blanks */
+        hal_status st = fill_blanks(c, s, p, n, err);
+        if (st)
+            return st;
+        p = s->items;
+    }
     if (c->datatype == HAL_VO_CHAR) {
         const uint8_t *nul = n ? memchr(p, 0, (size_t)n) : NULL;
         used = nul ? (uint64_t)(nul - p) : n;

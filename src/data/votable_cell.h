@@ -31,6 +31,7 @@ typedef struct hal_vo_column {
     hal_type type;
     int64_t width;      /* as hal_field.width; 1 for text */
     bool is_text;       /* one text a row */
+    bool is_list;       /* texts of one length behind each other: "4x*" */
     bool is_variable;   /* BINARY: a count stands before the items */
     uint64_t n_items;   /* not variable: items a row, also of texts */
     uint32_t item_size; /* bytes of an item in BINARY; 0 for bit */

@@ -19,7 +19,8 @@ typedef struct column {
     char *name;
     hal_type type;
     int32_t width;
-    bool has_null; /* of the items of integer arrays: the smallest integer, 255 of bytes */
+    bool has_null; /* the items of an integer array: as its field declares */
+    int64_t null;
 } column;
 
 typedef struct writer {
@@ -164,21 +165,19 @@ static bool is_text(hal_type type)
     return type == HAL_TYPE_STRING || type == HAL_TYPE_TIMESTAMP;
 }
 
-static int64_t null_of(hal_type type)
-{
-    return type == HAL_TYPE_UINT8   ? UINT8_MAX
-           : type == HAL_TYPE_INT16 ? INT16_MIN
-           : type == HAL_TYPE_INT32 ? INT32_MIN
-                                    : INT64_MIN;
-}
-
 static hal_status put_field(writer *w, const column *c, const hal_field *f, hal_err *err)
 {
-    char size[24];
+    char size[128];
     const char *arraysize = f->shape && *f->shape ? f->shape : size;
     if (is_text(c->type) || c->width == HAL_WIDTH_VARIABLE) {
-        size[0] = '*';
-        size[1] = '\0';
+        /* Texts of one length behind each other: as many as there are. */
+        const char *last = c->type == HAL_TYPE_STRING && f->shape ? strrchr(f->shape, 'x') : NULL;
+        size_t n =
+            last && (size_t)(last - f->shape) < sizeof size - 2 ? (size_t)(last + 1 - f->shape) : 0;
+        if (n)
+            memcpy(size, f->shape, n);
+        size[n] = '*';
+        size[n + 1] = '\0';
         if (is_text(c->type) || !strchr(arraysize, '*'))
             arraysize = size;
     } else {
@@ -206,7 +205,7 @@ static hal_status put_field(writer *w, const column *c, const hal_field *f, hal_
         st = put_description(w, f->description, err);
     if (!st && c->has_null) {
         char null[HAL_INT64_TEXT_MAX + 1];
-        null[hal_number_print_int64(null, null_of(c->type))] = '\0';
+        null[hal_number_print_int64(null, c->null)] = '\0';
         st = put(w, "<VALUES", err);
         if (!st)
             st = put_attribute(w, "null", null, err);
@@ -280,7 +279,8 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
         column *c = &w->columns[i];
         c->type = fields[i].type;
         c->width = fields[i].width ? fields[i].width : 1;
-        c->has_null = c->width != 1 && hal_type_is_integer(c->type);
+        c->has_null = c->width != 1 && hal_type_is_integer(c->type) && fields[i].null_value &&
+                      hal_number_read_int64(hal_slice_of(fields[i].null_value), &c->null);
         c->name = hal_strdup(fields[i].name);
         if (!c->name)
             st = hal_err_nomem(err, strlen(fields[i].name));
@@ -357,6 +357,14 @@ static bool is_complex(hal_type type)
     return type == HAL_TYPE_COMPLEX64 || type == HAL_TYPE_COMPLEX128;
 }
 
+static hal_status no_null_item(const column *c, hal_err *err)
+{
+    return hal_err_set(err, HAL_E_USAGE,
+                       "column %s: an array has a null item and no integer is declared to stand "
+                       "for it (null_value)",
+                       c->name);
+}
+
 static hal_status no_null(const column *c, hal_err *err)
 {
     return hal_err_set(err, HAL_E_USAGE,
@@ -376,7 +384,9 @@ static hal_status put_items(writer *w, const column *c, const hal_table *t, size
             st = put(w, " ", err);
         if (!st && from.item_valid && !hal_bit(from.item_valid, items.first + k)) {
             char null[HAL_INT64_TEXT_MAX + 1];
-            null[hal_number_print_int64(null, null_of(c->type))] = '\0';
+            null[hal_number_print_int64(null, c->null)] = '\0';
+            if (hal_type_is_integer(c->type) && !c->has_null)
+                return no_null_item(c, err);
             st = put(w,
                      c->has_null                ? null
                      : c->type == HAL_TYPE_BOOL ? "?"
@@ -387,7 +397,7 @@ static hal_status put_items(writer *w, const column *c, const hal_table *t, size
         }
         if (!st)
             st = get_item(c, &from, type, items.first + k, &it, err);
-        if (!st && c->has_null && hal_item_int64(&it.column, c->type, it.i) == null_of(c->type))
+        if (!st && c->has_null && hal_item_int64(&it.column, c->type, it.i) == c->null)
             st = no_null(c, err);
         if (st)
             break;
@@ -507,14 +517,13 @@ static hal_status add_null_item(writer *w, const column *c, hal_err *err)
     if (c->type == HAL_TYPE_BOOL)
         return hal_buf_append(&w->row, "?", 1, err);
     if (c->has_null)
-        return add_big(&w->row, (uint64_t)null_of(c->type), hal_type_bits(c->type) / 8, err);
+        return add_big(&w->row, (uint64_t)c->null, hal_type_bits(c->type) / 8, err);
     const double nan[2] = {(double)NAN, (double)NAN};
     const float small_nan[2] = {NAN, NAN};
     bool small = c->type == HAL_TYPE_FLOAT32 || c->type == HAL_TYPE_COMPLEX64;
     item it = {.column = {.values = small ? (const void *)small_nan : (const void *)nan}};
-    return c->width == 1 && hal_type_is_integer(c->type)
-               ? add_big(&w->row, 0, hal_type_bits(c->type) / 8, err)
-               : add_item(w, c, &it, err);
+    return hal_type_is_integer(c->type) ? add_big(&w->row, 0, hal_type_bits(c->type) / 8, err)
+                                        : add_item(w, c, &it, err);
 }
 
 static hal_status add_cell(writer *w, const column *c, const hal_table *t, size_t i_col,
@@ -543,11 +552,12 @@ static hal_status add_cell(writer *w, const column *c, const hal_table *t, size_
     for (uint64_t k = 0; k < items.n && !st; k++) {
         item it;
         if (from.item_valid && !hal_bit(from.item_valid, items.first + k)) {
-            st = add_null_item(w, c, err);
+            st = hal_type_is_integer(c->type) && !c->has_null ? no_null_item(c, err)
+                                                              : add_null_item(w, c, err);
             continue;
         }
         st = get_item(c, &from, type, items.first + k, &it, err);
-        if (!st && c->has_null && hal_item_int64(&it.column, c->type, it.i) == null_of(c->type))
+        if (!st && c->has_null && hal_item_int64(&it.column, c->type, it.i) == c->null)
             st = no_null(c, err);
         if (!st)
             st = add_item(w, c, &it, err);

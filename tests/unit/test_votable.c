@@ -204,7 +204,8 @@ static void compare_cell(const char *file, const hal_table *t, size_t c, uint64_
         char *own = copy_text(text);
         const char *from = own;
         if (n->kind == HAL_JSON_NULL) {
-            assert_int_equal(text.size_bytes, 0);
+            if (text.size_bytes)
+                fail_msg("%s is \"%s\"", where, own);
         } else if (n->kind == HAL_JSON_STRING) {
             while (*from == ' ' && *n->text != ' ')
                 from++; /* astropy drops leading blanks */
@@ -319,8 +320,8 @@ static void every_recorded_document_reads_to_its_expected_values(void **state)
             continue;
         }
         if (!get(file, "astropy_error") && strcmp(file->key, "astropy-irsa-nph-error.xml") != 0)
-            assert_int_equal(answer.status, is_error_of(get(file, "status")) ? HAL_ANSWER_ERROR
-                                                                             : HAL_ANSWER_COMPLETE);
+            if ((answer.status == HAL_ANSWER_ERROR) != is_error_of(get(file, "status")))
+                fail_msg("%s: status %d", file->key, answer.status);
         size_t i_table = 1;
         for (const node *x = tables ? tables->child : NULL;
              x && answer.status == HAL_ANSWER_COMPLETE; x = x->next, i_table++) {
@@ -670,7 +671,8 @@ static void every_failed_allocation_is_reported(void **state)
             assert_true(made < at);
             break;
         }
-        assert_true(st == HAL_E_NOMEM);
+        if (st != HAL_E_NOMEM)
+            fail_msg("allocation %zu: %d %s", at, st, err.text);
     }
     free(text);
 }
