@@ -911,7 +911,7 @@ static void XMLCALL on_text(void *ctx, const XML_Char *text, int n)
                              elements[e].name, max >> 20);
         else
             st = hal_buf_append(&v->text, text, (size_t)n, v->err);
-    } else if (strict_parents & IN(e)) {
+    } else if (v->reading && (strict_parents & IN(e))) {
         for (int i = 0; i < n && !st; i++)
             if (text[i] != ' ' && text[i] != '\n' && text[i] != '\t' && text[i] != '\r')
                 st = hal_err_set(v->err, HAL_E_INTEGRITY, "text stands in <%s> beside its elements",

@@ -191,9 +191,8 @@ hal_status hal_vo_column_init(hal_vo_column *c, const char *name, const char *da
         c->width = c->is_variable ? HAL_WIDTH_VARIABLE : (int64_t)c->n_items;
     if (!null_text)
         return HAL_OK;
-    if (c->is_text)
-        c->null_text = null_text;
-    else if (c->datatype >= HAL_VO_UNSIGNED_BYTE && c->datatype <= HAL_VO_LONG)
+    c->null_text = null_text;
+    if (c->datatype >= HAL_VO_UNSIGNED_BYTE && c->datatype <= HAL_VO_LONG)
         c->has_null = read_integer(trimmed(hal_slice_of(null_text)), &c->null_value) == 1;
     return HAL_OK;
 }
@@ -269,6 +268,8 @@ static item_result read_item(const hal_vo_column *c, hal_slice t, uint8_t *out)
     case HAL_VO_INT:
     case HAL_VO_LONG: {
         int kind = read_integer(t, &n);
+        if (kind < 0 && same_word(t, "nan")) /* met where null is meant */
+            return ITEM_NULL;
         if (kind <= 0)
             return kind < 0 ? ITEM_WRONG : ITEM_RANGE;
         if (c->has_null && n == c->null_value)
@@ -339,12 +340,12 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
     bool any_null = false;
     const char *p = text.data, *end = p + text.size_bytes;
     for (;;) {
-        while (p < end && is_blank(*p))
+        while (p < end && (is_blank(*p) || *p == ',')) /* commas are met */
             p++;
         if (p == end)
             break;
         const char *token = p;
-        while (p < end && !is_blank(*p) && !(bits && p > token))
+        while (p < end && !is_blank(*p) && *p != ',' && !(bits && p > token))
             p++;
         hal_slice t = {token, (size_t)(p - token)};
         hal_status st = room(&s->items, &s->items_capacity, (size_t)(n + 1) * size, err);
@@ -378,6 +379,21 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
     return add_items(c, v, s, n, any_null, err);
 }
 
+/* An integer that its declared type does not hold: the column becomes one of 64 bits. */
+static hal_status add_wide(const hal_vo_column *c, hal_vec *v, hal_slice t, hal_err *err)
+{
+    int64_t n;
+    if (read_integer(t, &n) != 1)
+        return wrong_item(c, ITEM_RANGE, t, err);
+    bool done = true;
+    hal_status st = HAL_OK;
+    if (v->type != HAL_TYPE_INT64)
+        st = hal_vec_convert(v, HAL_TYPE_INT64, false, &done, err);
+    if (!st && !done)
+        return wrong_item(c, ITEM_RANGE, t, err);
+    return st ? st : hal_vec_add_int64(v, n, err);
+}
+
 hal_status hal_vo_add_text(const hal_vo_column *c, hal_vec *v, hal_slice text, hal_vo_scratch *s,
                            hal_err *err)
 {
@@ -386,13 +402,17 @@ hal_status hal_vo_add_text(const hal_vo_column *c, hal_vec *v, hal_slice text, h
     if (c->width != 1 || c->datatype >= HAL_VO_FLOAT_COMPLEX || c->datatype == HAL_VO_BIT)
         return add_text_items(c, v, text, s, err);
     hal_slice t = trimmed(text);
-    if (t.size_bytes == 0)
+    /* "null" and "-" are what IRSA writes. */
+    if (t.size_bytes == 0 || same_word(t, "null") || same_word(t, "-") ||
+        (c->null_text && hal_slice_equals(t, hal_slice_of(c->null_text))))
         return add_null(v, err);
     union {
         uint8_t bytes[16];
         int64_t align;
     } item = {{0}};
     item_result r = read_item(c, t, item.bytes);
+    if (r == ITEM_RANGE || (r == ITEM_VALUE && v->type != c->type))
+        return add_wide(c, v, t, err);
     if (r > ITEM_NULL)
         return wrong_item(c, r, t, err);
     return r == ITEM_NULL ? add_null(v, err)

@@ -37,7 +37,7 @@ typedef struct hal_vo_column {
     uint32_t item_size; /* bytes of an item in BINARY; 0 for bit */
     bool has_null;
     int64_t null_value;
-    const char *null_text; /* of texts; NULL: none; borrowed */
+    const char *null_text; /* as declared; NULL: none; borrowed */
     const char *name;      /* borrowed */
 } hal_vo_column;
 

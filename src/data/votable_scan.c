@@ -195,7 +195,8 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
         const char *stop = NULL;
         if (c->is_text)
             stop = take_string(c, v, p, end, s, st, err);
-        else if (c->width == 1 && c->datatype >= HAL_VO_SHORT && c->datatype <= HAL_VO_DOUBLE)
+        else if (v->type == c->type && c->width == 1 && c->datatype >= HAL_VO_SHORT &&
+                 c->datatype <= HAL_VO_DOUBLE)
             stop = take_number(c, v, p, end, st, err);
         if (!stop && !*st && !c->is_text)
             stop = take_any(c, v, p, end, s, st, err);
