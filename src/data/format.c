@@ -3,6 +3,7 @@
 
 #include "data/ecsv.h"
 #include "data/fits.h"
+#include "data/votable.h"
 
 #include <strings.h>
 
@@ -34,6 +35,9 @@ static const hal_format_entry formats[] = {
     {HAL_FORMAT_FITS, "fits", ".fits .fit .fts", hal_fits_recognise, &hal_fits_reader,
      &hal_fits_writer},
     {HAL_FORMAT_ECSV, "ecsv", ".ecsv", NULL, NULL, &hal_ecsv_writer},
+    {HAL_FORMAT_VOTABLE, "votable", ".vot .votable .xml", hal_votable_recognise,
+     &hal_votable_reader, &hal_votable_writer},
+    {HAL_FORMAT_VOTABLE_BINARY2, "votable-binary2", "", NULL, NULL, &hal_votable_writer},
     {HAL_FORMAT_MASHUP_JSON, "json", ".json", is_object, &hal_mashup_reader, NULL},
     {HAL_FORMAT_MASHUP_EXTJS, "extjs", ".extjs", is_object, &hal_mashup_reader, NULL},
     {HAL_FORMAT_ROWS_JSON, "rows", "", is_rows, &hal_mashup_reader, NULL},
