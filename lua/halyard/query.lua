@@ -235,7 +235,6 @@ local function run_plan(source, region, options, record, known)
     result.path = record:path(options.into)
     local merged = harvest:merge(result.path, options.format or "csv")
     result.rows, result.file_bytes, result.duplicates = merged.rows, merged.bytes, merged.duplicates
-    result.sha256 = merged.sha256
   else
     result.table = harvest:table()
     result.rows = #result.table

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/reader.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "data/format.h"
@@ -311,4 +313,14 @@ hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **tabl
         return HAL_OK;
     }
     return refuse(r, err);
+}
+
+hal_status hal_table_require_whole(const hal_table *t, hal_err *err)
+{
+    const char *status = hal_table_metadata(t)->status;
+    if (!status || strcmp(status, "OVERFLOW") != 0)
+        return HAL_OK;
+    return hal_err_set(err, HAL_E_TRUNCATED,
+                       "the service cut its answer at its row limit (OVERFLOW); ask for a smaller "
+                       "region or add criteria");
 }

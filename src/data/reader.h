@@ -84,4 +84,8 @@ hal_status hal_reader_feed(hal_reader *r, const char *bytes, size_t n, hal_err *
 hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **table,
                              hal_err *err) HAL_MUST_CHECK;
 
+/** HAL_E_TRUNCATED when the table says of itself that rows are missing: QUERY_STATUS OVERFLOW
+ * (DALI 1.1 section 4.4.1). Whoever takes a reader's table for the whole answer asks this first. */
+hal_status hal_table_require_whole(const hal_table *t, hal_err *err) HAL_MUST_CHECK;
+
 #endif

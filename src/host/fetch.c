@@ -94,6 +94,8 @@ static void run(void *ctx)
     case JOB_FINISH:
         if (f->reader)
             b->err.status = hal_reader_finish(f->reader, &f->answer, &f->table, &b->err);
+        if (!b->err.status && f->table)
+            b->err.status = hal_table_require_whole(f->table, &b->err);
         hal_reader_free(f->reader);
         f->reader = NULL;
         break;

@@ -42,7 +42,6 @@ typedef struct hal_request {
     uint64_t body_max_bytes; /* decoded; default 64 GiB */
     bool error_bodies; /* deliver bodies of non-2xx answers to the sink; else their first 300 bytes
                           go into the error text */
-    const char *cookie_host; /* reserved for credentials: NULL */
 } hal_request;
 
 typedef struct hal_outcome {

@@ -93,6 +93,11 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
         return hal_err_set(err, HAL_E_BUSY,
                            "%s: the archive was still executing; record the answer again later",
                            label);
+    st = hal_table_require_whole(t, err);
+    if (st) {
+        hal_table_unref(t);
+        return hal_err_note(err, st, "%s", label);
+    }
     *table = t;
     return HAL_OK;
 }

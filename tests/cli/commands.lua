@@ -156,6 +156,9 @@ complains("a truncated answer", "convert cut.json cut.csv", 7, "cut.json")
 complains("a page instead of an answer", "convert --from json page.html page.csv", 4, "page.html")
 complains("an answer that is still executing", "convert busy.json busy.csv", 75, "executing")
 complains("an answer that is an error", "convert error.json error.csv", 4, "no such service")
+complains("an answer that the service cut", "convert " .. quote(data ..
+  "../votable/late-overflow.xml") .. " cut.csv", 7, "OVERFLOW")
+check("no file is left by a cut answer", not read(work .. "/cut.csv"))
 complains("a missing input", "convert absent.json", 2, "absent.json")
 complains("an unknown format", "convert --to fitz " .. caom, 2, "fitz")
 complains("an ending that stands for no format", "convert " .. caom .. " x.xyz", 2, "x.xyz",
