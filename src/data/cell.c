@@ -135,6 +135,6 @@ bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_t
         return compare_doubles(hal_cell_float(a, i_a, row_a), hal_cell_float(b, i_b, row_b)) == 0;
     double d = ka == HAL_KIND_FLOAT ? hal_cell_float(a, i_a, row_a) : hal_cell_float(b, i_b, row_b);
     int64_t i = ka == HAL_KIND_FLOAT ? hal_cell_int(b, i_b, row_b) : hal_cell_int(a, i_a, row_a);
-    int64_t whole;
+    int64_t whole = 0;
     return as_whole(d, &whole) && whole == i;
 }
