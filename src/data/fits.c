@@ -35,6 +35,7 @@ typedef struct fits_reader {
     hal_vec *vecs;
     hal_metadata metadata;
     char (*shapes)[64];
+    char **names; /* of columns that had to be renamed; else NULL */
     uint64_t n_rows_read, n_in_batch;
     hal_buf row;       /* a row that is cut by the chunking */
     hal_buf *pointers; /* of variable columns: count and offset, 16 bytes a row */
@@ -59,12 +60,15 @@ static void forget_table(fits_reader *r)
             hal_vec_clear(&r->vecs[i]);
         if (r->pointers)
             hal_buf_clear(&r->pointers[i]);
+        if (r->names)
+            hal_free(r->names[i]);
     }
     hal_free(r->cells);
     hal_free(r->fields);
     hal_free(r->vecs);
     hal_free(r->pointers);
     hal_free(r->shapes);
+    hal_free(r->names);
 }
 
 static void fits_free(void *self)
@@ -181,6 +185,41 @@ static hal_status init_column(fits_reader *r, size_t i, uint64_t *at, hal_err *e
     return HAL_OK;
 }
 
+static bool name_is_taken(const fits_reader *r, size_t i_but, const char *name)
+{
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (i != i_but && !strcmp(r->fields[i].name, name))
+            return true;
+    return false;
+}
+
+/* TTYPEn may be absent or the same for several columns; a table finds columns by name. The first of
+ * several keeps it, others get "_2", ...; columns without one are "col1", ... by their number. */
+static hal_status name_columns(fits_reader *r, hal_err *err)
+{
+    for (size_t i = 0; i < r->n_columns; i++) {
+        const char *own = r->fields[i].name;
+        size_t n_before = 0, size = strlen(own) + 32;
+        for (size_t k = 0; k < i; k++)
+            n_before += !strcmp(r->cells[k].column->name, own);
+        if (*own && !n_before)
+            continue;
+        r->names[i] = hal_malloc(size);
+        if (!r->names[i])
+            return hal_err_nomem(err, size);
+        char *name = r->names[i];
+        if (*own)
+            snprintf(name, size, "%s_%zu", own, n_before + 1);
+        else
+            snprintf(name, size, "col%zu", i + 1);
+        for (size_t k = r->n_columns; name_is_taken(r, i, name); k++)
+            snprintf(name, size, "%s_%zu", *own ? own : "col", k + 1);
+        r->fields[i].name = name;
+        r->fields[i].original_name = own;
+    }
+    return HAL_OK;
+}
+
 /* Columns get their type; those without a byte stay open and hold no memory until the end. */
 static hal_status open_columns(fits_reader *r, hal_err *err)
 {
@@ -212,7 +251,8 @@ static hal_status begin_table(fits_reader *r, hal_err *err)
     r->vecs = hal_calloc(n, sizeof *r->vecs);
     r->pointers = hal_calloc(n, sizeof *r->pointers);
     r->shapes = hal_calloc(n, sizeof *r->shapes);
-    if (!r->cells || !r->fields || !r->vecs || !r->pointers || !r->shapes)
+    r->names = hal_calloc(n, sizeof *r->names);
+    if (!r->cells || !r->fields || !r->vecs || !r->pointers || !r->shapes || !r->names)
         return hal_err_nomem(err, n * sizeof *r->vecs);
     r->n_columns = h->n_columns;
     uint64_t at = 0, used = 0, n_empty = 0;
@@ -221,6 +261,8 @@ static hal_status begin_table(fits_reader *r, hal_err *err)
         used += r->cells[i].bytes;
         n_empty += r->cells[i].bytes == 0;
     }
+    if (!st)
+        st = name_columns(r, err);
     if (st)
         return st;
     /* What follows would let a small file ask for much memory. */

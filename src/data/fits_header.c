@@ -228,7 +228,7 @@ static hal_status measure(hal_fits_header *h, hal_err *err)
     hal_buf_clear(&room);
     if (st)
         return st;
-    int64_t bits = s.bitpix < 0 ? -s.bitpix : s.bitpix;
+    int64_t bits = s.bitpix == -32 || s.bitpix == -64 ? -s.bitpix : s.bitpix;
     if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
         return broken(h, err, "BITPIX is missing or is not 8, 16, 32, 64, -32 or -64");
     if (s.naxis < 0 || s.naxis > 999 || s.n_axes_seen != s.naxis || s.pcount < 0 || s.gcount < 0)

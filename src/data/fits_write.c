@@ -177,10 +177,12 @@ static hal_status add_items(fits_writer *w, size_t i, const hal_column *from, ha
                             uint64_t first, uint64_t n, hal_err *err)
 {
     column *c = &w->columns[i];
+    if (n == 0)
+        return HAL_OK;
     hal_status st = hal_buf_reserve(&c->items, n * c->item, err);
     if (st)
         return st;
-    char *out = n ? c->items.data + c->items.size_bytes : NULL;
+    char *out = c->items.data + c->items.size_bytes;
     bool times = hal_table_field(w->schema, i)->type == HAL_TYPE_TIMESTAMP;
     bool same = times ? type == HAL_TYPE_TIMESTAMP : type == c->type;
     if (times && !same)
@@ -189,8 +191,7 @@ static hal_status add_items(fits_writer *w, size_t i, const hal_column *from, ha
         for (uint64_t k = 0; k < n; k++)
             out[k] = hal_item_bool(from, first + k);
     } else if (same) {
-        if (n)
-            memcpy(out, (const char *)from->values + first * c->item, (size_t)(n * c->item));
+        memcpy(out, (const char *)from->values + first * c->item, (size_t)(n * c->item));
     } else {
         memset(out, 0, (size_t)(n * c->item));
         for (uint64_t k = 0; k < n; k++)

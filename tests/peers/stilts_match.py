@@ -26,7 +26,7 @@ def sky(rows, seed):
     random = numpy.random.default_rng(seed)
     ra = random.uniform(0, 360, rows)
     dec = numpy.degrees(numpy.arcsin(random.uniform(-1, 1, rows)))
-    n = rows // 20
+    n = min(rows // 20, 5000)
     ra[:n], dec[:n] = random.normal(83.8, 0.05, n), random.normal(-5.4, 0.05, n)
     dec[n:2 * n] = 90 - numpy.abs(random.normal(0, 0.02, n))
     dec[2 * n:3 * n] = -90 + numpy.abs(random.normal(0, 0.02, n))

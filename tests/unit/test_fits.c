@@ -400,6 +400,38 @@ static void tables_are_found_by_number_and_name(void **state)
     assert_int_equal(err.status, HAL_E_NOT_FOUND);
 }
 
+static void columns_without_a_name_of_their_own_get_one(void **state)
+{
+    (void)state;
+    hal_err err;
+    begin_file();
+    begin_table("BINTABLE", 6, 1, 0, 6);
+    const char *const given[] = {"a", "", "a", "a_2", "a", ""};
+    const char *const wanted[] = {"a", "col2", "a_7", "a_2", "a_3", "col6"};
+    for (int i = 0; i < 6; i++) {
+        card("TFORM%d  = 'B'", i + 1);
+        if (*given[i])
+            card("TTYPE%d  = '%s'", i + 1, given[i]);
+    }
+    end_header();
+    put_data("\1\2\3\4\5\6", 6);
+    hal_table *t = read_file(&err, NULL);
+    if (!t)
+        fail_msg("%s", err.text);
+    size_t n;
+    char *bytes = written_bytes(t, HAL_FORMAT_FITS, 1, &n);
+    hal_table *back = read_bytes(bytes, n, n, HAL_FORMAT_AUTO, NULL, &err);
+    assert_non_null(back);
+    for (size_t i = 0; i < 6; i++) {
+        assert_string_equal(hal_table_field(t, i)->name, wanted[i]);
+        assert_int_equal(hal_table_int64(back, i, 0), (int)i + 1);
+    }
+    same_table(t, back, true);
+    hal_table_unref(t);
+    hal_table_unref(back);
+    free(bytes);
+}
+
 static void headers_that_promise_too_much_are_refused(void **state)
 {
     (void)state;
@@ -444,6 +476,7 @@ int main(void)
         cmocka_unit_test(bits_long_texts_and_variable_arrays_are_read),
         cmocka_unit_test(ascii_tables_are_read_with_their_forms),
         cmocka_unit_test(tables_are_found_by_number_and_name),
+        cmocka_unit_test(columns_without_a_name_of_their_own_get_one),
         cmocka_unit_test(headers_that_promise_too_much_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
