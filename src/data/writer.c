@@ -15,9 +15,24 @@ struct hal_writer {
     size_t *places; /* of the columns in the table being written */
 };
 
+/* Tables are matched to a writer's columns by name: two of one name would be written as one. */
+static bool names_differ(const hal_field *fields, size_t n_fields, hal_err *err)
+{
+    for (size_t i = 1; i < n_fields; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(fields[i].name, fields[k].name)) {
+                hal_err_set(err, HAL_E_USAGE, "two columns are named \"%s\"; rename one of them",
+                            fields[i].name);
+                return false;
+            }
+    return true;
+}
+
 static hal_writer *open_writer(const char *path, hal_format format, const hal_field *fields,
                                size_t n_fields, const hal_table *like, hal_err *err)
 {
+    if (!names_differ(fields, n_fields, err))
+        return NULL;
     if (!hal_format_is_written(format)) {
         char writes[200];
         hal_format_list(writes, sizeof writes, true);
