@@ -171,8 +171,11 @@ static void a_table_without_rows_or_with_all_columns_fits_allow_is_one(void **st
     }
     hal_err err = HAL_ERR_INIT;
     hal_field fields[1000];
-    for (size_t i = 0; i < 1000; i++)
-        fields[i] = (hal_field){.name = "x"};
+    char names[1000][8];
+    for (size_t i = 0; i < 1000; i++) {
+        snprintf(names[i], sizeof names[i], "x%zu", i);
+        fields[i] = (hal_field){.name = names[i]};
+    }
     assert_null(hal_writer_open("/tmp/halyard-too-wide.fits", HAL_FORMAT_FITS, fields, 1000, &err));
     assert_int_equal(err.status, HAL_E_USAGE);
     assert_non_null(strstr(err.text, "999"));
