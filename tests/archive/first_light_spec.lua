@@ -220,4 +220,13 @@ describe("first light", function()
     end)
     fails(4, { "HTML" }, on(html.url))
   end)
+
+  it("leaves a port in use to its owner", function()
+    local port = archive.url:match(":(%d+)$")
+    local out = practice.shell(("%s --port %s 2>&1; echo exit $?"):format(
+      practice.quote(os.getenv("HALYARD_BIN") .. "/halyard-practice"), port))
+    local line, code = out:match("^([^\n]+)\nexit (%d+)\n$")
+    assert.equal("5", code, out)
+    assert.is_truthy(line:find(port, 1, true), line)
+  end)
 end)
