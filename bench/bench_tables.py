@@ -10,7 +10,8 @@ as whole processes. Also: growth at four times the rows, peak memory over the co
 JSON, one row in a hundred that deviates from the others.
 link: the same bodies over a loopback connection paced at 116 MB/s: parsing against dropping.
 convert: ten times ROWS from CSV and VOTable to FITS against STILTS, and its peak memory.
-Prints ratios beside what is demanded; the exit code is 1 when one is missed."""
+Needs python3-astroquery, python3-pandas and stilts. Prints ratios beside what is demanded; the exit
+code is 1 when one is missed."""
 
 import contextlib
 import os
@@ -31,7 +32,7 @@ missed = []
 
 PEERS = {
     "json.load": "import json\n---\njson.load(open(path))",
-    "astroquery": "import json; from astroquery.mast.utils import _json_to_table\n---\n"
+    "astroquery": "import json; from astroquery.mast.discovery_portal import _json_to_table\n---\n"
                   "_json_to_table(json.load(open(path)))",
     "pandas": "import pandas\n---\npandas.read_csv(path)",
     "astropy": "from astropy.io.votable import parse_single_table\n---\n"
