@@ -3,10 +3,15 @@
  * interface (https://arrow.apache.org/docs/format/CDataInterface.html, CStreamInterface.html).
  *
  * A table is a struct array ("+s"); bool "b", integers "C" "s" "i" "l", floats "f" "g", text "U",
- * timestamps "tsu:UTC", arrays "+w:n" and "+L", complex numbers "+w:2" of floats. A field's
- * metadata holds what is known of unit, ucd, utype, xtype, description, id, shape, original_name,
- * null_value, and complex=true; the table's name, description, status and, as "info:NAME",
- * "param:NAME", "key:NAME", the values of its items (not their attributes). */
+ * timestamps "tsu:UTC", arrays "+w:n" and "+L", complex numbers "+w:2" of floats.
+ *
+ * Metadata, so that a table comes back as it was. A field's keys are what is known of unit, ucd,
+ * utype, xtype, description, id, shape, original_name, null_value, and complex=true; the schema's
+ * are name, description, status, and "halyard.items": the items as JSON, each an array of texts
+ * [kind, name, value, text, attribute, its value, ...] with kind "info", "param", "coosys",
+ * "timesys", "link" or "key". Other keys of a schema that comes in become items of HAL_META_KEY
+ * (those that are not UTF-8 text are left out); a field has no place for them. More than 16 MiB
+ * of metadata to a schema or field are an error in both directions. */
 #ifndef HAL_DATA_ARROW_H
 #define HAL_DATA_ARROW_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/alloc.h"
 #include "data/arrow.h"
+#include "data/arrow_metadata.h"
 #include "every_type.h"
 
 #include <setjmp.h>
@@ -204,6 +205,155 @@ static void formats_that_tables_lack_are_widened_or_refused(void **state)
     }
 }
 
+/* A table of no columns through Arrow and back. */
+static hal_table *carried(const hal_metadata *m)
+{
+    hal_builder *b = hal_builder_new(NULL, 0, NULL);
+    assert_int_equal(hal_builder_metadata(b, m, NULL), HAL_OK);
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    struct ArrowArrayStream stream;
+    assert_int_equal(hal_arrow_export_stream(t, 1, &stream, NULL), HAL_OK);
+    hal_table *back = hal_arrow_import_stream(&stream, NULL);
+    assert_non_null(back);
+    stream.release(&stream);
+    hal_table_unref(t);
+    return back;
+}
+
+static void assert_same_text(const char *a, const char *b)
+{
+    assert_string_equal(a ? a : "", b ? b : "");
+}
+
+static void assert_same_metadata(const hal_metadata *a, const hal_metadata *b)
+{
+    assert_same_text(a->name, b->name);
+    assert_same_text(a->description, b->description);
+    assert_same_text(a->status, b->status);
+    assert_int_equal(a->n_items, b->n_items);
+    for (size_t i = 0; i < a->n_items; i++) {
+        const hal_meta *x = &a->items[i], *y = &b->items[i];
+        assert_int_equal(x->kind, y->kind);
+        assert_same_text(x->name, y->name);
+        assert_same_text(x->value, y->value);
+        assert_same_text(x->text, y->text);
+        assert_int_equal(x->n_attributes, y->n_attributes);
+        for (size_t k = 0; k < x->n_attributes; k++) {
+            assert_same_text(x->attributes[k].name, y->attributes[k].name);
+            assert_same_text(x->attributes[k].value, y->attributes[k].value);
+        }
+    }
+}
+
+static void items_of_every_kind_come_back_in_order(void **state)
+{
+    (void)state;
+    const hal_attribute attributes[] = {{"ID", "J2000"}, {"unit", "\"mas\\yr\""}, {"ID", ""}};
+    hal_meta items[] = {
+        {HAL_META_KEY, "EXPTIME", "1.5", "seconds\n\x01", NULL, 0},
+        {HAL_META_COOSYS, "", "", "", attributes, 3},
+        {HAL_META_TIMESYS, "", "", "", attributes, 1},
+        {HAL_META_LINK, "", "", "", attributes + 1, 1},
+        {HAL_META_PARAM, "caf\xc3\xa9", "[1,2]", "a text", attributes, 2},
+        {HAL_META_INFO, "name", "twice", "", NULL, 0},
+        {HAL_META_INFO, "name", "", "", NULL, 0},
+    };
+    const hal_metadata m = {.name = "name", .status = "OK", .items = items, .n_items = 7};
+    hal_table *back = carried(&m);
+    assert_same_metadata(&m, hal_table_metadata(back));
+    hal_table *again = carried(hal_table_metadata(back));
+    assert_same_metadata(&m, hal_table_metadata(again));
+    hal_table_unref(again);
+    hal_table_unref(back);
+    const hal_metadata none = {0};
+    back = carried(&none);
+    assert_same_metadata(&none, hal_table_metadata(back));
+    hal_table_unref(back);
+}
+
+static void metadata_too_long_or_not_utf8_is_not_exported(void **state)
+{
+    (void)state;
+    char *text = malloc(HAL_ARROW_METADATA_MAX + 1);
+    memset(text, 'x', HAL_ARROW_METADATA_MAX);
+    text[HAL_ARROW_METADATA_MAX] = 0;
+    hal_buf b;
+    hal_buf_init(&b, HAL_ARROW_METADATA_MAX);
+    assert_int_equal(hal_arrow_metadata_add_table(&b, &(hal_metadata){.name = text}, NULL),
+                     HAL_E_BUDGET);
+    hal_meta item = {HAL_META_INFO, "caf\xe9", "", "", NULL, 0};
+    const hal_metadata m = {.items = &item, .n_items = 1};
+    assert_int_equal(hal_arrow_metadata_add_table(&b, &m, NULL), HAL_E_USAGE);
+    hal_buf_clear(&b);
+    free(text);
+}
+
+static hal_status read_pairs(const char *const *pairs, size_t n, hal_metadata *m, hal_err *err)
+{
+    hal_buf b;
+    hal_buf_init(&b, 1 << 16);
+    for (size_t i = 0; i < n; i += 2)
+        assert_int_equal(hal_arrow_metadata_add(&b, pairs[i], hal_slice_of(pairs[i + 1]), NULL),
+                         HAL_OK);
+    hal_status st = hal_arrow_metadata_read_table(hal_buf_slice(&b), m, err);
+    hal_buf_clear(&b);
+    return st;
+}
+
+static void keys_of_other_programs_become_items(void **state)
+{
+    (void)state;
+    const char *const pairs[] = {"pandas", "{\"index\": []}", "binary", "\xff\xfe", "name", "n"};
+    hal_metadata m = {0};
+    assert_int_equal(read_pairs(pairs, 6, &m, NULL), HAL_OK);
+    assert_string_equal(m.name, "n");
+    assert_int_equal(m.n_items, 1);
+    assert_string_equal(hal_metadata_find(&m, HAL_META_KEY, "pandas")->value, "{\"index\": []}");
+    hal_metadata_clear(&m);
+}
+
+static void broken_metadata_is_refused(void **state)
+{
+    (void)state;
+    const char *const items[] = {"",
+                                 "[",
+                                 "{}",
+                                 "\"info\"",
+                                 "[[\"info\",\"a\",\"b\",\"c\"]",
+                                 "[[\"info\",\"a\",\"b\"]]",
+                                 "[[\"info\",\"a\",\"b\",\"c\",\"d\"]]",
+                                 "[[\"infos\",\"a\",\"b\",\"c\"]]",
+                                 "[[\"info\",\"a\",\"b\",1]]",
+                                 "[[\"info\",\"a\",\"b\",[\"c\"]]]",
+                                 "[[\"info\",\"a\",\"b\\u0000\",\"c\"]]",
+                                 "[\"info\"]",
+                                 "[] []"};
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_metadata m = {0};
+        assert_int_not_equal(
+            read_pairs((const char *const[]){"halyard.items", items[i]}, 2, &m, &err), HAL_OK);
+        assert_non_null(strstr(err.text, "halyard.items"));
+        hal_metadata_clear(&m);
+    }
+    hal_metadata m = {0};
+    assert_int_equal(read_pairs((const char *const[]){"name", "a", "name", "a"}, 4, &m, NULL),
+                     HAL_E_USAGE);
+    hal_metadata_clear(&m);
+    assert_int_equal(read_pairs((const char *const[]){"status", "\xff"}, 2, &m, NULL), HAL_E_USAGE);
+    hal_metadata_clear(&m);
+
+    static const int32_t numbers[][3] = {{-1}, {1, -1, 0}, {1, 0, -1}, {1, 0, 1}, {1, 1 << 30, 0}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        hal_slice bytes = {(const char *)numbers[i], sizeof numbers[i]};
+        hal_field f = {0};
+        assert_int_equal(hal_arrow_metadata_read_table(bytes, &m, NULL), HAL_E_USAGE);
+        assert_int_equal(hal_arrow_metadata_read_field(bytes, &f, NULL), HAL_E_USAGE);
+        assert_false(hal_arrow_metadata_is_complex(bytes));
+    }
+}
+
 static void running_out_of_memory_is_an_error(void **state)
 {
     (void)state;
@@ -241,6 +391,10 @@ int main(void)
         cmocka_unit_test(slices_show_the_same_rows_also_of_slices),
         cmocka_unit_test(slices_join_to_the_table),
         cmocka_unit_test(formats_that_tables_lack_are_widened_or_refused),
+        cmocka_unit_test(items_of_every_kind_come_back_in_order),
+        cmocka_unit_test(metadata_too_long_or_not_utf8_is_not_exported),
+        cmocka_unit_test(keys_of_other_programs_become_items),
+        cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
