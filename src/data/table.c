@@ -396,10 +396,16 @@ static void *fitted(void *p, uint64_t size)
     return small ? small : p;
 }
 
+/* Bytes of a bitmap, one to spare: DuckDB reads it when a part of a column begins within a byte. */
+static uint64_t bitmap_room(uint64_t n)
+{
+    return (n + 7) / 8 + 1;
+}
+
 static void fit(hal_vec *v)
 {
     uint64_t n = v->n_rows, items = v->width > 1 ? n * (uint64_t)v->width : n;
-    v->valid = fitted(v->valid, (n + 7) / 8);
+    v->valid = fitted(v->valid, bitmap_room(n));
     v->offsets = fitted(v->offsets, 8 * (n + 1));
     if (v->type == HAL_TYPE_STRING) {
         v->bytes = fitted(v->bytes, (uint64_t)v->offsets[n]);
@@ -408,7 +414,7 @@ static void fit(hal_vec *v)
     if (v->offsets)
         items = (uint64_t)v->offsets[n];
     v->values = fitted(v->values, hal_items_bytes(v->type, items));
-    v->item_valid = fitted(v->item_valid, (items + 7) / 8);
+    v->item_valid = fitted(v->item_valid, bitmap_room(items));
 }
 
 hal_table *hal_table_from_parts(const hal_field *fields, hal_vec *vecs, size_t n_columns,
@@ -508,7 +514,7 @@ static hal_status slice_bits(const uint8_t **bits, uint64_t first, uint64_t n, u
         *bits = *bits ? *bits + first / 8 : NULL;
         return HAL_OK;
     }
-    *copy = hal_malloc((size_t)(n + 7) / 8 + 1);
+    *copy = hal_malloc((size_t)bitmap_room(n));
     if (!*copy)
         return hal_err_nomem(err, (size_t)n / 8);
     hal_bits_copy(*copy, 0, *bits, first, n);

@@ -84,8 +84,10 @@ static inline hal_status every_cell(hal_builder *b, size_t c, const hal_field *f
 {
     static const char text[] = "caf\xc3\xa9 12345";
     double room[6] = {0};
-    if (f->type == HAL_TYPE_STRING)
-        return hal_builder_string(b, c, (hal_slice){text, i % sizeof text}, err);
+    if (f->type == HAL_TYPE_STRING) {
+        size_t size = i % sizeof text;
+        return hal_builder_string(b, c, (hal_slice){text, size == 4 ? 5 : size}, err);
+    }
     uint64_t n = f->width == 1 ? 1 : f->width == 3 ? 3 : i % 4;
     for (uint64_t k = 0; k < n; k++)
         every_item(f->type, i, k, room);
