@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
-#include "data/vec_join.h"
+#include "data/vec.h"
 
 #include <math.h>
 
@@ -277,7 +277,7 @@ static hal_status append_texts(hal_vec *v, const hal_csv_block *b, const hal_csv
     uint64_t total = 0;
     for (uint64_t i = 0; i < b->n_rows; i++)
         total += texts[i].size;
-    hal_status st = hal_vec_bytes_room(v, total, err);
+    hal_status st = hal_vec_reserve_bytes(v, total, err);
     if (st)
         return st;
     int64_t *offsets = v->offsets + v->n_rows;
@@ -348,11 +348,7 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
     default:
         st = append_texts(v, b, from->values.texts, err);
     }
-    if (!st)
-        st = hal_vec_append_valid(v, from->valid, n, from->n_nulls, err);
-    if (!st)
-        v->n_rows += n;
-    return st;
+    return st ? st : hal_vec_commit(v, n, from->n_nulls ? from->valid : NULL, err);
 }
 
 static void forget_spelling(hal_csv_column *c)

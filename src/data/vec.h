@@ -10,7 +10,7 @@
  *    n items: item n_rows * n on), then hal_vec_commit(v, n, valid). Text: hal_vec_reserve_bytes,
  *    write `bytes` from offsets[n_rows] on and offsets[n_rows + 1], ... (ends), commit. Variable
  *    arrays likewise with hal_vec_reserve_items, `values` and `offsets` that count items.
- * Parts of a document read on several threads are vecs of their own, put together by hal_vec_join
+ * Parts of a document read on several threads are vecs of their own, put together by hal_vec_extend
  * (vec_join.h).
  */
 #ifndef HAL_DATA_VEC_H

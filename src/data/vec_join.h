@@ -5,11 +5,6 @@
 
 #include "data/vec.h"
 
-/** Appends `n` validity bits to a column with room; the caller raises n_rows. */
-hal_status hal_vec_append_valid(hal_vec *v, const uint8_t *bits, uint64_t n, uint64_t n_nulls,
-                                hal_err *err) HAL_MUST_CHECK;
-/** Room for `n` more bytes of text. */
-hal_status hal_vec_bytes_room(hal_vec *v, uint64_t n, hal_err *err) HAL_MUST_CHECK;
 /** Appends the rows of `from`; both widen where the values of the other need it, with the result
  * that hal_vec_add_* of every value would have. */
 hal_status hal_vec_extend(hal_vec *v, hal_vec *from, hal_err *err) HAL_MUST_CHECK;
