@@ -2,23 +2,10 @@
 -- Choosing rows of a table by criteria; the rows themselves are compared in C.
 
 local errors = require("halyard.error")
-local suggest = require("halyard.suggest")
 
 local M = {}
 
 local minimum_group = "Minimum Recommended Products"
-
-local function check_columns(rows, criteria)
-  local known = {}
-  for _, name in ipairs(rows.columns) do
-    known[name] = true
-  end
-  for name in pairs(criteria) do
-    if not known[name] then
-      suggest.unknown("column", tostring(name), rows.columns)
-    end
-  end
-end
 
 --- Rows that meet every criterion { column = value }. Text columns: equality ignoring case, `*`
 -- for any run of characters; number columns: a number, "a..b", ">n", ">=n", "<n", "<=n" or
@@ -28,7 +15,6 @@ end
 -- @treturn halyard.table
 -- @raise `usage` for unknown columns and unreadable values
 function M.rows(rows, criteria)
-  check_columns(rows, criteria)
   return rows:where(criteria)
 end
 

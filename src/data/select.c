@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static unsigned char fold(char c)
 {
@@ -40,6 +41,25 @@ static int edit_distance(const char *a, const char *b)
     return row[n];
 }
 
+/* The columns that all fit `name` by case or UCD. */
+static hal_status refuse_ambiguous(const hal_table *t, const char *name, hal_err *err)
+{
+    bool by_name = false;
+    for (size_t c = 0; c < hal_table_columns(t); c++)
+        by_name |= !strcasecmp(hal_table_field(t, c)->name, name);
+    char list[4 * NAME_MAX_BYTES] = "";
+    size_t used = 0;
+    for (size_t c = 0; c < hal_table_columns(t) && used < sizeof list / 2; c++) {
+        const hal_field *f = hal_table_field(t, c);
+        if (!strcasecmp(by_name ? f->name : f->ucd, name))
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%.*s\"",
+                                     used ? ", " : "", NAME_MAX_BYTES, f->name);
+    }
+    return hal_err_set(err, HAL_E_USAGE,
+                       "\"%.*s\" fits several columns by %s: %s; name one exactly", NAME_MAX_BYTES,
+                       name, by_name ? "its letters" : "UCD", list);
+}
+
 hal_status hal_table_require(const hal_table *t, const char *name, size_t *i_col, hal_err *err)
 {
     int found = hal_table_find(t, name);
@@ -47,6 +67,8 @@ hal_status hal_table_require(const hal_table *t, const char *name, size_t *i_col
         *i_col = (size_t)found;
         return HAL_OK;
     }
+    if (found == HAL_COLUMN_AMBIGUOUS)
+        return refuse_ambiguous(t, name, err);
     const char *best[SUGGESTIONS] = {0};
     int distance[SUGGESTIONS];
     for (size_t c = 0; c < hal_table_columns(t); c++) {

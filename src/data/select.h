@@ -42,7 +42,7 @@ hal_status hal_table_select(const hal_table *t, const hal_criterion *criteria, s
 hal_status hal_table_first_of_each(const hal_table *t, size_t i_col, uint64_t **rows,
                                    uint64_t *n_rows, hal_err *err) HAL_MUST_CHECK;
 
-/** hal_table_find, or HAL_E_USAGE with the nearest column names. */
+/** hal_table_find, or HAL_E_USAGE with the nearest column names, or with those that all fit. */
 hal_status hal_table_require(const hal_table *t, const char *name, size_t *i_col,
                              hal_err *err) HAL_MUST_CHECK;
 

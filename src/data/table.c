@@ -262,15 +262,31 @@ const hal_field *hal_table_field(const hal_table *t, size_t i_col)
     return &t->fields[i_col];
 }
 
+static int find_regardless_of_case(const hal_table *t, const char *name, bool by_ucd)
+{
+    int found = HAL_COLUMN_ABSENT;
+    for (size_t i = 0; i < t->n_columns; i++) {
+        if (strcasecmp(by_ucd ? t->fields[i].ucd : t->fields[i].name, name) != 0)
+            continue;
+        if (found != HAL_COLUMN_ABSENT)
+            return HAL_COLUMN_AMBIGUOUS;
+        found = (int)i;
+    }
+    return found;
+}
+
 int hal_table_find(const hal_table *t, const char *name)
 {
+    if (!*name)
+        return HAL_COLUMN_ABSENT;
     for (size_t i = 0; i < t->n_columns; i++)
         if (!strcmp(t->fields[i].name, name))
             return (int)i;
     for (size_t i = 0; i < t->n_columns; i++)
-        if (!strcasecmp(t->fields[i].name, name))
+        if (!strcmp(t->fields[i].id, name))
             return (int)i;
-    return -1;
+    int found = find_regardless_of_case(t, name, false);
+    return found != HAL_COLUMN_ABSENT ? found : find_regardless_of_case(t, name, true);
 }
 
 hal_column hal_table_column(const hal_table *t, size_t i_col)

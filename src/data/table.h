@@ -117,7 +117,10 @@ void hal_table_unref(hal_table *t);
 uint64_t hal_table_rows(const hal_table *t);
 size_t hal_table_columns(const hal_table *t);
 const hal_field *hal_table_field(const hal_table *t, size_t i_col);
-/** Exact name first, then case-insensitive; -1 when absent. */
+enum { HAL_COLUMN_ABSENT = -1, HAL_COLUMN_AMBIGUOUS = -2 };
+/** The column that `name` means: exact name, else exact ID, else the name regardless of case, else
+ * the whole UCD regardless of case. HAL_COLUMN_AMBIGUOUS when several fit by one of the last two;
+ * hal_table_require tells a user so. */
 int hal_table_find(const hal_table *t, const char *name);
 hal_column hal_table_column(const hal_table *t, size_t i_col);
 bool hal_table_is_null(const hal_table *t, size_t i_col, uint64_t i_row);

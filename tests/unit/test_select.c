@@ -170,6 +170,51 @@ static void names_that_are_near_are_suggested(void **state)
     hal_table_unref(t);
 }
 
+static hal_table *named(const hal_field *fields, size_t n)
+{
+    hal_builder *b = hal_builder_new(fields, n, NULL);
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    assert_non_null(t);
+    return t;
+}
+
+static void a_column_is_meant_by_name_then_id_then_letters_then_ucd(void **state)
+{
+    (void)state;
+    static const hal_field fields[] = {
+        {.name = "RA", .type = HAL_TYPE_FLOAT64, .id = "col1", .ucd = "pos.eq.ra;meta.main"},
+        {.name = "ra", .type = HAL_TYPE_FLOAT64, .id = "RA", .ucd = "pos.eq.ra"},
+        {.name = "col1", .type = HAL_TYPE_FLOAT64, .id = "dec", .ucd = "phot.mag"},
+        {.name = "Flux", .type = HAL_TYPE_FLOAT64, .id = "f", .ucd = "phot.mag"},
+    };
+    static const struct {
+        const char *name;
+        int i_col;
+    } meant[] = {
+        {"RA", 0},   {"ra", 1},
+        {"col1", 2}, {"dec", 2},
+        {"f", 3},    {"flux", 3},
+        {"COL1", 2}, {"POS.eq.ra;meta.MAIN", 0},
+        {"F", -1},   {"", HAL_COLUMN_ABSENT},
+        {"Ra", -2},  {"phot.mag", HAL_COLUMN_AMBIGUOUS},
+    };
+    hal_table *t = named(fields, 4);
+    for (size_t i = 0; i < sizeof meant / sizeof *meant; i++)
+        assert_int_equal(hal_table_find(t, meant[i].name), meant[i].i_col);
+    size_t i_col = 7;
+    hal_err err = HAL_ERR_INIT;
+    assert_int_equal(hal_table_require(t, "Ra", &i_col, &err), HAL_E_USAGE);
+    assert_string_equal(err.text,
+                        "\"Ra\" fits several columns by its letters: \"RA\", \"ra\"; name one "
+                        "exactly");
+    assert_int_equal(hal_table_require(t, "PHOT.MAG", &i_col, &err), HAL_E_USAGE);
+    assert_string_equal(err.text, "\"PHOT.MAG\" fits several columns by UCD: \"col1\", \"Flux\"; "
+                                  "name one exactly");
+    assert_int_equal(i_col, 7);
+    hal_table_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +222,7 @@ int main(void)
         cmocka_unit_test(bounds_at_the_ends_of_64_bits_are_exact),
         cmocka_unit_test(running_out_of_memory_is_an_error),
         cmocka_unit_test(names_that_are_near_are_suggested),
+        cmocka_unit_test(a_column_is_meant_by_name_then_id_then_letters_then_ucd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
