@@ -151,12 +151,25 @@ HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const ch
 typedef struct hal_match_job {
     size_t struct_size;             /* sizeof(hal_match_job) */
     const char *left, *right, *out; /* "-": standard input (one of the two); out NULL or "-" */
-    const char *radius;             /* with its unit: "1 arcsec" */
+    const char *radius;             /* with its unit: "1 arcsec"; or a column of `left` with
+                                     * the radius of each row: "err", "err arcsec" */
     const char *mode;               /* NULL or "best": the nearest for each left row; "symmetric":
-                                     * each is the nearest of the other; "all": every pair */
+                                     * each is the nearest of the other; "all": every pair;
+                                     * "nearest": the n_nearest nearest */
     const char *ra1, *dec1;         /* position columns of `left` in degrees; NULL: found by UCD */
     const char *ra2, *dec2;         /* or name; likewise of `right` */
     const char *to;                 /* format of `out`; NULL: by its name, else csv */
+    const char *radius2;            /* NULL, or a column of `right`: added to the left radius */
+    uint32_t n_nearest;             /* mode nearest: 1 to 1000; 0: 1 */
+    const char *how;                /* NULL or "inner"; "left": unmatched left rows stay, with
+                                     * nulls; not in mode symmetric */
+    /* Columns with the proper motions in mas/yr, that of RA times cos(dec), as "pmra,pmdec";
+     * "auto": found by UCD or name; NULL: the positions stand still. */
+    const char *pm1, *pm2;
+    const char *epoch1,
+        *epoch2;    /* Julian year of the positions: "2016.0", or with motions a column */
+    const char *at; /* Julian year to compare at; NULL: the epoch of the side that has
+                     * no motions */
 } hal_match_job;
 
 /** Reads two tables and writes one row per pair of rows whose positions lie within the radius:

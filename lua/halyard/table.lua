@@ -294,25 +294,65 @@ function methods.join(t, other, key, options)
   return core.join(t, other, left, right, how == "left", { options.suffix or "_2" })
 end
 
+local match_options = { "mode", "n", "how", "ra", "dec", "other_ra", "other_dec", "other_radius",
+  "pm", "other_pm", "epoch", "other_epoch", "at", "suffix" }
+
+-- The text that the match takes for an option: "" where it is absent.
+local function match_text(options, key)
+  local value = options[key]
+  if value == nil then
+    return ""
+  elseif key:find("pm$") then
+    if value == true then
+      return "auto"
+    elseif type(value) ~= "table" or #names_of(value, "match: " .. key) ~= 2 then
+      usage("match: %s is { \"pmra\", \"pmdec\" }, or true to find them by UCD or name", key)
+    end
+    return value[1] .. "," .. value[2]
+  elseif type(value) == "number" and (key:find("epoch$") or key == "at") then
+    return ("%.17g"):format(value)
+  elseif type(value) ~= "string" or value == "" then
+    usage("match: %s is a text%s, not a %s", key,
+      (key:find("epoch$") or key == "at") and " or a year" or "",
+      value == "" and "text without letters" or type(value))
+  end
+  return value
+end
+
 --- Rows of both that lie within a radius on the sky: t:match(other, "1 arcsec"). The columns of
 -- this table, of the other one (with the suffix where a name is taken), and sep_arcsec. Position
--- columns are found by UCD, then by usual names; degrees. Exact on the whole sky. Cost: about a
--- second for a million rows on either side.
+-- columns (degrees) are found by UCD, then by usual names; where several fit they must be named.
+-- Exact on the whole sky; a row without a position matches nothing. With proper motions the places
+-- of that side are moved, rigorously, to the year of comparison: the epoch of the side that has
+-- none, or `at`. Cost: about a second for a million rows on either side.
 -- @tparam halyard.table other
--- @param radius text ("1 arcsec") or degrees
+-- @tparam string|number radius "1 arcsec", degrees as a number, or a column of this table with the
+-- radius of each row: "err" or, where the column has no unit, "err arcsec" (null: matches nothing)
 -- @tparam[opt] table options `mode` "best" (default: for each row its nearest), "symmetric" (each
--- is the nearest of the other), "all", "nearest" with `n`; `how` "inner" (default) or "left" (rows
--- without a partner stay); `ra`, `dec`, `other_ra`, `other_dec` (column names); `suffix` ("_2")
+-- is the nearest of the other), "all", "nearest" with `n` (1 to 1000); `how` "inner" (default) or
+-- "left" (rows without a partner stay, with nulls); `ra`, `dec`, `other_ra`, `other_dec` (column
+-- names); `other_radius` (a column of the other table: added to the radius); `pm`, `other_pm`
+-- (columns of proper motion in mas/yr, that of RA times cos(dec): { "pmra", "pmdec" }, or true to
+-- find them by UCD or name; null counts as 0); `epoch`, `other_epoch` (Julian year of the
+-- positions, or with motions a column); `at` (Julian year to compare at); `suffix` ("_2")
+-- @treturn halyard.table in the order of this table's rows, then by distance
+-- @raise `usage`; `budget` for more than 2^32 pairs
 function methods.match(t, other, radius, options)
-  options = options_of(options, { "mode", "n", "how", "ra", "dec", "other_ra", "other_dec",
-    "suffix" }, "match")
-  local how = options.how or "inner"
-  if how ~= "inner" and how ~= "left" then
-    usage("match: how is \"inner\" or \"left\", not %s", tostring(how))
+  options = options_of(options, match_options, "match")
+  if options.n ~= nil and (math.type(options.n) ~= "integer" or options.n < 1) then
+    usage("match: n is a whole number from 1 to 1000")
   end
-  return core.match(t, other, sky.angle(radius, "deg"), options.mode or "best", options.n or 1,
-    how == "left", { options.ra or "", options.dec or "", options.other_ra or "",
-      options.other_dec or "", options.suffix or "" })
+  if type(radius) == "number" or type(radius) == "string" and radius:find("^[%d.+-]") then
+    radius = ("%.17g deg"):format(sky.angle(radius, "deg"))
+  elseif type(radius) ~= "string" or radius == "" then
+    usage("match takes a radius (\"1 arcsec\", degrees, a column's name), not a %s", type(radius))
+  end
+  local texts = { radius }
+  for i, key in ipairs({ "other_radius", "mode", "how", "ra", "dec", "other_ra", "other_dec",
+    "suffix", "pm", "other_pm", "epoch", "other_epoch", "at" }) do
+    texts[i + 1] = match_text(options, key)
+  end
+  return core.match(t, other, options.n or 0, texts)
 end
 
 --- Writes the table below the output folder and returns its size in bytes. The ending of the name

@@ -420,39 +420,29 @@ static hal_table *make_match(work *w, hal_err *err)
     return hal_table_match(w->left, w->right, &w->spec, NULL, err);
 }
 
-static const char *text_or_null(work *w, size_t i)
-{
-    return *w->texts[i] ? w->texts[i] : NULL;
-}
-
-/* match(left, right, radius_deg, mode, n_nearest, keep left rows,
- *       {ra, dec, other ra, other dec, suffix: "" is none}) */
+/* match(left, right, n_nearest or 0, {texts in the order of `place`; "" is none}) */
 static int match(lua_State *L)
 {
     hal_table *l = hal_arg_table(L, 1, "match"), *r = hal_arg_table(L, 2, "match: the other table");
-    double radius = hal_arg_number(L, 3, "match: radius");
-    const char *mode = hal_arg_text(L, 4, "match: mode");
-    lua_Integer nearest = hal_arg_integer(L, 5, "match: n");
-    work *w = new_work(L, l, r, make_match);
-    w->n = 5;
-    read_texts(L, 7, "match: column name", w);
-    hal_err err = HAL_ERR_INIT;
-    if (!strcmp(mode, "nearest"))
-        w->spec.match.mode = HAL_MATCH_NEAREST;
-    else if (hal_match_mode_from_name(&w->spec.match.mode, mode, &err))
-        return hal_raise(L, &err);
-    if (nearest < 1 || nearest > HAL_MATCH_NEAREST_MAX)
+    lua_Integer nearest = hal_arg_integer(L, 3, "match: n");
+    if (nearest < 0 || nearest > HAL_MATCH_NEAREST_MAX)
         return hal_bind_fail(L, HAL_E_USAGE, "match: n is 1 to %d", HAL_MATCH_NEAREST_MAX);
-    w->spec.match.n_nearest = (uint32_t)nearest;
-    w->spec.match.radius_deg = radius;
-    w->spec.match.keep_unmatched = lua_toboolean(L, 6);
-    w->spec.match.n_threads = MATCH_THREADS;
-    w->spec.match.stop = &w->stop;
-    w->spec.ra[0] = text_or_null(w, 0);
-    w->spec.dec[0] = text_or_null(w, 1);
-    w->spec.ra[1] = text_or_null(w, 2);
-    w->spec.dec[1] = text_or_null(w, 3);
-    w->spec.suffix = text_or_null(w, 4);
+    work *w = new_work(L, l, r, make_match);
+    hal_pairing *p = &w->spec;
+    const char *mode = NULL;
+    const char **place[] = {&p->radius, &p->other_radius, &mode,        &p->how,    &p->ra[0],
+                            &p->dec[0], &p->ra[1],        &p->dec[1],   &p->suffix, &p->pm[0],
+                            &p->pm[1],  &p->epoch[0],     &p->epoch[1], &p->at};
+    w->n = sizeof place / sizeof *place;
+    read_texts(L, 4, "match: an option", w);
+    for (size_t i = 0; i < w->n; i++)
+        *place[i] = *w->texts[i] ? w->texts[i] : NULL;
+    hal_err err = HAL_ERR_INIT;
+    if (mode && hal_match_mode_from_name(&p->match.mode, mode, &err))
+        return hal_raise(L, &err);
+    p->match.n_nearest = (uint32_t)nearest;
+    p->match.n_threads = MATCH_THREADS;
+    p->match.stop = &w->stop;
     return start(L, w);
 }
 

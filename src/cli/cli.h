@@ -5,7 +5,7 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 32 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 40 };
 #define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */
@@ -15,6 +15,7 @@ typedef struct options {
     size_t n_bases;
     const char *output, *workflow_path, *format, *from, *to;
     const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
+    const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;
     bool quiet, json, stats, private_net, help;
     hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;
@@ -47,6 +48,8 @@ int cmd_show(const command *command, const options *opts);
 int cmd_match(const command *command, const options *opts);
 int cmd_version(const command *command, const options *opts);
 
+/* A whole number up to some millions; -1: it is none. */
+int64_t whole_number(const char *text);
 /* "halyard: text" on standard error. Returns `exit_code`. */
 int complain(int exit_code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The nearest of `names` (n of them), NULL when none is near. */

@@ -6,6 +6,7 @@
 typedef struct view {
     const options *opts;
     progress progress;
+    uint32_t n_nearest;
 } view;
 
 static void on_event(void *ctx, const char *kind, const char *json)
@@ -27,7 +28,15 @@ static hal_status match(hal_runtime *rt, void *ctx)
                          .dec1 = opts->dec1,
                          .ra2 = opts->ra2,
                          .dec2 = opts->dec2,
-                         .to = opts->to};
+                         .to = opts->to,
+                         .n_nearest = ((view *)ctx)->n_nearest,
+                         .radius2 = opts->radius2,
+                         .how = opts->how,
+                         .pm1 = opts->pm1,
+                         .pm2 = opts->pm2,
+                         .epoch1 = opts->epoch1,
+                         .epoch2 = opts->epoch2,
+                         .at = opts->at};
     return hal_runtime_match(rt, &job);
 }
 
@@ -36,7 +45,10 @@ int cmd_match(const command *cmd, const options *opts)
     (void)cmd;
     if (!opts->radius)
         return complain(EXIT_USAGE, "match needs a radius: --radius 1arcsec");
-    view v = {.opts = opts};
+    int64_t n = opts->nearest ? whole_number(opts->nearest) : 0;
+    if (n < (opts->nearest ? 1 : 0))
+        return complain(EXIT_USAGE, "--nearest takes a whole number, not '%s'", opts->nearest);
+    view v = {.opts = opts, .n_nearest = (uint32_t)n};
     hal_config config = {.struct_size = sizeof config, .on_event = on_event, .ctx = &v};
     char why[256];
     progress_begin(&v.progress, false, false);

@@ -15,18 +15,6 @@ static hal_status show(hal_runtime *rt, void *ctx)
     return hal_runtime_show(rt, ctx);
 }
 
-/* A whole number of rows; -1: it is none. */
-static int64_t read_rows(const char *text)
-{
-    int64_t n = 0;
-    for (const char *c = text; *c; c++) {
-        if (*c < '0' || *c > '9' || n > 1000000)
-            return -1;
-        n = 10 * n + (*c - '0');
-    }
-    return *text ? n : -1;
-}
-
 int cmd_show(const command *cmd, const options *opts)
 {
     (void)cmd;
@@ -36,7 +24,7 @@ int cmd_show(const command *cmd, const options *opts)
                     .rows = -1,
                     .stats = opts->stats,
                     .json = opts->json};
-    if (opts->rows && (job.rows = read_rows(opts->rows)) < 0)
+    if (opts->rows && (job.rows = whole_number(opts->rows)) < 0)
         return complain(EXIT_USAGE, "--rows takes a whole number, not '%s'", opts->rows);
     hal_config config = {.struct_size = sizeof config, .on_output = on_output};
     char why[256];

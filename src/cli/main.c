@@ -24,7 +24,7 @@ const command commands[] = {
     {"show", "FILE", "shows the columns, the first rows and statistics of a table", "nsJF", false,
      1, 1, cmd_show},
     {"match", "A B", "joins two tables by position: rows of A with rows of B within --radius",
-     "rmOTABCD", false, 2, 2, cmd_match},
+     "rRmNHOTABCDPQEGY", false, 2, 2, cmd_match},
     {"version", "", "prints the version", "", false, 0, 0, cmd_version},
     {NULL, NULL, NULL, NULL, false, 0, 0, NULL},
 };

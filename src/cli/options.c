@@ -28,13 +28,21 @@ static const option table[] = {
     {'n', 'n', "rows", "N", "rows to print (default: 10)"},
     {'s', 0, "stats", NULL, "values, nulls, minimum, maximum and mean of each column"},
     {'J', 0, "json", NULL, "as JSON"},
-    {'r', 'r', "radius", "ANGLE", "largest distance, with its unit: 1arcsec, 0.5arcmin"},
-    {'m', 0, "mode", "MODE", "best (default: nearest B of each A), symmetric or all"},
+    {'r', 'r', "radius", "ANGLE", "largest distance, 1arcsec, or a column of A, \"err arcsec\""},
+    {'R', 0, "radius2", "COLUMN", "column of B that is added to the radius"},
+    {'m', 0, "mode", "MODE", "best (default: nearest B of each A), symmetric, all or nearest"},
+    {'N', 0, "nearest", "N", "with --mode nearest: how many B of each A (default: 1)"},
+    {'H', 0, "how", "HOW", "inner (default) or left: every A stays, with nulls where no B is"},
     {'O', 'o', "output", "OUT", "file to write (default: standard output)"},
     {'A', 0, "ra1", "COLUMN", "right ascension in A, degrees (default: found by UCD or name)"},
     {'B', 0, "dec1", "COLUMN", "declination in A"},
     {'C', 0, "ra2", "COLUMN", "right ascension in B"},
     {'D', 0, "dec2", "COLUMN", "declination in B"},
+    {'P', 0, "pm1", "COLUMNS", "proper motions of A, mas/yr: pmra,pmdec or auto (found)"},
+    {'Q', 0, "pm2", "COLUMNS", "proper motions of B"},
+    {'E', 0, "epoch1", "YEAR", "epoch of the positions of A: 2016.0, or a column"},
+    {'G', 0, "epoch2", "YEAR", "epoch of the positions of B"},
+    {'Y', 0, "at", "YEAR", "compare at this epoch (default: that of the table without motions)"},
     {'h', 'h', "help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -157,6 +165,30 @@ static bool apply(options *out, const option *opt, char *value)
     case 'D':
         out->dec2 = value;
         return true;
+    case 'R':
+        out->radius2 = value;
+        return true;
+    case 'N':
+        out->nearest = value;
+        return true;
+    case 'H':
+        out->how = value;
+        return true;
+    case 'P':
+        out->pm1 = value;
+        return true;
+    case 'Q':
+        out->pm2 = value;
+        return true;
+    case 'E':
+        out->epoch1 = value;
+        return true;
+    case 'G':
+        out->epoch2 = value;
+        return true;
+    case 'Y':
+        out->at = value;
+        return true;
     default:
         out->help = true;
         return true;
@@ -234,6 +266,17 @@ static bool add_word(options *out, const command *cmd, const char *word)
     complain(EXIT_USAGE, "'%s' is one argument too many for: halyard %s %s", word, cmd->name,
              cmd->arguments);
     return false;
+}
+
+int64_t whole_number(const char *text)
+{
+    int64_t n = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || n > 1000000)
+            return -1;
+        n = 10 * n + (*c - '0');
+    }
+    return *text ? n : -1;
 }
 
 bool options_parse(options *out, const command *cmd, int argc, char **argv)

@@ -15,16 +15,26 @@ static hal_status read_job(hal_pairing *p, const hal_match_job *job, hal_err *er
                            "a match needs two files and a radius: --radius 1arcsec");
     if (!strcmp(job->left, "-") && !strcmp(job->right, "-"))
         return hal_err_set(err, HAL_E_USAGE, "only one of the two tables can be standard input");
-    hal_status st = hal_angle_parse(&p->match.radius_deg, hal_slice_of(job->radius), NULL, err);
-    if (st)
-        return hal_err_note(err, st, "--radius");
+    p->radius = job->radius;
+    p->other_radius = job->radius2;
     p->ra[0] = job->ra1;
     p->dec[0] = job->dec1;
     p->ra[1] = job->ra2;
     p->dec[1] = job->dec2;
+    p->pm[0] = job->pm1;
+    p->pm[1] = job->pm2;
+    p->epoch[0] = job->epoch1;
+    p->epoch[1] = job->epoch2;
+    p->at = job->at;
+    p->how = job->how;
+    p->match.n_nearest = job->n_nearest;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     p->match.n_threads = cores > 1 ? (unsigned)cores : 1;
-    return job->mode ? hal_match_mode_from_name(&p->match.mode, job->mode, err) : HAL_OK;
+    /* what needs no table, before the files are read */
+    if (hal_radius_is_angle(job->radius) &&
+        hal_angle_parse(&p->match.radius_deg, hal_slice_of(job->radius), NULL, err))
+        return hal_err_note(err, err->status, "--radius");
+    return !job->mode ? HAL_OK : hal_match_mode_from_name(&p->match.mode, job->mode, err);
 }
 
 hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *account,

@@ -202,6 +202,27 @@ code, out = run("match --ra1 ra --dec1 dec --ra2 RAJ2000 --dec2 DEJ2000 -r 1arcs
   "cat b.csv |")
 check("match reads standard input and takes column names", code == 0
   and rounded(out) == read(here .. "/golden/match-best.txt"), out)
+code, out = run("match a.csv b.csv -r 1arcsec --mode nearest --nearest 2 --how left")
+check("match keeps the nearest ones and rows without a partner", code == 0)
+golden("match-nearest", rounded(out))
+write(work .. "/hip.csv", "ra,dec,pmra,pmdec,yr,err\n"
+  .. "269.45402305,4.66828815,-797.84,10326.93,1991.25,1\n")
+write(work .. "/gaia.csv", "ra,dec,err\n269.44850252543836,4.739420051112412,0.5\n")
+for _, options in ipairs({ "--pm1 pmra,pmdec --epoch1 yr --epoch2 2016 -r 1arcsec",
+  "--pm1 auto --epoch1 1991.25 --at 2016 -r 'err arcsec' --radius2 'err arcsec'" }) do
+  code, out, err = run("match hip.csv gaia.csv " .. options)
+  check("match moves positions over years: " .. options, code == 0
+    and select(2, out:gsub("\n", "")) == 2, out, err)
+end
+code, out = run("match gaia.csv hip.csv --pm2 auto --epoch2 yr --at 2000 -r 1arcsec")
+check("match compares at the year it is told", code == 0 and select(2, out:gsub("\n", "")) == 1)
+complains("motions without an epoch", "match hip.csv gaia.csv --pm1 auto -r 1arcsec", 2, "epoch")
+complains("a radius column without a unit", "match hip.csv gaia.csv -r err", 2, "err arcsec")
+complains("a number of nearest that is none", "match a.csv b.csv -r 1arcsec --nearest x", 2,
+  "whole number")
+complains("too many nearest", "match a.csv b.csv -r 1arcsec --mode nearest --nearest 1001", 2,
+  "1000")
+complains("an unknown join", "match a.csv b.csv -r 1arcsec --how outer", 2, "left")
 complains("a match without radius", "match a.csv b.csv", 2, "--radius 1arcsec")
 complains("a radius without unit", "match a.csv b.csv -r 1", 2, "--radius", "arcsec")
 complains("a radius that is negative", "match a.csv b.csv -r=-1arcsec", 2, "radius")

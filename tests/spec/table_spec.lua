@@ -197,6 +197,104 @@ describe("a table", function()
     refused("mode", function() return a:match(b, "1 arcsec", { mod = "all" }) end)
   end)
 
+  it("is matched with the n nearest, with rows without partner, with radii of rows", function()
+    local a = tables.from_rows({ { n = 1, ra = 10, dec = 0, err = 1 },
+      { n = 2, ra = 20, dec = 90, err = 3 }, { n = 3, ra = 30, dec = 0 }, { n = 4, err = 1 } },
+      { "n", "ra", "dec", "err" })
+    local b = tables.from_rows({ { m = 1, ra = 10 + 2 / 3600, dec = 0, wide = 1.5 },
+      { m = 2, ra = 10, dec = 0.99 / 3600, wide = 0 }, { m = 3, ra = 200, dec = 90 - 2 / 3600 },
+      { m = 4, ra = 30, dec = 0, wide = 5 } }, { "m", "ra", "dec", "wide" })
+    local function pairs_of(radius, options)
+      local found = {}
+      for i, row in a:match(b, radius, options):rows() do
+        found[i] = row.n .. "-" .. (row.m or "")
+      end
+      return table.concat(found, " ")
+    end
+    assert.equal("1-2 2-3 3-4", pairs_of("3 arcsec"))
+    assert.equal("1-2 1-1 2-3 3-4", pairs_of("3 arcsec", { mode = "nearest", n = 2 }))
+    assert.equal("1-2 2-3 3-4", pairs_of("3 arcsec", { mode = "nearest" }))
+    assert.equal("1-2 1-1 2-3 3-4 4-", pairs_of(3 / 3600, { mode = "all", how = "left" }))
+    assert.equal("1-2 2-3 3-4 4-", pairs_of("3 arcsec", { how = "left" }))
+    assert.equal("1-2 2-3", pairs_of("err arcsec", { mode = "all" }))
+    assert.equal("1-2 1-1", pairs_of("err arcsec", { mode = "all", other_radius = "wide arcsec" }))
+    local with_unit = a:with("err", a:column("err"), { unit = "arcsec" })
+    assert.equal(2, #with_unit:match(b, "err"))
+    refused("in arcsec, not in deg", function() return with_unit:match(b, "err deg") end)
+    refused('has no unit; tell it: "err arcsec"', function() return a:match(b, "err") end)
+    refused('nearest: "err"', function() return a:match(b, "errr arcsec") end)
+    refused("not numeric", function() return stars():match(b, "1 arcsec",
+      { ra = "field", dec = "g" }) end)
+    refused("radius", function() return a:match(b) end)
+    refused("goes with mode nearest", function() return a:match(b, "1 arcsec", { n = 2 }) end)
+    refused("1 to 1000", function() return a:match(b, "1 arcsec", { mode = "nearest", n = 0 }) end)
+    refused("1 to 1000", function() return a:match(b, "1 arcsec",
+      { mode = "nearest", n = 1001 }) end)
+    refused("no unmatched rows", function() return a:match(b, "1 arcsec",
+      { mode = "symmetric", how = "left" }) end)
+    refused("inner or left", function() return a:match(b, "1 arcsec", { how = "outer" }) end)
+  end)
+
+  it("is matched over years by proper motion", function()
+    local hip = tables.from_rows({ -- Barnard's star and one that stands still
+      { n = 1, ra = 269.45402305, dec = 4.66828815, mu_a = -797.84, mu_d = 10326.93,
+        yr = 1991.25 },
+      { n = 2, ra = 100.0, dec = -20.0 } }, { "n", "ra", "dec", "mu_a", "mu_d", "yr" })
+    local gaia = tables.from_rows({ { ra = 269.44850252543836, dec = 4.739420051112412 },
+      { ra = 100.0, dec = -20.0 } }, { "ra", "dec" })
+    local pm = { "mu_a", "mu_d" }
+    local function n_of(t, other, options)
+      return #t:match(other, "1 arcsec", options)
+    end
+    assert.equal(1, n_of(hip, gaia))
+    assert.equal(2, n_of(hip, gaia, { pm = pm, epoch = 1991.25, other_epoch = 2016 }))
+    assert.equal(2, n_of(hip, gaia, { pm = pm, epoch = "yr", at = 2016.0 }))
+    assert.equal(2, n_of(gaia, hip, { other_pm = pm, other_epoch = "yr", epoch = 2016.0 }))
+    assert.equal(1, n_of(hip, gaia, { pm = pm, epoch = "yr", at = 2000 }))
+    local both = hip:match(hip, "1 arcsec", { pm = pm, other_pm = pm, epoch = 1991.25,
+      other_epoch = 1991.25, at = 2016 })
+    assert.equal(2, #both)
+    local known = hip:with("mu_a", hip:column("mu_a"),
+        { ucd = "pos.pm;pos.eq.ra", unit = "mas/yr" })
+      :with("mu_d", hip:column("mu_d"), { ucd = "pos.pm;pos.eq.dec", unit = "mas.yr**-1" })
+    assert.equal(2, n_of(known, gaia, { pm = true, epoch = "yr", other_epoch = 2016 }))
+    assert.equal(1, n_of(known, gaia)) -- only when asked
+    assert.equal(2, n_of(hip:rename({ mu_a = "pmRA", mu_d = "pmDE" }), gaia,
+      { pm = true, epoch = "yr", other_epoch = 2016 }))
+    refused("by UCD (pos.pm;pos.eq.ra)", function() return n_of(hip, gaia,
+      { pm = true, epoch = 2000, at = 2000 }) end)
+    refused("no epoch", function() return n_of(hip, gaia, { pm = pm, at = 2016 }) end)
+    refused("give the epoch of its positions", function() return n_of(hip, gaia,
+      { pm = pm, epoch = 1991.25 }) end)
+    refused("both tables have proper motions", function() return n_of(hip, hip,
+      { pm = pm, other_pm = pm, epoch = 2000, other_epoch = 2000 }) end)
+    refused("changes nothing without proper motions", function() return n_of(hip, gaia,
+      { epoch = 2000 }) end)
+    refused("one year", function() return n_of(hip, gaia, { epoch = "yr" }) end)
+    refused("in arcsec/yr", function() return n_of(hip:with("mu_a", hip:column("mu_a"),
+      { unit = "arcsec/yr" }), gaia, { pm = pm, epoch = 2000, at = 2000 }) end)
+    refused('{ "pmra", "pmdec" }', function() return n_of(hip, gaia, { pm = "mu_a" }) end)
+    refused("Julian year", function() return n_of(hip, gaia, { pm = pm, epoch = 51544.5,
+      at = 2000 }) end)
+    local undated = hip:with("yr", function(row) return row.n == 2 and 2000.0 or nil end)
+    refused("row 1 of column 'yr'", function() return n_of(undated, gaia,
+      { pm = pm, epoch = "yr", at = 2000 }) end)
+  end)
+
+  it("wants its positions named where several columns may be meant", function()
+    local t = tables.from_rows({ { a = 1, b = 2, d = 3 } }, { "a", "b", "d" })
+    for name, ucd in pairs({ a = "pos.eq.ra", b = "pos.eq.ra", d = "pos.eq.dec" }) do
+      t = t:with(name, t:column(name), { ucd = ucd })
+    end
+    refused("columns 'a' and 'b' are both pos.eq.ra by UCD; name the columns",
+      function() return t:match(t, "1 arcsec") end)
+    assert.equal(1, #t:match(t, "1 arcsec", { ra = "a", dec = "d", other_ra = "a",
+      other_dec = "pos.eq.dec" }))
+    local main = t:with("b", t:column("b"), { ucd = "pos.eq.ra;meta.main" })
+      :with("d", t:column("d"), { ucd = "pos.eq.dec;meta.main" })
+    assert.equal(1, #main:match(main, "1 arcsec"))
+  end)
+
   it("is put together with others, written and read back", function()
     local t = tables.concat({ stars(), stars():select({ "id" }) })
     assert.equal(10, #t)
