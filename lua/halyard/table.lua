@@ -73,7 +73,13 @@ end
 
 --- Columns
 
---- The column object of that name: exact, else without regard to case.
+--- t.metadata: what the table says about itself: the texts `name`, `description`, `status` ("OK",
+-- "OVERFLOW", "") and the lists `info`, `param`, `coosys`, `timesys`, `link`, `key` (cards of FITS,
+-- entries of ECSV) of { name =, value =, text =, and the document's attributes, such as unit = }.
+-- Cost: a copy of the texts.
+
+--- The column object of that name: the exact name, else the exact ID, else the name without regard
+-- to case, else the UCD. All methods find columns so; several that fit are an error.
 -- Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
 -- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
 -- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
@@ -120,9 +126,11 @@ end
 -- Also t:with("g_r", function(row) return ... end): the function sees each row as a Lua table and
 -- returns a number, text, boolean or nil (null). Cost: none beyond the arithmetic; with a function
 -- about a microsecond a column and row.
--- @tparam[opt] table options `unit`, `ucd`, `description` of the column
+-- To change what a column says about itself, give it again: t:with("ra", t:column "ra", { unit =
+-- "deg" }).
+-- @tparam[opt] table options `unit`, `ucd`, `utype`, `xtype`, `description` of the column
 function methods.with(t, name, value, options)
-  options = options_of(options, { "unit", "ucd", "description" }, "with")
+  options = options_of(options, { "unit", "ucd", "utype", "xtype", "description" }, "with")
   if type(value) == "function" then
     value = computed(t, value)
   elseif not core.is_column(value) then

@@ -4,7 +4,6 @@
 #include "bind/bind.h"
 
 #include "base/alloc.h"
-#include "base/number.h"
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
@@ -16,7 +15,6 @@
 #include <math.h>
 #include <stdio.h>
 
-static const char table_name[] = "halyard.table";
 enum {
     LIST_MAX = 1000000,        /* values of table:list */
     ROWS_MAX = 1000000,        /* rows of from_rows and take */
@@ -59,7 +57,7 @@ int hal_table_pushed(lua_State *L, const hal_err *err)
 
 hal_table *hal_arg_table(lua_State *L, int index, const char *what)
 {
-    hal_table **slot = luaL_testudata(L, index, table_name);
+    hal_table **slot = luaL_testudata(L, index, hal_table_class);
     if (!slot)
         hal_bind_fail(L, HAL_E_USAGE, "%s must be a table of rows (halyard.table), not %s", what,
                       luaL_typename(L, index));
@@ -155,7 +153,7 @@ static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
 
 static int table_close(lua_State *L)
 {
-    hal_table **slot = luaL_checkudata(L, 1, table_name);
+    hal_table **slot = luaL_checkudata(L, 1, hal_table_class);
     hal_table *t = *slot;
     *slot = NULL;
     hal_table_unref(t);
@@ -197,7 +195,7 @@ static int push_method(lua_State *L, int methods)
     return lua_rawget(L, methods) != LUA_TNIL;
 }
 
-/* t[i], t.columns, t.<method>; upvalue 1: the methods. */
+/* t[i], t.columns, t.metadata, t.<method>; upvalue 1: the methods. */
 static int table_index(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TNUMBER) {
@@ -210,6 +208,8 @@ static int table_index(lua_State *L)
         push_columns(L, self(L));
         return 1;
     }
+    if (!strcmp(key, "metadata"))
+        return hal_table_push_metadata(L, self(L));
     lua_pushvalue(L, 2);
     if (!push_method(L, lua_upvalueindex(1)))
         return hal_bind_fail(L, HAL_E_USAGE,
@@ -665,88 +665,6 @@ static int table_write(lua_State *L)
     return hal_op_run(L, &w->op);
 }
 
-/* --- tostring -----------------------------------------------------------------------------------
- */
-
-enum { PREVIEW_ROWS = 10, PREVIEW_COLUMNS = 8, PREVIEW_WIDTH = 20 };
-
-/* A cell's text, at most PREVIEW_WIDTH bytes, control characters as '?'. */
-static size_t cell_text(const hal_table *t, size_t c, uint64_t i_row, char out[64])
-{
-    if (hal_table_is_null(t, c, i_row))
-        return 0;
-    size_t n = 0;
-    hal_slice s;
-    hal_err err = HAL_ERR_INIT;
-    hal_buf text;
-    const hal_field *f = hal_table_field(t, c);
-    if (f->type == HAL_TYPE_FLOAT64) {
-        n = hal_number_print_double(out, hal_table_float64(t, c, i_row));
-    } else if (f->type == HAL_TYPE_STRING) {
-        s = hal_table_string(t, c, i_row);
-        n = s.size_bytes < PREVIEW_WIDTH ? s.size_bytes : PREVIEW_WIDTH;
-        for (size_t i = 0; i < n; i++)
-            out[i] = (unsigned char)s.data[i] < ' ' ? '?' : s.data[i];
-    } else {
-        hal_buf_init(&text, SIZE_MAX / 4);
-        if (!hal_table_cell_text(&text, t, c, i_row, &err)) {
-            n = text.size_bytes < PREVIEW_WIDTH ? text.size_bytes : PREVIEW_WIDTH;
-            memcpy(out, text.data, n);
-        }
-        hal_buf_clear(&text);
-    }
-    return n < PREVIEW_WIDTH ? n : PREVIEW_WIDTH;
-}
-
-static void add_padded(luaL_Buffer *b, const char *text, size_t n, size_t width)
-{
-    luaL_addlstring(b, text, n);
-    for (; n < width + 2; n++)
-        luaL_addchar(b, ' ');
-}
-
-static int table_tostring(lua_State *L)
-{
-    hal_table **slot = luaL_checkudata(L, 1, table_name);
-    const hal_table *t = *slot;
-    if (!t) {
-        lua_pushliteral(L, "table (closed)");
-        return 1;
-    }
-    uint64_t n_rows = hal_table_rows(t), shown = n_rows < PREVIEW_ROWS ? n_rows : PREVIEW_ROWS;
-    size_t n_cols = hal_table_columns(t);
-    size_t cols = n_cols < PREVIEW_COLUMNS ? n_cols : PREVIEW_COLUMNS, width[PREVIEW_COLUMNS];
-    char cell[64];
-    for (size_t c = 0; c < cols; c++) {
-        width[c] = strnlen(hal_table_field(t, c)->name, PREVIEW_WIDTH);
-        for (uint64_t i = 0; i < shown; i++) {
-            size_t n = cell_text(t, c, i, cell);
-            width[c] = n > width[c] ? n : width[c];
-        }
-    }
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    snprintf(cell, sizeof cell, "%llu rows x %zu columns", (unsigned long long)n_rows, n_cols);
-    luaL_addstring(&b, cell);
-    if (cols)
-        luaL_addchar(&b, '\n');
-    for (size_t c = 0; c < cols; c++) {
-        const char *name = hal_table_field(t, c)->name;
-        add_padded(&b, name, strnlen(name, PREVIEW_WIDTH), width[c]);
-    }
-    if (n_cols > cols)
-        luaL_addstring(&b, "...");
-    for (uint64_t i = 0; i < shown; i++) {
-        luaL_addchar(&b, '\n');
-        for (size_t c = 0; c < cols; c++)
-            add_padded(&b, cell, cell_text(t, c, i, cell), width[c]);
-    }
-    if (n_rows > shown)
-        luaL_addstring(&b, "\n...");
-    luaL_pushresult(&b);
-    return 1;
-}
-
 /* Other modules make tables before this one is asked for. */
 static void push_metatable(lua_State *L)
 {
@@ -757,9 +675,9 @@ static void push_metatable(lua_State *L)
     static const luaL_Reg meta[] = {{"__gc", table_close},
                                     {"__close", table_close},
                                     {"__len", table_len},
-                                    {"__tostring", table_tostring},
+                                    {"__tostring", hal_table_tostring},
                                     {NULL, NULL}};
-    if (!luaL_newmetatable(L, table_name))
+    if (!luaL_newmetatable(L, hal_table_class))
         return;
     luaL_setfuncs(L, meta, 0);
     luaL_newlib(L, methods);
@@ -767,7 +685,7 @@ static void push_metatable(lua_State *L)
     lua_setfield(L, -3, "methods");
     lua_pushcclosure(L, table_index, 1);
     lua_setfield(L, -2, "__index");
-    hal_set_text(L, "__metatable", table_name);
+    hal_set_text(L, "__metatable", hal_table_class);
 }
 
 int hal_open_table(lua_State *L)

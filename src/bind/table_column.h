@@ -7,6 +7,9 @@
 
 #include <lua.h>
 
+/** Name of the metatable of tables. */
+#define hal_table_class "halyard.table"
+
 /** "halyard.column": one column of a table, which it keeps. The first member is what
  * hal_table_pushed expects. */
 typedef struct hal_column_object {
@@ -21,6 +24,11 @@ hal_column_object *hal_column_test(lua_State *L, int index);
 /** Pushes a cell: nil for null, integers and floats as numbers, timestamps as seconds since
  * 1970-01-01 UTC, complex numbers as lists {re, im}, arrays as lists. */
 void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_row);
+
+/** __tostring of tables: rows and columns, names, units, the first cells. */
+int hal_table_tostring(lua_State *L);
+/** Pushes what the table says about itself; returns 1. */
+int hal_table_push_metadata(lua_State *L, const hal_table *t);
 
 /** Adds the functions that make tables and columns to the module on top of the stack. */
 void hal_table_add_functions(lua_State *L);

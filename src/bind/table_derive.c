@@ -290,14 +290,16 @@ static int columns(lua_State *L)
     check_unique_names(L, fields, n);
     hal_table **slot = hal_table_push(L);
     hal_err err = HAL_ERR_INIT;
-    *slot = hal_table_assemble(tables, i_cols, fields, n, hal_table_rows(t), &err);
+    *slot = hal_table_assemble(tables, i_cols, fields, n, hal_table_rows(t), hal_table_metadata(t),
+                               &err);
     return hal_table_pushed(L, &err);
 }
 
-/* with(t, name, column, {unit =, ucd =, description =}): replaced in place, or added at the end */
+/* with(t, name, column, {unit =, ucd =, utype =, xtype =, description =}): replaced in place, or
+ * added at the end */
 static int with(lua_State *L)
 {
-    static const char *const known[] = {"unit", "ucd", "description", NULL};
+    static const char *const known[] = {"unit", "ucd", "utype", "xtype", "description", NULL};
     hal_table *t = hal_arg_table(L, 1, "with");
     const char *name = hal_arg_text(L, 2, "with: column name");
     hal_column_object *c = arg_column(L, 3, "with: the column", t);
@@ -314,17 +316,24 @@ static int with(lua_State *L)
         if (!strcmp(fields[i].name, name))
             at = i;
     }
+    /* An ID belongs to one column of a document. */
+    const char *id = at < n ? fields[at].id : "",
+               *original = at < n ? fields[at].original_name : "";
     fields[at] = *hal_table_field(c->table, c->i_col);
+    fields[at].id = id;
+    fields[at].original_name = original;
     tables[at] = c->table;
     i_cols[at] = c->i_col;
     fields[at].name = name;
     fields[at].unit = hal_option_text(L, 4, "unit", fields[at].unit);
     fields[at].ucd = hal_option_text(L, 4, "ucd", fields[at].ucd);
+    fields[at].utype = hal_option_text(L, 4, "utype", fields[at].utype);
+    fields[at].xtype = hal_option_text(L, 4, "xtype", fields[at].xtype);
     fields[at].description = hal_option_text(L, 4, "description", fields[at].description);
     hal_table **slot = hal_table_push(L);
     hal_err err = HAL_ERR_INIT;
-    *slot =
-        hal_table_assemble(tables, i_cols, fields, at == n ? n + 1 : n, hal_table_rows(t), &err);
+    *slot = hal_table_assemble(tables, i_cols, fields, at == n ? n + 1 : n, hal_table_rows(t),
+                               hal_table_metadata(t), &err);
     return hal_table_pushed(L, &err);
 }
 

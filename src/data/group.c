@@ -335,7 +335,7 @@ hal_table *hal_table_group(const hal_table *t, const size_t *keys, size_t n_keys
         fields[n_keys + m].name = measures[m].name;
     }
     if (!check_names(fields, n, err))
-        result = hal_table_assemble(tables, i_cols, fields, n, g.n, err);
+        result = hal_table_assemble(tables, i_cols, fields, n, g.n, NULL, err);
 out:
     for (size_t m = 0; made && m < n_measures; m++)
         hal_table_unref(made[m]);

@@ -111,9 +111,13 @@ hal_table *hal_table_pair(const hal_table *left, const hal_table *right, const s
             }
             fields[n].name = names[n_names++] = name;
         }
+        for (size_t k = 0; k < n; k++)
+            if (!strcmp(fields[k].id, fields[n].id))
+                fields[n].id = "";
         n++;
     }
-    both = hal_table_assemble(tables, i_cols, fields, n, hal_table_rows(left), err);
+    both = hal_table_assemble(tables, i_cols, fields, n, hal_table_rows(left),
+                              hal_table_metadata(left), err);
 out:
     for (size_t i = 0; i < n_names; i++)
         hal_free(names[i]);

@@ -13,12 +13,15 @@ hal_table *hal_table_take_or_null(const hal_table *t, const uint64_t *index, uin
                                   hal_err *err);
 
 /** Columns of several tables of `n_rows` rows each, sharing their memory: column k is
- * i_cols[k] of tables[k], under fields[k] (copied; its type stays the column's own). */
+ * i_cols[k] of tables[k], under fields[k] (copied; its type stays the column's own). `metadata` is
+ * copied; NULL: none. */
 hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_cols,
-                              const hal_field *fields, size_t n, uint64_t n_rows, hal_err *err);
+                              const hal_field *fields, size_t n, uint64_t n_rows,
+                              const hal_metadata *metadata, hal_err *err);
 
 /** All columns of `left`, then those of `right` but for the columns without[0..n_without). A right
- * column whose name is taken gets `suffix` (again until it is free). Both have the same rows. */
+ * column whose name is taken gets `suffix` (again until it is free). Both have the same rows. The
+ * metadata is that of `left`; an ID that is taken is left out. */
 hal_table *hal_table_pair(const hal_table *left, const hal_table *right, const size_t *without,
                           size_t n_without, const char *suffix, hal_err *err);
 

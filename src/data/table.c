@@ -634,7 +634,8 @@ hal_table *hal_table_project(const hal_table *t, const size_t *i_cols, size_t n,
 }
 
 hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_cols,
-                              const hal_field *fields, size_t n, uint64_t n_rows, hal_err *err)
+                              const hal_field *fields, size_t n, uint64_t n_rows,
+                              const hal_metadata *metadata, hal_err *err)
 {
     hal_table *view = table_new(fields, n, n_rows, err);
     for (size_t i = 0; view && i < n; i++) {
@@ -642,7 +643,7 @@ hal_table *hal_table_assemble(const hal_table *const *tables, const size_t *i_co
         view->fields[i].type = tables[i]->fields[i_cols[i]].type;
         view->fields[i].width = tables[i]->fields[i_cols[i]].width;
     }
-    return view;
+    return metadata ? with_metadata(view, metadata, err) : view;
 }
 
 bool hal_column_is_wide(const hal_table *t, size_t i_col)

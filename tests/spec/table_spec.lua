@@ -295,6 +295,55 @@ describe("a table", function()
     assert.equal(1, #main:match(main, "1 arcsec"))
   end)
 
+  it("shows units below the names, text cut between characters", function()
+    local t = stars():with("g", stars():column("g"), { unit = "mag" })
+      :select({ "id", "field", "g" })
+    assert.equal("5 rows x 3 columns\nid  field  g      \n           [mag]  \n"
+      .. "1   south  15.5   \n2   north  12.0   \n3   south  14.0   \n4          12.0   \n"
+      .. "5   north         ", tostring(t))
+    local long = tables.from_rows({ { s = ("\u{3b1}"):rep(30) } }, { "s" })
+    assert.equal("1 rows x 1 columns\ns" .. (" "):rep(21) .. "\n" .. ("\u{3b1}"):rep(20) .. "  ",
+      tostring(long))
+  end)
+
+  it("tells what its document says about it; columns can be told otherwise", function()
+    os.execute("mkdir -p " .. folder)
+    local file <close> = assert(io.open(folder .. "/meta.vot", "w"))
+    file:write([[<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE
+type="results"><INFO name="QUERY_STATUS" value="OK">fine</INFO><COOSYS ID="s" system="ICRS"
+epoch="J2016"/><TIMESYS ID="t" timescale="TCB" refposition="BARYCENTER" timeorigin="0"/>
+<TABLE name="stars"><DESCRIPTION>two of them</DESCRIPTION><PARAM name="radius" value="0.5"
+datatype="double" unit="deg"/><FIELD name="ra" ID="col_ra" datatype="double" unit="deg"
+ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.mag"/><DATA>
+<TABLEDATA><TR><TD>1.5</TD><TD>9</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>]])
+    file:close()
+    local t = tables.read("meta.vot")
+    local m = t.metadata
+    assert.same({ "stars", "two of them", "OK" }, { m.name, m.description, m.status })
+    assert.same({ name = "QUERY_STATUS", value = "OK", text = "fine" }, m.info[1])
+    assert.equal("0.5", m.param[1].value)
+    assert.equal("deg", m.param[1].unit)
+    assert.equal("ICRS", m.coosys[1].system)
+    assert.equal("TCB", m.timesys[1].timescale)
+    assert.same({}, m.link)
+    assert.equal("stars", t:head(1):select("ra").metadata.name)
+    assert.same({}, stars().metadata.info)
+
+    assert.equal("ra", t:column("col_ra").name)
+    assert.equal("ra", t:column("pos.eq.ra;meta.main").name)
+    assert.same({ 9.0 }, t:sort("phot.mag"):select({ "PHOT.MAG" }):list("m"))
+    assert.equal(1, #t:where({ ["phot.mag"] = "<10" }))
+    assert.same({ "ra", "V" }, t:rename({ ["phot.mag"] = "V" }).columns)
+    assert.same({ "x", "mag" }, t:rename({ col_ra = "x" }).columns)
+    local told = t:with("mag", t:column("mag"), { unit = "mag", ucd = "phot.mag;em.opt.V",
+      utype = "a:b", xtype = "c", description = "visual" }):column("mag")
+    assert.same({ "mag", "phot.mag;em.opt.V", "a:b", "c", "visual", "m" },
+      { told.unit, told.ucd, told.utype, told.xtype, told.description, told.id })
+    local copy = t:with("mag0", t:column("mag"))
+    assert.equal("", copy:column("mag0").id)
+    refused('by UCD: "mag", "mag0"', function() return copy:column("phot.mag") end)
+  end)
+
   it("is put together with others, written and read back", function()
     local t = tables.concat({ stars(), stars():select({ "id" }) })
     assert.equal(10, #t)
