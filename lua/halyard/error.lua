@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Error objects: every failure of Halyard is raised as one. Fields: code, message, retryable,
--- http_status, retry_after (seconds), origin; tostring gives one line. Exit codes belong to the
--- command.
+-- http_status, retry_after (seconds), origin, where ("file:line" of a misuse); tostring gives one
+-- line. Exit codes belong to the command.
 
 local system = require("halyard.core.system")
 
@@ -22,9 +22,14 @@ function M.new(code, message, fields)
   return setmetatable(err, metatable)
 end
 
---- Raises an error object; arguments as for `new`.
+--- Raises an error object; arguments as for `new`. Misuse (`usage`) tells the line of the script
+-- that is at fault in `where`.
 function M.raise(code, message, fields)
-  error(M.new(code, message, fields), 0)
+  local err = M.new(code, message, fields)
+  if code == "usage" and not err.where then
+    err.where = system.place()
+  end
+  error(err, 0)
 end
 
 --- Is `value` an error object (of this code, when given)?

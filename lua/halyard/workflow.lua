@@ -196,7 +196,7 @@ function M.load(path)
   local ok, manifest = pcall(call_without_effect, chunk)
   if not ok then
     if errors.is(manifest) then
-      if not manifest.message:find(path, 1, true) then
+      if not tostring(manifest):find(path, 1, true) then
         manifest.message = path .. ": " .. manifest.message
       end
       error(manifest, 0)
@@ -305,7 +305,7 @@ end
 local function save(record, manifest, values, status, err)
   local document = record:summary()
   document.parameters, document.status = values, status
-  document.error = err and { code = err.code, message = tostring(err.message or err) } or nil
+  document.error = err and { code = err.code, message = tostring(err) } or nil
   if #manifest.hosts > 0 then
     document.archive = require("halyard.archive.mashup").base("mashup")
   end

@@ -69,6 +69,14 @@ static int wall(lua_State *L)
     return 1;
 }
 
+/* place() -> "file:line" of the script, or nil */
+static int place(lua_State *L)
+{
+    if (!hal_push_place(L))
+        lua_pushnil(L);
+    return 1;
+}
+
 static int raise(lua_State *L)
 {
     const char *code = luaL_checkstring(L, 1);
@@ -242,6 +250,7 @@ int hal_open_system(lua_State *L)
                                          {"log", write_log},
                                          {"monotonic", monotonic},
                                          {"wall", wall},
+                                         {"place", place},
                                          {"raise", raise},
                                          {"declare", declare},
                                          {"workflow_paths", workflow_paths},

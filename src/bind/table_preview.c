@@ -24,8 +24,8 @@ static bool begins_character(char c)
     return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-/* Copies at most PREVIEW_WIDTH characters (CELL_BYTES - 4 bytes), control characters as "?"; returns
- * the bytes. */
+/* Copies at most PREVIEW_WIDTH characters (CELL_BYTES - 4 bytes), control characters as "?";
+ * returns the bytes. */
 static size_t copy_text(char *out, const char *text, size_t size_bytes)
 {
     size_t n = 0, characters = 0;

@@ -10,14 +10,39 @@
 
 static const char METATABLE[] = "halyard.error";
 
+/* Pushes that field of the table at index 1 if it is a text. */
+static bool raw_text(lua_State *L, const char *name)
+{
+    lua_pushstring(L, name);
+    if (lua_rawget(L, 1) == LUA_TSTRING)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 static int error_tostring(lua_State *L)
 {
     lua_settop(L, 1);
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_pushliteral(L, "message");
-    if (lua_rawget(L, 1) != LUA_TSTRING)
+    if (raw_text(L, "where"))
+        lua_pushliteral(L, ": ");
+    if (!raw_text(L, "message"))
         lua_pushliteral(L, "error without a message");
+    lua_concat(L, lua_gettop(L) - 1);
     return 1;
+}
+
+bool hal_push_place(lua_State *L)
+{
+    static const char own[] = "=halyard/"; /* embedded modules */
+    lua_Debug at;
+    for (int level = 0; lua_getstack(L, level, &at); level++)
+        if (lua_getinfo(L, "Sl", &at) && at.currentline > 0 &&
+            strncmp(at.source, own, sizeof own - 1) != 0) {
+            lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+            return true;
+        }
+    return false;
 }
 
 void hal_error_register(lua_State *L)
@@ -36,7 +61,9 @@ void hal_push_error_metatable(lua_State *L)
 void hal_push_error(lua_State *L, const hal_err *err)
 {
     luaL_checkstack(L, 4, "error object");
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
+    if (err->status == HAL_E_USAGE && hal_push_place(L))
+        lua_setfield(L, -2, "where");
     lua_pushstring(L, hal_status_name(err->status));
     lua_setfield(L, -2, "code");
     lua_pushstring(L, err->text[0] ? err->text : hal_status_name(err->status));
@@ -95,8 +122,10 @@ static void read_object(lua_State *L, int index, hal_err *err)
         status = hal_status_from_name(lua_tostring(L, -1));
     if (status == HAL_STATUS_COUNT || status == HAL_OK)
         status = HAL_E_SCRIPT;
+    bool placed = raw_field(L, index, "where") == LUA_TSTRING;
+    const char *where = placed ? lua_tostring(L, -1) : "";
     raw_field(L, index, "message");
-    hal_err_set(err, status, "%s",
+    hal_err_set(err, status, "%s%s%s", where, placed ? ": " : "",
                 lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error without a message");
     raw_field(L, index, "retryable");
     err->retryable = lua_toboolean(L, -1);
@@ -106,7 +135,7 @@ static void read_object(lua_State *L, int index, hal_err *err)
         err->retry_after_s = lua_tonumber(L, -1);
     if (raw_field(L, index, "origin") == LUA_TSTRING)
         hal_err_origin(err, lua_tostring(L, -1));
-    lua_pop(L, 6);
+    lua_pop(L, 7);
 }
 
 void hal_error_from_lua(lua_State *L, int index, hal_err *err)

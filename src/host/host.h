@@ -29,9 +29,13 @@ hal_loop *hal_host_loop(hal_host *host);
 lua_State *hal_host_state(hal_host *host);
 
 /** Turns `err` into a Lua error object (table with code, message, retryable, http_status,
- * retry_after, origin; class of halyard.error) and raises it. Does not return. */
+ * retry_after, origin, where; class of halyard.error) and raises it. Does not return. */
 int hal_raise(lua_State *L, const hal_err *err);
-/** Pushes the error object without raising. */
+/** Pushes "file:line" of the innermost function on the stack of `L` that is not the library's own;
+ * false: there is none, nothing is pushed. */
+bool hal_push_place(lua_State *L);
+/** Pushes the error object without raising; that of HAL_E_USAGE tells the script's line: `where`.
+ */
 void hal_push_error(lua_State *L, const hal_err *err);
 /** Reads the error object or text at `index` into `err`; any other text is HAL_E_SCRIPT. */
 void hal_error_from_lua(lua_State *L, int index, hal_err *err);

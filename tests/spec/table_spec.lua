@@ -358,6 +358,48 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     refused("tells no format", function() return t:write("tables/x.unknown") end)
   end)
 
+  it("answers misuse of each method with the line of the script", function()
+    local t, here = stars(), debug.getinfo(1, "S").short_src
+    local first = debug.getinfo(1, "l").currentline + 2
+    local misuse = {
+      function() t:column("nope") end,
+      function() t:select({}) end,
+      function() t:rename({ nope = "x" }) end,
+      function() t:with("x", 5) end,
+      function() t:where({ nope = 1 }) end,
+      function() t:where(t:column("g")) end,
+      function() t:sort("nope") end,
+      function() t:unique("nope") end,
+      function() t:head(-1) end,
+      function() t:slice(0) end,
+      function() t:group("nope", { n = "count" }) end,
+      function() t:join(t, "nope") end,
+      function() t:match(t, "1 arcsec") end,
+      function() t:write("x.unknown") end,
+      function() t:list("nope") end,
+      function() t:get(9, "id") end,
+      function() t:take({ 9 }) end,
+      function() t:project({ "nope" }) end,
+      function() t:field("nope") end,
+      function() t:nope() end,
+      function() return t[9] end,
+      function() return t:column("g") + t:column("field") end,
+      function() return t:column("g").nope end,
+      function() local _ = tables.log10("x") end,
+      function() local _ = tables.lt(t:column("g"), t:column("field")) end,
+      function() tables.concat({ 1 }) end,
+      function() tables.from_rows({ 1 }, { "a" }) end,
+      function() tables.read(1) end,
+      function() tables.read("x.csv", { fromat = "csv" }) end,
+    }
+    for i, f in ipairs(misuse) do
+      local ok, err = pcall(f)
+      assert.is_false(ok)
+      assert.same({ "usage", here .. ":" .. first + i - 1 }, { err.code, err.where })
+      assert.equal(err.where .. ": " .. err.message, tostring(err))
+    end
+  end)
+
   it("has its methods wherever it was made", function()
     assert.equal(5, #core.concat({ stars() }):sort("id"))
     refused('no field "srt"', function() return stars():srt("id") end)
