@@ -164,8 +164,8 @@ end
 -- text columns: equality without regard to case, `*` any run of characters; number columns: a
 -- number, "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text
 -- that begins with `!` negates. Also t:where(column of true and false), t:where(function(row) ...
--- end). A null meets no criterion. Cost: in proportion to the rows; a function about a microsecond
--- a column and row.
+-- end). A null meets no criterion but one of negations only. Cost: in proportion to the rows; a
+-- function about a microsecond a column and row.
 function methods.where(t, criteria)
   if core.is_column(criteria) then
     return core.chosen(t, criteria)

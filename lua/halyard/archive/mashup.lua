@@ -274,6 +274,7 @@ end
 
 local configurations = {}
 local continuous = { double = true, float = true, numeric = true }
+local whole = { int = true, long = true, short = true }
 
 -- One column of a configuration (8.3); nil when answers never hold it.
 local function column_of(name, entry)
@@ -288,7 +289,8 @@ local function column_of(name, entry)
     kind = "values"
   end
   return {
-    name = name, kind = kind, separator = entry.separator, unit = entry["vot.unit"] or entry.unit,
+    name = name, kind = kind, whole = whole[tostring(datatype):lower()],
+    separator = entry.separator, unit = entry["vot.unit"] or entry.unit,
     description = entry["vot.description"] or entry.text,
   }
 end
@@ -363,6 +365,17 @@ local function text_of(column, value)
   bad_criterion(column, "a value is a text or a number")
 end
 
+-- Where a table of numbers would read a range the service would look for the very text: an empty
+-- answer instead of rows.
+local function check_exact(column, text)
+  if column.whole and not tonumber(text) then
+    bad_criterion(column, ('the service takes exact whole numbers here, and "%s" is none')
+      :format(text))
+  elseif column.kind == "any" and text:find("^[<>]") then
+    bad_criterion(column, 'the service takes a value, { min = a, max = b } or "a..b" here')
+  end
+end
+
 local function values_of(column, value)
   local values = type(value) == "table" and value or { value }
   if type(value) == "table" and (#value == 0 or next(value, #value)) then
@@ -377,8 +390,10 @@ local function values_of(column, value)
       if #values > 1 then
         bad_criterion(column, "a wildcard stands alone; ask once for each")
       end
+      check_exact(column, texts[i])
       return {}, (texts[i]:gsub("%*", "%%"))
     end
+    check_exact(column, texts[i])
   end
   return texts
 end
@@ -389,7 +404,9 @@ local function is_range(value)
 end
 
 --- The filter list (8.1) for criteria { column = value }. Values: a text, number or boolean; a list
--- (any of them); a text with one wildcard `*`; a range { min = a, max = b } or "a..b".
+-- (any of them); a text with one wildcard `*`; a range { min = a, max = b } or "a..b". What is
+-- taken means what it means in table:where; what the service cannot do (open ranges, `!`) is
+-- refused.
 -- @tparam table columns what `columns` gave: names are checked and spelt as the service does
 -- @tparam[opt] table criteria
 -- @tparam string service for messages
