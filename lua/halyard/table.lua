@@ -49,19 +49,25 @@ end
 
 --- Rows of all tables, one after the other. Columns are united by name; where one is missing its
 -- cells are null; types are widened to hold every value exactly. Cost: a copy of all rows.
+-- @function concat
 -- @tparam table list tables
+-- @treturn halyard.table with the metadata of the first
 M.concat = core.concat
 
 --- A table of Lua rows: M.from_rows({ { ra = 1.5 }, { ra = 2 } }, { "ra" }). At most 1,000,000
 -- rows.
 -- @tparam table rows list of tables
--- @tparam table names the columns, in order; their types come from the values
+-- @function from_rows
+-- @tparam table names the columns, in order; their types come from the values; what is nil in all
+-- rows is text
+-- @treturn halyard.table
 M.from_rows = core.from_rows
 
 --- Reads a file below the output folder. Waits; the format is recognised from the bytes. Gzip and
 -- zstd are unpacked.
 -- @tparam string path relative to the output folder
 -- @tparam[opt] table options `format` (name), `table` (number or name, in a file of several)
+-- @treturn halyard.table
 -- @raise `not_found`, `permission`, `integrity` for a cut or damaged file
 function M.read(path, options)
   options = options_of(options, { "format", "table" }, "table.read")
@@ -72,6 +78,19 @@ function M.read(path, options)
 end
 
 --- Columns
+
+--- #t: the number of rows. t.columns: the names of the columns. t[i]: a row, a Lua table without
+-- the keys of nulls; timestamps are seconds since 1970-01-01 UTC, complex numbers { re, im },
+-- arrays lists. tostring(t): a preview with units. Cost: for what is seen.
+--
+-- t:rows(): for i, row in t:rows() do.
+-- t:get(i, name): one cell; nil is null.
+-- t:list(name): the values of a column that are not null, in order; at most 1,000,000.
+-- t:field(name): { name =, type =, unit =, ucd =, description = } of a column.
+-- t:take(numbers): the rows of a list of at most 1,000,000 numbers, in that order. Cost: a copy.
+-- t:project(names): as t:select.
+-- t:close(): lets go of the memory at once; use afterwards raises `usage`. Also at the end of
+-- `local t <close> = ...`.
 
 --- t.metadata: what the table says about itself: the texts `name`, `description`, `status` ("OK",
 -- "OVERFLOW", "") and the lists `info`, `param`, `coosys`, `timesys`, `link`, `key` (cards of FITS,
@@ -84,14 +103,22 @@ end
 -- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
 -- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
 -- on all values at once. Cost: none.
+-- @function column
+-- @tparam string name
+-- @treturn halyard.column
+-- @raise `usage` with the nearest names
 methods.column = core.column
 
 --- The named columns in that order. Cost: none (shared memory).
+-- @tparam string|table names
+-- @treturn halyard.table
 function methods.select(t, names)
   return core.columns(t, names_of(names, "select"))
 end
 
 --- t:rename{ old = "new" }: the same table with other column names. Cost: none.
+-- @tparam table changes
+-- @treturn halyard.table
 function methods.rename(t, changes)
   if type(changes) ~= "table" then
     usage("rename takes { old = \"new\" }, not a %s", type(changes))
@@ -128,7 +155,10 @@ end
 -- about a microsecond a column and row.
 -- To change what a column says about itself, give it again: t:with("ra", t:column "ra", { unit =
 -- "deg" }).
+-- @tparam string name
+-- @tparam halyard.column|function value
 -- @tparam[opt] table options `unit`, `ucd`, `utype`, `xtype`, `description` of the column
+-- @treturn halyard.table
 function methods.with(t, name, value, options)
   options = options_of(options, { "unit", "ucd", "utype", "xtype", "description" }, "with")
   if type(value) == "function" then
@@ -140,7 +170,10 @@ function methods.with(t, name, value, options)
 end
 
 --- Arithmetic on columns: M.log10(t:column "flux"), M.lt(t:column "mag", 15). An operand may be a
--- number; a null gives null.
+-- number; a null gives null. Angles are radians (M.rad makes them of degrees). Of one operand: abs
+-- floor ceil round sqrt exp log log10 log2 sin cos tan asin acos atan rad deg is_null is_nan plain
+-- (without unit) not_. Of two: atan2 hypot minimum maximum fill(column, value of nulls) and_ or_,
+-- and lt le gt ge eq ne, which give true and false. Cost: per row, in C.
 local functions = {
   abs = 1, floor = 1, ceil = 1, round = 1, sqrt = 1, exp = 1, log = 1, log10 = 1, log2 = 1,
   sin = 1, cos = 1, tan = 1, asin = 1, acos = 1, atan = 1, rad = 1, deg = 1,
@@ -166,6 +199,8 @@ end
 -- that begins with `!` negates. Also t:where(column of true and false), t:where(function(row) ...
 -- end). A null meets no criterion but one of negations only. Cost: in proportion to the rows; a
 -- function about a microsecond a column and row.
+-- @tparam table|halyard.column|function criteria
+-- @treturn halyard.table
 function methods.where(t, criteria)
   if core.is_column(criteria) then
     return core.chosen(t, criteria)
@@ -189,6 +224,8 @@ end
 -- t:sort { "field", "mag" } (first by field), t:sort { { "field" }, { "mag", descending = true } }.
 -- Equal rows keep their order; NaN and nulls come last. Text by its bytes. Cost: numbers in
 -- proportion to the rows, text n log n; a copy.
+-- @tparam string|table keys
+-- @treturn halyard.table
 function methods.sort(t, keys)
   if type(keys) == "string" then
     keys = { keys }
@@ -220,16 +257,23 @@ end
 
 --- The first row of each value of a column (or of each combination of several). Null is a value.
 -- Cost: in proportion to the rows.
+-- @tparam string|table names
+-- @treturn halyard.table
 function methods.unique(t, names)
   return core.unique(t, names_of(names, "unique"))
 end
 
 --- The first n rows, or all when there are fewer. Cost: none (shared memory).
+-- @tparam[opt=10] integer n
+-- @treturn halyard.table
 function methods.head(t, n)
   return core.slice(t, 1, count_of(n == nil and 10 or n, "head"))
 end
 
 --- Rows first to last, both included; cut at the table's end. Cost: none (shared memory).
+-- @tparam integer first
+-- @tparam[opt] integer last the table's last when absent
+-- @treturn halyard.table
 function methods.slice(t, first, last)
   last = last == nil and #t or last
   if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 1 then
@@ -243,6 +287,9 @@ end
 -- { "count", "g" } of values that are not null), sum, mean, std (of the sample), min, max, first,
 -- last. Nulls do not count; a group without values gives null. The measures' columns are sorted by
 -- name and have the unit of theirs. Cost: in proportion to the rows.
+-- @tparam string|table keys a name or a list; {} makes one group of all rows
+-- @tparam table measures
+-- @treturn halyard.table
 function methods.group(t, keys, measures)
   keys = keys == nil and {} or keys
   if not (type(keys) == "table" and #keys == 0) then
@@ -277,8 +324,11 @@ end
 -- the other's name differs. Integers equal floats of the same value; null equals nothing. Columns
 -- of the other whose name is taken get the suffix; its keys of the same name are left out. Cost: in
 -- proportion to the rows of both and of the result.
+-- @tparam halyard.table other
+-- @tparam string|table key
 -- @tparam[opt] table options `how` "inner" (default) or "left" (rows without a partner stay, with
 -- nulls), `suffix` (default "_2")
+-- @treturn halyard.table
 function methods.join(t, other, key, options)
   options = options_of(options, { "how", "suffix" }, "join")
   local how = options.how or "inner"
@@ -363,8 +413,13 @@ function methods.match(t, other, radius, options)
   return core.match(t, other, options.n or 0, texts)
 end
 
---- Writes the table below the output folder and returns its size in bytes. The ending of the name
--- tells the format unless `format` does; waits. The file appears whole or not at all.
+--- Writes the table below the output folder; waits. The ending of the name tells the format unless
+-- `format` does. The file appears whole or not at all. Units, nulls and metadata: docs/formats.md
+-- says what each format carries. Cost: one pass.
+-- @tparam string path
+-- @tparam[opt] string format
+-- @treturn integer size in bytes
+-- @raise `usage`, `permission`, `io`
 function methods.write(t, path, format)
   if format == nil and type(path) == "string" then
     format = core.format_of(path)
