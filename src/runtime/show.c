@@ -259,11 +259,10 @@ static hal_status schema_row(grid *g, const look *l, const hal_table *t, size_t 
         st = grid_cell(g, text, NOTE_WIDTH, err);
     if (!st)
         st = grid_cell(g, f->unit, HEAD_WIDTH, err);
-    if (!l->stats) {
-        if (!st)
-            st = grid_cell(g, f->ucd, HEAD_WIDTH, err);
+    if (!st)
+        st = grid_cell(g, f->ucd, HEAD_WIDTH, err);
+    if (!l->stats)
         return st ? st : grid_cell(g, f->description, NOTE_WIDTH, err);
-    }
     hal_summary none = {0};
     const hal_summary *s = c < l->n_summaries ? &l->summaries[c] : &none;
     snprintf(text, sizeof text, "%llu", (unsigned long long)(s->n_rows - s->n_nulls));
@@ -289,10 +288,10 @@ static hal_status schema_row(grid *g, const look *l, const hal_table *t, size_t 
 static hal_status print_schema(hal_buf *out, const look *l, const hal_table *t, hal_err *err)
 {
     static const char *const plain[] = {"column", "type", "unit", "ucd", "description"};
-    static const char *const stats[] = {"column", "type", "unit", "values",
+    static const char *const stats[] = {"column", "type", "unit", "ucd", "values",
                                         "nulls",  "min",  "max",  "mean"};
     const char *const *names = l->stats ? stats : plain;
-    grid g = {.n_columns = l->stats ? 8 : 5};
+    grid g = {.n_columns = l->stats ? 9 : 5};
     hal_buf_init(&g.text, SIZE_MAX / 4);
     hal_status st = HAL_OK;
     for (size_t i = 0; i < g.n_columns && !st; i++)

@@ -132,6 +132,14 @@ golden("show-stats", out)
 code, out = run("show --stats --json -n 1 - <small.csv")
 check("show --json prints JSON", code == 0)
 golden("show-json", out)
+write(work .. "/described.vot", '<VOTABLE version="1.4"><RESOURCE><TABLE><FIELD name="V" '
+  .. 'datatype="double" unit="mag" ucd="phot.mag;em.opt.V"/><DATA><TABLEDATA><TR><TD>9</TD></TR>'
+  .. "</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>")
+for _, option in ipairs({ "", "--stats" }) do
+  _, out = run("show described.vot " .. option)
+  check("show prints units and UCDs " .. option,
+    contains(out, "V       float64  mag   phot.mag;em.opt.V"), out)
+end
 complains("show without a number of rows", "show --rows x small.csv", 2, "--rows", "x")
 complains("show of a missing file", "show absent.csv", 2, "absent.csv")
 code, out = run("convert - - <small.csv")

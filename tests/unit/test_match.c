@@ -281,6 +281,19 @@ static void check_nearest(const sky *l, const sky *r, hal_match_options o, const
     }
     assert_int_equal(m.n_pairs, at);
     hal_match_clear(&m);
+    o.keep_unmatched = true;
+    m = run(l, r, o);
+    uint64_t k = 0;
+    at = 0;
+    for (uint64_t i = 0; i < l->n; i++) {
+        if (k == t->n || t->pairs[k].left != i)
+            check_pair(&m, at++, &(found){i, HAL_MATCH_NONE, NAN});
+        for (uint32_t n = 0; k < t->n && t->pairs[k].left == i; k++)
+            if (n++ < k_most)
+                check_pair(&m, at++, &t->pairs[k]);
+    }
+    assert_int_equal(m.n_pairs, at);
+    hal_match_clear(&m);
 }
 
 static void check_modes(const sky *l, const sky *r, double radius)
