@@ -163,7 +163,7 @@ static hal_status take_number(hal_slice *rest, int32_t *n, hal_err *err)
 
 static hal_status take_sized(hal_slice *rest, hal_slice *out, hal_err *err)
 {
-    int32_t n;
+    int32_t n = 0;
     hal_status st = take_number(rest, &n, err);
     if (st || (size_t)n > rest->size_bytes)
         return st ? st : broken(err);
