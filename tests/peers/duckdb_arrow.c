@@ -446,6 +446,18 @@ static void types_that_tables_lack_are_refused_by_name(void **state)
     }
 }
 
+static void string_views_are_refused_by_name(void **state)
+{
+    (void)state;
+    sql("SET arrow_output_version = '1.4'");
+    sql("SET produce_arrow_string_view = true");
+    hal_err err = HAL_ERR_INIT;
+    assert_null(ask("SELECT 'a text of some length' AS the_column", &err));
+    assert_int_equal(err.status, HAL_E_USAGE);
+    assert_non_null(strstr(err.text, "the_column has the Arrow format \"vu\""));
+    sql("SET produce_arrow_string_view = false");
+}
+
 int main(int argc, char **argv)
 {
     void *database;
@@ -462,6 +474,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(tables_come_back_from_duckdb),
         cmocka_unit_test(types_of_duckdb_come_exactly),
         cmocka_unit_test(types_that_tables_lack_are_refused_by_name),
+        cmocka_unit_test(string_views_are_refused_by_name),
     };
     sql("SET TimeZone = 'UTC'");
     sql("SET threads = 1");
