@@ -25,25 +25,42 @@ typedef struct plain {
     const char *end;
 } plain;
 
-/* Eight digits at once (Lemire's method); false when they are not all digits. */
-static inline bool eight_digits(const char *p, uint64_t *out)
+/* The eight bytes at `p`, the first one lowest. */
+static inline uint64_t load(const char *p)
 {
     uint64_t v;
     memcpy(&v, p, 8);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u)
-        return false;
-    v -= 0x3030303030303030u;
-    v = v * 10 + (v >> 8);
-    *out = ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
-            ((v >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
-           32;
-    return true;
-#else
-    (void)v;
-    (void)out;
-    return false;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
 #endif
+    return v;
+}
+
+static const uint64_t every_01 = UINT64_C(0x0101010101010101), every_80 = every_01 << 7;
+static const uint64_t small_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
+                                        100000000};
+
+/* Digits at `p`, eight at a time (Lemire's method) and without a branch on their number, which
+ * cannot be predicted. */
+static inline const char *scan_digits(const char *p, uint64_t *w)
+{
+    for (;;) {
+        uint64_t v = load(p), values = v - every_01 * '0';
+        /* Carries only go upwards: the lowest flag is right. */
+        uint64_t other = ((v + every_01 * 0x46) | values) & every_80;
+        unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+        if (n == 0)
+            return p;
+        values <<= 64 - 8 * n;
+        values = values * 10 + (values >> 8);
+        values = ((values & 0x000000ff000000ffu) * 0x000f424000000064u +
+                  ((values >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+                 32;
+        *w = *w * small_powers[n] + values;
+        p += n;
+        if (n < 8)
+            return p;
+    }
 }
 
 /* At least 8 bytes beyond the number can be read. */
@@ -52,27 +69,20 @@ static inline bool scan_plain(const char *p, plain *out)
     out->minus = *p == '-';
     p += out->minus;
     const char *first = p;
-    uint64_t w = 0, part;
-    while (is_digit(*p))
-        w = w * 10 + (uint64_t)(*p++ - '0');
+    out->w = 0;
+    p = scan_digits(p, &out->w);
     size_t n = (size_t)(p - first);
     if (n == 0 || (n > 1 && *first == '0'))
         return false;
     out->decimals = -1;
     if (*p == '.') {
         const char *fraction = ++p;
-        if (eight_digits(p, &part)) {
-            w = w * 100000000 + part;
-            p += 8;
-        }
-        while (is_digit(*p))
-            w = w * 10 + (uint64_t)(*p++ - '0');
+        p = scan_digits(p, &out->w);
         n += (size_t)(p - fraction);
         out->decimals = (int)(p - fraction);
         if (p == fraction)
             return false;
     }
-    out->w = w;
     out->end = p;
     return n <= 19;
 }
@@ -163,6 +173,23 @@ static inline bool ends_cell(const scanner *s, char c)
     return c == s->separator || c == '\n' || c == '\r';
 }
 
+/* Where a cell without quotes ends, or `end`. */
+static inline const char *find_end(const scanner *s, const char *p)
+{
+    const uint64_t separator = every_01 * (unsigned char)s->separator;
+    for (; p < s->end; p += 8) {
+        uint64_t v = load(p), flags = 0;
+        const uint64_t wanted[] = {v ^ separator, v ^ every_01 * '\n', v ^ every_01 * '\r',
+                                   v ^ every_01 * '"'};
+        for (int i = 0; i < 4; i++) /* borrows only go upwards: the lowest flag is right */
+            flags |= (wanted[i] - every_01) & ~wanted[i];
+        flags &= every_80;
+        if (flags)
+            return p + __builtin_ctzll(flags) / 8;
+    }
+    return s->end;
+}
+
 /* The cell at s->p: its text, where it ends. False: not a whole regular cell. */
 static inline bool find_cell(scanner *s, hal_csv_text *text, bool *quoted, const char **cell_end)
 {
@@ -188,8 +215,7 @@ static inline bool find_cell(scanner *s, hal_csv_text *text, bool *quoted, const
         }
         *cell_end = p + 1;
     } else {
-        while (p < end && !ends_cell(s, *p) && *p != '"')
-            p++;
+        p = find_end(s, p);
         *cell_end = p;
     }
     if (*cell_end >= end || !ends_cell(s, **cell_end) || (size_t)(p - first) > HAL_CSV_CELL_MAX)
@@ -203,6 +229,13 @@ static inline bool find_cell(scanner *s, hal_csv_text *text, bool *quoted, const
 static inline void set_valid(hal_csv_block_column *c, uint64_t row)
 {
     c->valid[row / 8] = (uint8_t)(c->valid[row / 8] | 1u << row % 8);
+}
+
+static inline void add_null(hal_csv_block_column *c, uint64_t row)
+{
+    c->values.ints[row] = 0;
+    c->spelling.decimals[row] = 0;
+    c->n_nulls++;
 }
 
 static bool add_odd(hal_csv_block_column *c, hal_csv_text text)
@@ -229,10 +262,7 @@ static outcome any_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
         return STOP;
     s->p = end;
     if (text.size == 0 && !quoted) {
-        c->values.ints[row] = 0;
-        if (c->kind == HAL_CSV_FLOAT)
-            c->spelling.decimals[row] = 0;
-        c->n_nulls++;
+        add_null(c, row);
         return NEXT;
     }
     set_valid(c, row);
@@ -282,6 +312,10 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
 {
     const char *p = s->p;
     plain v;
+    if (ends_cell(s, *p) && p < s->end) {
+        add_null(c, row);
+        return NEXT;
+    }
     switch (c->kind) {
     case HAL_CSV_INT:
         if (!scan_plain(p, &v) || v.decimals >= 0 || !ends_cell(s, *v.end) || v.end >= s->end ||
@@ -302,6 +336,16 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
         c->is_long |= v.w > HAL_CSV_SHORT_MAX;
         set_valid(c, row);
         s->p = v.end;
+        return NEXT;
+    case HAL_CSV_STRING:
+        s->p = *p == '"' ? s->end : find_end(s, p);
+        if (s->p == s->end || *s->p == '"') {
+            s->p = p;
+            break;
+        }
+        c->values.texts[row] =
+            (hal_csv_text){(uint32_t)(p - s->b->bytes), (uint32_t)(s->p - p) & 0x7fffffffu, 0};
+        set_valid(c, row);
         return NEXT;
     default:
         break;
@@ -356,8 +400,8 @@ static void drop_row(hal_csv_block *b)
 static size_t count_lines(const char *p, size_t n)
 {
     size_t lines = 0;
-    for (size_t i = 0; i < n; i++)
-        lines += p[i] == '\n';
+    for (const char *end = p + n; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        lines++;
     return lines;
 }
 
@@ -423,10 +467,10 @@ hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator
     if (st)
         return st;
     const char *end = b->bytes + b->size_bytes;
-    unsigned char high = 0;
-    for (const char *p = b->bytes; p < end; p++)
-        high |= (unsigned char)*p;
-    if (high & 0x80 && hal_json_wrong_utf8(b->bytes, end))
+    uint64_t high = 0;
+    for (const char *p = b->bytes; p < end; p += 8)
+        high |= load(p);
+    if (high & every_80 && hal_json_wrong_utf8(b->bytes, end))
         return HAL_OK; /* all of it is read byte by byte */
     scanner s = {.b = b, .p = b->bytes, .end = end, .separator = separator};
     while (s.p < end) {
