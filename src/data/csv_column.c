@@ -38,7 +38,6 @@ static hal_status plane_room(uint8_t **plane, uint64_t *capacity, uint64_t n, ha
     uint8_t *grown = hal_realloc(*plane, (size_t)size);
     if (!grown)
         return hal_err_nomem(err, (size_t)size);
-    memset(grown + *capacity, 0, (size_t)(size - *capacity));
     *plane = grown;
     *capacity = size;
     return HAL_OK;

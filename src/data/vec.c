@@ -47,23 +47,24 @@ static hal_column view(const hal_vec *v)
                         .item_valid = v->item_valid};
 }
 
-/* `p` at its new size, what is new zeroed; NULL and `err` when there is no memory. */
-static void *resized(void *p, uint64_t old_size, uint64_t size, hal_err *err)
+/* `p` at its new size; NULL and `err` when there is no memory. What is new is not set: memory that
+ * is never used must never be touched, or doubling the capacity doubles the memory. */
+static void *resized(void *p, uint64_t size, hal_err *err)
 {
     char *grown = size > SIZE_MAX / 2 ? NULL : hal_realloc(p, size ? (size_t)size : 1);
     if (!grown)
         hal_err_nomem(err, (size_t)size);
-    else if (size > old_size)
-        memset(grown + old_size, 0, (size_t)(size - old_size));
     return grown;
 }
 
 /* *bits with room for `n` instead of `old` bits; what is new is 0. */
 static hal_status resize_bits(uint8_t **bits, uint64_t old, uint64_t n, hal_err *err)
 {
-    uint8_t *grown = resized(*bits, bitmap_size(old), bitmap_size(n), err);
+    uint8_t *grown = resized(*bits, bitmap_size(n), err);
     if (!grown)
         return HAL_E_NOMEM;
+    if (n > old)
+        memset(grown + bitmap_size(old), 0, (size_t)(bitmap_size(n) - bitmap_size(old)));
     *bits = grown;
     return HAL_OK;
 }
@@ -71,12 +72,18 @@ static hal_status resize_bits(uint8_t **bits, uint64_t old, uint64_t n, hal_err 
 /* Room for `n` items instead of `old`. */
 static hal_status resize_items(hal_vec *v, uint64_t old, uint64_t n, hal_err *err)
 {
-    uint64_t size = hal_items_bytes(v->type, n);
-    bool bits = v->type == HAL_TYPE_BOOL;
-    void *values = resized(v->values, bits ? bitmap_size(old) : size, size, err);
-    if (!values)
-        return HAL_E_NOMEM;
-    v->values = values;
+    if (v->type == HAL_TYPE_BOOL) {
+        uint8_t *bits = v->values;
+        hal_status st = resize_bits(&bits, bits ? old : 0, n, err);
+        if (st)
+            return st;
+        v->values = bits;
+    } else {
+        void *values = resized(v->values, hal_items_bytes(v->type, n), err);
+        if (!values)
+            return HAL_E_NOMEM;
+        v->values = values;
+    }
     return v->item_valid ? resize_bits(&v->item_valid, old, n, err) : HAL_OK;
 }
 
@@ -87,10 +94,11 @@ static hal_status set_capacity(hal_vec *v, uint64_t capacity, hal_err *err)
         return hal_err_nomem(err, SIZE_MAX);
     hal_status st = v->valid ? resize_bits(&v->valid, old, capacity, err) : HAL_OK;
     if (!st && (v->type == HAL_TYPE_STRING || is_list(v))) {
-        uint64_t used = v->offsets ? 8 * (old + 1) : 0;
-        int64_t *offsets = resized(v->offsets, used, 8 * (capacity + 1), err);
+        int64_t *offsets = resized(v->offsets, 8 * (capacity + 1), err);
         if (!offsets)
             return HAL_E_NOMEM;
+        if (!v->offsets)
+            offsets[0] = 0;
         v->offsets = offsets;
     } else if (!st) {
         st = resize_items(v, items_of(v, old), items_of(v, capacity), err);
@@ -198,7 +206,7 @@ hal_status hal_vec_reserve_bytes(hal_vec *v, uint64_t n, hal_err *err)
     uint64_t capacity = v->bytes_capacity < 32 ? 64 : v->bytes_capacity * 2;
     if (capacity < used + n)
         capacity = used + n;
-    char *bytes = resized(v->bytes, capacity, capacity, err);
+    char *bytes = resized(v->bytes, capacity, err);
     if (!bytes)
         return HAL_E_NOMEM;
     v->bytes = bytes;
