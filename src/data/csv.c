@@ -38,6 +38,7 @@ typedef struct job {
 struct hal_csv {
     hal_reader_options asked;
     state state;
+    bool texts; /* hal_csv_new_texts */
     char separator;
     uint64_t line_no, first_line_no; /* of the input; of the row being read */
     uint64_t blank_line_no;          /* a blank line: only allowed at the end */
@@ -66,6 +67,18 @@ hal_csv *hal_csv_new(const hal_reader_options *asked, hal_err *err)
     c->separator = ',';
     c->line_no = c->first_line_no = 1;
     hal_buf_init(&c->line, LINE_MAX_BYTES);
+    return c;
+}
+
+hal_csv *hal_csv_new_texts(const hal_reader_options *asked, char separator, uint64_t line_no,
+                           hal_err *err)
+{
+    hal_csv *c = hal_csv_new(asked, err);
+    if (!c)
+        return NULL;
+    c->texts = true;
+    c->separator = separator;
+    c->line_no = c->first_line_no = line_no;
     return c;
 }
 
@@ -180,10 +193,16 @@ static hal_status ask_types(hal_csv *c, hal_err *err)
 
 static hal_status take_header(hal_csv *c, hal_err *err)
 {
-    c->separator = find_separator(c);
-    hal_status st = c->separator == ',' ? HAL_OK : split_header(c, err);
+    hal_status st = HAL_OK;
+    if (!c->texts) {
+        c->separator = find_separator(c);
+        if (c->separator != ',')
+            st = split_header(c, err);
+    }
     if (!st)
         st = name_columns(c, err);
+    for (size_t i = 0; i < c->n_columns && c->texts && !st; i++)
+        st = hal_csv_column_widen(&c->columns[i], HAL_CSV_STRING, err);
     if (!st)
         st = ask_types(c, err);
     c->header_seen = true;
@@ -271,7 +290,7 @@ static bool is_type_line(const hal_csv *c)
     for (size_t i = 0; i < c->n_cells; i++)
         if (!begins_with(c, i, "@"))
             return false;
-    return !c->body;
+    return !c->body && !c->texts;
 }
 
 /* Answers in words (MAST classic and VO services, sections 1.4 and 7) stand where the header should
@@ -281,7 +300,7 @@ typedef enum words { NO_WORDS, WORDS_NO_ROWS, WORDS_ERROR } words;
 static words words_of(const hal_csv *c)
 {
     const char *text = c->n_columns ? c->columns[0].name : "";
-    if (c->body)
+    if (c->body || c->texts)
         return NO_WORDS;
     if (c->n_columns == 1 && !strcasecmp(text, "no rows found"))
         return WORDS_NO_ROWS;
@@ -313,20 +332,24 @@ static hal_status end_line(hal_csv *c, hal_err *err)
     if (c->blank_line_no && !blank)
         return hal_err_set(err, HAL_E_INTEGRITY, "line %llu is empty",
                            (unsigned long long)c->blank_line_no);
+    if (c->texts && begins_with(c, 0, "#"))
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "line %llu: a comment among the rows; quote a text that begins with #",
+                           line_no);
     if (!c->header_seen) {
-        if (!blank && !begins_with(c, 0, "#@"))
+        if (!blank && (c->texts || !begins_with(c, 0, "#@")))
             st = take_header(c, err);
     } else if (blank && (c->n_columns > 1 || words_of(c) != NO_WORDS)) {
         c->blank_line_no = line_no;
     } else if (c->n_cells == c->n_columns) {
-        if (!c->body && is_type_row(c))
+        if (!c->body && !c->texts && is_type_row(c))
             st = take_type_row(c, err);
         else if (!is_type_line(c))
             st = take_row(c, err);
         c->body = true;
-    } else if (!c->body && c->n_columns == 1) {
+    } else if (!c->body && !c->texts && c->n_columns == 1) {
         st = take_second_header(c, err);
-    } else if (c->n_cells != 1 || !begins_with(c, 0, "#@")) {
+    } else if (c->texts || c->n_cells != 1 || !begins_with(c, 0, "#@")) {
         st = hal_err_set(err, HAL_E_INTEGRITY, "line %llu has %zu cells, the header %zu", line_no,
                          c->n_cells, c->n_columns);
     }
@@ -572,6 +595,7 @@ static hal_status prepare(hal_csv *c, job *j, size_t size, hal_err *err)
         j->kinds[i] = c->columns[i].kind;
     j->separator = c->separator;
     j->block.size_bytes = size;
+    j->block.no_hash = c->texts;
     j->job = (hal_team_job){.run = run_job, .ctx = j};
     return HAL_OK;
 }

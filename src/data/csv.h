@@ -20,6 +20,11 @@ typedef struct hal_csv hal_csv;
 
 /** `asked`: limits without zeros; what it borrows stays. */
 hal_csv *hal_csv_new(const hal_reader_options *asked, hal_err *err);
+/** For formats whose header says the rest: the cells are separated by `separator`, all columns are
+ * text, and no line is anything but the header or a row; a row that begins with an unquoted # is an
+ * error. `line_no`: of the header line. */
+hal_csv *hal_csv_new_texts(const hal_reader_options *asked, char separator, uint64_t line_no,
+                           hal_err *err);
 void hal_csv_free(hal_csv *c);
 /** Fails with HAL_E_INTEGRITY naming the line. */
 hal_status hal_csv_feed(hal_csv *c, const char *bytes, size_t n, hal_err *err) HAL_MUST_CHECK;

@@ -37,8 +37,8 @@ static inline uint64_t load(const char *p)
 }
 
 static const uint64_t every_01 = UINT64_C(0x0101010101010101), every_80 = every_01 << 7;
-static const uint64_t small_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
-                                        100000000};
+static const uint64_t small_powers[] = {1,      10,      100,      1000,     10000,
+                                        100000, 1000000, 10000000, 100000000};
 
 /* Digits at `p`, eight at a time (Lemire's method) and without a branch on their number, which
  * cannot be predicted. */
@@ -358,6 +358,8 @@ static outcome read_row(scanner *s)
     hal_csv_block *b = s->b;
     uint64_t row = b->n_rows;
     s->n_newlines = 0;
+    if (b->no_hash && *s->p == '#')
+        return STOP;
     for (size_t i = 0; i < b->n_columns; i++) {
         outcome done = read_cell(s, &b->columns[i], row);
         if (HAL_UNLIKELY(done != NEXT))

@@ -4,12 +4,19 @@
  *
  * Written with commas. Null is nothing between commas, empty text is "". UCD and utype are
  * `meta` of a column, timestamps are ISO 8601 texts with `xtype: timestamp` there; arrays of
- * complex numbers or timestamps have the subtype json. */
+ * complex numbers or timestamps have the subtype json.
+ *
+ * Read with commas or single spaces; "" between spaces is null, as Astropy writes it. Integers
+ * become the smallest type that holds their datatype, uint64 int64 (more is an error), float16
+ * float32. Text of the subtype json and arrays of texts stay JSON text. Formats, the schema and
+ * what else stands in a column's `meta` are passed over. */
 #ifndef HAL_DATA_ECSV_H
 #define HAL_DATA_ECSV_H
 
 #include "data/format.h"
 
+hal_match hal_ecsv_recognise(hal_slice head);
+extern const hal_reader_class hal_ecsv_reader;
 extern const hal_writer_class hal_ecsv_writer;
 
 #endif

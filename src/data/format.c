@@ -34,7 +34,7 @@ static hal_match is_text(hal_slice head)
 static const hal_format_entry formats[] = {
     {HAL_FORMAT_FITS, "fits", ".fits .fit .fts", hal_fits_recognise, &hal_fits_reader,
      &hal_fits_writer},
-    {HAL_FORMAT_ECSV, "ecsv", ".ecsv", NULL, NULL, &hal_ecsv_writer},
+    {HAL_FORMAT_ECSV, "ecsv", ".ecsv", hal_ecsv_recognise, &hal_ecsv_reader, &hal_ecsv_writer},
     {HAL_FORMAT_VOTABLE, "votable", ".vot .votable .xml", hal_votable_recognise,
      &hal_votable_reader, &hal_votable_writer},
     {HAL_FORMAT_VOTABLE_BINARY2, "votable-binary2", "", NULL, NULL, &hal_votable_writer},

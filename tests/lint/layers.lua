@@ -29,6 +29,7 @@ local third_party = {
   { "^curl/", "net" },
   { "^openssl/", "net practice" },
   { "^expat", "data" },
+  { "^yaml", "data" },
   { "^fitsio", "data" },
   { "^zlib", "data" },
   { "^zstd", "data" },
