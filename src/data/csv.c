@@ -12,10 +12,10 @@
 
 enum {
     LINE_MAX_BYTES = 64 << 20,
-    BLOCK_BYTES = 512 << 10,
+    BLOCK_BYTES = 256 << 10,
     BLOCK_SLACK = 16, /* that can be read behind a block */
-    JOBS_MAX = 6,     /* blocks in flight */
-    HELP_AT = 4       /* so many of them: this thread reads one too */
+    JOBS_MAX = 24,    /* blocks in flight */
+    HELP_AT = 20      /* so many of them: this thread reads one too */
 };
 
 typedef enum state { CELL_START, PLAIN, QUOTED, AFTER_QUOTE, AFTER_CR } state;
@@ -487,21 +487,42 @@ static hal_status read_bytes(hal_csv *c, const char *bytes, size_t n, bool one_r
     return st;
 }
 
+/* The rows so far as a table over the memory of the columns. */
+static hal_table *lend(hal_csv *c, hal_err *err)
+{
+    hal_field *fields = hal_calloc(c->n_columns, sizeof *fields);
+    hal_column *columns = hal_calloc(c->n_columns, sizeof *columns);
+    hal_status st = fields && columns ? HAL_OK : hal_err_nomem(err, c->n_columns * sizeof *columns);
+    for (size_t i = 0; i < c->n_columns && !st; i++) {
+        const hal_vec *v = &c->columns[i].vec;
+        st = hal_csv_column_settle(&c->columns[i], err);
+        fields[i] = (hal_field){.name = c->columns[i].name, .type = v->type, .width = 1};
+        columns[i] = (hal_column){.valid = v->n_nulls ? v->valid : NULL,
+                                  .n_nulls = v->n_nulls,
+                                  .values = v->values,
+                                  .offsets = v->offsets,
+                                  .bytes = v->bytes ? v->bytes : ""};
+    }
+    hal_table *t = st ? NULL : hal_table_borrow(fields, columns, c->n_columns, c->n_rows, err);
+    hal_free(fields);
+    hal_free(columns);
+    return t;
+}
+
 /* Hands the rows so far over when there are enough of them, or `all`. */
 static hal_status give(hal_csv *c, bool all, hal_err *err)
 {
     if (!c->asked.batch || !c->n_rows || (!all && c->n_rows < c->asked.batch_rows))
         return HAL_OK;
-    hal_table *t;
-    hal_status st = build(c, &t, err);
-    if (st)
-        return st;
+    hal_table *t = lend(c, err);
+    if (!t)
+        return HAL_E_NOMEM;
     c->n_given += c->n_rows;
     c->n_rows = 0;
-    st = c->asked.batch(c->asked.batch_ctx, t, err);
+    hal_status st = c->asked.batch(c->asked.batch_ctx, t, err);
     hal_table_unref(t);
-    for (size_t i = 0; i < c->n_columns && !st; i++)
-        st = hal_csv_column_restart(&c->columns[i], err);
+    for (size_t i = 0; i < c->n_columns; i++)
+        hal_csv_column_restart(&c->columns[i]);
     return st;
 }
 

@@ -370,9 +370,9 @@ hal_status hal_csv_column_settle(hal_csv_column *c, hal_err *err)
                : HAL_OK;
 }
 
-hal_status hal_csv_column_restart(hal_csv_column *c, hal_err *err)
+void hal_csv_column_restart(hal_csv_column *c)
 {
-    forget_spelling(c);
-    hal_vec_clear(&c->vec);
-    return c->kind == HAL_CSV_OPEN ? HAL_OK : hal_vec_set_type(&c->vec, type_of(c->kind), err);
+    if (c->kind == HAL_CSV_OPEN)
+        hal_vec_clear(&c->vec);
+    c->vec.n_rows = c->vec.n_nulls = 0;
 }

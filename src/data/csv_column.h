@@ -34,7 +34,7 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
 hal_status hal_csv_column_widen(hal_csv_column *c, hal_csv_kind kind, hal_err *err) HAL_MUST_CHECK;
 /** The column is whole: types it as text when it is open and forgets spellings. */
 hal_status hal_csv_column_settle(hal_csv_column *c, hal_err *err) HAL_MUST_CHECK;
-/** After its rows are taken: begins again with the type it has. */
-hal_status hal_csv_column_restart(hal_csv_column *c, hal_err *err) HAL_MUST_CHECK;
+/** After its rows are used: begins again with the type and the memory it has. */
+void hal_csv_column_restart(hal_csv_column *c);
 
 #endif

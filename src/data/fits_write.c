@@ -283,6 +283,47 @@ static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t 
     return st ? st : add_counts(c, text.size_bytes, false, err);
 }
 
+/* Null rows of a text column may have bytes in a table from elsewhere, in the block they have not.
+ */
+static bool nulls_are_empty(const hal_column *from, uint64_t first, uint64_t n, const char *nulls)
+{
+    bool empty = true;
+    for (uint64_t k = 0; k < n; k++)
+        empty = empty && (!nulls[k] || from->offsets[first + k] == from->offsets[first + k + 1]);
+    return empty;
+}
+
+/* Rows of a text column at once: their bytes lie behind each other, as they do in the block. */
+static hal_status add_texts(fits_writer *w, size_t i, const hal_column *from, uint64_t first,
+                            uint64_t n, const char *nulls, hal_err *err)
+{
+    column *c = &w->columns[i];
+    const int64_t *ends = from->offsets + first + 1;
+    hal_slice all = {from->bytes + ends[-1], (size_t)(ends[n - 1] - ends[-1])};
+    hal_status st = check_text(w, i, all, err);
+    if (!st)
+        st = hal_buf_append(&c->items, all.data, all.size_bytes, err);
+    if (!st)
+        st = hal_buf_reserve(&c->counts, 4 * (size_t)n, err);
+    if (st)
+        return st;
+    char *counts = c->counts.data + c->counts.size_bytes;
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t size = (uint64_t)(ends[k] - (&ends[k])[-1]);
+        uint32_t count = (uint32_t)size;
+        if (size > CELL_MAX)
+            return hal_err_set(err, HAL_E_BUDGET, "a cell of more than 4 GiB");
+        memcpy(counts + 4 * k, &count, 4);
+        bool extra = size == 0 || from->bytes[ends[k] - 1] == ' ';
+        c->n_extra += extra && !nulls[k];
+        size += extra && size; /* as in add_text */
+        c->longest = size > c->longest ? size : c->longest;
+    }
+    c->total += all.size_bytes;
+    c->counts.size_bytes += 4 * (size_t)n;
+    return HAL_OK;
+}
+
 static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t place,
                           uint64_t first, uint64_t n, hal_err *err)
 {
@@ -291,10 +332,14 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
     if (st)
         return st;
     char *nulls = c->nulls.data + c->nulls.size_bytes;
-    for (uint64_t k = 0; k < n; k++) {
-        nulls[k] = place == SIZE_MAX || hal_table_is_null(t, place, first + k);
-        c->any_null = c->any_null || nulls[k];
-    }
+    hal_column from = place == SIZE_MAX ? (hal_column){0} : hal_table_column(t, place);
+    memset(nulls, place == SIZE_MAX, n);
+    for (uint64_t k = 0; k < n && from.valid; k++)
+        nulls[k] = !hal_bit(from.valid, first + k);
+    bool texts = place != SIZE_MAX && hal_table_field(t, place)->type == HAL_TYPE_STRING &&
+                 nulls_are_empty(&from, first, n, nulls);
+    bool some_null = memchr(nulls, 1, n) != NULL;
+    c->any_null = c->any_null || some_null;
     c->nulls.size_bytes += n;
     uint64_t old_items = c->items.size_bytes / c->item;
     if (place == SIZE_MAX) {
@@ -305,12 +350,13 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
         c->items.size_bytes += st ? 0 : bytes;
         for (uint64_t k = 0; k < n && c->heap && !st; k++)
             st = add_counts(c, 0, true, err);
+    } else if (c->type == HAL_TYPE_STRING && !c->is_time && texts) {
+        st = add_texts(w, i, &from, first, n, nulls, err);
     } else if (c->type == HAL_TYPE_STRING) {
         for (uint64_t k = 0; k < n && !st; k++)
             st = nulls[k] ? add_counts(c, 0, true, err) : add_text(w, i, t, place, first + k, err);
     } else {
         const hal_field *f = hal_table_field(t, place);
-        hal_column from = hal_table_column(t, place);
         if (f->width == 1 && !c->heap && c->width == 1) {
             /* A scalar's null is no item null. */
             from.item_valid = from.valid;
@@ -335,6 +381,11 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
         return st;
     uint64_t n_items = c->items.size_bytes / c->item;
     uint64_t per_row = c->heap ? 0 : (uint64_t)c->width;
+    if (per_row == 1 && !some_null && c->type == HAL_TYPE_INT64) {
+        for (uint64_t k = old_items; k < n_items; k++)
+            note_value(c, ((const int64_t *)(const void *)c->items.data)[k]);
+        return HAL_OK;
+    }
     for (uint64_t k = old_items; k < n_items; k++)
         if (!(per_row && c->nulls.data[k / per_row]) && !get_flag(&c->item_nulls, k))
             note_value(c, stored_integer(c, k));

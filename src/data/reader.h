@@ -35,7 +35,8 @@ typedef struct hal_reader_limits {
     size_t columns_max; /* 0: 10,000 */
 } hal_reader_limits;
 
-/** Takes the next rows of a table that is read in parts; `t` is borrowed for the call. Called on
+/** Takes the next rows of a table that is read in parts; `t` is borrowed for the call: what is
+ * to stay is copied, as its memory is used again for the next rows. Called on
  * the thread that feeds, in the order of the rows. A failure ends the reading with that status. */
 typedef hal_status (*hal_reader_batch)(void *ctx, const hal_table *t, hal_err *err);
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20, BATCH_ROWS = 16384 };
 
 typedef struct conversion {
     const char *label; /* of the input; NULL: its path */
@@ -43,7 +43,7 @@ static bool same_columns(const hal_table *a, const hal_table *b)
 
 static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
 {
-    c->like = hal_table_slice(t, 0, 0, err);
+    c->like = hal_table_take(t, NULL, 0, err);
     if (!c->like)
         return err->status;
     c->writer =
@@ -80,7 +80,7 @@ static void drop_writer(conversion *c)
 static hal_status pass(conversion *c, const char *in, hal_format from, const hal_table *types,
                        hal_table **last, const _Atomic bool *stop, hal_err *err)
 {
-    hal_reader_options options = {.batch = take_batch, .batch_ctx = c};
+    hal_reader_options options = {.batch = take_batch, .batch_ctx = c, .batch_rows = BATCH_ROWS};
     hal_field *fields = NULL;
     if (types) {
         options.n_types = hal_table_columns(types);

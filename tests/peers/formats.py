@@ -91,6 +91,11 @@ def main():
             # astropy itself cannot read an ECSV table of arrays without rows
             if n and convert(path("a.fits"), path("b.ecsv")):
                 same(f"ECSV, {n} rows", t, Table.read(path("b.ecsv"), format="ascii.ecsv"))
+            for delimiter in " ," if n else "":
+                t.write(path("c.ecsv"), format="ascii.ecsv", delimiter=delimiter, overwrite=True)
+                if convert(path("c.ecsv"), path("e.ecsv")):
+                    same(f"ECSV read, {n} rows", Table.read(path("c.ecsv"), format="ascii.ecsv"),
+                         Table.read(path("e.ecsv"), format="ascii.ecsv"))
             if shutil.which("stilts") and n:
                 subprocess.run(["stilts", "tcopy", path("a.fits"), path("s.fits"), "ofmt=fits-var"], check=True)
                 if convert(path("s.fits"), path("t.fits")):
