@@ -87,6 +87,8 @@ static inline bool scan_plain(const char *p, plain *out)
     return n <= 19;
 }
 
+static const double signs[] = {1, -1};
+
 static inline bool plain_value(const plain *v, double *out)
 {
     int k = v->decimals < 0 ? 0 : v->decimals;
@@ -95,7 +97,7 @@ static inline bool plain_value(const plain *v, double *out)
         d = (double)v->w / power_of_ten[k];
     else if (!hal_number_scale(v->w, -k, &d))
         return false;
-    *out = v->minus ? -d : d;
+    *out = d * signs[v->minus]; /* signs are not to be predicted either */
     return true;
 }
 

@@ -75,6 +75,61 @@ static void quotes_line_ends_and_nulls_are_read_as_rfc_4180_says(void **state)
     }
 }
 
+static void check_same(const hal_table *a, const hal_table *b)
+{
+    assert_int_equal(hal_table_rows(a), hal_table_rows(b));
+    assert_int_equal(hal_table_columns(a), hal_table_columns(b));
+    hal_buf x, y;
+    hal_buf_init(&x, 1000);
+    hal_buf_init(&y, 1000);
+    for (size_t c = 0; c < hal_table_columns(a); c++) {
+        assert_string_equal(hal_table_field(a, c)->name, hal_table_field(b, c)->name);
+        assert_int_equal(hal_table_field(a, c)->type, hal_table_field(b, c)->type);
+        for (uint64_t i = 0; i < hal_table_rows(a); i++) {
+            assert_int_equal(hal_table_is_null(a, c, i), hal_table_is_null(b, c, i));
+            if (hal_table_is_null(a, c, i))
+                continue;
+            x.size_bytes = y.size_bytes = 0;
+            assert_int_equal(hal_table_cell_text(&x, a, c, i, NULL), 0);
+            assert_int_equal(hal_table_cell_text(&y, b, c, i, NULL), 0);
+            assert_true(hal_slice_equals(hal_buf_slice(&x), hal_buf_slice(&y)));
+        }
+    }
+    hal_buf_clear(&x);
+    hal_buf_clear(&y);
+}
+
+static void every_cut_into_two_pieces_gives_the_same_table(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\xef\xbb\xbf#comment\r\n@types\r\nname,\"a \"\"b\"\"\",n,x\r\n"
+        "string,string,int,float\r\n#one\r\n"
+        "\"two\r\nlines, \"\"q\"\"\",\"\",1,-0.0\r\n,caf\xc3\xa9,9007199254740993,1e-5\r\n"
+        "001,\"#x\",-0,12345678901234567.25\r\n,,,\r\n\r\n",
+        "A title of its own\nra;dec;flag\n1.5;-0.25;true\n;;false\n3;12345678.123456789;true\n",
+        "only\n\n\"\"\n1\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        hal_table *whole = read_good(texts[i], 0);
+        size_t n = strlen(texts[i]);
+        for (size_t cut = 1; cut < n; cut++) {
+            hal_err err = HAL_ERR_INIT;
+            hal_answer answer;
+            hal_table *t = NULL;
+            hal_reader *r = hal_reader_new(HAL_FORMAT_CSV, NULL, &err);
+            if (hal_reader_feed(r, texts[i], cut, &err) ||
+                hal_reader_feed(r, texts[i] + cut, n - cut, &err) ||
+                hal_reader_finish(r, &answer, &t, &err))
+                fail_msg("text %zu cut at %zu: %s", i, cut, err.text);
+            hal_reader_free(r);
+            check_same(whole, t);
+            hal_table_unref(t);
+        }
+        hal_table_unref(whole);
+    }
+}
+
 static void types_are_the_narrowest_that_lose_nothing(void **state)
 {
     (void)state;
@@ -505,6 +560,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quotes_line_ends_and_nulls_are_read_as_rfc_4180_says),
+        cmocka_unit_test(every_cut_into_two_pieces_gives_the_same_table),
         cmocka_unit_test(types_are_the_narrowest_that_lose_nothing),
         cmocka_unit_test(comments_and_type_lines_are_skipped_but_never_rows),
         cmocka_unit_test(damage_is_an_error_with_the_line),
