@@ -21,6 +21,7 @@ static void load(void)
         {"XML_SetUserData", &expat.set_user_data, false},
         {"XML_SetElementHandler", &expat.set_element_handler, false},
         {"XML_SetCharacterDataHandler", &expat.set_text_handler, false},
+        {"XML_SetCdataSectionHandler", &expat.set_cdata_handler, false},
         {"XML_SetStartDoctypeDeclHandler", &expat.set_doctype_handler, false},
         {"XML_SetXmlDeclHandler", &expat.set_declaration_handler, false},
         {"XML_SetSkippedEntityHandler", &expat.set_skipped_handler, false},

@@ -16,6 +16,8 @@ typedef struct hal_expat {
     void (*set_element_handler)(XML_Parser parser, XML_StartElementHandler start,
                                 XML_EndElementHandler end);
     void (*set_text_handler)(XML_Parser parser, XML_CharacterDataHandler handler);
+    void (*set_cdata_handler)(XML_Parser parser, XML_StartCdataSectionHandler start,
+                              XML_EndCdataSectionHandler end);
     void (*set_doctype_handler)(XML_Parser parser, XML_StartDoctypeDeclHandler handler);
     void (*set_declaration_handler)(XML_Parser parser, XML_XmlDeclHandler handler);
     void (*set_skipped_handler)(XML_Parser parser, XML_SkippedEntityHandler handler);

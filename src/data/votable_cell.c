@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
-#include "data/json.h"
 
 #include <math.h>
 #include <strings.h>
@@ -42,6 +41,8 @@ void hal_vo_scratch_clear(hal_vo_scratch *s)
     hal_free(s->items);
     hal_free(s->nulls);
     hal_free(s->text);
+    hal_free(s->cursors);
+    hal_free(s->bits);
     *s = (hal_vo_scratch){0};
 }
 
@@ -210,6 +211,20 @@ static hal_status room(uint8_t **p, size_t *capacity, size_t size, hal_err *err)
     return HAL_OK;
 }
 
+hal_status hal_vo_scratch_items(hal_vo_scratch *s, size_t size_bytes, size_t n, hal_err *err)
+{
+    hal_status st = room(&s->items, &s->items_capacity, size_bytes, err);
+    return st ? st : room(&s->nulls, &s->nulls_capacity, n, err);
+}
+
+hal_status hal_vo_scratch_rows(hal_vo_scratch *s, size_t n, size_t n_flags, hal_err *err)
+{
+    uint8_t *cursors = (uint8_t *)s->cursors;
+    hal_status st = room(&cursors, &s->cursors_capacity, n * sizeof *s->cursors, err);
+    s->cursors = (size_t *)(void *)cursors;
+    return st ? st : room(&s->bits, &s->bits_capacity, n_flags + n / 8 + 1, err);
+}
+
 hal_status hal_vo_vec_init(const hal_vo_column *c, hal_vec *v, hal_err *err)
 {
     return hal_vec_set_shape(v, c->type, (int32_t)c->width, err);
@@ -223,20 +238,14 @@ hal_status hal_vo_scratch_text(hal_vo_scratch *s, size_t n, hal_err *err)
     return st;
 }
 
-static hal_status add_null(hal_vec *v, hal_err *err)
-{
-    return hal_vec_pad(v, v->n_rows + 1, err);
-}
-
-static hal_status add_string(const hal_vo_column *c, hal_vec *v, hal_slice text, hal_err *err)
+hal_status hal_vo_add_string(const hal_vo_column *c, hal_vec *v, hal_slice text, hal_err *err)
 {
     if (c->null_text && hal_slice_equals(text, hal_slice_of(c->null_text)))
-        return add_null(v, err);
+        return hal_vo_add_null(v, err);
     return hal_vec_add_string(v, text, err);
 }
 
-/* Bytes of an item as a column holds it; bools as bytes. */
-static size_t native_size(hal_vo_datatype d)
+size_t hal_vo_native_size(hal_vo_datatype d)
 {
     return d == HAL_VO_BIT ? 1 : datatypes[d].item_size;
 }
@@ -314,13 +323,12 @@ static hal_status wrong_item(const hal_vo_column *c, item_result why, hal_slice 
                        hal_vo_datatype_name(c->datatype));
 }
 
-/* The cell's items are in `s`; bools and nulls, a byte each there, become bits. */
-static hal_status add_items(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *s, uint64_t n,
+hal_status hal_vo_add_items(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *s, uint64_t n,
                             bool any_null, hal_err *err)
 {
     uint8_t *lists[2] = {c->type == HAL_TYPE_BOOL ? s->items : NULL, any_null ? s->nulls : NULL};
     if (c->width == 1)
-        return any_null ? add_null(v, err)
+        return any_null ? hal_vo_add_null(v, err)
                         : hal_vo_add_value(v, c->type, s->items, c->item_size, err);
     for (int k = 0; k < 2; k++)
         for (uint64_t i = 0; lists[k] && i < n; i++) {
@@ -335,7 +343,8 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
                                  hal_vo_scratch *s, hal_err *err)
 {
     bool is_complex = c->datatype >= HAL_VO_FLOAT_COMPLEX, bits = c->datatype == HAL_VO_BIT;
-    size_t size = is_complex ? native_size(c->datatype) / 2 : native_size(c->datatype);
+    size_t size =
+        is_complex ? hal_vo_native_size(c->datatype) / 2 : hal_vo_native_size(c->datatype);
     uint64_t n = 0;
     bool any_null = false;
     const char *p = text.data, *end = p + text.size_bytes;
@@ -348,9 +357,7 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
         while (p < end && !is_blank(*p) && *p != ',' && !(bits && p > token))
             p++;
         hal_slice t = {token, (size_t)(p - token)};
-        hal_status st = room(&s->items, &s->items_capacity, (size_t)(n + 1) * size, err);
-        if (!st)
-            st = room(&s->nulls, &s->nulls_capacity, (size_t)n + 1, err);
+        hal_status st = hal_vo_scratch_items(s, (size_t)(n + 1) * size, (size_t)n + 1, err);
         if (st)
             return st;
         uint8_t *out = s->items + n * size;
@@ -371,12 +378,12 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
         n /= 2;
     }
     if (!c->is_variable && n == 0)
-        return add_null(v, err);
+        return hal_vo_add_null(v, err);
     if (!c->is_variable && n != c->n_items)
         return hal_err_set(err, HAL_E_INTEGRITY,
                            "column %s: a cell of %llu items, declared are %llu", c->name,
                            (unsigned long long)n, (unsigned long long)c->n_items);
-    return add_items(c, v, s, n, any_null, err);
+    return hal_vo_add_items(c, v, s, n, any_null, err);
 }
 
 /* An integer that its declared type does not hold: the column becomes one of 64 bits. */
@@ -398,293 +405,24 @@ hal_status hal_vo_add_text(const hal_vo_column *c, hal_vec *v, hal_slice text, h
                            hal_err *err)
 {
     if (c->is_text)
-        return add_string(c, v, text, err);
+        return hal_vo_add_string(c, v, text, err);
     if (c->width != 1 || c->datatype >= HAL_VO_FLOAT_COMPLEX || c->datatype == HAL_VO_BIT)
         return add_text_items(c, v, text, s, err);
     hal_slice t = trimmed(text);
     /* "null" and "-" are what IRSA writes. */
     if (t.size_bytes == 0 || same_word(t, "null") || same_word(t, "-") ||
         (c->null_text && hal_slice_equals(t, hal_slice_of(c->null_text))))
-        return add_null(v, err);
+        return hal_vo_add_null(v, err);
     union {
         uint8_t bytes[16];
         int64_t align;
     } item = {{0}};
     item_result r = read_item(c, t, item.bytes);
-    if (r == ITEM_RANGE || (r == ITEM_VALUE && v->type != c->type))
+    bool wide = r == ITEM_RANGE || (r == ITEM_VALUE && v->type != c->type);
+    if (wide && !(s->keeps_type && v->type == c->type))
         return add_wide(c, v, t, err);
     if (r > ITEM_NULL)
         return wrong_item(c, r, t, err);
-    return r == ITEM_NULL ? add_null(v, err)
+    return r == ITEM_NULL ? hal_vo_add_null(v, err)
                           : hal_vo_add_value(v, c->type, item.bytes, c->item_size, err);
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    return (uint64_t)get32(p) << 32 | get32(p + 4);
-}
-
-static uint64_t bytes_of(const hal_vo_column *c, uint64_t n)
-{
-    return c->datatype == HAL_VO_BIT ? (n + 7) / 8 : n * c->item_size;
-}
-
-hal_status hal_vo_row_size(const hal_vo_column *columns, size_t n_columns, bool flags,
-                           const uint8_t *p, const uint8_t *end, uint64_t *size, hal_err *err)
-{
-    uint64_t at = flags ? (n_columns + 7) / 8 : 0, there = (uint64_t)(end - p);
-    for (size_t i = 0; i < n_columns; i++) {
-        const hal_vo_column *c = &columns[i];
-        uint64_t n = c->n_items;
-        if (c->is_variable) {
-            if (at + 4 > there) {
-                *size = at + 4;
-                return HAL_OK;
-            }
-            n = get32(p + at);
-            at += 4;
-            if (n > HAL_VO_CELL_ITEMS_MAX)
-                return hal_err_set(err, HAL_E_INTEGRITY,
-                                   "column %s: a cell of %lld items, at most 2^28 can be", c->name,
-                                   (long long)(int32_t)n);
-        }
-        at += bytes_of(c, n);
-    }
-    *size = at;
-    return HAL_OK;
-}
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
-static size_t from_utf16(char *out, const uint8_t *p, uint64_t n)
-{
-    size_t size = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        uint32_t c = get16(p + 2 * i);
-        if (c >= 0xd800 && c < 0xe000) {
-            uint32_t next = c < 0xdc00 && i + 1 < n ? get16(p + 2 * i + 2) : 0;
-            if (next >= 0xdc00 && next < 0xe000) {
-                c = 0x10000 + ((c - 0xd800) << 10) + (next - 0xdc00);
-                i++;
-            } else {
-                c = 0xfffd; /* half a pair: REPLACEMENT CHARACTER */
-            }
-        }
-        size += put_utf8(out + size, c);
-    }
-    return size;
-}
-
-static hal_status fill_blanks(const hal_vo_column *c, hal_vo_scratch *s, const uint8_t *p,
-                              uint64_t n, hal_err *err)
-{
-    hal_status st = room(&s->items, &s->items_capacity, (size_t)n * c->item_size, err);
-    for (uint64_t i = 0; i < n && !st; i++)
-        if (c->item_size == 1) {
-            s->items[i] = p[i] ? p[i] : ' ';
-        } else {
-            bool nul = get16(p + 2 * i) == 0;
-            s->items[2 * i] = nul ? 0 : p[2 * i];
-            s->items[2 * i + 1] = nul ? ' ' : p[2 * i + 1];
-        }
-    return st;
-}
-
-/* Text ends at the first NUL; blanks fill up what has a fixed size (VOTable 1.5 section 6). */
-static hal_status add_binary_text(const hal_vo_column *c, hal_vec *v, const uint8_t *p, uint64_t n,
-                                  hal_vo_scratch *s, hal_err *err)
-{
-    uint64_t used = 0;
-    if (c->is_list && n) { /* texts of one length behind each other: the filling becomes blanks */
-        hal_status st = fill_blanks(c, s, p, n, err);
-        if (st)
-            return st;
-        p = s->items;
-    }
-    if (c->datatype == HAL_VO_CHAR) {
-        const uint8_t *nul = n ? memchr(p, 0, (size_t)n) : NULL;
-        used = nul ? (uint64_t)(nul - p) : n;
-        while (used && !c->is_variable && p[used - 1] == ' ')
-            used--;
-        hal_slice text = {(const char *)p, (size_t)used};
-        if (used == 0)
-            return add_string(c, v, (hal_slice){"", 0}, err);
-        if (!hal_json_wrong_utf8(text.data, text.data + used))
-            return add_string(c, v, text, err);
-    } else {
-        while (used < n && get16(p + 2 * used))
-            used++;
-        while (used && !c->is_variable && get16(p + 2 * used - 2) == ' ')
-            used--;
-    }
-    hal_status st = hal_vo_scratch_text(s, (size_t)used * 3 + 1, err);
-    if (st)
-        return st;
-    size_t size = 0;
-    if (c->datatype == HAL_VO_CHAR) /* not UTF-8: Latin-1 */
-        for (uint64_t i = 0; i < used; i++)
-            size += put_utf8(s->text + size, p[i]);
-    else
-        size = from_utf16(s->text, p, used);
-    return add_string(c, v, (hal_slice){s->text, size}, err);
-}
-
-/* One item from its bytes; true when it is null. */
-static bool get_item(const hal_vo_column *c, const uint8_t *p, uint8_t *out)
-{
-    int64_t n;
-    switch (c->datatype) {
-    case HAL_VO_BOOLEAN:
-        *out = *p == 'T' || *p == 't' || *p == '1';
-        return *p == 0 || *p == ' ' || *p == '?';
-    case HAL_VO_UNSIGNED_BYTE:
-        *out = *p;
-        n = *p;
-        break;
-    case HAL_VO_SHORT: {
-        uint16_t v = get16(p);
-        memcpy(out, &v, sizeof v);
-        n = (int16_t)v;
-        break;
-    }
-    case HAL_VO_INT: {
-        uint32_t v = get32(p);
-        memcpy(out, &v, sizeof v);
-        n = (int32_t)v;
-        break;
-    }
-    case HAL_VO_LONG: {
-        uint64_t v = get64(p);
-        memcpy(out, &v, sizeof v);
-        n = (int64_t)v;
-        break;
-    }
-    case HAL_VO_FLOAT_COMPLEX:
-    case HAL_VO_FLOAT: {
-        uint32_t v = get32(p);
-        memcpy(out, &v, sizeof v);
-        if (c->datatype == HAL_VO_FLOAT_COMPLEX) {
-            v = get32(p + 4);
-            memcpy(out + 4, &v, sizeof v);
-        }
-        return false;
-    }
-    default: {
-        uint64_t v = get64(p);
-        memcpy(out, &v, sizeof v);
-        if (c->datatype == HAL_VO_DOUBLE_COMPLEX) {
-            v = get64(p + 8);
-            memcpy(out + 8, &v, sizeof v);
-        }
-        return false;
-    }
-    }
-    return c->has_null && n == c->null_value;
-}
-
-static bool is_wrong_bool(const hal_vo_column *c, uint8_t b)
-{
-    return c->datatype == HAL_VO_BOOLEAN && (b ? !strchr("TtFf10 ?", b) : false);
-}
-
-static hal_status add_binary_items(const hal_vo_column *c, hal_vec *v, const uint8_t *p, uint64_t n,
-                                   hal_vo_scratch *s, hal_err *err)
-{
-    size_t size = native_size(c->datatype);
-    hal_status st = room(&s->items, &s->items_capacity, (size_t)n * size + 1, err);
-    if (!st)
-        st = room(&s->nulls, &s->nulls_capacity, (size_t)n + 1, err);
-    if (st)
-        return st;
-    bool any_null = false;
-    for (uint64_t i = 0; i < n; i++) {
-        bool null = false;
-        if (c->datatype == HAL_VO_BIT)
-            s->items[i] = p[i / 8] >> (7 - i % 8) & 1;
-        else if (is_wrong_bool(c, p[i]))
-            return hal_err_set(err, HAL_E_INTEGRITY, "column %s: byte %u is not a boolean", c->name,
-                               p[i]);
-        else
-            null = get_item(c, p + i * c->item_size, s->items + i * size);
-        s->nulls[i] = null;
-        any_null = any_null || null;
-    }
-    return add_items(c, v, s, n, any_null, err);
-}
-
-static hal_status add_binary_cell(const hal_vo_column *c, hal_vec *v, const uint8_t *p, uint64_t n,
-                                  hal_vo_scratch *s, hal_err *err)
-{
-    if (c->is_text)
-        return add_binary_text(c, v, p, n, s, err);
-    if (c->width != 1 || c->datatype == HAL_VO_BIT)
-        return add_binary_items(c, v, p, n, s, err);
-    if (is_wrong_bool(c, *p))
-        return hal_err_set(err, HAL_E_INTEGRITY, "column %s: byte %u is not a boolean", c->name,
-                           *p);
-    union {
-        uint8_t bytes[16];
-        int64_t align;
-    } item;
-    if (get_item(c, p, item.bytes))
-        return add_null(v, err);
-    return hal_vo_add_value(v, c->type, item.bytes, c->item_size, err);
-}
-
-hal_status hal_vo_add_row(const hal_vo_column *columns, size_t n_columns, bool flags, hal_vec *vecs,
-                          const uint8_t *p, hal_vo_scratch *s, hal_err *err)
-{
-    const uint8_t *flag = p;
-    if (flags)
-        p += (n_columns + 7) / 8;
-    for (size_t i = 0; i < n_columns; i++) {
-        const hal_vo_column *c = &columns[i];
-        hal_vec *v = &vecs[i];
-        uint64_t n = c->n_items;
-        if (c->is_variable) {
-            n = get32(p);
-            p += 4;
-        }
-        hal_status st;
-        if (flags && flag[i / 8] >> (7 - i % 8) & 1)
-            st = add_null(v, err);
-        else
-            st = add_binary_cell(c, v, p, n, s, err);
-        if (st)
-            return st;
-        p += bytes_of(c, n);
-    }
-    return HAL_OK;
 }

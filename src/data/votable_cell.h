@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a FIELD of a VOTable declares, and its cells as text and as bytes. Private to the VOTable
- * reader and writer. */
+/* What a FIELD of a VOTable declares, and its cells as text (votable_cell.c, whole rows of them
+ * votable_scan.c) and as bytes (votable_binary.c). What reads whole blocks may run on any thread.
+ * Private to the VOTable reader and writer. */
 #ifndef HAL_DATA_VOTABLE_CELL_H
 #define HAL_DATA_VOTABLE_CELL_H
 
@@ -23,7 +24,7 @@ typedef enum hal_vo_datatype {
     HAL_VO_UNKNOWN
 } hal_vo_datatype;
 
-enum { HAL_VO_SCAN_MARGIN = 16 }; /* bytes behind the last row that is scanned */
+enum { HAL_VO_SLACK = 16 }; /* bytes that can be read behind a block */
 enum { HAL_VO_CELL_ITEMS_MAX = 1 << 28, HAL_VO_CELL_TEXT_MAX = 256 << 20 };
 
 typedef struct hal_vo_column {
@@ -41,18 +42,28 @@ typedef struct hal_vo_column {
     const char *name;      /* borrowed */
 } hal_vo_column;
 
-/** Room for the items of one cell, used again and again. {0} to begin. */
+/** Room for the items of one cell and for a block of rows, used again and again. {0} to begin. */
 typedef struct hal_vo_scratch {
+    bool keeps_type;        /* an integer beyond the column's type is an error, it does not widen */
     uint8_t *items, *nulls; /* nulls: a byte for each item */
-    size_t items_capacity;  /* bytes */
+    size_t items_capacity;  /* bytes, as all of them */
     size_t nulls_capacity;
     char *text;
     size_t text_capacity;
+    size_t *cursors;
+    size_t cursors_capacity;
+    uint8_t *bits;
+    size_t bits_capacity;
 } hal_vo_scratch;
 
 void hal_vo_scratch_clear(hal_vo_scratch *s);
 /** Room for `n` bytes of text. */
 hal_status hal_vo_scratch_text(hal_vo_scratch *s, size_t n, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_vo_scratch_items(hal_vo_scratch *s, size_t size_bytes, size_t n,
+                                hal_err *err) HAL_MUST_CHECK;
+/** Room for `n` cursors and the bits of as many rows behind `n_flags` bytes. */
+hal_status hal_vo_scratch_rows(hal_vo_scratch *s, size_t n, size_t n_flags,
+                               hal_err *err) HAL_MUST_CHECK;
 
 /** datatype and arraysize as written ("" when absent), the null text or NULL. Fails with
  * HAL_E_PROTOCOL for an arraysize that cannot be. */
@@ -60,6 +71,8 @@ hal_status hal_vo_column_init(hal_vo_column *c, const char *name, const char *da
                               const char *arraysize, const char *null_text,
                               hal_err *err) HAL_MUST_CHECK;
 const char *hal_vo_datatype_name(hal_vo_datatype d);
+/** Bytes of an item as a column holds it; bools as bytes. */
+size_t hal_vo_native_size(hal_vo_datatype d);
 
 /** An empty column for the cells. */
 hal_status hal_vo_vec_init(const hal_vo_column *c, hal_vec *v, hal_err *err) HAL_MUST_CHECK;
@@ -81,23 +94,57 @@ static inline hal_status hal_vo_add_value(hal_vec *v, hal_type type, const void 
     return HAL_OK;
 }
 
+static inline hal_status hal_vo_add_null(hal_vec *v, hal_err *err)
+{
+    return hal_vec_pad(v, v->n_rows + 1, err);
+}
+/** Text that is not the one that stands for null. */
+hal_status hal_vo_add_string(const hal_vo_column *c, hal_vec *v, hal_slice text,
+                             hal_err *err) HAL_MUST_CHECK;
+/** The `n` items of a cell in `s`; bools and nulls are a byte each there. */
+hal_status hal_vo_add_items(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *s, uint64_t n,
+                            bool any_null, hal_err *err) HAL_MUST_CHECK;
 /** Appends the cell of a TD. The error text names the column, not the row. */
 hal_status hal_vo_add_text(const hal_vo_column *c, hal_vec *v, hal_slice text, hal_vo_scratch *s,
                            hal_err *err) HAL_MUST_CHECK;
 
-/** Bytes of a row of BINARY (BINARY2: `flags`) at `p`, or, when fewer than that are there, more
- * than there are. HAL_E_INTEGRITY for a count that cannot be. */
-hal_status hal_vo_row_size(const hal_vo_column *columns, size_t n_columns, bool flags,
-                           const uint8_t *p, const uint8_t *end, uint64_t *size,
-                           hal_err *err) HAL_MUST_CHECK;
-/** Appends a whole row. */
-hal_status hal_vo_add_row(const hal_vo_column *columns, size_t n_columns, bool flags, hal_vec *vecs,
-                          const uint8_t *p, hal_vo_scratch *s, hal_err *err) HAL_MUST_CHECK;
-
-/** Takes whole rows of TABLEDATA as most services write them from the front of the text, at most
- * `rows_max`; returns the bytes taken. What stands there needs Expat or is not whole. */
+/** Takes whole rows of TABLEDATA as most services write them from the front of the text, behind
+ * which HAL_VO_SLACK zeros stand; returns the bytes taken. What stands there needs Expat or is not
+ * whole. Fails with HAL_E_NOMEM only. */
 size_t hal_vo_scan_rows(const hal_vo_column *columns, size_t n_columns, hal_vec *vecs,
-                        const char *text, size_t n, uint64_t rows_max, uint64_t *n_rows,
-                        hal_vo_scratch *s, hal_status *st, hal_err *err);
+                        const char *text, size_t n, uint64_t *n_rows, hal_vo_scratch *s,
+                        hal_status *st, hal_err *err);
+
+/** How rows of BINARY (BINARY2: `flags`) lie: `before` bytes, then the cell of a column that begins
+ * with its count, and so on; at last `behind` bytes. */
+typedef struct hal_vo_count {
+    uint64_t before;
+    const hal_vo_column *column;
+} hal_vo_count;
+
+typedef struct hal_vo_layout {
+    const hal_vo_column *columns; /* borrowed */
+    size_t n_columns;
+    bool flags;
+    size_t n_counts;
+    hal_vo_count *counts;
+    uint64_t behind;
+} hal_vo_layout;
+
+hal_status hal_vo_layout_init(hal_vo_layout *l, const hal_vo_column *columns, size_t n_columns,
+                              bool flags, hal_err *err) HAL_MUST_CHECK;
+void hal_vo_layout_clear(hal_vo_layout *l);
+/** Bytes of the row at `p`, or, when fewer than that are there, more than there are.
+ * HAL_E_INTEGRITY for a count that cannot be. */
+hal_status hal_vo_row_size(const hal_vo_layout *l, const uint8_t *p, const uint8_t *end,
+                           uint64_t *size, hal_err *err) HAL_MUST_CHECK;
+/** Appends a whole row. */
+hal_status hal_vo_add_row(const hal_vo_layout *l, hal_vec *vecs, const uint8_t *p,
+                          hal_vo_scratch *s, hal_err *err) HAL_MUST_CHECK;
+/** Appends `n` whole rows, row i at bytes + starts[i]; HAL_VO_SLACK bytes can be read behind them.
+ * After a failure the columns are of different lengths. */
+hal_status hal_vo_add_rows(const hal_vo_layout *l, hal_vec *vecs, const uint8_t *bytes,
+                           const size_t *starts, uint64_t n, hal_vo_scratch *s,
+                           hal_err *err) HAL_MUST_CHECK;
 
 #endif

@@ -4,8 +4,8 @@
  * error, if it is one. */
 #include "data/votable_cell.h"
 
-#include "base/number.h"
 #include "data/json.h"
+#include "data/plain_number.h"
 
 /* Where one of `<`, `&`, a control character, `]` or a byte beyond ASCII stands; eight at a time.
  * There are at least 8 bytes behind `end`. */
@@ -86,6 +86,21 @@ static bool decode(const char *p, const char *end, hal_vo_scratch *s, size_t *n)
     return true;
 }
 
+/* Eight bytes at a time where there is room; at least 8 bytes behind `text` can be read. */
+static inline hal_status put_string(hal_vec *v, hal_slice text, hal_err *err)
+{
+    uint64_t n = v->n_rows, at = (uint64_t)v->offsets[n];
+    if (HAL_UNLIKELY(n == v->capacity || v->bytes_capacity - at < text.size_bytes + 8))
+        return hal_vec_add_string(v, text, err);
+    for (size_t i = 0; i < text.size_bytes; i += 8)
+        memcpy(v->bytes + at + i, text.data + i, 8);
+    v->offsets[n + 1] = (int64_t)(at + text.size_bytes);
+    if (v->valid)
+        v->valid[n / 8] |= (uint8_t)(1u << n % 8);
+    v->n_rows++;
+    return HAL_OK;
+}
+
 /* A text cell from `p` on; NULL: for Expat. */
 static const char *take_string(const hal_vo_column *c, hal_vec *v, const char *p, const char *end,
                                hal_vo_scratch *s, hal_status *st, hal_err *err)
@@ -99,8 +114,8 @@ static const char *take_string(const hal_vo_column *c, hal_vec *v, const char *p
         if (!stop)
             return NULL;
         size_t n = (size_t)(stop - p);
-        if (n > s->text_capacity) {
-            *st = hal_vo_scratch_text(s, n, err);
+        if (n + 8 > s->text_capacity) {
+            *st = hal_vo_scratch_text(s, n + 8, err);
             if (*st)
                 return NULL;
         }
@@ -111,42 +126,56 @@ static const char *take_string(const hal_vo_column *c, hal_vec *v, const char *p
     if (HAL_UNLIKELY(c->null_text && hal_slice_equals(text, hal_slice_of(c->null_text))))
         *st = hal_vec_pad(v, v->n_rows + 1, err);
     else
-        *st = hal_vec_add_string(v, text, err);
+        *st = put_string(v, text, err);
     return *st ? NULL : stop;
 }
 
-/* Plain numbers of the common types; NULL: not that plain. */
-static const char *take_number(const hal_vo_column *c, hal_vec *v, const char *p, const char *end,
-                               hal_status *st, hal_err *err)
+/* One more value where the column's type is that of the cell. */
+static inline hal_status put(hal_vec *v, const void *value, size_t size, hal_err *err)
 {
-    hal_number n;
-    hal_number_kind kind = hal_number_scan(p, end, &n);
-    if (kind != HAL_NUMBER_INT && kind != HAL_NUMBER_FLOAT)
-        return NULL;
-    p += n.size_bytes;
-    if (*p != '<')
-        return NULL;
-    if (c->datatype == HAL_VO_DOUBLE || c->datatype == HAL_VO_FLOAT) {
-        double d = kind == HAL_NUMBER_INT ? (double)n.i : n.d;
-        float f = (float)d;
-        *st = c->datatype == HAL_VO_DOUBLE ? hal_vo_add_value(v, c->type, &d, sizeof d, err)
-                                           : hal_vo_add_value(v, c->type, &f, sizeof f, err);
-    } else {
-        if (kind != HAL_NUMBER_INT || (c->has_null && n.i == c->null_value))
-            return NULL;
-        int64_t i8 = n.i;
-        int32_t i4 = (int32_t)i8;
-        int16_t i2 = (int16_t)i8;
-        if (c->datatype == HAL_VO_LONG)
-            *st = hal_vo_add_value(v, c->type, &i8, sizeof i8, err);
-        else if (c->datatype == HAL_VO_INT && i4 == i8)
-            *st = hal_vo_add_value(v, c->type, &i4, sizeof i4, err);
-        else if (c->datatype == HAL_VO_SHORT && i2 == i8)
-            *st = hal_vo_add_value(v, c->type, &i2, sizeof i2, err);
-        else
-            return NULL;
+    if (HAL_UNLIKELY(v->n_rows == v->capacity)) {
+        hal_status st = hal_vec_grow(v, 1, err);
+        if (st)
+            return st;
     }
-    return *st ? NULL : p;
+    memcpy((char *)v->values + v->n_rows * size, value, size);
+    if (v->valid)
+        v->valid[v->n_rows / 8] |= (uint8_t)(1u << v->n_rows % 8);
+    v->n_rows++;
+    return HAL_OK;
+}
+
+/* Plain numbers of the common types; NULL: not that plain. */
+static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const char *p,
+                                      hal_status *st, hal_err *err)
+{
+    hal_plain_number n;
+    if (!hal_plain_number_scan(p, &n) || *n.end != '<')
+        return NULL;
+    if (v->type == HAL_TYPE_FLOAT64 || v->type == HAL_TYPE_FLOAT32) {
+        double d;
+        if (!hal_plain_number_double(&n, &d))
+            return NULL;
+        float f = (float)d;
+        *st = v->type == HAL_TYPE_FLOAT64 ? put(v, &d, sizeof d, err) : put(v, &f, sizeof f, err);
+        return *st ? NULL : n.end;
+    }
+    if (n.decimals >= 0 || n.w > (uint64_t)INT64_MAX)
+        return NULL;
+    int64_t i8 = n.minus ? -(int64_t)n.w : (int64_t)n.w;
+    int32_t i4 = (int32_t)i8;
+    int16_t i2 = (int16_t)i8;
+    if (c->has_null && i8 == c->null_value)
+        return NULL;
+    if (v->type == HAL_TYPE_INT64)
+        *st = put(v, &i8, sizeof i8, err);
+    else if (v->type == HAL_TYPE_INT32 && i4 == i8)
+        *st = put(v, &i4, sizeof i4, err);
+    else if (v->type == HAL_TYPE_INT16 && i2 == i8)
+        *st = put(v, &i2, sizeof i2, err);
+    else
+        return NULL;
+    return *st ? NULL : n.end;
 }
 
 static const char *take_any(const hal_vo_column *c, hal_vec *v, const char *p, const char *end,
@@ -160,6 +189,20 @@ static const char *take_any(const hal_vo_column *c, hal_vec *v, const char *p, c
     if (cell == HAL_E_NOMEM)
         *st = hal_err_nomem(err, 0);
     return cell ? NULL : stop;
+}
+
+/* A cell without text. */
+static hal_status take_empty(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *s, hal_err *err)
+{
+    if (!v->valid || v->offsets || v->type == HAL_TYPE_BOOL || c->width != 1 ||
+        v->n_rows == v->capacity)
+        return hal_vo_add_text(c, v, (hal_slice){"", 0}, s, err);
+    size_t size = (size_t)hal_items_bytes(v->type, 1);
+    memset((char *)v->values + v->n_rows * size, 0, size);
+    v->valid[v->n_rows / 8] &= (uint8_t) ~(1u << v->n_rows % 8);
+    v->n_rows++;
+    v->n_nulls++;
+    return HAL_OK;
 }
 
 static void undo(hal_vec *v)
@@ -182,22 +225,24 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
             p = skip_blanks(p, end);
         if (p >= end)
             return NULL;
-        if (next_is(p, "<TD/>", 5)) {
+        if (!next_is(p, "<TD>", 4)) {
+            if (!next_is(p, "<TD/>", 5))
+                return NULL;
             hal_err quiet;
-            if (hal_vo_add_text(c, v, (hal_slice){"", 0}, s, &quiet))
+            hal_status cell = take_empty(c, v, s, &quiet);
+            if (cell == HAL_E_NOMEM)
+                *st = hal_err_nomem(err, 0);
+            if (cell)
                 return NULL;
             p += 5;
             continue;
         }
-        if (!next_is(p, "<TD>", 4))
-            return NULL;
         p += 4;
         const char *stop = NULL;
         if (c->is_text)
             stop = take_string(c, v, p, end, s, st, err);
-        else if (v->type == c->type && c->width == 1 && c->datatype >= HAL_VO_SHORT &&
-                 c->datatype <= HAL_VO_DOUBLE)
-            stop = take_number(c, v, p, end, st, err);
+        else if (c->width == 1 && c->datatype >= HAL_VO_SHORT && c->datatype <= HAL_VO_DOUBLE)
+            stop = take_number(c, v, p, st, err);
         if (!stop && !*st && !c->is_text)
             stop = take_any(c, v, p, end, s, st, err);
         if (!stop)
@@ -213,15 +258,13 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
 }
 
 size_t hal_vo_scan_rows(const hal_vo_column *columns, size_t n_columns, hal_vec *vecs,
-                        const char *text, size_t n, uint64_t rows_max, uint64_t *n_rows,
-                        hal_vo_scratch *s, hal_status *st, hal_err *err)
+                        const char *text, size_t n, uint64_t *n_rows, hal_vo_scratch *s,
+                        hal_status *st, hal_err *err)
 {
+    const char *p = text, *end = text + n;
     *n_rows = 0;
     *st = HAL_OK;
-    if (n <= HAL_VO_SCAN_MARGIN)
-        return 0;
-    const char *p = text, *end = text + n - HAL_VO_SCAN_MARGIN;
-    while (*n_rows < rows_max) {
+    for (;;) {
         const char *row = skip_blanks(p, end);
         if (row >= end || !next_is(row, "<TR>", 4))
             break;
