@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every recorded VOTable against the values other readers found in it (data/votable/README.md says
- * where those are wrong), cut and cut up documents, and what the writer wrote. */
-#include "base/alloc.h"
-#include "base/buf.h"
+ * where those are wrong), and what the writer wrote. */
+#include "votable_test.h"
+
 #include "data/json.h"
-#include "data/reader.h"
-#include "data/types.h"
 #include "data/vec.h"
 #include "data/writer.h"
 
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static hal_status read_bytes(const char *text, size_t n, size_t piece, const char *which,
-                             hal_answer *answer, hal_table **t, hal_err *err)
-{
-    const hal_reader_options options = {.table = which};
-    *t = NULL;
-    hal_reader *r = hal_reader_new_with(HAL_FORMAT_AUTO, &options, err);
-    assert_non_null(r);
-    hal_status st = HAL_OK;
-    for (size_t at = 0; at < n && !st; at += piece)
-        st = hal_reader_feed(r, text + at, piece < n - at ? piece : n - at, err);
-    if (!st)
-        st = hal_reader_finish(r, answer, t, err);
-    hal_reader_free(r);
-    return st;
-}
-
-static char *load(const char *name, size_t *n)
-{
-    const char *shared = getenv("HALYARD_SHARED");
-    char path[1024];
-    snprintf(path, sizeof path, "%s/data/votable/%s", shared ? shared : "../shared", name);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        fail_msg("cannot open %s", path);
-    char *text = malloc(1 << 20);
-    *n = fread(text, 1, 1 << 20, f);
-    fclose(f);
-    return text;
-}
 
 /* expected.json as a tree. */
 typedef struct node {
@@ -188,12 +150,6 @@ static void compare_leaves(const char *where, const node *n, const hal_column *c
     }
 }
 
-static hal_items items_of(const hal_table *t, size_t c, uint64_t row)
-{
-    return hal_field_is_scalar(hal_table_field(t, c)) ? (hal_items){row, 1}
-                                                      : hal_table_items(t, c, row);
-}
-
 static void compare_cell(const char *file, const hal_table *t, size_t c, uint64_t row,
                          const node *n)
 {
@@ -297,6 +253,8 @@ static void compare_table(const char *file, const hal_table *t, const node *expe
         i = 0;
         for (const node *c = rows[k] ? rows[k]->child : NULL; c; c = c->next, i++)
             compare_cell(file, t, i, k ? hal_table_rows(t) - 1 : 0, c);
+        if (rows[k] && rows[k]->child)
+            assert_int_equal(i, hal_table_columns(t));
     }
 }
 
@@ -395,99 +353,65 @@ static void the_special_encodings_read_as_the_standard_says(void **state)
     node_free(expected);
 }
 
-static void dump_cell(hal_buf *b, const hal_table *t, size_t c, uint64_t row)
+/* Null, or what stands for it where nothing can be flagged. */
+static bool is_nothing(const hal_table *t, size_t c, uint64_t row, const hal_buf *dumped)
 {
-    const hal_field *f = hal_table_field(t, c);
-    hal_column column = hal_table_column(t, c);
-    char room[HAL_CELL_TEXT_MAX];
-    if (f->type == HAL_TYPE_STRING) {
-        hal_slice s = hal_table_string(t, c, row);
-        assert_int_equal(hal_buf_append(b, s.data, s.size_bytes, NULL), HAL_OK);
-        return;
-    }
-    hal_items items = items_of(t, c, row);
-    for (uint64_t i = items.first; i < items.first + items.n; i++) {
-        size_t n = hal_item_print(room, &column, f->type, i);
-        if (column.item_valid && !hal_bit(column.item_valid, i))
-            n = 0;
-        room[n] = ' ';
-        assert_int_equal(hal_buf_append(b, room, n + 1, NULL), HAL_OK);
-    }
+    const char *text = hal_buf_text(dumped);
+    while (*text == ' ' || !strncmp(text, "NaN", 3))
+        text += *text == ' ' ? 1 : 3;
+    return hal_table_is_null(t, c, row) || !*text;
 }
 
-/* All there is to a table, as text. */
-static char *dump(const hal_table *t)
-{
-    hal_err err = HAL_ERR_INIT;
-    hal_buf b;
-    hal_buf_init(&b, 64 << 20);
-    for (size_t c = 0; c < hal_table_columns(t); c++) {
-        const hal_field *f = hal_table_field(t, c);
-        assert_int_equal(hal_buf_printf(&b, &err, "%s|%s|%d|%s|%s|%s|%s|%s|%s|%s\n", f->name,
-                                        hal_type_name(f->type), f->width, f->unit, f->ucd, f->utype,
-                                        f->xtype, f->id, f->description, f->shape),
-                         HAL_OK);
-        for (uint64_t row = 0; row < hal_table_rows(t); row++) {
-            if (hal_table_is_null(t, c, row))
-                assert_int_equal(hal_buf_puts(&b, "null", &err), HAL_OK);
-            else
-                dump_cell(&b, t, c, row);
-            assert_int_equal(hal_buf_puts(&b, "\n", &err), HAL_OK);
-        }
-    }
-    return b.data ? b.data : calloc(1, 1);
-}
-
-static void any_chunking_gives_the_same_table(void **state)
+/* Every cell of every row: the other serialisations are the oracle where expected.json only has the
+ * first row and the last. What has no null flag gives "", NaN or no items for null. */
+static void all_rows_are_the_same_in_every_serialisation(void **state)
 {
     (void)state;
-    const char *const files[] = {
-        "gen-alltypes.tabledata.xml",        "gen-alltypes.binary.stilts.xml", "late-overflow.xml",
-        "gen-alltypes.binary2.stilts.xml",   "astropy-regression.xml",         "dachs-ssap.xml",
-        "gen-alltypes.binary2.stilts.xml.gz"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        size_t n;
-        char *text = load(files[i], &n), *whole = NULL;
-        const size_t pieces[] = {n, 1, 7, 1000};
-        for (int k = 0; k < 4; k++) {
+    const char *const groups[][4] = {
+        {"gen-alltypes.tabledata.xml", "gen-alltypes.binary.stilts.xml",
+         "gen-alltypes.binary2.stilts.xml", "gen-alltypes.binary2.stilts.xml.gz"},
+        {"dachs-extra.tabledata.xml", "dachs-extra.binary.xml", "dachs-extra.binary2.xml", NULL},
+    };
+    for (int g = 0; g < 2; g++) {
+        hal_table *first = NULL;
+        for (int k = 0; k < 4 && groups[g][k]; k++) {
+            size_t n;
+            char *text = load(groups[g][k], &n);
             hal_answer answer;
             hal_table *t;
             hal_err err = HAL_ERR_INIT;
-            if (read_bytes(text, n, pieces[k], NULL, &answer, &t, &err))
-                fail_msg("%s in pieces of %zu: %s", files[i], pieces[k], err.text);
-            char *own = dump(t);
-            if (whole)
-                assert_string_equal(own, whole);
-            else
-                whole = own;
-            if (own != whole)
-                free(own);
+            assert_int_equal(read_bytes(text, n, n, NULL, &answer, &t, &err), HAL_OK);
+            free(text);
+            if (!first) {
+                first = t;
+                continue;
+            }
+            assert_int_equal(hal_table_rows(t), hal_table_rows(first));
+            assert_int_equal(hal_table_columns(t), hal_table_columns(first));
+            for (size_t c = 0; c < hal_table_columns(t); c++)
+                for (uint64_t row = 0; row < hal_table_rows(t); row++) {
+                    /* STILTS lost the value that stands for null there. */
+                    if (strstr(groups[g][k], "binary2.stilts") &&
+                        !strcmp(hal_table_field(t, c)->name, "i3n"))
+                        continue;
+                    hal_buf a, b;
+                    hal_buf_init(&a, 1 << 20);
+                    hal_buf_init(&b, 1 << 20);
+                    assert_int_equal(hal_buf_puts(&a, "", NULL) | hal_buf_puts(&b, "", NULL), 0);
+                    dump_cell(&a, first, c, row);
+                    dump_cell(&b, t, c, row);
+                    if (!is_nothing(first, c, row, &a) || !is_nothing(t, c, row, &b)) {
+                        if (strcmp(hal_buf_text(&a), hal_buf_text(&b)) != 0)
+                            fail_msg("%s row %llu column %s: \"%s\" not \"%s\"", groups[g][k],
+                                     (unsigned long long)row, hal_table_field(t, c)->name,
+                                     hal_buf_text(&b), hal_buf_text(&a));
+                    }
+                    hal_buf_clear(&a);
+                    hal_buf_clear(&b);
+                }
             hal_table_unref(t);
         }
-        free(whole);
-        free(text);
-    }
-}
-
-static void a_document_cut_at_any_byte_is_never_a_shorter_table(void **state)
-{
-    (void)state;
-    const char *const files[] = {"late-overflow.xml", "gen-special.binary2.xml",
-                                 "gen-special.tabledata.xml", "dachs-overflow.binary2.xml"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        size_t n;
-        char *text = load(files[i], &n);
-        while (n && text[n - 1] == '\n')
-            n--;
-        for (size_t cut = 1; cut < n; cut++) {
-            hal_answer answer;
-            hal_table *t;
-            hal_err err = HAL_ERR_INIT;
-            hal_status st = read_bytes(text, cut, cut, NULL, &answer, &t, &err);
-            if (st != HAL_E_INTEGRITY && st != HAL_E_PROTOCOL)
-                fail_msg("%s cut at %zu of %zu: status %d %s", files[i], cut, n, st, err.text);
-        }
-        free(text);
+        hal_table_unref(first);
     }
 }
 
@@ -712,8 +636,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_recorded_document_reads_to_its_expected_values),
         cmocka_unit_test(the_special_encodings_read_as_the_standard_says),
-        cmocka_unit_test(any_chunking_gives_the_same_table),
-        cmocka_unit_test(a_document_cut_at_any_byte_is_never_a_shorter_table),
+        cmocka_unit_test(all_rows_are_the_same_in_every_serialisation),
         cmocka_unit_test(rows_that_need_expat_read_like_the_others),
         cmocka_unit_test(what_the_answer_says_of_itself_is_heard),
         cmocka_unit_test(what_cannot_be_trusted_is_refused),
