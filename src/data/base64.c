@@ -3,28 +3,52 @@
 
 #include "base/compiler.h"
 
-enum { BLANK = 64, PADDING = 65, WRONG = 255 };
+enum { BLANK = 64, PADDING = 65, WRONG = 255, NO_DIGIT = 1 << 24 };
 
 #define W WRONG
-static const uint8_t value_of[256] = {
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  BLANK, BLANK, W,  W,     BLANK, W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  BLANK, W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  62, W,  W,  W,  63, 52, 53,    54,    55, 56,    57,    58, 59, 60, 61, W,  W,
-    W,  PADDING, W,  W,  W,  0,  1,  2,  3,  4,     5,     6,  7,     8,     9,  10, 11, 12, 13, 14,
-    15, 16,      17, 18, 19, 20, 21, 22, 23, 24,    25,    W,  W,     W,     W,  W,  W,  26, 27, 28,
-    29, 30,      31, 32, 33, 34, 35, 36, 37, 38,    39,    40, 41,    42,    43, 44, 45, 46, 47, 48,
-    49, 50,      51, W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W,  W,     W,     W,  W,  W,  W,  W,  W,
-    W,  W,       W,  W,  W,  W,  W,  W,  W,  W,     W,     W};
+/* What each byte of text stands for. */
+#define VALUES(F)                                                                                  \
+    F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(BLANK), F(BLANK), F(W), F(W),          \
+        F(BLANK), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),    \
+        F(W), F(W), F(W), F(W), F(W), F(BLANK), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),    \
+        F(W), F(W), F(62), F(W), F(W), F(W), F(63), F(52), F(53), F(54), F(55), F(56), F(57),      \
+        F(58), F(59), F(60), F(61), F(W), F(W), F(W), F(PADDING), F(W), F(W), F(W), F(0), F(1),    \
+        F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15),  \
+        F(16), F(17), F(18), F(19), F(20), F(21), F(22), F(23), F(24), F(25), F(W), F(W), F(W),    \
+        F(W), F(W), F(W), F(26), F(27), F(28), F(29), F(30), F(31), F(32), F(33), F(34), F(35),    \
+        F(36), F(37), F(38), F(39), F(40), F(41), F(42), F(43), F(44), F(45), F(46), F(47), F(48), \
+        F(49), F(50), F(51), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),     \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W), F(W),  \
+        F(W), F(W)
+#define SAME(v) v
+#define SHIFTED(v, n) ((v) < 64 ? (uint32_t)(v) << (n) : NO_DIGIT)
+#define FIRST(v) SHIFTED(v, 18)
+#define SECOND(v) SHIFTED(v, 12)
+#define THIRD(v) SHIFTED(v, 6)
+#define FOURTH(v) SHIFTED(v, 0)
+static const uint8_t value_of[256] = {VALUES(SAME)};
+/* The same as bits of the 24 that four digits make. */
+static const uint32_t bits_of[4][256] = {
+    {VALUES(FIRST)}, {VALUES(SECOND)}, {VALUES(THIRD)}, {VALUES(FOURTH)}};
 #undef W
 
 static inline uint8_t value(char c)
 {
     return value_of[(unsigned char)c];
+}
+
+/* 24 bits; NO_DIGIT or more: not four digits. */
+static inline uint32_t four_digits(const char *p)
+{
+    return bits_of[0][(unsigned char)p[0]] | bits_of[1][(unsigned char)p[1]] |
+           bits_of[2][(unsigned char)p[2]] | bits_of[3][(unsigned char)p[3]];
 }
 
 size_t hal_base64_decode(hal_base64 *b, const char *text, size_t n, uint8_t *out,
@@ -35,19 +59,13 @@ size_t hal_base64_decode(hal_base64 *b, const char *text, size_t n, uint8_t *out
     *wrong = NULL;
     while (p < end) {
         if (b->n_digits == 0 && b->n_padding == 0)
-            for (; end - p >= 8; p += 8, at += 6) {
-                uint8_t v0 = value(p[0]), v1 = value(p[1]), v2 = value(p[2]), v3 = value(p[3]);
-                uint8_t v4 = value(p[4]), v5 = value(p[5]), v6 = value(p[6]), v7 = value(p[7]);
-                if (HAL_UNLIKELY((v0 | v1 | v2 | v3 | v4 | v5 | v6 | v7) & 0xc0))
+            for (; end - p >= 4; p += 4, at += 3) {
+                uint32_t x = four_digits(p);
+                if (HAL_UNLIKELY(x >= NO_DIGIT))
                     break;
-                uint32_t x = (uint32_t)v0 << 18 | (uint32_t)v1 << 12 | (uint32_t)v2 << 6 | v3;
-                uint32_t y = (uint32_t)v4 << 18 | (uint32_t)v5 << 12 | (uint32_t)v6 << 6 | v7;
                 at[0] = (uint8_t)(x >> 16);
                 at[1] = (uint8_t)(x >> 8);
                 at[2] = (uint8_t)x;
-                at[3] = (uint8_t)(y >> 16);
-                at[4] = (uint8_t)(y >> 8);
-                at[5] = (uint8_t)y;
             }
         if (p == end)
             break;
