@@ -14,36 +14,33 @@ typedef struct hal_plain_number {
     const char *end;
 } hal_plain_number;
 
-/* Eight digits at once (Lemire's method); false when they are not all digits. */
-static inline bool hal_plain_eight_digits(const char *p, uint64_t *out)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t v;
-    memcpy(&v, p, 8);
-    if (((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u)
-        return false;
-    v -= 0x3030303030303030u;
-    v = v * 10 + (v >> 8);
-    *out = ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
-            ((v >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
-           32;
-    return true;
-#else
-    (void)p;
-    (void)out;
-    return false;
-#endif
-}
-
+/* Adds the digits at `p` to w, eight at once (Lemire's method); returns their end. */
 static inline const char *hal_plain_digits(const char *p, uint64_t *w)
 {
-    uint64_t part;
-    while (hal_plain_eight_digits(p, &part)) {
-        *w = *w * 100000000 + part;
-        p += 8;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    static const uint32_t powers[] = {1,      10,      100,      1000,     10000,
+                                      100000, 1000000, 10000000, 100000000};
+    unsigned n = 8;
+    while (n == 8) {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        v ^= 0x3030303030303030u; /* digits: 0 to 9 */
+        uint64_t others = ((v + 0x7676767676767676u) | v) & 0x8080808080808080u;
+        n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+        if (!n)
+            break;
+        v <<= 64 - 8 * n; /* zeros before them */
+        v = v * 10 + (v >> 8);
+        v = ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
+             ((v >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+            32;
+        *w = *w * powers[n] + v;
+        p += n;
     }
+#else
     for (; (unsigned char)(*p - '0') < 10; p++)
         *w = *w * 10 + (uint64_t)(*p - '0');
+#endif
     return p;
 }
 

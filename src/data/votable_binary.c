@@ -6,22 +6,22 @@
 #include "base/alloc.h"
 #include "data/json.h"
 
-static uint16_t get16(const uint8_t *p)
+static inline uint16_t get16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-static uint32_t get32(const uint8_t *p)
+static inline uint32_t get32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint64_t get64(const uint8_t *p)
+static inline uint64_t get64(const uint8_t *p)
 {
     return (uint64_t)get32(p) << 32 | get32(p + 4);
 }
 
-static uint64_t bytes_of(const hal_vo_column *c, uint64_t n)
+static inline uint64_t bytes_of(const hal_vo_column *c, uint64_t n)
 {
     return c->datatype == HAL_VO_BIT ? (n + 7) / 8 : n * c->item_size;
 }
