@@ -27,6 +27,13 @@ static uint64_t to_bits(double d)
     return bits;
 }
 
+static uint32_t float_bits(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
 /* floor(log2(10^q)) for the range of the table. */
 static int log2_of_power(int q)
 {
@@ -449,25 +456,33 @@ static uint64_t round_to_odd(const uint64_t g[2], uint64_t cp)
     return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
-/* Shortest decimal digits * 10^*exponent that reads back to the finite double > 0 (Schubfach). */
-static uint64_t shortest(uint64_t bits, int *exponent)
+/* A finite number above 0: c * 2^q. */
+typedef struct binary {
+    uint64_t c;
+    int q;
+    bool closer; /* the number below is at half the distance of the one above */
+} binary;
+
+static binary split(uint64_t bits, int fraction_bits, int bias)
 {
-    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-    int e = (int)(bits >> 52);
-    uint64_t c = fraction;
-    int q = 1 - 1075;
-    if (e) {
-        c |= UINT64_C(1) << 52;
-        q = e - 1075;
-        if (q <= 0 && q > -53 && (c & ((UINT64_C(1) << -q) - 1)) == 0) {
-            *exponent = 0;
-            return c >> -q;
-        }
+    uint64_t one = UINT64_C(1) << fraction_bits, fraction = bits & (one - 1);
+    int e = (int)(bits >> fraction_bits);
+    return (binary){e ? fraction | one : fraction, (e ? e : 1) - bias - fraction_bits,
+                    fraction == 0 && e > 1};
+}
+
+/* Shortest decimal digits * 10^*exponent within the numbers that round to `b` (Schubfach). */
+static uint64_t shortest(binary b, int *exponent)
+{
+    uint64_t c = b.c;
+    int q = b.q;
+    if (q <= 0 && q > -53 && (c & ((UINT64_C(1) << -q) - 1)) == 0) {
+        *exponent = 0;
+        return c >> -q;
     }
     bool even = c % 2 == 0;
-    bool closer = fraction == 0 && e > 1; /* the double below is at half the distance */
-    uint64_t cb = 4 * c, cbl = cb - 2 + closer, cbr = cb + 2;
-    int k = (q * 1262611 - (closer ? 524031 : 0)) >> 22;
+    uint64_t cb = 4 * c, cbl = cb - 2 + b.closer, cbr = cb + 2;
+    int k = (q * 1262611 - (b.closer ? 524031 : 0)) >> 22;
     int h = q + ((-k * 1741647) >> 19) + 1;
     uint64_t g[2] = {powers[-k - POWER_MIN][0], powers[-k - POWER_MIN][1]};
     if (-k > 55 || -k < -27) { /* this algorithm wants all inexact powers rounded up */
@@ -501,21 +516,33 @@ static size_t put(char *out, const char *text)
     return n;
 }
 
-static size_t print(char *out, double v, bool point)
+typedef enum spelling { SPELL_DOUBLE, SPELL_FLOAT } spelling;
+
+static size_t print(char *out, double v, spelling as, bool point)
 {
     if (isnan(v))
         return put(out, "NaN");
     if (isinf(v))
         return put(out, v < 0 ? "-inf" : "inf");
     char *start = out;
-    uint64_t bits = to_bits(v);
-    if (bits >> 63)
+    if (signbit(v))
         *out++ = '-';
-    bits &= ~(UINT64_C(1) << 63);
-    if (bits == 0)
+    v = fabs(v);
+    if (v == 0)
         return (size_t)(out - start) + put(out, point ? "0.0" : "0");
     int exponent;
-    uint64_t digits = shortest(bits, &exponent);
+    uint64_t digits;
+    uint32_t narrow = float_bits((float)v);
+    if (as == SPELL_DOUBLE) {
+        digits = shortest(split(to_bits(v), 52, 1023), &exponent);
+    } else if (narrow == UINT32_C(0x15ae43fd)) {
+        /* 7.038531e-26 is so near to half-way that its double rounds to another float. A search of
+         * all floats found no second one. */
+        digits = 70385307;
+        exponent = -33;
+    } else {
+        digits = shortest(split(narrow, 23, 127), &exponent);
+    }
     while (digits % 10 == 0) {
         digits /= 10;
         exponent++;
@@ -563,10 +590,20 @@ static size_t print(char *out, double v, bool point)
 
 size_t hal_number_print_double(char out[HAL_DOUBLE_TEXT_MAX], double v)
 {
-    return print(out, v, true);
+    return print(out, v, SPELL_DOUBLE, true);
 }
 
 size_t hal_number_print_plain(char out[HAL_DOUBLE_TEXT_MAX], double v)
 {
-    return print(out, v, false);
+    return print(out, v, SPELL_DOUBLE, false);
+}
+
+size_t hal_number_print_float(char out[HAL_DOUBLE_TEXT_MAX], float v)
+{
+    return print(out, (double)v, SPELL_FLOAT, true);
+}
+
+size_t hal_number_print_plain_float(char out[HAL_DOUBLE_TEXT_MAX], float v)
+{
+    return print(out, (double)v, SPELL_FLOAT, false);
 }

@@ -54,6 +54,10 @@ size_t hal_number_print_int64(char out[HAL_INT64_TEXT_MAX], int64_t v);
 size_t hal_number_print_double(char out[HAL_DOUBLE_TEXT_MAX], double v);
 /** As hal_number_print_double, but whole numbers without ".0": how a number reads among text. */
 size_t hal_number_print_plain(char out[HAL_DOUBLE_TEXT_MAX], double v);
+/** The same for a float: the shortest decimal nearer to it than to another float ("0.1", which a
+ * double would need 17 digits for). It reads back to the same float, also by way of a double. */
+size_t hal_number_print_float(char out[HAL_DOUBLE_TEXT_MAX], float v);
+size_t hal_number_print_plain_float(char out[HAL_DOUBLE_TEXT_MAX], float v);
 
 /** True when every integer between 0 and `v` is a double. */
 static inline bool hal_number_fits_double(int64_t v)

@@ -234,14 +234,16 @@ static void *ecsv_open(hal_outfile *file, hal_format format, const hal_field *fi
     return w;
 }
 
-static hal_status add_double(hal_buf *out, double v, bool json, hal_err *err)
+static hal_status add_real(hal_buf *out, double v, bool is_float, bool json, hal_err *err)
 {
     char text[HAL_DOUBLE_TEXT_MAX];
     if (json && !isfinite(v))
         return hal_buf_puts(out, isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity", err);
     if (isnan(v))
         return hal_buf_puts(out, "nan", err);
-    return hal_buf_append(out, text, hal_number_print_double(text, v), err);
+    return hal_buf_append(
+        out, text,
+        is_float ? hal_number_print_float(text, (float)v) : hal_number_print_double(text, v), err);
 }
 
 static hal_status add_item(hal_buf *out, const hal_column *c, hal_type type, uint64_t i, bool json,
@@ -255,12 +257,9 @@ static hal_status add_item(hal_buf *out, const hal_column *c, hal_type type, uin
     if (hal_type_is_integer(type))
         return hal_buf_append(out, text, hal_number_print_int64(text, hal_item_int64(c, type, i)),
                               err);
-    if (type == HAL_TYPE_FLOAT32) { /* the shortest text of the double is exact, if long */
-        float v = ((const float *)c->values)[i];
-        return add_double(out, (double)v, json, err);
-    }
-    if (type == HAL_TYPE_FLOAT64)
-        return add_double(out, hal_item_float64(c, type, i), json, err);
+    bool is_float = type == HAL_TYPE_FLOAT32 || type == HAL_TYPE_COMPLEX64;
+    if (hal_type_is_float(type))
+        return add_real(out, hal_item_float64(c, type, i), is_float, json, err);
     if (type == HAL_TYPE_TIMESTAMP) {
         char time[HAL_TIMESTAMP_TEXT_MAX];
         size_t n = hal_timestamp_print(time, hal_item_int64(c, type, i));
@@ -269,11 +268,11 @@ static hal_status add_item(hal_buf *out, const hal_column *c, hal_type type, uin
     hal_item_complex(c, type, i, pair);
     hal_status st = json ? hal_buf_puts(out, "[", err) : HAL_OK;
     if (!st)
-        st = add_double(out, pair[0], json, err);
+        st = add_real(out, pair[0], is_float, json, err);
     if (!st && json) {
         st = hal_buf_puts(out, ",", err);
         if (!st)
-            st = add_double(out, pair[1], true, err);
+            st = add_real(out, pair[1], is_float, true, err);
         return st ? st : hal_buf_puts(out, "]", err);
     }
     if (!st && !signbit(pair[1]))
@@ -281,8 +280,21 @@ static hal_status add_item(hal_buf *out, const hal_column *c, hal_type type, uin
     if (!st && isnan(pair[1]) && signbit(pair[1]))
         st = hal_buf_puts(out, "+", err);
     if (!st)
-        st = add_double(out, pair[1], false, err);
+        st = add_real(out, pair[1], is_float, false, err);
     return st ? st : hal_buf_puts(out, "j", err);
+}
+
+/* An item in the type of the output. */
+static hal_status add_converted(hal_buf *out, const hal_column *c, hal_type type, uint64_t i,
+                                const hal_field *to, bool json, hal_err *err)
+{
+    uint64_t room[2] = {0};
+    if (type == to->type)
+        return add_item(out, c, type, i, json, err);
+    if (!hal_item_convert(room, to->type, 0, c->values, type, i))
+        return hal_err_set(err, HAL_E_USAGE,
+                           "column %s: a value does not fit the type of the output", to->name);
+    return add_item(out, &(hal_column){.values = room}, to->type, 0, json, err);
 }
 
 /* The items of a cell as nested lists of JSON. */
@@ -291,7 +303,9 @@ static hal_status add_array(ecsv_writer *w, const hal_table *t, size_t place, ui
 {
     uint64_t sizes[8];
     hal_column c = hal_table_column(t, place);
-    hal_items items = hal_table_items(t, place, row);
+    hal_items items = hal_field_is_scalar(hal_table_field(t, place))
+                          ? (hal_items){row, 1}
+                          : hal_table_items(t, place, row);
     int n = to->width == HAL_WIDTH_VARIABLE ? 1 : dimensions(to, sizes);
     if (to->width == HAL_WIDTH_VARIABLE)
         sizes[0] = items.n;
@@ -307,8 +321,8 @@ static hal_status add_array(ecsv_writer *w, const hal_table *t, size_t place, ui
         if (!st)
             st = hal_item_is_null(&c, items.first + k)
                      ? hal_buf_puts(&w->cell, "null", err)
-                     : add_item(&w->cell, &c, hal_table_field(t, place)->type, items.first + k,
-                                true, err);
+                     : add_converted(&w->cell, &c, hal_table_field(t, place)->type, items.first + k,
+                                     to, true, err);
         step = 1;
         for (int d = n - 1; d >= 0 && !st; d--) {
             step *= sizes[d];
@@ -323,21 +337,20 @@ static hal_status put_cell(ecsv_writer *w, size_t i, const hal_table *t, size_t 
                            hal_err *err)
 {
     const hal_field *to = hal_table_field(w->schema, i), *from = hal_table_field(t, place);
-    char room[HAL_CELL_TEXT_MAX];
-    if (to->type == HAL_TYPE_STRING)
-        return put_text(w, hal_cell_text(t, place, row, room), err);
-    if (to->type != from->type || to->width != from->width)
+    if (to->type == HAL_TYPE_STRING || (to->type == HAL_TYPE_TIMESTAMP && from->type == to->type &&
+                                        hal_field_is_scalar(to) && hal_field_is_scalar(from))) {
+        hal_slice text;
+        hal_status st = hal_cell_promoted_text(&text, t, place, row, &w->cell, err);
+        return st ? st : put_text(w, text, err);
+    }
+    if (hal_width_unite(to->width, from->width) != to->width)
         return hal_err_set(err, HAL_E_USAGE,
                            "column %s: a value does not fit the type of the output", to->name);
     w->cell.size_bytes = 0;
-    hal_status st;
     hal_column c = hal_table_column(t, place);
-    if (to->type == HAL_TYPE_TIMESTAMP && hal_field_is_scalar(to))
-        return put_text(w, hal_cell_text(t, place, row, room), err);
-    if (hal_field_is_scalar(to))
-        st = add_item(&w->cell, &c, to->type, row, false, err);
-    else
-        st = add_array(w, t, place, row, to, err);
+    hal_status st = hal_field_is_scalar(to)
+                        ? add_converted(&w->cell, &c, from->type, row, to, false, err)
+                        : add_array(w, t, place, row, to, err);
     return st ? st : put_text(w, hal_buf_slice(&w->cell), err);
 }
 

@@ -262,17 +262,21 @@ static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t 
                            hal_err *err)
 {
     column *c = &w->columns[i];
-    char room[HAL_CELL_TEXT_MAX];
-    hal_slice text;
+    char time[HAL_TIMESTAMP_TEXT_MAX];
+    hal_slice text = {0};
+    hal_buf room; /* of what becomes text */
+    hal_buf_init(&room, SIZE_MAX / 4);
+    hal_status st = HAL_OK;
     if (c->is_time) {
         if (hal_table_field(t, place)->type != HAL_TYPE_TIMESTAMP)
             return misfit(w, i, err);
-        text = (hal_slice){room, hal_timestamp_print(room, hal_table_int64(t, place, row))};
-        text.size_bytes -= room[text.size_bytes - 1] == 'Z'; /* FITS has none */
+        text = (hal_slice){time, hal_timestamp_print(time, hal_table_int64(t, place, row))};
+        text.size_bytes -= time[text.size_bytes - 1] == 'Z'; /* FITS has none */
     } else {
-        text = hal_cell_text(t, place, row, room);
+        st = hal_cell_promoted_text(&text, t, place, row, &room, err);
     }
-    hal_status st = check_text(w, i, text, err);
+    if (!st)
+        st = check_text(w, i, text, err);
     c->n_extra += needs_extra(text);
     /* One byte more keeps blanks at the end: they count before a NUL. */
     if (!st && text.size_bytes && text.data[text.size_bytes - 1] == ' ' &&
@@ -280,7 +284,10 @@ static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t 
         c->longest = text.size_bytes + 1;
     if (!st)
         st = hal_buf_append(&c->items, text.data, text.size_bytes, err);
-    return st ? st : add_counts(c, text.size_bytes, false, err);
+    if (!st)
+        st = add_counts(c, text.size_bytes, false, err);
+    hal_buf_clear(&room);
+    return st;
 }
 
 /* Null rows of a text column may have bytes in a table from elsewhere, in the block they have not.

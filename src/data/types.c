@@ -352,14 +352,13 @@ bool hal_item_convert(void *to, hal_type to_type, uint64_t to_i, const void *fro
     return false;
 }
 
-/* The digits of a double that a float needs: the shortest text that reads back to it. */
-static size_t print_float(char out[HAL_DOUBLE_TEXT_MAX], float v)
+static size_t print_real(char *out, double v, bool is_float)
 {
-    return hal_number_print_plain(out, (double)v);
+    return is_float ? hal_number_print_plain_float(out, (float)v) : hal_number_print_plain(out, v);
 }
 
-size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type type,
-                      uint64_t i_item)
+static size_t print_item(char *out, const hal_column *c, hal_type type, uint64_t i_item,
+                         bool promoted)
 {
     double pair[2];
     char part[HAL_DOUBLE_TEXT_MAX];
@@ -375,9 +374,9 @@ size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type
     case HAL_TYPE_INT64:
         return hal_number_print_int64(out, hal_item_int64(c, type, i_item));
     case HAL_TYPE_FLOAT32:
-        return print_float(out, ((const float *)c->values)[i_item]);
     case HAL_TYPE_FLOAT64:
-        return hal_number_print_plain(out, hal_item_float64(c, type, i_item));
+        return print_real(out, hal_item_float64(c, type, i_item),
+                          type == HAL_TYPE_FLOAT32 && !promoted);
     case HAL_TYPE_TIMESTAMP:
         return hal_timestamp_print(out, hal_item_int64(c, type, i_item));
     case HAL_TYPE_COMPLEX64:
@@ -385,8 +384,7 @@ size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type
         hal_item_complex(c, type, i_item, pair);
         for (int k = 0; k < 2; k++) {
             out[n++] = k ? ',' : '[';
-            size_t size = type == HAL_TYPE_COMPLEX64 ? print_float(part, (float)pair[k])
-                                                     : hal_number_print_plain(part, pair[k]);
+            size_t size = print_real(part, pair[k], type == HAL_TYPE_COMPLEX64 && !promoted);
             memcpy(out + n, part, size);
             n += size;
         }
@@ -396,4 +394,16 @@ size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type
         break;
     }
     return 0;
+}
+
+size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type type,
+                      uint64_t i_item)
+{
+    return print_item(out, c, type, i_item, false);
+}
+
+size_t hal_item_print_promoted(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type type,
+                               uint64_t i_item)
+{
+    return print_item(out, c, type, i_item, true);
 }

@@ -47,9 +47,13 @@ bool hal_timestamp_read(hal_slice text, int64_t *us);
 bool hal_item_convert(void *to, hal_type to_type, uint64_t to_i, const void *from,
                       hal_type from_type, uint64_t from_i);
 
-/** The text of an item: numbers shortest (whole ones without ".0"), complex as "[re,im]". No text
- * columns. */
+/** The text of an item: numbers shortest in their own type (whole ones without ".0"), complex as
+ * "[re,im]". No text columns. */
 size_t hal_item_print(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type type,
                       uint64_t i_item);
+/** The same for a column that became text because it met one: floats as the doubles they are, so
+ * that the text does not depend on whether the column was one of doubles in between. */
+size_t hal_item_print_promoted(char out[HAL_CELL_TEXT_MAX], const hal_column *c, hal_type type,
+                               uint64_t i_item);
 
 #endif

@@ -493,8 +493,9 @@ static bool convert_cell(hal_vec *to, const hal_vec *from, uint64_t i, bool near
     if (to->type == HAL_TYPE_STRING) {
         char text[HAL_CELL_TEXT_MAX];
         hal_column c = view(from);
-        *st =
-            hal_vec_add_string(to, (hal_slice){text, hal_item_print(text, &c, from->type, i)}, err);
+        size_t size = nearest ? hal_item_print(text, &c, from->type, i)
+                              : hal_item_print_promoted(text, &c, from->type, i);
+        *st = hal_vec_add_string(to, (hal_slice){text, size}, err);
         return true;
     }
     if (nearest && to->type == HAL_TYPE_FLOAT64 && from->type == HAL_TYPE_INT64) {
@@ -550,17 +551,19 @@ hal_slice hal_cell_text(const hal_table *t, size_t i_col, uint64_t row,
     if (type == HAL_TYPE_STRING)
         return hal_table_string(t, i_col, row);
     hal_column c = hal_table_column(t, i_col);
-    return (hal_slice){room, hal_item_print(room, &c, type, row)};
+    return (hal_slice){room, hal_item_print_promoted(room, &c, type, row)};
 }
 
 static hal_status print_items(hal_buf *out, const hal_column *c, hal_type type, hal_items cell,
-                              hal_err *err)
+                              bool promoted, hal_err *err)
 {
     char room[HAL_CELL_TEXT_MAX];
     hal_status st = hal_buf_append(out, "[", 1, err);
     for (uint64_t i = 0; i < cell.n && !st; i++) {
         bool null = hal_item_is_null(c, cell.first + i);
-        size_t n = null ? 0 : hal_item_print(room, c, type, cell.first + i);
+        size_t n = null       ? 0
+                   : promoted ? hal_item_print_promoted(room, c, type, cell.first + i)
+                              : hal_item_print(room, c, type, cell.first + i);
         if (i)
             st = hal_buf_append(out, ",", 1, err);
         if (!st)
@@ -575,11 +578,34 @@ hal_status hal_table_cell_text(hal_buf *out, const hal_table *t, size_t i_col, u
     const hal_field *f = hal_table_field(t, i_col);
     if (f->width == 1) {
         char room[HAL_CELL_TEXT_MAX];
-        hal_slice text = hal_cell_text(t, i_col, row, room);
+        hal_column c = hal_table_column(t, i_col);
+        hal_slice text = f->type == HAL_TYPE_STRING
+                             ? hal_table_string(t, i_col, row)
+                             : (hal_slice){room, hal_item_print(room, &c, f->type, row)};
         return hal_buf_append(out, text.data, text.size_bytes, err);
     }
     hal_column c = hal_table_column(t, i_col);
-    return print_items(out, &c, f->type, hal_table_items(t, i_col, row), err);
+    return print_items(out, &c, f->type, hal_table_items(t, i_col, row), false, err);
+}
+
+hal_status hal_cell_promoted_text(hal_slice *out, const hal_table *t, size_t i_col, uint64_t row,
+                                  hal_buf *room, hal_err *err)
+{
+    const hal_field *f = hal_table_field(t, i_col);
+    char text[HAL_CELL_TEXT_MAX];
+    if (f->type == HAL_TYPE_STRING) {
+        *out = hal_table_string(t, i_col, row);
+        return HAL_OK;
+    }
+    room->size_bytes = 0;
+    hal_column c = hal_table_column(t, i_col);
+    hal_status st =
+        f->width == 1
+            ? hal_buf_append(room, text, hal_item_print_promoted(text, &c, f->type, row), err)
+            : print_items(room, &c, f->type, hal_table_items(t, i_col, row), true, err);
+    if (!st)
+        *out = hal_buf_slice(room);
+    return st;
 }
 
 /* --- Rows of another column ---------------------------------------------------------------------
@@ -606,10 +632,11 @@ static hal_status add_text_of(hal_vec *v, const origin *from, uint64_t row, hal_
     char room[HAL_CELL_TEXT_MAX];
     if (from->width == 0 || from->width == 1)
         return hal_vec_add_string(
-            v, (hal_slice){room, hal_item_print(room, from->column, from->type, row)}, err);
+            v, (hal_slice){room, hal_item_print_promoted(room, from->column, from->type, row)},
+            err);
     hal_buf text;
     hal_buf_init(&text, SIZE_MAX / 4);
-    hal_status st = print_items(&text, from->column, from->type, cell_items(from, row), err);
+    hal_status st = print_items(&text, from->column, from->type, cell_items(from, row), true, err);
     if (!st)
         st = hal_vec_add_string(v, hal_buf_slice(&text), err);
     hal_buf_clear(&text);

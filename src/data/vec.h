@@ -78,10 +78,13 @@ hal_status hal_vec_convert(hal_vec *v, hal_type type, bool nearest, bool *done,
  * at least the other's (hal_schema). */
 hal_status hal_vec_add_rows(hal_vec *v, const hal_table *t, size_t i_col, uint64_t first,
                             uint64_t n, hal_err *err) HAL_MUST_CHECK;
-/** The text of a cell that is not null nor of an array: as in a text column. `room` holds what is
- * not stored as text. */
+/** The text of a cell that is not null nor of an array, as in a column that was promoted to text.
+ * `room` holds what is not stored as text. */
 hal_slice hal_cell_text(const hal_table *t, size_t i_col, uint64_t row,
                         char room[HAL_CELL_TEXT_MAX]);
+/** The same also for arrays; what is not stored as text is put into `room`, emptied before. */
+hal_status hal_cell_promoted_text(hal_slice *out, const hal_table *t, size_t i_col, uint64_t row,
+                                  hal_buf *room, hal_err *err) HAL_MUST_CHECK;
 /** Makes a table of the columns and their memory; the columns are empty afterwards. All must have
  * `n_rows` rows; open ones take type and width of their field, others give theirs to the table's.
  */

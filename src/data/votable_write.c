@@ -28,7 +28,7 @@ typedef struct writer {
     bool binary;
     size_t n_columns;
     column *columns;
-    hal_buf row;
+    hal_buf row, cell;
 } writer;
 
 static hal_status put(writer *w, const char *text, hal_err *err)
@@ -259,6 +259,7 @@ static void writer_free(void *self)
         hal_free(w->columns[i].name);
     hal_free(w->columns);
     hal_buf_clear(&w->row);
+    hal_buf_clear(&w->cell);
     hal_free(w);
 }
 
@@ -273,6 +274,7 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
     w->file = file;
     w->binary = format == HAL_FORMAT_VOTABLE_BINARY2;
     hal_buf_init(&w->row, ROW_BYTES_MAX);
+    hal_buf_init(&w->cell, ROW_BYTES_MAX);
     w->columns = hal_calloc(n_fields ? n_fields : 1, sizeof *w->columns);
     hal_status st = w->columns ? HAL_OK : hal_err_nomem(err, n_fields * sizeof *w->columns);
     for (size_t i = 0; i < n_fields && !st; i++) {
@@ -297,17 +299,6 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
         return NULL;
     }
     return w;
-}
-
-/* The cell as text; `room` holds what is not stored as text. */
-static hal_status cell_text(const column *c, const hal_table *t, size_t i_col, uint64_t row,
-                            char room[HAL_CELL_TEXT_MAX], hal_slice *text, hal_err *err)
-{
-    if (!hal_field_is_scalar(hal_table_field(t, i_col)))
-        return hal_err_set(err, HAL_E_USAGE, "column %s: an array where the output has text",
-                           c->name);
-    *text = hal_cell_text(t, i_col, row, room);
-    return HAL_OK;
 }
 
 /* The items of a cell in the writer's type; one after the other. */
@@ -432,10 +423,9 @@ static hal_status put_row(writer *w, const hal_table *t, const size_t *places, u
             continue;
         }
         hal_slice text;
-        char room[HAL_CELL_TEXT_MAX];
         st = put(w, "<TD>", err);
         if (!st && is_text(c->type)) {
-            st = cell_text(c, t, places[i], row, room, &text, err);
+            st = hal_cell_promoted_text(&text, t, places[i], row, &w->cell, err);
             if (!st)
                 st = put_text(w, text, false, err);
         } else if (!st) {
@@ -531,8 +521,7 @@ static hal_status add_cell(writer *w, const column *c, const hal_table *t, size_
 {
     if (is_text(c->type)) {
         hal_slice text;
-        char room[HAL_CELL_TEXT_MAX];
-        hal_status st = cell_text(c, t, i_col, row, room, &text, err);
+        hal_status st = hal_cell_promoted_text(&text, t, i_col, row, &w->cell, err);
         if (st)
             return st;
         if (text.size_bytes && memchr(text.data, '\0', text.size_bytes))

@@ -87,59 +87,86 @@ static hal_status put_text(writer *w, hal_slice text, hal_err *err)
                                        : put_json_text(w, text, err);
 }
 
-static hal_status put_double(writer *w, double v, hal_err *err)
+static hal_status put_real(writer *w, double v, bool is_float, hal_err *err)
 {
     if (w->format == HAL_FORMAT_JSONL && !isfinite(v))
         return put(w, "null", 4, err);
     hal_status st = hal_outfile_room(w->file, HAL_DOUBLE_TEXT_MAX, err);
-    if (!st)
-        w->file->used += hal_number_print_double(w->file->buffer + w->file->used, v);
-    return st;
+    if (st)
+        return st;
+    char *out = w->file->buffer + w->file->used;
+    w->file->used +=
+        is_float ? hal_number_print_float(out, (float)v) : hal_number_print_double(out, v);
+    return HAL_OK;
 }
 
-/* An item of an array or a scalar, not null and not text, as a JSON value or bare in CSV. */
-static hal_status put_item(writer *w, const hal_column *c, hal_type type, uint64_t i, hal_err *err)
+/* An item of an array or a scalar, not null and not text, as a JSON value or bare in CSV. A float
+ * is spelled as such only where the output's column is of floats (`to`): else how it reads would
+ * depend on the table it came in. */
+static hal_status put_item(writer *w, const column *to, const hal_column *c, hal_type type,
+                           uint64_t i, hal_err *err)
 {
     char room[HAL_CELL_TEXT_MAX];
     double pair[2];
+    bool is_float = to->type == HAL_TYPE_FLOAT32 || to->type == HAL_TYPE_COMPLEX64;
     if (hal_type_is_float(type))
-        return put_double(w, hal_item_float64(c, type, i), err);
+        return put_real(w, hal_item_float64(c, type, i), is_float, err);
     if (w->format == HAL_FORMAT_JSONL && type == HAL_TYPE_TIMESTAMP)
         return put_json_text(w, (hal_slice){room, hal_item_print(room, c, type, i)}, err);
-    if (w->format != HAL_FORMAT_JSONL ||
-        (type != HAL_TYPE_COMPLEX64 && type != HAL_TYPE_COMPLEX128))
+    if (type != HAL_TYPE_COMPLEX64 && type != HAL_TYPE_COMPLEX128)
         return put(w, room, hal_item_print(room, c, type, i), err);
     hal_item_complex(c, type, i, pair);
     hal_status st = put_char(w, '[', err);
     for (int k = 0; k < 2 && !st; k++) {
         st = k ? put_char(w, ',', err) : HAL_OK;
         if (!st)
-            st = put_double(w, pair[k], err);
+            st = put_real(w, pair[k], is_float, err);
     }
     return st ? st : put_char(w, ']', err);
 }
 
-/* JSON lines: an array of JSON. CSV: the text of one. */
-static hal_status put_array(writer *w, const hal_table *t, size_t i_col, uint64_t row, hal_err *err)
+/* A cell as the text it is in a column of texts. */
+static hal_status put_promoted(writer *w, const hal_table *t, size_t i_col, uint64_t row,
+                               hal_err *err)
+{
+    hal_buf room;
+    hal_slice text;
+    hal_buf_init(&room, SIZE_MAX / 4);
+    hal_status st = hal_cell_promoted_text(&text, t, i_col, row, &room, err);
+    if (!st)
+        st = put_text(w, text, err);
+    hal_buf_clear(&room);
+    return st;
+}
+
+/* CSV: an array or a complex number is the text of one in JSON. */
+static hal_status put_csv_list(writer *w, const column *to, const hal_table *t, size_t i_col,
+                               uint64_t row, hal_err *err)
+{
+    bool narrow = to->type == HAL_TYPE_FLOAT32 || to->type == HAL_TYPE_COMPLEX64;
+    if (!narrow)
+        return put_promoted(w, t, i_col, row, err);
+    hal_buf text;
+    hal_buf_init(&text, SIZE_MAX / 4);
+    hal_status st = hal_table_cell_text(&text, t, i_col, row, err);
+    if (!st)
+        st = put_csv_text(w, hal_buf_slice(&text), false, err);
+    hal_buf_clear(&text);
+    return st;
+}
+
+static hal_status put_array(writer *w, const column *to, const hal_table *t, size_t i_col,
+                            uint64_t row, hal_err *err)
 {
     hal_column c = hal_table_column(t, i_col);
     hal_items cell = hal_table_items(t, i_col, row);
-    hal_status st = HAL_OK;
-    if (w->format == HAL_FORMAT_CSV) {
-        hal_buf text;
-        hal_buf_init(&text, SIZE_MAX / 4);
-        st = hal_table_cell_text(&text, t, i_col, row, err);
-        if (!st)
-            st = put_csv_text(w, hal_buf_slice(&text), false, err);
-        hal_buf_clear(&text);
-        return st;
-    }
-    st = put_char(w, '[', err);
+    hal_status st = put_char(w, '[', err);
     for (uint64_t i = cell.first; i < cell.first + cell.n && !st; i++) {
         st = i > cell.first ? put_char(w, ',', err) : HAL_OK;
         if (!st)
-            st = hal_item_is_null(&c, i) ? put(w, "null", 4, err)
-                                         : put_item(w, &c, hal_table_field(t, i_col)->type, i, err);
+            st = hal_item_is_null(&c, i)
+                     ? put(w, "null", 4, err)
+                     : put_item(w, to, &c, hal_table_field(t, i_col)->type, i, err);
     }
     return st ? st : put_char(w, ']', err);
 }
@@ -150,35 +177,25 @@ static hal_status put_cell(writer *w, const column *to, const hal_table *t, size
 {
     const hal_field *f = hal_table_field(t, i_col);
     hal_column c = hal_table_column(t, i_col);
-    char room[HAL_CELL_TEXT_MAX];
-    if (to->type == HAL_TYPE_STRING && f->width == 1)
-        return put_text(w, hal_cell_text(t, i_col, row, room), err);
-    if (to->type == HAL_TYPE_STRING) {
-        hal_buf text;
-        hal_buf_init(&text, SIZE_MAX / 4);
-        hal_status st = hal_table_cell_text(&text, t, i_col, row, err);
-        if (!st)
-            st = put_text(w, hal_buf_slice(&text), err);
-        hal_buf_clear(&text);
-        return st;
-    }
+    if (to->type == HAL_TYPE_STRING)
+        return f->type == HAL_TYPE_STRING ? put_text(w, hal_table_string(t, i_col, row), err)
+                                          : put_promoted(w, t, i_col, row, err);
     bool fits = hal_type_unite(to->type, f->type) == to->type &&
                 hal_width_unite(to->width, f->width) == to->width;
     if (fits && hal_type_is_integer(f->type) && hal_type_is_float(to->type)) {
         int64_t v = hal_table_int64(t, i_col, row);
         if (hal_number_fits_double(v))
-            return put_double(w, (double)v, err);
+            return put_real(w, (double)v, to->type == HAL_TYPE_FLOAT32, err);
         fits = false;
     }
     if (!fits)
         return hal_err_set(err, HAL_E_USAGE,
                            "column %s: a value does not fit the type of the output", to->name);
-    bool quoted = w->format == HAL_FORMAT_CSV &&
-                  (f->type == HAL_TYPE_COMPLEX64 || f->type == HAL_TYPE_COMPLEX128);
-    if (f->width != 1)
-        return put_array(w, t, i_col, row, err);
-    return quoted ? put_csv_text(w, hal_cell_text(t, i_col, row, room), false, err)
-                  : put_item(w, &c, f->type, row, err);
+    bool list = f->width != 1 || f->type == HAL_TYPE_COMPLEX64 || f->type == HAL_TYPE_COMPLEX128;
+    if (list && w->format == HAL_FORMAT_CSV)
+        return put_csv_list(w, to, t, i_col, row, err);
+    return f->width != 1 ? put_array(w, to, t, i_col, row, err)
+                         : put_item(w, to, &c, f->type, row, err);
 }
 
 static void free_text(void *self)

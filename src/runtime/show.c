@@ -110,7 +110,10 @@ static hal_status put_extreme(hal_buf *out, const hal_extreme *e, hal_type type,
     case HAL_EXTREME_BOOL:
         return put(out, e->i ? "true" : "false", err);
     case HAL_EXTREME_FLOAT:
-        return hal_buf_append(out, text, hal_number_print_double(text, e->d), err);
+        return hal_buf_append(out, text,
+                              type == HAL_TYPE_FLOAT32 ? hal_number_print_float(text, (float)e->d)
+                                                       : hal_number_print_double(text, e->d),
+                              err);
     case HAL_EXTREME_TEXT:
         return hal_buf_append(out, e->text, e->size_bytes, err);
     case HAL_EXTREME_INT:

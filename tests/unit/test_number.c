@@ -187,6 +187,81 @@ static void no_shorter_decimal_would_do(void **state)
     }
 }
 
+static void check_float(uint32_t bits)
+{
+    float f, back;
+    double wide;
+    memcpy(&f, &bits, sizeof f);
+    char text[HAL_DOUBLE_TEXT_MAX + 1];
+    size_t n = hal_number_print_float(text, f);
+    text[n] = '\0';
+    back = strtof(text, NULL);
+    if (memcmp(&back, &f, sizeof f) != 0)
+        fail_msg("float %08x is written %s", bits, text);
+    assert_true(hal_number_read_double((hal_slice){text, n}, &wide));
+    if ((float)wide != f)
+        fail_msg("float %08x, written %s, is another by way of a double", bits, text);
+}
+
+static void floats_survive_writing_and_reading_also_as_doubles(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x7f800000; bits += 4001) {
+        check_float(bits);
+        check_float(bits | 0x80000000);
+    }
+    check_float(0x15ae43fd); /* the only one whose shortest decimal is another as a double */
+    for (uint32_t exponent = 0; exponent < 255; exponent++) /* uneven neighbours */
+        for (uint32_t i = 0; i < 3; i++)
+            check_float((exponent << 23) + i - (exponent > 0));
+}
+
+static void no_shorter_decimal_would_do_for_a_float(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 1; bits < 0x7f800000; bits += 70001) {
+        float f;
+        memcpy(&f, &bits, sizeof f);
+        char ours[HAL_DOUBLE_TEXT_MAX + 1], theirs[64];
+        ours[hal_number_print_float(ours, f)] = '\0';
+        int digits = 1;
+        while (snprintf(theirs, sizeof theirs, "%.*e", digits - 1, (double)f),
+               strtof(theirs, NULL) != f)
+            digits++;
+        /* As many significant digits: zeros at either end are none. */
+        int n = 0, zeros = 0;
+        for (const char *p = ours; *p && *p != 'e'; p++)
+            if (*p >= '0' && *p <= '9' && (n || *p != '0')) {
+                n++;
+                zeros = *p == '0' ? zeros + 1 : 0;
+            }
+        if (n - zeros > digits)
+            fail_msg("%s has more than the %d digits of %s", ours, digits, theirs);
+    }
+}
+
+static void a_float_is_spelled_with_its_own_digits(void **state)
+{
+    (void)state;
+    const struct {
+        float v;
+        const char *text;
+    } cases[] = {{0.1f, "0.1"},
+                 {-0.0f, "-0.0"},
+                 {16777216, "16777216.0"},
+                 {1e-45f, "1e-45"},
+                 {3.4028235e38f, "3.4028235e+38"},
+                 {1.17549435e-38f, "1.1754944e-38"},
+                 {INFINITY, "inf"},
+                 {18.25f, "18.25"},
+                 {1e10f, "10000000000.0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[HAL_DOUBLE_TEXT_MAX + 1];
+        text[hal_number_print_float(text, cases[i].v)] = '\0';
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void doubles_are_spelled_as_python_spells_them(void **state)
 {
     (void)state;
@@ -360,6 +435,9 @@ int main(void)
         cmocka_unit_test(half_way_points_go_to_the_even_neighbour),
         cmocka_unit_test(a_million_doubles_survive_writing_and_reading),
         cmocka_unit_test(no_shorter_decimal_would_do),
+        cmocka_unit_test(floats_survive_writing_and_reading_also_as_doubles),
+        cmocka_unit_test(no_shorter_decimal_would_do_for_a_float),
+        cmocka_unit_test(a_float_is_spelled_with_its_own_digits),
         cmocka_unit_test(doubles_are_spelled_as_python_spells_them),
         cmocka_unit_test(integers_are_exact_to_the_last_one),
         cmocka_unit_test(what_is_no_number_is_refused),
