@@ -143,7 +143,9 @@ HAL_API hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show);
  * "-": standard output). `from`: a format's name; NULL or "auto": recognised from the bytes. `to`:
  * a format's name; NULL: by the ending of `out`, else csv. Memory does not grow with the rows;
  * where a column's type is only known at the end, the input is read twice (a pipe through a
- * temporary file in TMPDIR). A cut or damaged input is HAL_E_INTEGRITY and leaves no file. */
+ * temporary file in TMPDIR). What the output's format cannot express is logged as
+ * warnings that name the columns, also by hal_runtime_match. A cut or damaged input is
+ * HAL_E_INTEGRITY and leaves no file. */
 HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
                                        const char *from, const char *to);
 

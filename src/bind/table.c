@@ -606,12 +606,15 @@ static int from_rows(lua_State *L)
 /* --- write --------------------------------------------------------------------------------------
  */
 
+enum { WARNINGS_MAX = 8 << 10 };
+
 typedef struct write_op {
     hal_op op;
     hal_table *table;
     char *path;
     hal_format format;
     uint64_t size_bytes;
+    hal_buf warnings; /* each ends with NUL */
 } write_op;
 
 static void write_clear(hal_op *op)
@@ -619,29 +622,33 @@ static void write_clear(hal_op *op)
     write_op *w = (write_op *)op;
     hal_table_unref(w->table);
     hal_free(w->path);
+    hal_buf_clear(&w->warnings);
+}
+
+/* On a worker, which may not log. */
+static void keep_warning(void *ctx, const char *text)
+{
+    hal_status st = hal_buf_append(ctx, text, strlen(text) + 1, NULL);
+    (void)st;
 }
 
 static void write_run(hal_op *op)
 {
     write_op *w = (write_op *)op;
-    size_t n = hal_table_columns(w->table);
-    hal_field *fields = hal_calloc(n + 1, sizeof *fields);
-    if (!fields) {
-        hal_err_nomem(&op->err, n * sizeof *fields);
-        return;
-    }
-    for (size_t c = 0; c < n; c++)
-        fields[c] = *hal_table_field(w->table, c);
-    hal_writer *writer = hal_writer_open(w->path, w->format, fields, n, &op->err);
+    hal_writer *writer = hal_writer_open_like(w->path, w->format, w->table, &op->err);
     if (writer && !hal_writer_table(writer, w->table, &op->err))
         op->err.status = hal_writer_commit(writer, &w->size_bytes, &op->err);
+    if (writer && !op->err.status)
+        hal_writer_warnings(writer, keep_warning, &w->warnings);
     hal_writer_free(writer);
-    hal_free(fields);
 }
 
 static int write_push(lua_State *L, hal_op *op)
 {
-    lua_pushinteger(L, (lua_Integer)((write_op *)op)->size_bytes);
+    const write_op *w = (const write_op *)op;
+    for (size_t at = 0; at < w->warnings.size_bytes; at += strlen(w->warnings.data + at) + 1)
+        hal_host_log(hal_host_of(L), "warning", w->warnings.data + at);
+    lua_pushinteger(L, (lua_Integer)w->size_bytes);
     return 1;
 }
 
@@ -653,6 +660,7 @@ static int table_write(lua_State *L)
     const char *path = hal_output_path(L, hal_arg_text(L, 2, "write: path"));
     const char *format = lua_isnoneornil(L, 3) ? "csv" : hal_arg_text(L, 3, "write: format");
     write_op *w = hal_op_new(L, sizeof *w);
+    hal_buf_init(&w->warnings, WARNINGS_MAX);
     w->op.clear = write_clear;
     w->op.run = write_run;
     w->op.push = write_push;

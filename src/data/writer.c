@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "data/format.h"
+#include "data/loss.h"
 #include "data/writer_rows.h"
 
 struct hal_writer {
@@ -12,6 +13,7 @@ struct hal_writer {
     void *self;
     size_t n_columns;
     char **names;
+    hal_loss *loss;
     size_t *places; /* of the columns in the table being written */
 };
 
@@ -58,8 +60,11 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
         else
             w->n_columns++;
     }
-    if (!st)
-        st = hal_outfile_open(&w->file, path, err);
+    if (!st) {
+        const hal_metadata *metadata = like ? hal_table_metadata(like) : NULL;
+        w->loss = hal_loss_new(format, fields, n_fields, metadata, err);
+        st = w->loss ? hal_outfile_open(&w->file, path, err) : HAL_E_NOMEM;
+    }
     if (!st)
         w->self = w->class->open(&w->file, format, fields, n_fields, like, err);
     if (!w->self) {
@@ -104,6 +109,7 @@ void hal_writer_places(const hal_writer *w, const hal_table *t, size_t *places)
 hal_status hal_writer_rows(hal_writer *w, const hal_table *t, const size_t *places, uint64_t first,
                            uint64_t n, hal_err *err)
 {
+    hal_loss_rows(w->loss, t, places, first, n);
     return w->class->rows(w->self, t, places, first, n, err);
 }
 
@@ -132,6 +138,11 @@ hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err)
     return HAL_OK;
 }
 
+void hal_writer_warnings(const hal_writer *w, hal_writer_say *say, void *ctx)
+{
+    hal_loss_say(w->loss, w->names, say, ctx);
+}
+
 void hal_writer_free(hal_writer *w)
 {
     if (!w)
@@ -143,5 +154,6 @@ void hal_writer_free(hal_writer *w)
         hal_free(w->names[i]);
     hal_free(w->names);
     hal_free(w->places);
+    hal_loss_free(w->loss);
     hal_free(w);
 }

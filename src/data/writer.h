@@ -20,6 +20,10 @@ hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
 /** Header (also for zero rows), flush, fsync, rename. After success only hal_writer_free. */
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
+/** Calls `say` with one line of text for each sort of thing in what was written that the format
+ * cannot express: first what is said about columns and table, then what became of values. */
+typedef void hal_writer_say(void *ctx, const char *text);
+void hal_writer_warnings(const hal_writer *w, hal_writer_say *say, void *ctx);
 /** Without a commit before it, removes the temporary file: nothing half-written stays. */
 void hal_writer_free(hal_writer *w);
 

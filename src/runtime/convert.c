@@ -5,7 +5,6 @@
 #include "runtime/convert.h"
 
 #include "base/alloc.h"
-#include "data/writer.h"
 #include "runtime/files.h"
 
 #include <errno.h>
@@ -24,6 +23,8 @@ typedef struct conversion {
     const char *out;
     hal_format to;
     hal_writer *writer;
+    hal_writer_say *say;
+    void *say_ctx;
     hal_table *like; /* the writer's columns */
     bool dry;        /* looks at types, writes nothing */
     bool changed;    /* a later batch has other types than the writer */
@@ -100,7 +101,11 @@ static hal_status commit(conversion *c, const hal_table *last, hal_err *err)
 {
     uint64_t size_bytes = 0;
     hal_status st = c->writer ? HAL_OK : open_writer(c, last, err); /* no rows at all */
-    return st ? st : hal_writer_commit(c->writer, &size_bytes, err);
+    if (!st)
+        st = hal_writer_commit(c->writer, &size_bytes, err);
+    if (!st)
+        hal_writer_warnings(c->writer, c->say, c->say_ctx);
+    return st;
 }
 
 static hal_status run(conversion *c, const char *in, hal_format from, const _Atomic bool *stop,
@@ -170,10 +175,10 @@ static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomi
 }
 
 hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
-                       const _Atomic bool *stop, hal_err *err)
+                       const _Atomic bool *stop, hal_writer_say *say, void *ctx, hal_err *err)
 {
     hal_format reads = HAL_FORMAT_AUTO;
-    conversion c = {.out = out};
+    conversion c = {.out = out, .say = say, .say_ctx = ctx};
     hal_status st = from ? hal_format_from_name(&reads, from, err) : HAL_OK;
     if (!st)
         st = hal_file_format(&c.to, out, to, err);

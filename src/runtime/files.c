@@ -109,7 +109,8 @@ hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
     return hal_file_read_with(table, in, NULL, from, &options, stop, err);
 }
 
-hal_status hal_file_write(const hal_table *table, const char *out, hal_format to, hal_err *err)
+hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
+                          hal_writer_say *say, void *ctx, hal_err *err)
 {
     hal_writer *writer =
         hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
@@ -119,6 +120,8 @@ hal_status hal_file_write(const hal_table *table, const char *out, hal_format to
     hal_status st = hal_writer_table(writer, table, err);
     if (!st)
         st = hal_writer_commit(writer, &size_bytes, err);
+    if (!st)
+        hal_writer_warnings(writer, say, ctx);
     hal_writer_free(writer);
     return st;
 }

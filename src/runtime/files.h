@@ -3,7 +3,7 @@
 #ifndef HAL_RUNTIME_FILES_H
 #define HAL_RUNTIME_FILES_H
 
-#include "data/reader.h"
+#include "data/writer.h"
 
 /** Reads a whole table, which the caller unrefs. An archive's answer that is an error or still
  * executing is HAL_E_ARCHIVE or HAL_E_BUSY. `stop` is polled; true ends with HAL_E_CANCELLED. */
@@ -15,9 +15,9 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
                               const hal_reader_options *options, const _Atomic bool *stop,
                               hal_err *err) HAL_MUST_CHECK;
 bool hal_file_is_standard(const char *path); /* NULL, "-" */
-/** `out` NULL is standard output. */
+/** `out` NULL is standard output. `say` gets what hal_writer_warnings says of the file. */
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
-                          hal_err *err) HAL_MUST_CHECK;
+                          hal_writer_say *say, void *ctx, hal_err *err) HAL_MUST_CHECK;
 /** The format to write: the one named, or where `name` is NULL that of the path's ending, else CSV.
  * HAL_E_USAGE: unknown, or not written. */
 hal_status hal_file_format(hal_format *out, const char *path, const char *name,

@@ -38,7 +38,7 @@ static hal_status read_job(hal_pairing *p, const hal_match_job *job, hal_err *er
 }
 
 hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *account,
-                           const _Atomic bool *stop, hal_err *err)
+                           const _Atomic bool *stop, hal_writer_say *say, void *ctx, hal_err *err)
 {
     hal_pairing pairing = {.match.stop = stop};
     hal_format to = HAL_FORMAT_CSV;
@@ -55,7 +55,7 @@ hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *accoun
     hal_table_unref(left);
     hal_table_unref(right);
     if (!st)
-        st = hal_file_write(both, job->out, to, err);
+        st = hal_file_write(both, job->out, to, say, ctx, err);
     hal_table_unref(both);
     return st;
 }

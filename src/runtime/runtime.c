@@ -287,11 +287,17 @@ void hal_runtime_interrupt(hal_runtime *rt)
     hal_host_interrupt(rt->host);
 }
 
+static void say_warning(void *host, const char *text)
+{
+    hal_host_log(host, "warning", text);
+}
+
 hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out, const char *from,
                                const char *to)
 {
     rt->err = HAL_ERR_INIT;
-    hal_status st = hal_convert(in, out, from, to, &rt->interrupted, &rt->err);
+    hal_status st =
+        hal_convert(in, out, from, to, &rt->interrupted, say_warning, rt->host, &rt->err);
     atomic_store(&rt->interrupted, false);
     return st;
 }
@@ -328,7 +334,8 @@ hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job)
         return hal_err_set(&rt->err, HAL_E_USAGE,
                            "hal_match_job.struct_size must be sizeof(hal_match_job)");
     hal_pairing_account account;
-    hal_status st = hal_match_files(job, &account, &rt->interrupted, &rt->err);
+    hal_status st =
+        hal_match_files(job, &account, &rt->interrupted, say_warning, rt->host, &rt->err);
     atomic_store(&rt->interrupted, false);
     if (!st) {
         warn_placeless(rt, job->left, account.n_left_placeless, account.n_left);

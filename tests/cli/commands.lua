@@ -169,6 +169,32 @@ complains("an answer that the service cut", "convert " .. quote(data ..
 check("no file is left by a cut answer", not read(work .. "/cut.csv"))
 complains("a missing input", "convert absent.json", 2, "absent.json")
 complains("an unknown format", "convert --to fitz " .. caom, 2, "fitz")
+write(work .. "/x.vot", [[<VOTABLE version="1.4"><RESOURCE><TABLE>
+<FIELD name="ra" datatype="double" unit="deg" ucd="pos.eq.ra"/>
+<FIELD name="dec" datatype="double" unit="deg"/>
+<FIELD name="mag" datatype="float"><DESCRIPTION>as seen</DESCRIPTION></FIELD>
+<FIELD name="flux" datatype="float" unit="Jy"/>
+<DATA><TABLEDATA><TR><TD>1.5</TD><TD>-0.1</TD><TD>0.1</TD><TD>NaN</TD></TR></TABLEDATA></DATA>
+</TABLE></RESOURCE></VOTABLE>
+]])
+code, _, err = run("convert x.vot x.csv")
+check("convert warns once of what CSV does not say", code == 0 and err ==
+  "warning: csv keeps no units, UCDs or descriptions (ra, dec, mag and 1 more)\n", code, err)
+check("a float has its own digits", read(work .. "/x.csv") == "ra,dec,mag,flux\n1.5,-0.1,0.1,NaN\n",
+  read(work .. "/x.csv"))
+code, _, err = run("convert x.vot x.jsonl")
+check("convert says that values are lost", code == 0 and contains(err,
+  "warning: values are lost: NaN and infinities are null in jsonl (flux)\n"), err)
+for _, name in ipairs({ "y.vot", "y.fits", "y.ecsv" }) do
+  code, _, err = run("convert x.vot " .. name)
+  check("nothing is said of " .. name .. ", which keeps all", code == 0 and err == "", err)
+end
+code, _, err = run("convert x.csv y.csv")
+check("CSV from CSV warns of nothing", code == 0 and err == ""
+  and read(work .. "/y.csv") == read(work .. "/x.csv"), err)
+code, _, err = run("match x.vot x.vot -r 1arcsec -o mm.csv")
+check("match warns of what its output does not say", code == 0 and contains(err,
+  "warning: csv keeps no units, UCDs or descriptions (ra, dec, mag and 5 more)\n"), err)
 complains("an ending that stands for no format", "convert " .. caom .. " x.xyz", 2, "x.xyz",
   "--to")
 check("no file is left by it", not read(work .. "/x.xyz"))

@@ -273,6 +273,143 @@ static void running_out_of_memory_at_any_point_is_reported(void **state)
     hal_table_unref(t);
 }
 
+static void keep_line(void *ctx, const char *text)
+{
+    char *lines = ctx;
+    size_t used = strlen(lines);
+    snprintf(lines + used, 2000 - used, "%s\n", text);
+}
+
+/* The file of `t` as `format` with what its writer warns of, one line each. */
+static char *written_like(hal_format format, const hal_table *t, char warnings[2000])
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_writer *w = hal_writer_open_like(path, format, t, &err);
+    if (!w || hal_writer_table(w, t, &err) || hal_writer_commit(w, NULL, &err))
+        fail_msg("%s", err.text);
+    *warnings = '\0';
+    hal_writer_warnings(w, keep_line, warnings);
+    hal_writer_free(w);
+    size_t n;
+    char *text = slurp(&n);
+    unlink(path);
+    return text;
+}
+
+static hal_table *floats(const hal_field *f, const float *values, int n)
+{
+    hal_builder *b = hal_builder_new(f, 1, NULL);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(hal_builder_float64(b, 0, (double)values[i], NULL), 0);
+        assert_int_equal(hal_builder_end_row(b, NULL), 0);
+    }
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    return t;
+}
+
+static void a_float_has_its_own_digits_only_in_a_column_of_floats(void **state)
+{
+    (void)state;
+    const hal_field narrow = {"f", HAL_TYPE_FLOAT32}, wide = {"f", HAL_TYPE_FLOAT64},
+                    words = {"f", HAL_TYPE_STRING};
+    hal_table *t = floats(&narrow, (const float[]){0.1f}, 1);
+    const struct {
+        hal_format format;
+        const hal_field *as;
+        const char *text;
+    } cases[] = {
+        {HAL_FORMAT_CSV, &narrow, "\n0.1\n"},
+        {HAL_FORMAT_JSONL, &narrow, ":0.1}"},
+        {HAL_FORMAT_ECSV, &narrow, "\n0.1\n"},
+        {HAL_FORMAT_VOTABLE, &narrow, "<TD>0.1</TD>"},
+        {HAL_FORMAT_CSV, &wide, "\n0.10000000149011612\n"},
+        {HAL_FORMAT_JSONL, &wide, ":0.10000000149011612}"},
+        {HAL_FORMAT_ECSV, &wide, "\n0.10000000149011612\n"},
+        {HAL_FORMAT_VOTABLE, &wide, "<TD>0.10000000149011612</TD>"},
+        /* The same as by way of a column of doubles. */
+        {HAL_FORMAT_CSV, &words, "\n0.10000000149011612\n"},
+        {HAL_FORMAT_JSONL, &words, ":\"0.10000000149011612\"}"},
+        {HAL_FORMAT_ECSV, &words, "\n0.10000000149011612\n"},
+        {HAL_FORMAT_VOTABLE, &words, "<TD>0.10000000149011612</TD>"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_writer *w = hal_writer_open(path, cases[i].format, cases[i].as, 1, &err);
+        if (!w || hal_writer_table(w, t, &err) || hal_writer_commit(w, NULL, &err))
+            fail_msg("%s", err.text);
+        hal_writer_free(w);
+        size_t n;
+        char *text = slurp(&n);
+        if (!strstr(text, cases[i].text))
+            fail_msg("no %s in %s", cases[i].text, text);
+        free(text);
+        unlink(path);
+    }
+    hal_table_unref(t);
+}
+
+static void what_a_format_cannot_say_is_a_warning_that_names_the_columns(void **state)
+{
+    (void)state;
+    hal_field f[5] = {{.name = "ra", .type = HAL_TYPE_FLOAT64, .unit = "deg", .ucd = "pos.eq.ra"},
+                      {.name = "dec", .type = HAL_TYPE_FLOAT64, .unit = "deg"},
+                      {.name = "\xc3\xa9toile", .type = HAL_TYPE_STRING, .description = "a name"},
+                      {.name = "mag", .type = HAL_TYPE_FLOAT32, .unit = "mag"},
+                      {.name = "flux", .type = HAL_TYPE_FLOAT32, .width = HAL_WIDTH_VARIABLE}};
+    hal_builder *b = hal_builder_new(f, 5, NULL);
+    hal_metadata m = {0};
+    assert_int_equal(
+        hal_metadata_add(&m, &(hal_meta){HAL_META_INFO, "QUERY_STATUS", "OK", "", NULL, 0}, NULL),
+        0);
+    hal_meta place = {.kind = HAL_META_COOSYS, .name = "", .value = "", .text = ""};
+    assert_int_equal(hal_metadata_add(&m, &place, NULL), 0);
+    assert_int_equal(hal_builder_metadata(b, &m, NULL), 0);
+    hal_metadata_clear(&m);
+    assert_int_equal(hal_builder_float64(b, 0, (double)NAN, NULL), 0);
+    assert_int_equal(hal_builder_string(b, 2, hal_slice_of(""), NULL), 0);
+    assert_int_equal(hal_builder_end_row(b, NULL), 0);
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    const struct {
+        hal_format format;
+        const char *warnings;
+    } cases[] = {
+        {HAL_FORMAT_CSV,
+         "csv keeps no units, UCDs or descriptions (ra, dec, \xc3\xa9toile and 1 more)\n"
+         "csv keeps no COOSYS of the table\n"
+         "csv keeps arrays and complex numbers as text only (flux)\n"},
+        {HAL_FORMAT_JSONL,
+         "jsonl keeps no units, UCDs or descriptions (ra, dec, \xc3\xa9toile and 1 more)\n"
+         "jsonl keeps no COOSYS of the table\n"
+         "values are lost: NaN and infinities are null in jsonl (ra)\n"},
+        {HAL_FORMAT_FITS,
+         "fits keeps no COOSYS of the table\n"
+         "fits has '?' for what is not ASCII in names and notes (\xc3\xa9toile)\n"
+         "values are changed: fits has no null array, only empty or of nulls (flux)\n"},
+        {HAL_FORMAT_ECSV, "ecsv keeps no COOSYS of the table\n"},
+        {HAL_FORMAT_VOTABLE,
+         "values are changed: votable cannot tell what is empty from null (\xc3\xa9toile)\n"},
+        {HAL_FORMAT_VOTABLE_BINARY2, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char warnings[2000];
+        free(written_like(cases[i].format, t, warnings));
+        assert_string_equal(warnings, cases[i].warnings);
+    }
+    hal_table_unref(t);
+}
+
+static void a_table_that_a_format_holds_whole_is_written_without_a_warning(void **state)
+{
+    (void)state;
+    hal_table *t = sample();
+    char warnings[2000];
+    free(written_like(HAL_FORMAT_CSV, t, warnings));
+    assert_string_equal(warnings, "");
+    hal_table_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +420,9 @@ int main(void)
         cmocka_unit_test(an_abandoned_file_leaves_nothing_and_an_old_one_stays),
         cmocka_unit_test(two_writers_of_one_name_each_write_a_file_of_their_own),
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
+        cmocka_unit_test(a_float_has_its_own_digits_only_in_a_column_of_floats),
+        cmocka_unit_test(what_a_format_cannot_say_is_a_warning_that_names_the_columns),
+        cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

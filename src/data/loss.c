@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One list of losses for all formats; docs/formats.md says the same in words. */
+#include "data/loss.h"
+
+#include "base/alloc.h"
+#include "data/types.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TEXT_MAX = 400,
+    NAMES_SHOWN = 3,
+    NAME_MAX_BYTES = 40,
+    METAS = HAL_META_KEY + 2, /* the kinds of metadata, then the description */
+};
+
+/* Bits of a column. */
+enum {
+    LOSS_UNIT = 1,
+    LOSS_UCD = 2,
+    LOSS_UTYPE = 4,
+    LOSS_DESCRIPTION = 8,
+    LOSS_NOTES = 15,
+    LOSS_BEYOND_ASCII = 16,
+    LOSS_LIST = 32,
+    LOSS_NULL_LIST = 64,
+    LOSS_EMPTY = 128,
+    LOSS_NULL_ITEM = 256,
+    LOSS_NOT_FINITE = 512,
+};
+
+struct hal_loss {
+    hal_format format;
+    size_t n_columns;
+    uint16_t *columns;
+    bool metas[METAS];
+};
+
+static bool has(const char *text)
+{
+    return text && *text;
+}
+
+/* A name that ends with the unit, as the match's own "sep_arcsec", says it all. */
+static bool says_itself(const hal_field *f)
+{
+    size_t n_name = strlen(f->name), n = f->unit ? strlen(f->unit) : 0;
+    return n && n_name > n && f->name[n_name - n - 1] == '_' &&
+           !strcmp(f->name + n_name - n, f->unit);
+}
+
+static bool beyond_ascii(const char *text)
+{
+    for (const char *p = text ? text : ""; *p; p++)
+        if (*p < ' ' || *p > '~')
+            return true;
+    return false;
+}
+
+static bool is_complex(hal_type type)
+{
+    return type == HAL_TYPE_COMPLEX64 || type == HAL_TYPE_COMPLEX128;
+}
+
+static uint16_t field_losses(hal_format format, const hal_field *f)
+{
+    unsigned lost = 0;
+    if ((format == HAL_FORMAT_CSV || format == HAL_FORMAT_JSONL) && !says_itself(f))
+        lost = (has(f->unit) ? LOSS_UNIT : 0u) | (has(f->ucd) ? LOSS_UCD : 0u) |
+               (has(f->utype) ? LOSS_UTYPE : 0u) | (has(f->description) ? LOSS_DESCRIPTION : 0u);
+    if (format == HAL_FORMAT_CSV && (!hal_field_is_scalar(f) || is_complex(f->type)))
+        lost |= LOSS_LIST;
+    if (format == HAL_FORMAT_FITS &&
+        (beyond_ascii(f->name) || beyond_ascii(f->unit) || beyond_ascii(f->ucd) ||
+         beyond_ascii(f->utype) || beyond_ascii(f->description)))
+        lost |= LOSS_BEYOND_ASCII;
+    return (uint16_t)lost;
+}
+
+static bool keeps_meta(hal_format format, const hal_meta *m)
+{
+    if (format == HAL_FORMAT_VOTABLE || format == HAL_FORMAT_VOTABLE_BINARY2 ||
+        (m->kind == HAL_META_INFO && !strcmp(m->name, "QUERY_STATUS")))
+        return true;
+    bool has_value =
+        m->kind == HAL_META_INFO || m->kind == HAL_META_PARAM || m->kind == HAL_META_KEY;
+    return has_value && (format == HAL_FORMAT_FITS || format == HAL_FORMAT_ECSV);
+}
+
+hal_loss *hal_loss_new(hal_format format, const hal_field *fields, size_t n_fields,
+                       const hal_metadata *metadata, hal_err *err)
+{
+    hal_loss *l = hal_calloc(1, sizeof *l);
+    if (l)
+        l->columns = hal_calloc(n_fields ? n_fields : 1, sizeof *l->columns);
+    if (!l || !l->columns) {
+        hal_free(l);
+        hal_err_nomem(err, sizeof *l + n_fields * sizeof *l->columns);
+        return NULL;
+    }
+    l->format = format;
+    l->n_columns = n_fields;
+    for (size_t i = 0; i < n_fields; i++)
+        l->columns[i] = field_losses(format, &fields[i]);
+    for (size_t i = 0; metadata && i < metadata->n_items; i++)
+        if (!keeps_meta(format, &metadata->items[i]))
+            l->metas[metadata->items[i].kind] = true;
+    l->metas[METAS - 1] = metadata && has(metadata->description) && format != HAL_FORMAT_VOTABLE &&
+                          format != HAL_FORMAT_VOTABLE_BINARY2;
+    return l;
+}
+
+void hal_loss_free(hal_loss *l)
+{
+    if (l)
+        hal_free(l->columns);
+    hal_free(l);
+}
+
+static bool any_not_finite(const hal_column *c, hal_type type, hal_items items)
+{
+    for (uint64_t i = items.first; i < items.first + items.n; i++) {
+        double pair[2] = {0};
+        if (hal_item_is_null(c, i))
+            continue;
+        if (is_complex(type))
+            hal_item_complex(c, type, i, pair);
+        else
+            pair[0] = hal_item_float64(c, type, i);
+        if (!isfinite(pair[0]) || !isfinite(pair[1]))
+            return true;
+    }
+    return false;
+}
+
+static bool any_null_item(const hal_column *c, hal_items items)
+{
+    for (uint64_t i = items.first; i < items.first + items.n; i++)
+        if (hal_item_is_null(c, i))
+            return true;
+    return false;
+}
+
+static unsigned cell_losses(hal_format format, const hal_field *f, const hal_column *c,
+                            hal_items items, bool null)
+{
+    bool list = !hal_field_is_scalar(f), real = hal_type_is_float(f->type) || is_complex(f->type);
+    if (null)
+        return format == HAL_FORMAT_FITS && list ? LOSS_NULL_LIST : 0;
+    if (format == HAL_FORMAT_VOTABLE && items.n == 0)
+        return LOSS_EMPTY;
+    if (format == HAL_FORMAT_JSONL && real && any_not_finite(c, f->type, items))
+        return LOSS_NOT_FINITE;
+    bool votable = format == HAL_FORMAT_VOTABLE || format == HAL_FORMAT_VOTABLE_BINARY2;
+    return votable && list && real && c->item_valid && any_null_item(c, items) ? LOSS_NULL_ITEM : 0;
+}
+
+/* Whether there may be a loss in cells of this type. */
+static bool may_lose(hal_format format, const hal_field *f)
+{
+    bool list = !hal_field_is_scalar(f);
+    switch (format) {
+    case HAL_FORMAT_FITS:
+    case HAL_FORMAT_VOTABLE_BINARY2:
+        return list;
+    case HAL_FORMAT_VOTABLE:
+        return list || f->type == HAL_TYPE_STRING;
+    case HAL_FORMAT_JSONL:
+        return hal_type_is_float(f->type) || is_complex(f->type);
+    default:
+        return false;
+    }
+}
+
+void hal_loss_rows(hal_loss *l, const hal_table *t, const size_t *places, uint64_t first,
+                   uint64_t n)
+{
+    for (size_t i = 0; i < l->n_columns; i++) {
+        size_t at = places[i];
+        if (at == SIZE_MAX || !may_lose(l->format, hal_table_field(t, at)))
+            continue;
+        const hal_field *f = hal_table_field(t, at);
+        hal_column c = hal_table_column(t, at);
+        unsigned lost = 0;
+        for (uint64_t row = first; row < first + n; row++) {
+            hal_items items = {row, 1};
+            if (f->type == HAL_TYPE_STRING)
+                items = (hal_items){0, (uint64_t)(c.offsets[row + 1] - c.offsets[row])};
+            else if (!hal_field_is_scalar(f))
+                items = hal_table_items(t, at, row);
+            lost |= cell_losses(l->format, f, &c, items, c.valid && !hal_bit(c.valid, row));
+        }
+        l->columns[i] = (uint16_t)(l->columns[i] | lost);
+    }
+}
+
+static void add(char *text, const char *more, size_t n)
+{
+    size_t used = strlen(text);
+    if (used + n >= TEXT_MAX)
+        return;
+    memcpy(text + used, more, n);
+    text[used + n] = '\0';
+}
+
+/* " (ra, dec, mag and 17 more)": the columns that lost any of `bits`. */
+static void add_columns(char *text, const hal_loss *l, char *const *names, unsigned bits)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_columns; i++) {
+        if (!(l->columns[i] & bits) || n++ >= NAMES_SHOWN)
+            continue;
+        size_t size = strlen(names[i]), part = size;
+        for (part = size > NAME_MAX_BYTES ? NAME_MAX_BYTES : size;
+             part < size && part && ((unsigned char)names[i][part] & 0xc0) == 0x80;)
+            part--; /* not within a character */
+        add(text, n == 1 ? " (" : ", ", 2);
+        add(text, names[i], part);
+        add(text, "...", part < size ? 3 : 0);
+    }
+    char more[40] = ")";
+    if (n > NAMES_SHOWN)
+        snprintf(more, sizeof more, " and %zu more)", n - NAMES_SHOWN);
+    add(text, more, strlen(more));
+}
+
+/* The words whose `on` is set as "a, b or c". */
+static void add_words(char *text, const char *const *words, const bool *on, size_t n)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++)
+        left += on[i];
+    const char *separator = " ";
+    for (size_t i = 0; i < n; i++) {
+        if (!on[i])
+            continue;
+        left--;
+        add(text, separator, strlen(separator));
+        add(text, words[i], strlen(words[i]));
+        separator = left == 1 ? " or " : ", ";
+    }
+}
+
+static unsigned all_losses(const hal_loss *l)
+{
+    unsigned bits = 0;
+    for (size_t i = 0; i < l->n_columns; i++)
+        bits |= l->columns[i];
+    return bits;
+}
+
+static void say_notes(const hal_loss *l, char *const *names, void (*say)(void *, const char *),
+                      void *ctx)
+{
+    static const char *const notes[] = {"units", "UCDs", "utypes", "descriptions"};
+    static const char *const metas[METAS] = {"INFO", "PARAM", "COOSYS",     "TIMESYS",
+                                             "LINK", "keys",  "description"};
+    const char *format = hal_format_name(l->format);
+    unsigned bits = all_losses(l) & LOSS_NOTES;
+    char text[TEXT_MAX];
+    if (bits) {
+        bool on[4];
+        for (unsigned i = 0; i < 4; i++)
+            on[i] = bits >> i & 1;
+        snprintf(text, sizeof text, "%s keeps no", format);
+        add_words(text, notes, on, 4);
+        add_columns(text, l, names, bits);
+        say(ctx, text);
+    }
+    if (memchr(l->metas, true, sizeof l->metas)) {
+        snprintf(text, sizeof text, "%s keeps no", format);
+        add_words(text, metas, l->metas, METAS);
+        add(text, " of the table", 13);
+        say(ctx, text);
+    }
+}
+
+void hal_loss_say(const hal_loss *l, char *const *names, void (*say)(void *ctx, const char *text),
+                  void *ctx)
+{
+    static const struct {
+        unsigned bit;
+        const char *text;
+    } lines[] = {
+        {LOSS_LIST, "%s keeps arrays and complex numbers as text only"},
+        {LOSS_BEYOND_ASCII, "%s has '?' for what is not ASCII in names and notes"},
+        {LOSS_NULL_LIST, "values are changed: %s has no null array, only empty or of nulls"},
+        {LOSS_EMPTY, "values are changed: %s cannot tell what is empty from null"},
+        {LOSS_NULL_ITEM, "values are changed: null items of arrays are NaN in %s"},
+        {LOSS_NOT_FINITE, "values are lost: NaN and infinities are null in %s"},
+    };
+    say_notes(l, names, say, ctx);
+    unsigned bits = all_losses(l);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (!(bits & lines[i].bit))
+            continue;
+        char text[TEXT_MAX] = "";
+        const char *mark = strstr(lines[i].text, "%s"), *format = hal_format_name(l->format);
+        add(text, lines[i].text, (size_t)(mark - lines[i].text));
+        add(text, format, strlen(format));
+        add(text, mark + 2, strlen(mark + 2));
+        add_columns(text, l, names, lines[i].bit);
+        say(ctx, text);
+    }
+}
