@@ -119,7 +119,10 @@ bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, h
     *card = (hal_fits_card){.kind = HAL_FITS_NONE};
     hal_slice field = value_field(p, &card->key);
     if (is(card->key, "COMMENT") || is(card->key, "HISTORY") || card->key.size_bytes == 0) {
-        card->value = trimmed(p + 8, HAL_FITS_CARD - 8);
+        size_t n = HAL_FITS_CARD - 8; /* blanks in front belong to the text: YAML, for one */
+        while (n && p[8 + n - 1] == ' ')
+            n--;
+        card->value = (hal_slice){p + 8, n};
         return true;
     }
     if (field.size_bytes == 0)
