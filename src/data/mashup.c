@@ -88,7 +88,7 @@ hal_mashup *hal_mashup_new(const hal_reader_setup *setup, hal_err *err)
         return NULL;
     }
     hal_format format = setup->format;
-    m->limits = setup->asked.limits;
+    m->asked = setup->asked;
     m->mashup_only = format == HAL_FORMAT_MASHUP_JSON || format == HAL_FORMAT_MASHUP_EXTJS;
     m->rows_only = format == HAL_FORMAT_ROWS_JSON;
     m->answer = (hal_answer){.fraction_done = -1,
@@ -237,7 +237,7 @@ static hal_status open_place(hal_mashup *m, bool object, hal_err *err)
         hal_json_own_keys(&m->json);
         return hal_mashup_rows_begin(m, err);
     case HAL_PLACE_ARRAY_ROW:
-        if (!m->by_place && m->n_rows)
+        if (!m->by_place && hal_mashup_rows(m))
             return hal_mashup_wrong(m, err, "rows are lists and objects by turns");
         m->by_place = true;
         return hal_mashup_rows_begin(m, err);
@@ -280,7 +280,8 @@ static hal_status declare(hal_mashup *m, hal_mashup_columns *list, hal_err *err)
         return hal_mashup_wrong(m, err, "a field has no name");
     hal_status st = HAL_OK;
     if (!hal_mashup_columns_find(list, hal_mashup_column_name(e))) {
-        st = hal_mashup_columns_add(list, hal_mashup_column_name(e), m->limits.columns_max, err);
+        st = hal_mashup_columns_add(list, hal_mashup_column_name(e), m->asked.limits.columns_max,
+                                    err);
         if (st)
             return st;
         hal_mashup_column *c = &list->at[list->n - 1];
@@ -437,7 +438,7 @@ static hal_status scalar(hal_mashup *m, hal_json_event event, hal_err *err)
     case HAL_PLACE_SELECT_COLS:
         if (!text || hal_mashup_columns_find(&m->selected, m->json.text))
             return HAL_OK;
-        return hal_mashup_columns_add(&m->selected, m->json.text, m->limits.columns_max, err);
+        return hal_mashup_columns_add(&m->selected, m->json.text, m->asked.limits.columns_max, err);
     default:
         return HAL_OK;
     }

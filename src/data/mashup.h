@@ -45,7 +45,7 @@ typedef struct hal_mashup_blocks hal_mashup_blocks;
 
 typedef struct hal_mashup {
     hal_json json;
-    hal_reader_limits limits;
+    hal_reader_options asked;
     hal_mashup_place places[HAL_JSON_DEPTH_MAX];
     int key;                     /* whose value comes next, outside rows; mashup.c knows which */
     bool mashup_only, rows_only; /* what was asked for; neither: both will do */
@@ -53,8 +53,9 @@ typedef struct hal_mashup {
     bool nested_key; /* the list of rows may be a list of such lists */
     bool over;       /* an ERROR answer whose rest is not JSON: nothing more is read */
     hal_answer answer;
-    hal_mashup_columns met; /* columns of the rows in order of first appearance */
-    uint64_t n_rows;
+    hal_mashup_columns met;   /* columns of the rows in order of first appearance */
+    uint64_t n_rows, n_given; /* in the columns; before them, given to asked.batch or dropped */
+    bool delivered;           /* some of them were given */
     uint32_t *order; /* columns of the row before, and of this one so far, in their order */
     size_t order_capacity, i_cell;
     hal_mashup_column *cell; /* its value comes next */
@@ -84,6 +85,12 @@ static inline bool hal_mashup_is_dataset(const hal_mashup *m)
     return m->mashup_only || (m->status_known && !m->rows_only);
 }
 
+/** Rows of the answer so far. */
+static inline uint64_t hal_mashup_rows(const hal_mashup *m)
+{
+    return m->n_given + m->n_rows;
+}
+
 /* mashup_rows.c */
 
 hal_status hal_mashup_rows_begin(hal_mashup *m, hal_err *err) HAL_MUST_CHECK;
@@ -111,6 +118,10 @@ hal_status hal_mashup_blocks_leave(hal_mashup *m, hal_err *err) HAL_MUST_CHECK;
 void hal_mashup_blocks_free(hal_mashup_blocks *b);
 
 /* mashup_table.c */
+
+/** Hands the rows so far to asked.batch when there are enough of them, or `all`; no row may be half
+ * read. */
+hal_status hal_mashup_table_give(hal_mashup *m, bool all, hal_err *err) HAL_MUST_CHECK;
 
 /** No more bytes will come: the class's `finish`. */
 hal_status hal_mashup_table_finish(hal_mashup *m, hal_answer *answer, hal_table **table,

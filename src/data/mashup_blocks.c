@@ -84,7 +84,7 @@ static void read_block(void *ctx)
 static hal_status prepare(const hal_mashup *m, block *b, hal_err *err)
 {
     if (!b->rows) {
-        b->rows = hal_mashup_new(&(hal_reader_setup){.asked.limits = m->limits}, err);
+        b->rows = hal_mashup_new(&(hal_reader_setup){.asked.limits = m->asked.limits}, err);
         if (!b->rows)
             return HAL_E_NOMEM;
     }
@@ -103,15 +103,16 @@ static hal_status prepare(const hal_mashup *m, block *b, hal_err *err)
 static hal_status join_block(hal_mashup *m, block *b, hal_err *err)
 {
     hal_mashup *r = b->rows;
-    if (r->n_rows > m->limits.rows_max - m->n_rows)
+    if (r->n_rows > m->asked.limits.rows_max - hal_mashup_rows(m))
         return hal_mashup_rows_too_many(m, err);
-    hal_status st = HAL_OK;
+    bool full = m->asked.batch && m->n_rows + r->n_rows > m->asked.batch_rows;
+    hal_status st = full ? hal_mashup_table_give(m, true, err) : HAL_OK;
     for (size_t i = 0; i < r->met.n && !st; i++) {
         hal_vec *from = &r->met.at[i].vec;
         hal_slice name = hal_mashup_column_name(&r->met.at[i]);
         hal_mashup_column *c = hal_mashup_columns_find(&m->met, name);
         if (!c) {
-            st = hal_mashup_columns_add(&m->met, name, m->limits.columns_max, err);
+            st = hal_mashup_columns_add(&m->met, name, m->asked.limits.columns_max, err);
             if (st)
                 return st;
             c = &m->met.at[m->met.n - 1];
@@ -128,7 +129,9 @@ static hal_status join_block(hal_mashup *m, block *b, hal_err *err)
     }
     m->n_rows += r->n_rows;
     hal_json_skip(&m->json, b->size);
-    return st ? st : hal_mashup_rows_check_missing(m, err);
+    if (!st)
+        st = hal_mashup_rows_check_missing(m, err);
+    return st ? st : hal_mashup_table_give(m, false, err);
 }
 
 /* Takes the oldest block over; where it is not what it was taken for, its bytes are read here. */
@@ -229,7 +232,7 @@ hal_status hal_mashup_blocks_feed(hal_mashup *m, const char *bytes, size_t n, ha
             b->filled += used;
             if (b->filled == BLOCK_BYTES)
                 st = dispatch(m, err);
-        } else if (m->n_rows < BLOCKS_FROM_ROWS || m->by_place || m->json.depth == 0 ||
+        } else if (hal_mashup_rows(m) < BLOCKS_FROM_ROWS || m->by_place || m->json.depth == 0 ||
                    (hal_mashup_place_now(m) != HAL_PLACE_ROW &&
                     hal_mashup_place_now(m) != HAL_PLACE_ROWS)) {
             st = hal_mashup_read(m, bytes, n, err);

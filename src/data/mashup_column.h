@@ -15,11 +15,20 @@ typedef enum hal_mashup_kind {
     HAL_KIND_TEXT
 } hal_mashup_kind;
 
+/** What the values of a column were whose rows were given away: enough to tell the type that all
+ * of them together would have. */
+typedef struct hal_mashup_seen {
+    bool bools, ints, floats, texts;
+    bool wide;                         /* an integer beyond 2^53 */
+    bool not_int, not_float, not_bool; /* some value's text does not read as one */
+} hal_mashup_seen;
+
 typedef struct hal_mashup_column {
     char *quoted; /* its name in quotes; NULL: known by its place only (extjs rows) */
     size_t name_size;
     bool plain; /* the name is spelled without escapes in JSON */
     hal_vec vec;
+    hal_mashup_seen seen;
     bool taken;                         /* into the table */
     hal_mashup_kind kind, generic_kind; /* in a Mashup dataset; elsewhere */
     char *unit, *ucd, *description;

@@ -6,21 +6,21 @@
 hal_status hal_mashup_rows_too_many(const hal_mashup *m, hal_err *err)
 {
     return hal_err_set(err, HAL_E_BUDGET, "more than %llu rows",
-                       (unsigned long long)m->limits.rows_max);
+                       (unsigned long long)m->asked.limits.rows_max);
 }
 
 hal_status hal_mashup_rows_check_missing(const hal_mashup *m, hal_err *err)
 {
     uint64_t paid = 16 * hal_json_offset(&m->json) + 1000000;
-    if (m->met.n && m->n_rows > paid / m->met.n)
+    if (HAL_UNLIKELY(hal_mashup_rows(m) * m->met.n > paid)) /* 2^40 rows of 2^23 columns fit */
         return hal_err_set(err, HAL_E_BUDGET, "%llu rows of %zu columns, nearly all missing",
-                           (unsigned long long)m->n_rows, m->met.n);
+                           (unsigned long long)hal_mashup_rows(m), m->met.n);
     return HAL_OK;
 }
 
 hal_status hal_mashup_rows_begin(hal_mashup *m, hal_err *err)
 {
-    if (m->n_rows == m->limits.rows_max)
+    if (hal_mashup_rows(m) == m->asked.limits.rows_max)
         return hal_mashup_rows_too_many(m, err);
     m->i_cell = 0;
     return hal_mashup_rows_check_missing(m, err);
@@ -47,7 +47,7 @@ hal_status hal_mashup_rows_key(hal_mashup *m, hal_err *err)
     hal_mashup_column *c = hal_mashup_columns_find(&m->met, name);
     hal_status st = HAL_OK;
     if (!c) {
-        st = hal_mashup_columns_add(&m->met, name, m->limits.columns_max, err);
+        st = hal_mashup_columns_add(&m->met, name, m->asked.limits.columns_max, err);
         if (st)
             return st;
         c = &m->met.at[m->met.n - 1];
@@ -65,7 +65,7 @@ hal_status hal_mashup_rows_cell(hal_mashup *m, hal_json_event event, hal_err *er
         if (v->n_rows > m->n_rows)
             return hal_err_set(err, HAL_E_INTEGRITY, "byte %llu: row %llu has the key %s twice",
                                (unsigned long long)hal_json_offset(&m->json),
-                               (unsigned long long)m->n_rows, c->quoted);
+                               (unsigned long long)hal_mashup_rows(m), c->quoted);
         st = hal_vec_pad(v, m->n_rows, err);
         if (st)
             return st;
@@ -99,9 +99,9 @@ hal_status hal_mashup_rows_cell_by_place(hal_mashup *m, hal_json_event event, ha
 {
     hal_status st = HAL_OK;
     if (m->i_cell == m->met.n) {
-        if (m->n_rows > 0)
+        if (hal_mashup_rows(m) > 0)
             return hal_mashup_wrong(m, err, "a row has more cells than the rows before");
-        st = hal_mashup_columns_add_unnamed(&m->met, m->limits.columns_max, err);
+        st = hal_mashup_columns_add_unnamed(&m->met, m->asked.limits.columns_max, err);
         if (st)
             return st;
     }
@@ -114,9 +114,9 @@ hal_status hal_mashup_rows_end(hal_mashup *m, hal_err *err)
     if (m->by_place && m->i_cell != m->met.n)
         return hal_err_set(err, HAL_E_INTEGRITY, "byte %llu: row %llu has %zu cells, not %zu",
                            (unsigned long long)hal_json_offset(&m->json),
-                           (unsigned long long)m->n_rows, m->i_cell, m->met.n);
+                           (unsigned long long)hal_mashup_rows(m), m->i_cell, m->met.n);
     m->n_rows++;
-    return HAL_OK;
+    return m->asked.batch ? hal_mashup_table_give(m, false, err) : HAL_OK;
 }
 
 bool hal_mashup_rows_predicted_key(hal_mashup *m)
