@@ -4,19 +4,11 @@
 #include "base/alloc.h"
 #include "base/number.h"
 
-enum {
-    EXPECT_VALUE,
-    EXPECT_VALUE_OR_END,
-    EXPECT_KEY,
-    EXPECT_KEY_OR_END,
-    EXPECT_COLON,
-    EXPECT_COMMA
-};
 enum { NUMBER_TEXT_MAX = 4096, PIECE_MAX = 256 << 10, KEYS_MAX = 1 << 20 };
 
 void hal_json_init(hal_json *j, uint64_t offset)
 {
-    *j = (hal_json){.expect = EXPECT_VALUE, .window_offset = offset};
+    *j = (hal_json){.expect = HAL_JSON_EXPECT_VALUE, .window_offset = offset};
     hal_buf_init(&j->rest, (size_t)HAL_JSON_STRING_MAX * 2 + PIECE_MAX);
     hal_buf_init(&j->decoded, HAL_JSON_STRING_MAX);
 }
@@ -152,14 +144,14 @@ static hal_status open_container(hal_json *j, bool object, hal_err *err)
     j->is_object[j->depth] = object;
     j->own_keys[j->depth] = false;
     j->first_key[j->depth++] = j->n_keys;
-    j->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
+    j->expect = object ? HAL_JSON_EXPECT_KEY_OR_END : HAL_JSON_EXPECT_VALUE_OR_END;
     j->p++;
     return HAL_OK;
 }
 
 static void value_ended(hal_json *j)
 {
-    j->expect = EXPECT_COMMA;
+    j->expect = HAL_JSON_EXPECT_COMMA;
     j->complete = j->depth == 0;
 }
 
@@ -426,7 +418,7 @@ static hal_status take_key(hal_json *j, hal_json_event *event, hal_err *err)
     *event = more ? HAL_JSON_MORE : HAL_JSON_KEY;
     if (more)
         return HAL_OK;
-    j->expect = EXPECT_COLON;
+    j->expect = HAL_JSON_EXPECT_COLON;
     return remember_key(j, err);
 }
 
@@ -443,27 +435,27 @@ hal_status hal_json_next(hal_json *j, hal_json_event *event, hal_err *err)
             return bad(j, j->p, err, "something follows the end of the answer");
         char c = *j->p;
         switch (j->expect) {
-        case EXPECT_COMMA:
+        case HAL_JSON_EXPECT_COMMA:
             if (c == '}' || c == ']')
                 return close_container(j, event, err);
             if (c != ',')
                 return bad(j, j->p, err, "expected a comma or the end of an object or array");
-            j->expect = j->is_object[j->depth - 1] ? EXPECT_KEY : EXPECT_VALUE;
+            j->expect = j->is_object[j->depth - 1] ? HAL_JSON_EXPECT_KEY : HAL_JSON_EXPECT_VALUE;
             j->p++;
             break;
-        case EXPECT_COLON:
+        case HAL_JSON_EXPECT_COLON:
             if (c != ':')
                 return bad(j, j->p, err, "expected a colon");
-            j->expect = EXPECT_VALUE;
+            j->expect = HAL_JSON_EXPECT_VALUE;
             j->p++;
             break;
-        case EXPECT_KEY_OR_END:
+        case HAL_JSON_EXPECT_KEY_OR_END:
             if (c == '}')
                 return close_container(j, event, err);
             return take_key(j, event, err);
-        case EXPECT_KEY:
+        case HAL_JSON_EXPECT_KEY:
             return take_key(j, event, err);
-        case EXPECT_VALUE_OR_END:
+        case HAL_JSON_EXPECT_VALUE_OR_END:
             if (c == ']')
                 return close_container(j, event, err);
             return take_value(j, event, err);
@@ -471,6 +463,12 @@ hal_status hal_json_next(hal_json *j, hal_json_event *event, hal_err *err)
             return take_value(j, event, err);
         }
     }
+}
+
+void hal_json_enter_object(hal_json *j)
+{
+    j->is_object[j->depth] = j->own_keys[j->depth] = true;
+    j->first_key[j->depth++] = j->n_keys;
 }
 
 void hal_json_own_keys(hal_json *j)
@@ -483,11 +481,11 @@ bool hal_json_take_key(hal_json *j, hal_slice quoted_name)
     const char *p = j->p, *end = j->end;
     if (j->scanned)
         return false;
-    if (j->expect == EXPECT_COMMA) {
+    if (j->expect == HAL_JSON_EXPECT_COMMA) {
         p = skip_blanks(p, end);
         if (p == end || *p++ != ',')
             return false;
-    } else if (j->expect != EXPECT_KEY_OR_END && j->expect != EXPECT_KEY) {
+    } else if (j->expect != HAL_JSON_EXPECT_KEY_OR_END && j->expect != HAL_JSON_EXPECT_KEY) {
         return false;
     }
     p = skip_blanks(p, end);
@@ -498,19 +496,19 @@ bool hal_json_take_key(hal_json *j, hal_slice quoted_name)
     if (p == end || *p != ':')
         return false;
     j->p = p + 1;
-    j->expect = EXPECT_VALUE;
+    j->expect = HAL_JSON_EXPECT_VALUE;
     return true;
 }
 
 bool hal_json_between_elements(const hal_json *j)
 {
-    return j->p == j->end && j->expect == EXPECT_VALUE && !j->scanned && j->depth > 0 &&
+    return j->p == j->end && j->expect == HAL_JSON_EXPECT_VALUE && !j->scanned && j->depth > 0 &&
            !j->is_object[j->depth - 1];
 }
 
 void hal_json_begin_like(hal_json *j, const hal_json *like)
 {
-    j->expect = EXPECT_VALUE;
+    j->expect = HAL_JSON_EXPECT_VALUE;
     j->depth = like->depth;
     j->started = true;
     j->complete = false;

@@ -27,6 +27,15 @@ typedef enum hal_json_event {
     HAL_JSON_NULL
 } hal_json_event;
 
+typedef enum hal_json_expect {
+    HAL_JSON_EXPECT_VALUE,
+    HAL_JSON_EXPECT_VALUE_OR_END,
+    HAL_JSON_EXPECT_KEY,
+    HAL_JSON_EXPECT_KEY_OR_END,
+    HAL_JSON_EXPECT_COLON,
+    HAL_JSON_EXPECT_COMMA
+} hal_json_expect;
+
 typedef struct hal_json {
     hal_slice text; /* of the last event; borrowed until the next call */
     int64_t i;
@@ -34,10 +43,11 @@ typedef struct hal_json {
     int depth;     /* open objects and arrays */
     bool complete; /* the outermost value has ended */
     bool started;  /* any byte but blanks came */
-    /* Private. */
+    /* Where the parser is; whoever reads ahead without events moves `p` and sets `expect`. */
     const char *p, *end, *window;
     uint64_t window_offset; /* of window[0] in the text */
-    int expect;
+    hal_json_expect expect;
+    /* Private. */
     bool in_rest;   /* the window is `rest` */
     size_t scanned; /* of an unfinished string */
     bool escaped, non_ascii;
@@ -63,6 +73,8 @@ hal_status hal_json_keep(hal_json *j, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_json_next(hal_json *j, hal_json_event *event, hal_err *err) HAL_MUST_CHECK;
 /** After HAL_JSON_OBJECT: the caller itself refuses repeated keys of this object. */
 void hal_json_own_keys(hal_json *j);
+/** After an opening brace was read ahead: as hal_json_own_keys behind HAL_JSON_OBJECT. */
+void hal_json_enter_object(hal_json *j);
 /** Takes the key `"name"` (given with its quotes, free of escapes) and the colon behind it when
  * exactly that comes next; otherwise takes nothing. */
 bool hal_json_take_key(hal_json *j, hal_slice quoted_name);

@@ -449,7 +449,12 @@ static hal_status run(hal_mashup *m, hal_err *err)
 {
     for (;;) {
         hal_json_event event;
-        bool in_row = m->json.depth && hal_mashup_place_now(m) == HAL_PLACE_ROW;
+        hal_mashup_place place = m->json.depth ? hal_mashup_place_now(m) : HAL_PLACE_TOP;
+        if (m->ahead && (place == HAL_PLACE_ROW || place == HAL_PLACE_ROWS)) {
+            hal_mashup_rows_ahead(m);
+            place = hal_mashup_place_now(m);
+        }
+        bool in_row = place == HAL_PLACE_ROW;
         if (in_row && !m->cell)
             hal_mashup_rows_predicted_key(m);
         hal_status st = hal_json_next(&m->json, &event, err);

@@ -4,6 +4,7 @@
  * its files:
  *   mashup.c         the answer around the rows; what an object or array means by its place
  *   mashup_rows.c    cells of rows into columns
+ *   mashup_ahead.c   the fast way through rows like the row before
  *   mashup_blocks.c  long lists of rows on two threads
  *   mashup_table.c   the columns as a table
  *   mashup_column.c  columns by name
@@ -41,6 +42,8 @@ typedef enum hal_mashup_place {
     HAL_PLACE_SKIPPED,
 } hal_mashup_place;
 
+enum { HAL_MASHUP_SLACK = 16 };
+
 typedef struct hal_mashup_blocks hal_mashup_blocks;
 
 typedef struct hal_mashup {
@@ -62,6 +65,7 @@ typedef struct hal_mashup {
     hal_mashup_columns fields, described, selected;
     hal_mashup_column entry;   /* the declaration being read */
     bool typed, named;         /* by its first choice of keys */
+    bool ahead;                /* the bytes fed are followed by HAL_MASHUP_SLACK zeros */
     hal_mashup_blocks *blocks; /* bytes are gathered there; NULL: read as they come */
 } hal_mashup;
 
@@ -108,6 +112,12 @@ bool hal_mashup_rows_predicted_key(hal_mashup *m);
 hal_status hal_mashup_rows_too_many(const hal_mashup *m, hal_err *err);
 /** Missing cells cost memory that no byte of the answer has paid for. */
 hal_status hal_mashup_rows_check_missing(const hal_mashup *m, hal_err *err) HAL_MUST_CHECK;
+
+/* mashup_ahead.c */
+
+/** With `ahead`, in a row or a list of rows: reads on while keys come in the order of the row
+ * before and values are plain, up to a place where the next event is the parser's business. */
+void hal_mashup_rows_ahead(hal_mashup *m);
 
 /* mashup_blocks.c */
 

@@ -92,7 +92,7 @@ static hal_status prepare(const hal_mashup *m, block *b, hal_err *err)
     r->mashup_only = m->mashup_only;
     r->rows_only = m->rows_only;
     r->status_known = m->status_known;
-    r->data_seen = true;
+    r->data_seen = r->ahead = true;
     r->n_rows = 0;
     memcpy(r->places, m->places, sizeof r->places);
     hal_json_begin_like(&r->json, &m->json);
@@ -167,7 +167,7 @@ hal_status hal_mashup_blocks_leave(hal_mashup *m, hal_err *err)
 static hal_status block_memory(block *b, hal_err *err)
 {
     if (!b->bytes)
-        b->bytes = hal_malloc(BLOCK_BYTES);
+        b->bytes = hal_malloc(BLOCK_BYTES + HAL_MASHUP_SLACK);
     return b->bytes ? HAL_OK : hal_err_nomem(err, BLOCK_BYTES);
 }
 
@@ -186,6 +186,7 @@ static hal_status dispatch(hal_mashup *m, hal_err *err)
     b->size = (size_t)(cut - b->bytes);
     blocks->filled -= b->size;
     memcpy(next->bytes, cut, blocks->filled);
+    memset(b->bytes + b->size, 0, HAL_MASHUP_SLACK);
     b->job = (hal_team_job){.run = read_block, .ctx = b};
     blocks->n++;
     hal_team_post(blocks->team, &b->job);

@@ -31,12 +31,12 @@ hal_status hal_mashup_column_set_name(hal_mashup_column *c, hal_slice name, hal_
 {
     if (memchr(name.data, '\0', name.size_bytes))
         return hal_err_set(err, HAL_E_INTEGRITY, "a column name contains a NUL character");
-    char *quoted = hal_malloc(name.size_bytes + 3);
+    size_t size = name.size_bytes + 3 + HAL_MASHUP_NAME_SLACK;
+    char *quoted = hal_calloc(1, size);
     if (!quoted)
-        return hal_err_nomem(err, name.size_bytes + 3);
+        return hal_err_nomem(err, size);
     quoted[0] = quoted[name.size_bytes + 1] = '"';
     memcpy(quoted + 1, name.data, name.size_bytes);
-    quoted[name.size_bytes + 2] = '\0';
     hal_free(c->quoted);
     c->quoted = quoted;
     c->name_size = name.size_bytes;

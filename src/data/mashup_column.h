@@ -23,8 +23,11 @@ typedef struct hal_mashup_seen {
     bool not_int, not_float, not_bool; /* some value's text does not read as one */
 } hal_mashup_seen;
 
+enum { HAL_MASHUP_NAME_SLACK = 8 };
+
 typedef struct hal_mashup_column {
-    char *quoted; /* its name in quotes; NULL: known by its place only (extjs rows) */
+    char *quoted; /* its name in quotes, then HAL_MASHUP_NAME_SLACK zeros; NULL: known by its place
+                     only (extjs rows) */
     size_t name_size;
     bool plain; /* the name is spelled without escapes in JSON */
     hal_vec vec;
