@@ -12,37 +12,44 @@
 
 enum { HAL_NUMBER_PLAIN_SLACK = 8 }; /* bytes beyond the number that must be readable */
 
-/* Eight digits at once (Lemire's method); false when they are not all digits. */
-static inline bool hal_number_eight_digits(const char *p, uint64_t *out)
-{
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t v;
-    memcpy(&v, p, 8);
-    if (((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u)
-        return false;
+/* The value of eight digits that were loaded as one word (Lemire's method). */
+static inline uint64_t hal_number_eight_digits(uint64_t v)
+{
     v -= 0x3030303030303030u;
     v = v * 10 + (v >> 8);
-    *out = ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
+    return ((v & 0x000000ff000000ffu) * 0x000f424000000064u +
             ((v >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
            32;
-    return true;
-#else
-    (void)p;
-    (void)out;
-    return false;
-#endif
 }
+#endif
 
+/* Adds the digits at `p` to *w, which may run over; returns their end. */
 static inline const char *hal_number_plain_digits(const char *p, uint64_t *w)
 {
-    uint64_t part;
-    while (hal_number_eight_digits(p, &part)) {
-        *w = *w * 100000000 + part;
-        p += 8;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    static const uint32_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    for (;; p += 8) {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        uint64_t other = ((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & /* no digit */
+                         0x8080808080808080u;
+        if (!other) {
+            *w = *w * 100000000 + hal_number_eight_digits(v);
+            continue;
+        }
+        unsigned n = (unsigned)__builtin_ctzll(other) / 8; /* the lowest mark is never a carry */
+        if (n) {
+            v = v << (64 - 8 * n) | UINT64_C(0x3030303030303030) >> 8 * n;
+            *w = *w * power[n] + hal_number_eight_digits(v);
+        }
+        return p + n;
     }
+#else
     for (; (unsigned char)(*p - '0') < 10; p++)
         *w = *w * 10 + (uint64_t)(*p - '0');
     return p;
+#endif
 }
 
 /** HAL_NUMBER_INT, HAL_NUMBER_FLOAT or HAL_NUMBER_NONE: not such a number ("-0" neither). A number

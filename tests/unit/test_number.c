@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/number.h"
 
+#include "base/number_plain.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -428,6 +430,68 @@ static void a_slice_ends_where_it_ends(void **state)
     assert_true(value == 123);
 }
 
+static void check_plain(const char *text)
+{
+    char room[64] = {0}; /* zeros behind the text */
+    hal_number plain = {0}, whole = {0};
+    snprintf(room, sizeof room, "%s", text);
+    hal_number_kind kind = hal_number_scan_plain(room, &plain);
+    if (kind == HAL_NUMBER_NONE)
+        return;
+    snprintf(room, sizeof room, "%.*s,", (int)plain.size_bytes, text);
+    if (hal_number_scan(room, room + strlen(room), &whole) != kind ||
+        whole.size_bytes != plain.size_bytes ||
+        (kind == HAL_NUMBER_INT ? whole.i != plain.i : bits_of(whole.d) != bits_of(plain.d)))
+        fail_msg("%s is read as another number", text);
+}
+
+static void plain_numbers_read_as_the_scanner_reads_them(void **state)
+{
+    (void)state;
+    char text[64];
+    for (int i = 0; i < 300000; i++) {
+        int64_t v = (int64_t)(random_bits() >> (random_bits() & 63));
+        snprintf(text, sizeof text, "%s%" PRId64, i & 1 ? "-" : "", v);
+        check_plain(text);
+        int point = (int)(random_bits() % 20);
+        if ((size_t)point < strlen(text)) {
+            memmove(text + point + 1, text + point, strlen(text) - (size_t)point + 1);
+            text[point] = '.';
+        }
+        check_plain(text);
+        snprintf(text, sizeof text, "%.*f", (int)(random_bits() % 19), (double)v * 1e-9);
+        check_plain(text);
+    }
+    hal_number out;
+    static const char *const plain[] = {"0",
+                                        "-1",
+                                        "12345678",
+                                        "123456789",
+                                        "9223372036854775807",
+                                        "0.5",
+                                        "1234567.12345678",
+                                        "-0.0",
+                                        "12345678.5e"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        snprintf(text, sizeof text, "%s%8s", plain[i], "");
+        assert_int_not_equal(hal_number_scan_plain(text, &out), HAL_NUMBER_NONE);
+        check_plain(plain[i]);
+    }
+    static const char *const others[] = {"-0",
+                                         "01",
+                                         "-",
+                                         ".5",
+                                         "5.",
+                                         "x",
+                                         "9223372036854775808",
+                                         "12345678901234567890",
+                                         "0.12345678901234567890"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(text, sizeof text, "%s%8s", others[i], "");
+        assert_int_equal(hal_number_scan_plain(text, &out), HAL_NUMBER_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +509,7 @@ int main(void)
         cmocka_unit_test(the_longest_number_in_front_is_read),
         cmocka_unit_test(what_is_no_number_leaves_the_output_alone),
         cmocka_unit_test(a_slice_ends_where_it_ends),
+        cmocka_unit_test(plain_numbers_read_as_the_scanner_reads_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
