@@ -55,7 +55,8 @@ char *hal_strndup(const char *s, size_t n)
     char *copy = hal_malloc(n + 1);
     if (!copy)
         return NULL;
-    memcpy(copy, s, n);
+    if (n) /* an empty slice may have no address */
+        memcpy(copy, s, n);
     copy[n] = '\0';
     return copy;
 }

@@ -337,7 +337,7 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 
 static void set_text(hal_votable *v, const char **to)
 {
-    hal_slice s = hal_vo_trim(hal_buf_text(&v->text));
+    hal_slice s = hal_vo_trim(hal_buf_slice(&v->text));
     char *text = hal_vo_keep(v, s.data, s.size_bytes);
     if (!text)
         return;
@@ -354,8 +354,8 @@ static void end_text(hal_votable *v, element e)
     else if (parent == E_FIELD)
         set_text(v, &v->current.list[v->current.n - 1].field.description);
     else if (parent == E_TABLE && v->reading)
-        st =
-            hal_metadata_set(&v->metadata.description, hal_vo_trim(hal_buf_text(&v->text)), v->err);
+        st = hal_metadata_set(&v->metadata.description, hal_vo_trim(hal_buf_slice(&v->text)),
+                              v->err);
     if (st)
         hal_vo_fail(v, st);
 }

@@ -67,9 +67,9 @@ static void *one_more(hal_votable *v, void *list, size_t n, size_t *capacity, si
     return larger;
 }
 
-hal_slice hal_vo_trim(const char *text)
+hal_slice hal_vo_trim(hal_slice text)
 {
-    hal_slice s = hal_format_skip_blanks(hal_slice_of(text));
+    hal_slice s = hal_format_skip_blanks(text);
     while (s.size_bytes && (unsigned char)s.data[s.size_bytes - 1] <= ' ')
         s.size_bytes--;
     return s;
@@ -268,18 +268,20 @@ static bool in_path(const hal_votable *v, size_t i)
     return false;
 }
 
-static void set_message(const hal_votable *v, hal_answer *answer, size_t i)
-{
-    const char *text = v->places[i].text;
-    if (!text || !*text)
-        text = v->metadata.items[i].value;
-    answer->status = HAL_ANSWER_ERROR;
-    snprintf(answer->message, sizeof answer->message, "%s", *text ? text : "no reason is given");
-}
-
 static bool is_status(const hal_meta *m)
 {
     return m->kind == HAL_META_INFO && !strcasecmp(m->name, "QUERY_STATUS");
+}
+
+/* A QUERY_STATUS has its reason as text (DALI 1.1 section 4.4.1), an Error as value (SCS 1.03
+ * section 2.3). */
+static void set_message(const hal_votable *v, hal_answer *answer, size_t i)
+{
+    const char *content = v->places[i].text ? v->places[i].text : "";
+    const char *value = v->metadata.items[i].value;
+    const char *text = *content && (is_status(&v->metadata.items[i]) || !*value) ? content : value;
+    answer->status = HAL_ANSWER_ERROR;
+    snprintf(answer->message, sizeof answer->message, "%s", *text ? text : "no reason is given");
 }
 
 /* INFO or PARAM of name or ID "Error" (SCS 1.03 section 2.3; any case is met). */

@@ -136,7 +136,7 @@ hal_status hal_vo_take_document(hal_votable *v, const char *p, size_t n,
 char *hal_vo_keep(hal_votable *v, const char *text, size_t n);
 /** By its local name; NULL: absent. */
 const char *hal_vo_attribute(const XML_Char **a, const char *name);
-hal_slice hal_vo_trim(const char *text);
+hal_slice hal_vo_trim(hal_slice text);
 void hal_vo_header_clear(hal_vo_header *h);
 void hal_vo_start_field(hal_votable *v, const XML_Char **a);
 /** The fields are known: makes the columns of the chosen table. */
