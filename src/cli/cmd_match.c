@@ -3,21 +3,20 @@
 
 #include "cli/progress.h"
 
-typedef struct view {
-    const options *opts;
-    progress progress;
-    uint32_t n_nearest;
-} view;
-
-static void on_event(void *ctx, const char *kind, const char *json)
-{
-    view *v = ctx;
-    progress_event(&v->progress, kind, json);
-}
-
 static hal_status match(hal_runtime *rt, void *ctx)
 {
-    const options *opts = ((view *)ctx)->opts;
+    return hal_runtime_match(rt, ctx);
+}
+
+int cmd_match(const command *cmd, const options *opts)
+{
+    (void)cmd;
+    if (!opts->radius)
+        return complain(EXIT_USAGE, "match needs a radius: --radius 1arcsec");
+    int64_t n = opts->nearest ? whole_number(opts->nearest) : 0;
+    if (n < (opts->nearest ? 1 : 0) || n > UINT32_MAX)
+        return complain(EXIT_USAGE, "--nearest takes a whole number from 1, not '%s'",
+                        opts->nearest);
     hal_match_job job = {.struct_size = sizeof job,
                          .left = opts->words[0],
                          .right = opts->words[1],
@@ -29,7 +28,7 @@ static hal_status match(hal_runtime *rt, void *ctx)
                          .ra2 = opts->ra2,
                          .dec2 = opts->dec2,
                          .to = opts->to,
-                         .n_nearest = ((view *)ctx)->n_nearest,
+                         .n_nearest = (uint32_t)n,
                          .radius2 = opts->radius2,
                          .how = opts->how,
                          .pm1 = opts->pm1,
@@ -37,25 +36,15 @@ static hal_status match(hal_runtime *rt, void *ctx)
                          .epoch1 = opts->epoch1,
                          .epoch2 = opts->epoch2,
                          .at = opts->at};
-    return hal_runtime_match(rt, &job);
-}
-
-int cmd_match(const command *cmd, const options *opts)
-{
-    (void)cmd;
-    if (!opts->radius)
-        return complain(EXIT_USAGE, "match needs a radius: --radius 1arcsec");
-    int64_t n = opts->nearest ? whole_number(opts->nearest) : 0;
-    if (n < (opts->nearest ? 1 : 0))
-        return complain(EXIT_USAGE, "--nearest takes a whole number, not '%s'", opts->nearest);
-    view v = {.opts = opts, .n_nearest = (uint32_t)n};
-    hal_config config = {.struct_size = sizeof config, .on_event = on_event, .ctx = &v};
+    progress p;
+    progress_begin(&p, false, false);
+    hal_config config = {.struct_size = sizeof config, .on_event = progress_event, .ctx = &p};
     char why[256];
-    progress_begin(&v.progress, false, false);
     hal_runtime *rt = hal_runtime_new(&config, why, sizeof why);
     if (!rt)
         return complain(hal_exit_code(HAL_E_NOMEM), "%s", why);
-    int code = run_interruptible(rt, match, &v);
+    int code = run_interruptible(rt, match, &job);
+    progress_clear(&p);
     if (code != 0)
         complain(code, "%s", hal_runtime_error(rt));
     hal_runtime_free(rt);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static void on_output(void *ctx, const char *text, size_t size_bytes)
 {
-    (void)ctx;
+    progress_clear(ctx);
     fwrite(text, 1, size_bytes, stdout);
 }
 
@@ -26,12 +27,18 @@ int cmd_show(const command *cmd, const options *opts)
                     .json = opts->json};
     if (opts->rows && (job.rows = whole_number(opts->rows)) < 0)
         return complain(EXIT_USAGE, "--rows takes a whole number, not '%s'", opts->rows);
-    hal_config config = {.struct_size = sizeof config, .on_output = on_output};
+    progress p;
+    progress_begin(&p, false, false);
+    hal_config config = {.struct_size = sizeof config,
+                         .on_event = progress_event,
+                         .on_output = on_output,
+                         .ctx = &p};
     char why[256];
     hal_runtime *rt = hal_runtime_new(&config, why, sizeof why);
     if (!rt)
         return complain(hal_exit_code(HAL_E_NOMEM), "%s", why);
     int code = run_interruptible(rt, show, &job);
+    progress_clear(&p);
     if (code != 0)
         complain(code, "%s", hal_runtime_error(rt));
     hal_runtime_free(rt);

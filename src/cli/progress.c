@@ -142,8 +142,9 @@ static void on_log(progress *p, const char *json)
     fprintf(stderr, "%s%s%s\n", serious ? level : "", serious ? ": " : "", text);
 }
 
-void progress_event(progress *p, const char *kind, const char *json)
+void progress_event(void *ctx, const char *kind, const char *json)
 {
+    progress *p = ctx;
     if (p->style == PROGRESS_JSON)
         fprintf(stderr, "{\"event\":\"%s\",\"data\":%s}\n", kind, json);
     else if (!strcmp(kind, "log"))

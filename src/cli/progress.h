@@ -18,8 +18,8 @@ struct progress {
 };
 
 void progress_begin(progress *p, bool quiet, bool json);
-/** An event of the runtime. */
-void progress_event(progress *p, const char *kind, const char *json);
+/** An event of the runtime: hal_config.on_event with a progress as context. */
+void progress_event(void *ctx, const char *kind, const char *json);
 /** Shows what is due; to be called now and then. */
 void progress_tick(progress *p);
 /** Takes the line off the terminal, before anything else is written. */

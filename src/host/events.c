@@ -128,6 +128,24 @@ void hal_host_emit_table(lua_State *L, const char *kind, int index)
         hal_raise(L, &err);
 }
 
+void hal_host_progress(hal_host *host, const char *stage, uint64_t bytes, uint64_t known_bytes)
+{
+    hal_buf b;
+    hal_buf_init(&b, EVENT_MAX_BYTES);
+    hal_status st = hal_buf_puts(&b, "{\"stage\":", NULL);
+    if (!st)
+        st = put_text(&b, stage, strlen(stage), NULL);
+    if (!st && known_bytes)
+        st = hal_buf_printf(&b, NULL, ",\"done\":%llu,\"known\":%llu,\"unit\":\"MB\"}",
+                            (unsigned long long)(bytes / 1000000),
+                            (unsigned long long)(known_bytes / 1000000));
+    else if (!st)
+        st = hal_buf_printf(&b, NULL, ",\"bytes\":%llu}", (unsigned long long)bytes);
+    if (!st)
+        hal_host_emit(host, "progress", hal_buf_text(&b));
+    hal_buf_clear(&b);
+}
+
 void hal_host_log(hal_host *host, const char *level, const char *text)
 {
     hal_buf b;

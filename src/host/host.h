@@ -52,6 +52,8 @@ void hal_host_emit(hal_host *host, const char *kind, const char *json);
 void hal_host_emit_table(lua_State *L, const char *kind, int index);
 /** A log line; level "debug", "info", "warning", "error". */
 void hal_host_log(hal_host *host, const char *level, const char *text);
+/** Event "progress": so many of `known_bytes` (0: not known) are done. */
+void hal_host_progress(hal_host *host, const char *stage, uint64_t bytes, uint64_t known_bytes);
 /** Result text of a workflow, meant for standard output. */
 typedef void (*hal_output_fn)(void *ctx, const char *text, size_t size_bytes);
 void hal_host_on_output(hal_host *host, hal_output_fn fn, void *ctx);

@@ -5,7 +5,6 @@
 #include "runtime/convert.h"
 
 #include "base/alloc.h"
-#include "runtime/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +22,7 @@ typedef struct conversion {
     const char *out;
     hal_format to;
     hal_writer *writer;
-    hal_writer_say *say;
-    void *say_ctx;
+    const hal_file_watch *watch;
     hal_table *like; /* the writer's columns */
     bool dry;        /* looks at types, writes nothing */
     bool changed;    /* a later batch has other types than the writer */
@@ -79,7 +77,7 @@ static void drop_writer(conversion *c)
 
 /* One reading; *last has the columns with the types that hold everything. */
 static hal_status pass(conversion *c, const char *in, hal_format from, const hal_table *types,
-                       hal_table **last, const _Atomic bool *stop, hal_err *err)
+                       hal_table **last, hal_err *err)
 {
     hal_reader_options options = {.batch = take_batch, .batch_ctx = c, .batch_rows = BATCH_ROWS};
     hal_field *fields = NULL;
@@ -92,7 +90,7 @@ static hal_status pass(conversion *c, const char *in, hal_format from, const hal
             fields[i] = *hal_table_field(types, i);
         options.types = fields;
     }
-    hal_status st = hal_file_read_with(last, in, c->label, from, &options, stop, err);
+    hal_status st = hal_file_read_with(last, in, c->label, from, &options, c->watch, err);
     hal_free(fields);
     return st;
 }
@@ -104,23 +102,22 @@ static hal_status commit(conversion *c, const hal_table *last, hal_err *err)
     if (!st)
         st = hal_writer_commit(c->writer, &size_bytes, err);
     if (!st)
-        hal_writer_warnings(c->writer, c->say, c->say_ctx);
+        hal_writer_warnings(c->writer, c->watch->say, c->watch->ctx);
     return st;
 }
 
-static hal_status run(conversion *c, const char *in, hal_format from, const _Atomic bool *stop,
-                      hal_err *err)
+static hal_status run(conversion *c, const char *in, hal_format from, hal_err *err)
 {
     hal_table *last = NULL, *again = NULL;
     /* What is on standard output cannot be taken back: look first. */
     c->dry = hal_file_is_standard(c->out);
-    hal_status st = pass(c, in, from, NULL, &last, stop, err);
+    hal_status st = pass(c, in, from, NULL, &last, err);
     if (!st && c->writer && !c->changed)
         c->changed = !same_columns(c->like, last);
     if (!st && (c->dry || c->changed)) {
         drop_writer(c);
         c->dry = c->changed = false;
-        st = pass(c, in, from, last, &again, stop, err);
+        st = pass(c, in, from, last, &again, err);
         if (!st && (c->changed || (c->writer && !same_columns(c->like, again))))
             st = hal_err_set(err, HAL_E_INTEGRITY, "%s changed while it was read",
                              c->label ? c->label : in);
@@ -137,7 +134,7 @@ static hal_status run(conversion *c, const char *in, hal_format from, const _Ato
  */
 
 /* A pipe can be read once only: its bytes go to a nameless file, which `path` then names. */
-static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomic bool *stop,
+static hal_status copy_input(int *fd, char *path, size_t path_size, const hal_file_watch *watch,
                              hal_err *err)
 {
     const char *folder = getenv("TMPDIR");
@@ -155,7 +152,7 @@ static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomi
     hal_status st = bytes ? HAL_OK : hal_err_nomem(err, COPY_BYTES);
     while (!st) {
         ssize_t n = read(STDIN_FILENO, bytes, COPY_BYTES);
-        if (atomic_load(stop))
+        if (atomic_load(watch->stop))
             st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
         else if (n < 0 && errno != EINTR)
             st = hal_err_errno(err, errno, "cannot read standard input");
@@ -175,10 +172,10 @@ static hal_status copy_input(int *fd, char *path, size_t path_size, const _Atomi
 }
 
 hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
-                       const _Atomic bool *stop, hal_writer_say *say, void *ctx, hal_err *err)
+                       const hal_file_watch *watch, hal_err *err)
 {
     hal_format reads = HAL_FORMAT_AUTO;
-    conversion c = {.out = out, .say = say, .say_ctx = ctx};
+    conversion c = {.out = out, .watch = watch};
     hal_status st = from ? hal_format_from_name(&reads, from, err) : HAL_OK;
     if (!st)
         st = hal_file_format(&c.to, out, to, err);
@@ -190,12 +187,12 @@ hal_status hal_convert(const char *in, const char *out, const char *from, const 
     char path[64];
     int fd = -1;
     if (hal_file_is_standard(in)) {
-        st = copy_input(&fd, path, sizeof path, stop, err);
+        st = copy_input(&fd, path, sizeof path, watch, err);
         in = path;
         c.label = "standard input";
     }
     if (!st)
-        st = run(&c, in, reads, stop, err);
+        st = run(&c, in, reads, err);
     if (fd >= 0)
         close(fd);
     return st;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK_BYTES = 128 << 10 };
@@ -37,15 +38,18 @@ hal_status hal_file_format(hal_format *out, const char *path, const char *name, 
     return st;
 }
 
-static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic bool *stop,
+static hal_status feed(hal_reader *reader, int fd, const char *in, const hal_file_watch *watch,
                        hal_err *err)
 {
+    struct stat about;
+    uint64_t at = 0, size_bytes =
+                         !fstat(fd, &about) && S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
     char *chunk = hal_malloc(CHUNK_BYTES);
     if (!chunk)
         return hal_err_nomem(err, CHUNK_BYTES);
     hal_status st = HAL_OK;
     for (;;) {
-        if (atomic_load(stop)) {
+        if (atomic_load(watch->stop)) {
             st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
             break;
         }
@@ -56,6 +60,8 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic
             st = hal_err_errno(err, errno, "cannot read %s", in);
         else if (n > 0)
             st = hal_reader_feed(reader, chunk, (size_t)n, err);
+        if (n > 0 && !st)
+            watch->read(watch->ctx, in, at += (uint64_t)n, size_bytes);
         if (n <= 0 || st)
             break;
     }
@@ -64,7 +70,7 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const _Atomic
 }
 
 hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
-                              const hal_reader_options *options, const _Atomic bool *stop,
+                              const hal_reader_options *options, const hal_file_watch *watch,
                               hal_err *err)
 {
     bool standard = hal_file_is_standard(in);
@@ -78,7 +84,7 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
     hal_answer answer;
     hal_table *t = NULL;
     hal_reader *reader = hal_reader_new_with(from, options, err);
-    hal_status st = reader ? feed(reader, fd, label, stop, err) : err->status;
+    hal_status st = reader ? feed(reader, fd, label, watch, err) : err->status;
     if (!st)
         st = hal_reader_finish(reader, &answer, &t, err);
     hal_reader_free(reader);
@@ -103,14 +109,14 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
 }
 
 hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
-                         const _Atomic bool *stop, hal_err *err)
+                         const hal_file_watch *watch, hal_err *err)
 {
     hal_reader_options options = {0};
-    return hal_file_read_with(table, in, NULL, from, &options, stop, err);
+    return hal_file_read_with(table, in, NULL, from, &options, watch, err);
 }
 
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
-                          hal_writer_say *say, void *ctx, hal_err *err)
+                          const hal_file_watch *watch, hal_err *err)
 {
     hal_writer *writer =
         hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
@@ -121,7 +127,7 @@ hal_status hal_file_write(const hal_table *table, const char *out, hal_format to
     if (!st)
         st = hal_writer_commit(writer, &size_bytes, err);
     if (!st)
-        hal_writer_warnings(writer, say, ctx);
+        hal_writer_warnings(writer, watch->say, watch->ctx);
     hal_writer_free(writer);
     return st;
 }

@@ -2,7 +2,6 @@
 /* Two files through a positional match into a third. */
 #include "runtime/match.h"
 
-#include "runtime/files.h"
 #include "sky/angle.h"
 
 #include <string.h>
@@ -38,24 +37,24 @@ static hal_status read_job(hal_pairing *p, const hal_match_job *job, hal_err *er
 }
 
 hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *account,
-                           const _Atomic bool *stop, hal_writer_say *say, void *ctx, hal_err *err)
+                           const hal_file_watch *watch, hal_err *err)
 {
-    hal_pairing pairing = {.match.stop = stop};
+    hal_pairing pairing = {.match.stop = watch->stop};
     hal_format to = HAL_FORMAT_CSV;
     hal_table *left = NULL, *right = NULL, *both = NULL;
     hal_status st = read_job(&pairing, job, err);
     if (!st)
         st = hal_file_format(&to, job->out, job->to, err);
     if (!st)
-        st = hal_file_read(&left, job->left, HAL_FORMAT_AUTO, stop, err);
+        st = hal_file_read(&left, job->left, HAL_FORMAT_AUTO, watch, err);
     if (!st)
-        st = hal_file_read(&right, job->right, HAL_FORMAT_AUTO, stop, err);
+        st = hal_file_read(&right, job->right, HAL_FORMAT_AUTO, watch, err);
     if (!st && !(both = hal_table_match(left, right, &pairing, account, err)))
         st = err->status;
     hal_table_unref(left);
     hal_table_unref(right);
     if (!st)
-        st = hal_file_write(both, job->out, to, say, ctx, err);
+        st = hal_file_write(both, job->out, to, watch, err);
     hal_table_unref(both);
     return st;
 }

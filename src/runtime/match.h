@@ -5,13 +5,11 @@
 #include "base/status.h"
 #include "halyard.h"
 
-#include "data/writer.h"
 #include "host/match.h"
+#include "runtime/files.h"
 
-/** hal_runtime_match without a runtime; `account` says what became of the rows. `stop` is polled;
- * true ends with HAL_E_CANCELLED. `say` gets what hal_writer_warnings says of the file. */
+/** hal_runtime_match without a runtime; `account` says what became of the rows. */
 hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *account,
-                           const _Atomic bool *stop, hal_writer_say *say, void *ctx,
-                           hal_err *err) HAL_MUST_CHECK;
+                           const hal_file_watch *watch, hal_err *err) HAL_MUST_CHECK;
 
 #endif

@@ -287,17 +287,49 @@ void hal_runtime_interrupt(hal_runtime *rt)
     hal_host_interrupt(rt->host);
 }
 
-static void say_warning(void *host, const char *text)
+/* Jobs on files, watched */
+
+enum { PROGRESS_NS = HAL_NS_PER_MS * 200 };
+
+typedef struct watcher {
+    hal_host *host;
+    int64_t next_ns; /* when progress is due */
+} watcher;
+
+static void on_warning(void *ctx, const char *text)
 {
-    hal_host_log(host, "warning", text);
+    hal_host_log(((watcher *)ctx)->host, "warning", text);
+}
+
+static void on_read(void *ctx, const char *label, uint64_t bytes, uint64_t size_bytes)
+{
+    watcher *w = ctx;
+    hal_clock clock = hal_clock_system();
+    int64_t now_ns = hal_clock_now_ns(&clock);
+    if (now_ns < w->next_ns)
+        return;
+    w->next_ns = now_ns + PROGRESS_NS;
+    const char *slash = strrchr(label, '/');
+    char stage[96];
+    snprintf(stage, sizeof stage, "reading %.80s", slash ? slash + 1 : label);
+    hal_host_progress(w->host, stage, bytes, size_bytes);
+}
+
+/* The first second passes without a word. */
+static hal_file_watch watch_files(hal_runtime *rt, watcher *w)
+{
+    hal_clock clock = hal_clock_system();
+    *w = (watcher){rt->host, hal_clock_now_ns(&clock) + 5 * PROGRESS_NS};
+    return (hal_file_watch){.stop = &rt->interrupted, .say = on_warning, .read = on_read, .ctx = w};
 }
 
 hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out, const char *from,
                                const char *to)
 {
     rt->err = HAL_ERR_INIT;
-    hal_status st =
-        hal_convert(in, out, from, to, &rt->interrupted, say_warning, rt->host, &rt->err);
+    watcher w;
+    hal_file_watch watch = watch_files(rt, &w);
+    hal_status st = hal_convert(in, out, from, to, &watch, &rt->err);
     atomic_store(&rt->interrupted, false);
     return st;
 }
@@ -309,7 +341,9 @@ hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show)
         return hal_err_set(&rt->err, HAL_E_USAGE, "hal_show.struct_size must be sizeof(hal_show)");
     hal_buf text;
     hal_buf_init(&text, SIZE_MAX / 4);
-    hal_status st = hal_show_file(&text, show, &rt->interrupted, &rt->err);
+    watcher w;
+    hal_file_watch watch = watch_files(rt, &w);
+    hal_status st = hal_show_file(&text, show, &watch, &rt->err);
     if (!st)
         hal_host_output(rt->host, text.data, text.size_bytes);
     hal_buf_clear(&text);
@@ -334,8 +368,9 @@ hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job)
         return hal_err_set(&rt->err, HAL_E_USAGE,
                            "hal_match_job.struct_size must be sizeof(hal_match_job)");
     hal_pairing_account account;
-    hal_status st =
-        hal_match_files(job, &account, &rt->interrupted, say_warning, rt->host, &rt->err);
+    watcher w;
+    hal_file_watch watch = watch_files(rt, &w);
+    hal_status st = hal_match_files(job, &account, &watch, &rt->err);
     atomic_store(&rt->interrupted, false);
     if (!st) {
         warn_placeless(rt, job->left, account.n_left_placeless, account.n_left);

@@ -492,7 +492,7 @@ static hal_status print_json(hal_buf *out, const look *l, const hal_table *t, co
     return st ? st : put(out, "]}\n", err);
 }
 
-hal_status hal_show_file(hal_buf *text, const hal_show *show, const _Atomic bool *stop,
+hal_status hal_show_file(hal_buf *text, const hal_show *show, const hal_file_watch *watch,
                          hal_err *err)
 {
     if (!show->in || show->rows > ROWS_MAX)
@@ -508,7 +508,7 @@ hal_status hal_show_file(hal_buf *text, const hal_show *show, const _Atomic bool
     hal_reader_options options = {.batch = take_batch, .batch_ctx = &l};
     hal_table *last = NULL, *head = NULL;
     if (!st)
-        st = hal_file_read_with(&last, show->in, NULL, from, &options, stop, err);
+        st = hal_file_read_with(&last, show->in, NULL, from, &options, watch, err);
     if (!st && l.n_head && !(head = hal_table_concat(l.head, l.n_head, err)))
         st = err->status;
     if (!st)

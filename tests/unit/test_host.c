@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -88,11 +89,35 @@ static void settings_replace_and_remove(void **state)
     hal_loop_free(loop);
 }
 
+static void keep_event(void *ctx, const char *kind, const char *json)
+{
+    snprintf(ctx, 256, "%s %s", kind, json);
+}
+
+static void progress_tells_how_far_a_file_is(void **state)
+{
+    (void)state;
+    char event[256] = "";
+    hal_clock clock = hal_clock_system();
+    hal_host_config config = {0};
+    hal_loop *loop = hal_loop_new(&clock, NULL);
+    hal_host *host = hal_host_new(loop, &config, NULL);
+    hal_host_on_event(host, keep_event, event);
+    hal_host_progress(host, "reading \"a\"", 41999999, 100000000);
+    assert_string_equal(event, "progress {\"stage\":\"reading \\u0022a\\u0022\",\"done\":41,"
+                               "\"known\":100,\"unit\":\"MB\"}");
+    hal_host_progress(host, "reading", 7, 0);
+    assert_string_equal(event, "progress {\"stage\":\"reading\",\"bytes\":7}");
+    hal_host_free(host);
+    hal_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_runs_or_says_that_memory_ran_out),
         cmocka_unit_test(settings_replace_and_remove),
+        cmocka_unit_test(progress_tells_how_far_a_file_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
