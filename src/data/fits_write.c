@@ -2,13 +2,10 @@
 /* The writer. Rows are collected in blocks of columns; once a block is full it moves to a temporary
  * file. At the end everything the header must say is known (the longest text, a value free to mean
  * null, the number of rows), and the blocks are turned into rows, then into the heap. */
-#include "data/fits.h"
+#include "data/fits_write.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "base/number.h"
 #include "data/fits_header.h"
-#include "data/types.h"
 #include "data/vec.h"
 
 #include <errno.h>
@@ -20,46 +17,13 @@
 enum {
     BLOCK_BYTES = 8 << 20,
     BLOCK_ROWS = 65536,
-    RUN_BYTES = 256 << 10,
     WIDE_TEXT = 255, /* longer texts may go to the heap */
 };
 
 static const uint64_t CELL_MAX = UINT32_MAX;
 
-typedef struct column {
-    hal_type type; /* as stored in the block: timestamps of one item are texts */
-    int32_t width; /* of the field */
-    bool heap;     /* variable: a count and its items */
-    size_t item;   /* bytes of one item in the block; bool: 1 */
-    bool is_time;  /* texts made of timestamps */
-    /* The block: one flag and, for variable ones, one count a row; then all items. */
-    hal_buf nulls, counts, items, item_nulls;
-    uint64_t n_rows;
-    /* What all rows say. */
-    bool any_null;
-    uint64_t low[4]; /* integers: which of the lowest 64 values occur; uint8: which of all */
-    uint64_t longest, total, n_extra; /* n_extra: texts with one byte more, see put_heap_text */
-    /* The layout. */
-    char code;
-    uint64_t at, bytes; /* in the row */
-    uint64_t out_item;  /* bytes of one item in the file */
-    int64_t null_value;
-    uint64_t heap_at; /* of the block's first item of this column */
-} column;
-
-typedef struct fits_writer {
-    hal_outfile *file;
-    hal_table *schema; /* no rows: the fields and the metadata */
-    size_t n_columns;
-    column *columns;
-    uint64_t n_rows, n_block;
-    uint64_t block_bytes;
-    int spill; /* -1: none yet */
-    uint64_t spill_size;
-    uint64_t row_bytes, heap_bytes;
-    bool wide_pointers;
-    unsigned char *run;
-} fits_writer;
+typedef hal_fits_out_column column;
+typedef hal_fits_out fits_writer;
 
 static void writer_free(void *self)
 {
@@ -73,7 +37,6 @@ static void writer_free(void *self)
     if (w->spill >= 0)
         close(w->spill);
     hal_free(w->columns);
-    hal_free(w->run);
     hal_table_unref(w->schema);
     hal_free(w);
 }
@@ -237,11 +200,6 @@ static int64_t stored_integer(const column *c, uint64_t i_item)
     }
 }
 
-static bool get_flag(const hal_buf *flags, uint64_t i)
-{
-    return i < flags->size_bytes && flags->data[i];
-}
-
 /* Bytes that FITS has no place for within a text. */
 static hal_status check_text(const fits_writer *w, size_t i, hal_slice text, hal_err *err)
 {
@@ -250,12 +208,6 @@ static hal_status check_text(const fits_writer *w, size_t i, hal_slice text, hal
                            "column %s: a text holds a NUL byte, which ends a text in FITS",
                            hal_table_field(w->schema, i)->name);
     return HAL_OK;
-}
-
-/* In the heap, an empty text is one blank (nothing is null), and a NUL makes blanks count. */
-static bool needs_extra(hal_slice text)
-{
-    return text.size_bytes == 0 || text.data[text.size_bytes - 1] == ' ';
 }
 
 static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t place, uint64_t row,
@@ -277,7 +229,7 @@ static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t 
     }
     if (!st)
         st = check_text(w, i, text, err);
-    c->n_extra += needs_extra(text);
+    c->n_extra += hal_fits_needs_extra(text);
     /* One byte more keeps blanks at the end: they count before a NUL. */
     if (!st && text.size_bytes && text.data[text.size_bytes - 1] == ' ' &&
         text.size_bytes + 1 > c->longest)
@@ -394,7 +346,7 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
         return HAL_OK;
     }
     for (uint64_t k = old_items; k < n_items; k++)
-        if (!(per_row && c->nulls.data[k / per_row]) && !get_flag(&c->item_nulls, k))
+        if (!(per_row && c->nulls.data[k / per_row]) && !hal_fits_flag(&c->item_nulls, k))
             note_value(c, stored_integer(c, k));
     return HAL_OK;
 }
@@ -595,452 +547,16 @@ static hal_status lay_out(fits_writer *w, hal_err *err)
     return HAL_OK;
 }
 
-/* Cards. */
-
-typedef struct header {
-    hal_buf cards;
-    hal_err *err;
-    hal_status st;
-} header;
-
-static void put_card(header *h, const char *text, size_t n)
-{
-    char card[HAL_FITS_CARD];
-    memset(card, ' ', sizeof card);
-    for (size_t i = 0; i < n && i < sizeof card; i++)
-        card[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    if (!h->st)
-        h->st = hal_buf_append(&h->cards, card, sizeof card, h->err);
-}
-
-static void put_plain(header *h, const char *key, const char *value)
-{
-    char card[HAL_FITS_CARD + 1];
-    int n = strlen(key) > 8 ? snprintf(card, sizeof card, "HIERARCH %s = %s", key, value)
-                            : snprintf(card, sizeof card, "%-8s= %20s", key, value);
-    put_card(h, card, n < HAL_FITS_CARD ? (size_t)n : HAL_FITS_CARD);
-}
-
-static void put_integer(header *h, const char *key, int64_t value)
-{
-    char text[HAL_INT64_TEXT_MAX + 1] = {0};
-    hal_number_print_int64(text, value);
-    put_plain(h, key, text);
-}
-
-/* A text over as many cards as it needs (CONTINUE). */
-static void put_text(header *h, const char *key, const char *text)
-{
-    char card[HAL_FITS_CARD];
-    char lead[HAL_FITS_CARD + 1];
-    int n_lead = strlen(key) > 8 ? snprintf(lead, sizeof lead, "HIERARCH %s = '", key)
-                                 : snprintf(lead, sizeof lead, "%-8s= '", key);
-    if (n_lead > 60)
-        return;
-    size_t n = (size_t)n_lead;
-    memcpy(card, lead, n);
-    size_t start = n;
-    for (const char *p = text; *p; p++) {
-        size_t need = *p == '\'' ? 2 : 1;
-        if (n + need > HAL_FITS_CARD - 2) { /* room for "&'" */
-            size_t left = strlen(p);
-            bool ends = left == 1 && n + need <= HAL_FITS_CARD - 1;
-            if (!ends) {
-                card[n++] = '&';
-                card[n++] = '\'';
-                put_card(h, card, n);
-                memcpy(card, "CONTINUE  '", 11);
-                n = start = 11;
-            }
-        }
-        card[n++] = *p;
-        if (*p == '\'')
-            card[n++] = '\'';
-    }
-    while (n < start + 8 && n < HAL_FITS_CARD - 1)
-        card[n++] = ' ';
-    card[n++] = '\'';
-    put_card(h, card, n);
-}
-
-static void put_numbered(header *h, const char *prefix, size_t i, const char *text)
-{
-    char key[16];
-    if (!*text)
-        return;
-    snprintf(key, sizeof key, "%s%zu", prefix, i + 1);
-    put_text(h, key, text);
-}
-
-static void end_header(header *h)
-{
-    put_card(h, "END", 3);
-    while (h->cards.size_bytes % HAL_FITS_BLOCK && !h->st)
-        put_card(h, "", 0);
-}
-
-static void put_form(const fits_writer *w, header *h, size_t i)
-{
-    const column *c = &w->columns[i];
-    char text[64];
-    unsigned long long n = c->type == HAL_TYPE_STRING ? c->longest : (uint64_t)c->width;
-    if (c->heap)
-        snprintf(text, sizeof text, "1%c%c(%llu)", w->wide_pointers ? 'Q' : 'P', c->code,
-                 (unsigned long long)c->longest);
-    else if (n == 1)
-        snprintf(text, sizeof text, "%c", c->code);
-    else
-        snprintf(text, sizeof text, "%llu%c", n, c->code);
-    put_numbered(h, "TFORM", i, text);
-}
-
-/* "2x3" as "(2,3)"; dimensions that are open are not written. */
-static void put_dim(header *h, size_t i, const char *shape)
-{
-    char text[72];
-    size_t n = strlen(shape);
-    if (n < 3 || n > 60 || strchr(shape, '*') || !strchr(shape, 'x'))
-        return;
-    snprintf(text, sizeof text, "(%s)", shape);
-    for (char *p = text; *p; p++)
-        if (*p == 'x')
-            *p = ',';
-    put_numbered(h, "TDIM", i, text);
-}
-
-static void put_column(const fits_writer *w, header *h, size_t i)
-{
-    const column *c = &w->columns[i];
-    const hal_field *f = hal_table_field(w->schema, i);
-    char key[16];
-    put_numbered(h, "TTYPE", i, f->name);
-    put_form(w, h, i);
-    bool micro = f->type == HAL_TYPE_TIMESTAMP && !c->is_time;
-    put_numbered(h, "TUNIT", i, micro ? "us" : f->unit);
-    if (c->type != HAL_TYPE_STRING)
-        put_dim(h, i, f->shape);
-    if (hal_type_is_integer(c->type) && c->any_null) {
-        snprintf(key, sizeof key, "TNULL%zu", i + 1);
-        put_integer(h, key, c->null_value);
-    }
-    put_numbered(h, "TUCD", i, f->ucd);
-    put_numbered(h, "TUTYP", i, f->utype);
-    put_numbered(h, "TXTYP", i, f->type == HAL_TYPE_TIMESTAMP ? "timestamp" : f->xtype);
-    put_numbered(h, "TCOMM", i, f->description);
-}
-
-static void put_comment(header *h, const char *key, const char *text)
-{
-    size_t n = strlen(text), at = 0;
-    do {
-        char card[HAL_FITS_CARD + 1];
-        size_t part = n - at < 72 ? n - at : 72;
-        int size = snprintf(card, sizeof card, "%-8s%.*s", key, (int)part, text + at);
-        put_card(h, card, (size_t)size);
-        at += part;
-    } while (at < n);
-}
-
-static void put_meta(header *h, const hal_meta *m)
-{
-    hal_number number;
-    if (m->kind != HAL_META_KEY && m->kind != HAL_META_INFO && m->kind != HAL_META_PARAM)
-        return;
-    if (!strcmp(m->name, "COMMENT") || !strcmp(m->name, "HISTORY")) {
-        put_comment(h, m->name, m->value);
-        return;
-    }
-    size_t n_name = strlen(m->name), n_value = strlen(m->value);
-    if (n_name == 0 || n_name > 40 || strchr(m->name, '=') ||
-        hal_fits_card_is_layout(hal_slice_of(m->name)))
-        return;
-    bool plain = n_name <= 8;
-    for (const char *p = m->name; *p; p++) {
-        plain = plain &&
-                ((*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_');
-        if (*p < '!' || *p > '~')
-            return;
-    }
-    char key[64];
-    snprintf(key, sizeof key, plain ? "%s" : "%-9s", m->name); /* nine or more: HIERARCH */
-    hal_number_kind kind = hal_number_scan(m->value, m->value + n_value + 1, &number);
-    bool is_number = (kind == HAL_NUMBER_INT || kind == HAL_NUMBER_FLOAT) &&
-                     number.size_bytes == n_value && n_value <= 20;
-    if (is_number || !strcmp(m->value, "T") || !strcmp(m->value, "F"))
-        put_plain(h, key, m->value);
-    else
-        put_text(h, key, m->value);
-}
-
-static hal_status put_headers(fits_writer *w, hal_err *err)
-{
-    header h = {.err = err};
-    hal_buf_init(&h.cards, SIZE_MAX / 4);
-    put_plain(&h, "SIMPLE", "T");
-    put_integer(&h, "BITPIX", 8);
-    put_integer(&h, "NAXIS", 0);
-    put_plain(&h, "EXTEND", "T");
-    end_header(&h);
-    put_text(&h, "XTENSION", "BINTABLE");
-    put_integer(&h, "BITPIX", 8);
-    put_integer(&h, "NAXIS", 2);
-    put_integer(&h, "NAXIS1", (int64_t)w->row_bytes);
-    put_integer(&h, "NAXIS2", (int64_t)w->n_rows);
-    put_integer(&h, "PCOUNT", (int64_t)w->heap_bytes);
-    put_integer(&h, "GCOUNT", 1);
-    put_integer(&h, "TFIELDS", (int64_t)w->n_columns);
-    const hal_metadata *m = hal_table_metadata(w->schema);
-    if (m->name && *m->name)
-        put_text(&h, "EXTNAME", m->name);
-    for (size_t i = 0; i < w->n_columns; i++)
-        put_column(w, &h, i);
-    for (size_t i = 0; i < m->n_items; i++)
-        put_meta(&h, &m->items[i]);
-    end_header(&h);
-    if (!h.st && h.cards.size_bytes / HAL_FITS_CARD > HAL_FITS_CARDS_MAX)
-        h.st = hal_err_set(err, HAL_E_BUDGET, "the header needs more than %d cards",
-                           HAL_FITS_CARDS_MAX);
-    if (!h.st)
-        h.st = hal_outfile_write(w->file, h.cards.data, h.cards.size_bytes, err);
-    hal_buf_clear(&h.cards);
-    return h.st;
-}
-
-/* Rows and heap. */
-
-static inline void put16(unsigned char *p, uint16_t v)
-{
-    p[0] = (unsigned char)(v >> 8);
-    p[1] = (unsigned char)v;
-}
-
-static inline void put32(unsigned char *p, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    memcpy(p, &v, 4);
-}
-
-static inline void put64(unsigned char *p, uint64_t v)
-{
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
-}
-
-/* All bits set is null, so a NaN of that pattern becomes the usual one. */
-static inline uint32_t float_bits(const char *p)
-{
-    uint32_t bits;
-    memcpy(&bits, p, 4);
-    return bits == UINT32_MAX ? UINT32_C(0x7fc00000) : bits;
-}
-
-static inline uint64_t double_bits(const char *p)
-{
-    uint64_t bits;
-    memcpy(&bits, p, 8);
-    return bits == UINT64_MAX ? UINT64_C(0x7ff8000000000000) : bits;
-}
-
-static inline void put_item(const column *c, char code, const char *in, bool null,
-                            unsigned char *out)
-{
-    uint64_t bits;
-    uint32_t half;
-    uint16_t quarter;
-    switch (code) {
-    case 'L':
-        *out = null ? 0 : *in ? 'T' : 'F';
-        break;
-    case 'B':
-        *out = null ? (unsigned char)c->null_value : (unsigned char)*in;
-        break;
-    case 'I':
-        if (c->type == HAL_TYPE_UINT8)
-            quarter = (unsigned char)*in;
-        else
-            memcpy(&quarter, in, 2);
-        put16(out, null ? (uint16_t)c->null_value : quarter);
-        break;
-    case 'J':
-        memcpy(&half, in, 4);
-        put32(out, null ? (uint32_t)c->null_value : half);
-        break;
-    case 'K':
-        memcpy(&bits, in, 8);
-        put64(out, null ? (uint64_t)c->null_value : bits);
-        break;
-    case 'E':
-        put32(out, null ? UINT32_MAX : float_bits(in));
-        break;
-    case 'D':
-        put64(out, null ? UINT64_MAX : double_bits(in));
-        break;
-    case 'C':
-        put32(out, null ? UINT32_MAX : float_bits(in));
-        put32(out + 4, null ? UINT32_MAX : float_bits(in + 4));
-        break;
-    default: /* M */
-        put64(out, null ? UINT64_MAX : double_bits(in));
-        put64(out + 8, null ? UINT64_MAX : double_bits(in + 8));
-    }
-}
-
-#define EACH_ROW(code)                                                                             \
-    case code:                                                                                     \
-        for (uint64_t k = 0; k < n; k++)                                                           \
-            put_item(c, code, c->items.data + (first + k) * c->item, c->nulls.data[first + k],     \
-                     out + k * stride);                                                            \
-        return
-
-static void put_scalars(const column *c, uint64_t first, uint64_t n, unsigned char *out,
-                        uint64_t stride)
-{
-    switch (c->code) { /* a loop for each, so that nothing is decided in it */
-        EACH_ROW('L');
-        EACH_ROW('B');
-        EACH_ROW('I');
-        EACH_ROW('J');
-        EACH_ROW('K');
-        EACH_ROW('E');
-        EACH_ROW('D');
-        EACH_ROW('C');
-        EACH_ROW('M');
-    }
-}
-
-static uint32_t count_of(const column *c, uint64_t row)
-{
-    uint32_t n;
-    memcpy(&n, c->counts.data + 4 * row, 4);
-    return n;
-}
-
-/* A place within the block while its rows are written: one for the texts, one for the heap. */
-typedef struct cursor {
-    uint64_t text, heap;
-} cursor;
-
-static hal_slice text_at(const column *c, uint64_t row, uint64_t *at)
-{
-    hal_slice text = {c->items.data ? c->items.data + *at : "", count_of(c, row)};
-    *at += text.size_bytes;
-    return text;
-}
-
-static uint64_t heap_bytes_of(const column *c, uint64_t row, uint64_t *text_place, uint64_t *count)
-{
-    if (c->type != HAL_TYPE_STRING) {
-        *count = count_of(c, row);
-        return *count * c->out_item;
-    }
-    hal_slice text = text_at(c, row, text_place);
-    *count = c->nulls.data[row] ? 0 : text.size_bytes + needs_extra(text);
-    return *count;
-}
-
-static void put_cells(const fits_writer *w, const column *c, cursor *at, uint64_t first, uint64_t n,
-                      unsigned char *out)
-{
-    uint64_t stride = w->row_bytes;
-    out += c->at;
-    if (c->heap) {
-        for (uint64_t k = 0; k < n; k++, out += stride) {
-            uint64_t count, bytes = heap_bytes_of(c, first + k, &at->text, &count);
-            if (w->wide_pointers) {
-                put64(out, count);
-                put64(out + 8, at->heap);
-            } else {
-                put32(out, (uint32_t)count);
-                put32(out + 4, (uint32_t)at->heap);
-            }
-            at->heap += bytes;
-        }
-    } else if (c->type == HAL_TYPE_STRING) {
-        for (uint64_t k = 0; k < n; k++, out += stride) {
-            hal_slice text = text_at(c, first + k, &at->text);
-            size_t used = text.size_bytes;
-            memcpy(out, text.data, used);
-            if (used == 0 && !c->nulls.data[first + k])
-                out[used++] = ' ';
-            memset(out + used, 0, (size_t)c->bytes - used);
-        }
-    } else if (c->width == 1) {
-        put_scalars(c, first, n, out, stride);
-    } else {
-        uint64_t width = (uint64_t)c->width;
-        for (uint64_t k = 0; k < n; k++, out += stride)
-            for (uint64_t j = 0; j < width; j++) {
-                uint64_t item = (first + k) * width + j;
-                put_item(c, c->code, c->items.data + item * c->item,
-                         c->nulls.data[first + k] || get_flag(&c->item_nulls, item),
-                         out + j * c->out_item);
-            }
-    }
-}
-
-/* The rows of the block; `heap` is how far the heap is filled by the blocks before. */
-static hal_status put_block_rows(fits_writer *w, uint64_t *heap, hal_err *err)
-{
-    cursor *at = hal_calloc(w->n_columns ? w->n_columns : 1, sizeof *at);
-    if (!at)
-        return hal_err_nomem(err, w->n_columns * sizeof *at);
-    for (size_t i = 0; i < w->n_columns; i++) { /* column by column in the heap, too */
-        const column *c = &w->columns[i];
-        at[i].heap = *heap;
-        uint64_t text = 0, count;
-        for (uint64_t row = 0; c->heap && row < w->n_block; row++)
-            *heap += heap_bytes_of(c, row, &text, &count);
-    }
-    uint64_t rows = w->row_bytes ? RUN_BYTES / w->row_bytes : w->n_block;
-    rows = rows ? rows : 1;
-    hal_status st = HAL_OK;
-    for (uint64_t first = 0; first < w->n_block && !st; first += rows) {
-        uint64_t n = w->n_block - first < rows ? w->n_block - first : rows;
-        for (size_t i = 0; i < w->n_columns; i++)
-            put_cells(w, &w->columns[i], &at[i], first, n, w->run);
-        st = hal_outfile_write(w->file, w->run, (size_t)(n * w->row_bytes), err);
-    }
-    hal_free(at);
-    return st;
-}
-
-static hal_status put_block_heap(fits_writer *w, hal_err *err)
-{
-    hal_status st = HAL_OK;
-    for (size_t i = 0; i < w->n_columns; i++) {
-        const column *c = &w->columns[i];
-        uint64_t text_place = 0, item = 0;
-        for (uint64_t row = 0; c->heap && row < w->n_block && !st; row++) {
-            if (c->type == HAL_TYPE_STRING) {
-                hal_slice text = text_at(c, row, &text_place);
-                if (c->nulls.data[row])
-                    continue;
-                st = hal_outfile_write(w->file, text.data, text.size_bytes, err);
-                if (!st && needs_extra(text))
-                    st = hal_outfile_write(w->file, text.size_bytes ? "" : " ", 1, err);
-                continue;
-            }
-            for (uint32_t n = count_of(c, row); n && !st; n--, item++) {
-                unsigned char out[16];
-                put_item(c, c->code, c->items.data + item * c->item, get_flag(&c->item_nulls, item),
-                         out);
-                st = hal_outfile_write(w->file, out, (size_t)c->out_item, err);
-            }
-        }
-    }
-    return st;
-}
-
 static hal_status each_block(fits_writer *w, bool rows, hal_err *err)
 {
     uint64_t heap = 0, at = 0;
     hal_status st = HAL_OK;
     if (w->spill < 0)
-        return rows ? put_block_rows(w, &heap, err) : put_block_heap(w, err);
+        return rows ? hal_fits_put_rows(w, &heap, err) : hal_fits_put_heap(w, err);
     while (at < w->spill_size && !st) {
         st = load_block(w, &at, err);
         if (!st)
-            st = rows ? put_block_rows(w, &heap, err) : put_block_heap(w, err);
+            st = rows ? hal_fits_put_rows(w, &heap, err) : hal_fits_put_heap(w, err);
     }
     return st;
 }
@@ -1052,12 +568,8 @@ static hal_status writer_finish(void *self, hal_err *err)
     hal_status st = lay_out(w, err);
     if (!st && w->spill >= 0 && w->n_block)
         st = spill_block(w, err);
-    size_t run = w->row_bytes > RUN_BYTES ? (size_t)w->row_bytes : RUN_BYTES;
-    w->run = st ? NULL : hal_malloc(run);
-    if (!st && !w->run)
-        st = hal_err_nomem(err, run);
     if (!st)
-        st = put_headers(w, err);
+        st = hal_fits_put_headers(w, err);
     if (!st)
         st = each_block(w, true, err);
     if (!st && w->heap_bytes)
