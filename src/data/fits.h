@@ -13,8 +13,10 @@
  *
  * Writing: a binary table. Null integers become the lowest value that the column does not hold
  * (TNULLn). Text columns are as wide as their longest text, in UTF-8. Timestamps are ISO 8601
- * texts with TXTYPn = 'timestamp'. The layout depends on all rows, so they wait in a temporary file
- * of the same size until the end; memory does not grow with their number. */
+ * texts with TXTYPn = 'timestamp'. The layout depends on all rows. A file is written once as long
+ * as it does not change; otherwise, and always with variable arrays, texts beyond 255 bytes or to
+ * standard output, rows wait in a temporary file of their size until the end. Memory does not grow
+ * with their number. The header has blank cards where a TNULLn more would make it longer. */
 #ifndef HAL_DATA_FITS_H
 #define HAL_DATA_FITS_H
 

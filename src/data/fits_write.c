@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The writer. Rows are collected in blocks of columns; once a block is full it moves to a temporary
- * file. At the end everything the header must say is known (the longest text, a value free to mean
- * null, the number of rows), and the blocks are turned into rows, then into the heap. */
+/* The writer. Rows are collected in blocks of columns. What the layout depends on (the longest
+ * text, a value free to mean null, what goes to the heap) is known when all rows are, but seldom
+ * changes behind the first block: so full blocks are written as rows at once, behind a header that
+ * gets its numbers at the end, and only rows that turn out to need another layout (and all that go
+ * to a pipe or have a heap) wait in a temporary file. The output is the same either way. */
 #include "data/fits_write.h"
 
 #include "base/alloc.h"
@@ -17,6 +19,7 @@
 enum {
     BLOCK_BYTES = 8 << 20,
     BLOCK_ROWS = 65536,
+    RUN_ROWS = 1024,
     WIDE_TEXT = 255, /* longer texts may go to the heap */
 };
 
@@ -36,6 +39,7 @@ static void writer_free(void *self)
     }
     if (w->spill >= 0)
         close(w->spill);
+    hal_buf_clear(&w->written_blocks);
     hal_free(w->columns);
     hal_table_unref(w->schema);
     hal_free(w);
@@ -51,7 +55,7 @@ static void init_column(column *c, const hal_field *f)
     } else if (f->type == HAL_TYPE_TIMESTAMP) {
         c->type = HAL_TYPE_INT64;
     }
-    c->heap = c->type == HAL_TYPE_STRING || c->width == HAL_WIDTH_VARIABLE;
+    c->variable = c->type == HAL_TYPE_STRING || c->width == HAL_WIDTH_VARIABLE;
     c->item =
         c->type == HAL_TYPE_STRING || c->type == HAL_TYPE_BOOL ? 1 : hal_type_bits(c->type) / 8;
     hal_buf_init(&c->nulls, BLOCK_ROWS);
@@ -78,6 +82,7 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
     }
     w->file = file;
     w->spill = -1;
+    hal_buf_init(&w->written_blocks, SIZE_MAX / 4);
     w->columns = hal_calloc(n ? n : 1, sizeof *w->columns);
     hal_builder *b = w->columns ? hal_builder_new(fields, n, err) : NULL;
     hal_status st = b ? HAL_OK : w->columns ? HAL_E_NOMEM : hal_err_nomem(err, n * sizeof(column));
@@ -163,7 +168,7 @@ static hal_status add_items(fits_writer *w, size_t i, const hal_column *from, ha
                 return misfit(w, i, err);
     }
     c->items.size_bytes += (size_t)(n * c->item);
-    if (c->width == 1 && !c->heap)
+    if (c->width == 1 && !c->variable)
         return HAL_OK; /* a scalar's items are its rows */
     /* Flags of items exist from the first null one on. */
     bool any = c->item_nulls.size_bytes > 0;
@@ -230,6 +235,7 @@ static hal_status add_text(fits_writer *w, size_t i, const hal_table *t, size_t 
     if (!st)
         st = check_text(w, i, text, err);
     c->n_extra += hal_fits_needs_extra(text);
+    c->lone_blank = c->lone_blank || hal_slice_equals(text, hal_slice_of(" "));
     /* One byte more keeps blanks at the end: they count before a NUL. */
     if (!st && text.size_bytes && text.data[text.size_bytes - 1] == ' ' &&
         text.size_bytes + 1 > c->longest)
@@ -275,6 +281,7 @@ static hal_status add_texts(fits_writer *w, size_t i, const hal_column *from, ui
         memcpy(counts + 4 * k, &count, 4);
         bool extra = size == 0 || from->bytes[ends[k] - 1] == ' ';
         c->n_extra += extra && !nulls[k];
+        c->lone_blank = c->lone_blank || (extra && size == 1);
         size += extra && size; /* as in add_text */
         c->longest = size > c->longest ? size : c->longest;
     }
@@ -302,12 +309,12 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
     c->nulls.size_bytes += n;
     uint64_t old_items = c->items.size_bytes / c->item;
     if (place == SIZE_MAX) {
-        size_t bytes = c->heap ? 0 : (size_t)n * (size_t)c->width * c->item;
+        size_t bytes = c->variable ? 0 : (size_t)n * (size_t)c->width * c->item;
         st = hal_buf_reserve(&c->items, bytes, err);
         if (!st && bytes)
             memset(c->items.data + c->items.size_bytes, 0, bytes);
         c->items.size_bytes += st ? 0 : bytes;
-        for (uint64_t k = 0; k < n && c->heap && !st; k++)
+        for (uint64_t k = 0; k < n && c->variable && !st; k++)
             st = add_counts(c, 0, true, err);
     } else if (c->type == HAL_TYPE_STRING && !c->is_time && texts) {
         st = add_texts(w, i, &from, first, n, nulls, err);
@@ -316,11 +323,11 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
             st = nulls[k] ? add_counts(c, 0, true, err) : add_text(w, i, t, place, first + k, err);
     } else {
         const hal_field *f = hal_table_field(t, place);
-        if (f->width == 1 && !c->heap && c->width == 1) {
+        if (f->width == 1 && !c->variable && c->width == 1) {
             /* A scalar's null is no item null. */
             from.item_valid = from.valid;
             st = add_items(w, i, &from, f->type, first, n, err);
-        } else if (c->heap) {
+        } else if (c->variable) {
             for (uint64_t k = 0; k < n && !st; k++) {
                 hal_items items = hal_table_items(t, place, first + k);
                 if (nulls[k])
@@ -339,7 +346,7 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
     if (st || !hal_type_is_integer(c->type))
         return st;
     uint64_t n_items = c->items.size_bytes / c->item;
-    uint64_t per_row = c->heap ? 0 : (uint64_t)c->width;
+    uint64_t per_row = c->variable ? 0 : (uint64_t)c->width;
     if (per_row == 1 && !some_null && c->type == HAL_TYPE_INT64) {
         for (uint64_t k = old_items; k < n_items; k++)
             note_value(c, ((const int64_t *)(const void *)c->items.data)[k]);
@@ -451,31 +458,6 @@ static hal_status load_block(fits_writer *w, uint64_t *at, hal_err *err)
     return st;
 }
 
-static hal_status writer_rows(void *self, const hal_table *t, const size_t *places, uint64_t first,
-                              uint64_t n, hal_err *err)
-{
-    fits_writer *w = self;
-    hal_status st = HAL_OK;
-    while (n && !st) {
-        uint64_t run = BLOCK_ROWS - w->n_block, size = 0;
-        run = run < n ? run : n;
-        run = run < 1024 ? run : 1024;
-        for (size_t i = 0; i < w->n_columns && !st; i++) {
-            st = add_run(w, i, t, places[i], first, run, err);
-            size += w->columns[i].items.size_bytes;
-        }
-        if (st)
-            return st;
-        w->n_block += run;
-        w->n_rows += run;
-        first += run;
-        n -= run;
-        if (w->n_block == BLOCK_ROWS || size >= BLOCK_BYTES)
-            st = spill_block(w, err);
-    }
-    return st;
-}
-
 /* The layout. */
 
 static void choose_null(column *c)
@@ -487,18 +469,18 @@ static void choose_null(column *c)
         int v = 255; /* the highest: 0 is the last that anyone expects to be null */
         while (v >= 0 && c->low[v >> 6] >> (v & 63) & 1)
             v--;
-        c->null_value = v;
-        if (v < 0) { /* all are taken: one size larger */
-            c->code = 'I';
-            c->out_item = 2;
-            c->null_value = INT16_MIN;
+        c->to.null_value = v;
+        if (v < 0 && c->any_null) { /* all are taken: one size larger */
+            c->to.code = 'I';
+            c->to.out_item = 2;
+            c->to.null_value = INT16_MIN;
         }
         return;
     }
     int d = 0;
     while (d < 63 && c->low[0] >> d & 1)
         d++;
-    c->null_value = lowest + d;
+    c->to.null_value = lowest + d;
 }
 
 static hal_status lay_out(fits_writer *w, hal_err *err)
@@ -511,8 +493,10 @@ static hal_status lay_out(fits_writer *w, hal_err *err)
     uint64_t heap = 0;
     for (size_t i = 0; i < w->n_columns; i++) {
         column *c = &w->columns[i];
-        c->code = codes[c->type];
-        c->out_item = c->item;
+        c->to = (hal_fits_place){.code = codes[c->type],
+                                 .heap = c->width == HAL_WIDTH_VARIABLE,
+                                 .any_null = c->any_null};
+        c->to.out_item = c->item;
         if (hal_type_is_integer(c->type)) {
             if (c->type != HAL_TYPE_UINT8 && c->low[0] == UINT64_MAX && c->any_null)
                 return hal_err_set(err, HAL_E_USAGE,
@@ -523,10 +507,11 @@ static hal_status lay_out(fits_writer *w, hal_err *err)
         if (c->type == HAL_TYPE_STRING) {
             c->longest = c->longest ? c->longest : 1;
             /* Few long texts among many short ones. */
-            c->heap =
+            c->to.heap =
                 c->longest > WIDE_TEXT && c->longest > 4 * (c->total / (w->n_rows ? w->n_rows : 1));
         }
-        if (c->heap && __builtin_add_overflow(heap, c->total * c->out_item + c->n_extra, &heap))
+        if (c->to.heap &&
+            __builtin_add_overflow(heap, c->total * c->to.out_item + c->n_extra, &heap))
             return hal_err_set(err, HAL_E_BUDGET, "the variable arrays are too large");
     }
     w->heap_bytes = heap;
@@ -534,11 +519,11 @@ static hal_status lay_out(fits_writer *w, hal_err *err)
     uint64_t at = 0;
     for (size_t i = 0; i < w->n_columns; i++) {
         column *c = &w->columns[i];
-        c->at = at;
-        c->bytes = c->heap                      ? (w->wide_pointers ? 16 : 8)
-                   : c->type == HAL_TYPE_STRING ? c->longest
-                                                : (uint64_t)c->width * c->out_item;
-        at += c->bytes;
+        c->to.at = at;
+        c->to.bytes = c->to.heap                   ? (w->wide_pointers ? 16 : 8)
+                      : c->type == HAL_TYPE_STRING ? c->longest
+                                                   : (uint64_t)c->width * c->to.out_item;
+        at += c->to.bytes;
     }
     w->row_bytes = at;
     uint64_t size;
@@ -547,16 +532,164 @@ static hal_status lay_out(fits_writer *w, hal_err *err)
     return HAL_OK;
 }
 
+/* Blocks to the output. */
+
+/* `again`: over those that are there. */
+static hal_status put_headers(fits_writer *w, bool again, hal_err *err)
+{
+    hal_buf cards;
+    hal_buf_init(&cards, SIZE_MAX / 4);
+    hal_status st = hal_fits_make_headers(w, &cards, err);
+    if (!st && again && cards.size_bytes != w->header_bytes)
+        st = hal_err_set(err, HAL_E_INTERNAL, "the header of the FITS table changed its size");
+    if (!st)
+        st = again ? hal_outfile_patch(w->file, cards.data, cards.size_bytes, 0, err)
+                   : hal_outfile_write(w->file, cards.data, cards.size_bytes, err);
+    if (!again && !w->n_written)
+        w->header_bytes = cards.size_bytes;
+    hal_buf_clear(&cards);
+    return st;
+}
+
+/* The next `n` rows that were written at once. */
+static hal_status load_rows(fits_writer *w, uint64_t n, uint64_t *at, hal_err *err)
+{
+    empty_block(w);
+    size_t size = (size_t)(RUN_ROWS * w->written_row_bytes);
+    unsigned char *run = hal_malloc(size);
+    hal_status st = run ? HAL_OK : hal_err_nomem(err, size);
+    for (uint64_t part; n && !st; n -= part) {
+        part = n < RUN_ROWS ? n : RUN_ROWS;
+        st = spill_read(w, run, (size_t)(part * w->written_row_bytes), at, err);
+        if (!st)
+            st = hal_fits_take_rows(w, run, part, err);
+    }
+    hal_free(run);
+    return st;
+}
+
 static hal_status each_block(fits_writer *w, bool rows, hal_err *err)
 {
-    uint64_t heap = 0, at = 0;
+    uint64_t heap = 0, at = w->n_written ? w->header_bytes : 0, n;
     hal_status st = HAL_OK;
     if (w->spill < 0)
         return rows ? hal_fits_put_rows(w, &heap, err) : hal_fits_put_heap(w, err);
-    while (at < w->spill_size && !st) {
-        st = load_block(w, &at, err);
+    for (size_t k = 0; (k < w->written_blocks.size_bytes || at < w->spill_size) && !st;
+         k += sizeof n) {
+        if (k < w->written_blocks.size_bytes) {
+            memcpy(&n, w->written_blocks.data + k, sizeof n);
+            st = load_rows(w, n, &at, err);
+        } else {
+            st = load_block(w, &at, err);
+        }
         if (!st)
             st = rows ? hal_fits_put_rows(w, &heap, err) : hal_fits_put_heap(w, err);
+    }
+    return st;
+}
+
+/* Nothing in it waits for rows to come; a text that may go to the heap does. */
+static bool can_write_at_once(const fits_writer *w)
+{
+    bool can = !w->file->to_stdout && w->row_bytes > 0;
+    for (size_t i = 0; i < w->n_columns && can; i++) {
+        const column *c = &w->columns[i];
+        can = !c->variable ||
+              (c->type == HAL_TYPE_STRING && c->longest <= WIDE_TEXT && !c->lone_blank);
+    }
+    return can;
+}
+
+/* Whether the rows in the output are what they would be if they were written now. */
+static bool layout_holds(const fits_writer *w)
+{
+    bool holds = true;
+    for (size_t i = 0; i < w->n_columns && holds; i++) {
+        const hal_fits_place *now = &w->columns[i].to, *then = &w->columns[i].written;
+        holds = now->code == then->code && now->bytes == then->bytes &&
+                (!then->any_null || now->null_value == then->null_value);
+    }
+    return holds;
+}
+
+/* `n` more rows were written as the layout says now. */
+static hal_status note_written(fits_writer *w, uint64_t n, hal_err *err)
+{
+    for (size_t i = 0; i < w->n_columns; i++)
+        w->columns[i].written = w->columns[i].to;
+    w->written_row_bytes = w->row_bytes;
+    w->n_written += n;
+    return hal_buf_append(&w->written_blocks, &n, sizeof n, err);
+}
+
+/* Everything from the temporary file to the output, which is empty. */
+static hal_status move_rows(fits_writer *w, uint64_t n_last, hal_err *err)
+{
+    w->n_moved += w->n_written;
+    hal_status st = put_headers(w, false, err);
+    if (!st)
+        st = each_block(w, true, err);
+    if (st)
+        return st;
+    close(w->spill);
+    w->spill = -1;
+    w->spill_size = 0;
+    empty_block(w);
+    return note_written(w, n_last, err);
+}
+
+/* A full block: to the output where it fits the rows there. Else these rows, being too narrow or
+ * using a null value that now is a number, become the beginning of the temporary file; they are
+ * written again now if that has cost little so far (rows written twice are fewer than rows), else
+ * at the end with all that comes. */
+static hal_status store_block(fits_writer *w, hal_err *err)
+{
+    if (w->spill >= 0)
+        return spill_block(w, err);
+    uint64_t n = w->n_block, heap = 0;
+    hal_status st = lay_out(w, err);
+    if (st)
+        return st;
+    bool at_once = can_write_at_once(w);
+    if (at_once && (w->n_written == 0 || layout_holds(w))) {
+        st = w->n_written == 0 ? put_headers(w, false, err) : HAL_OK;
+        if (!st)
+            st = hal_fits_put_rows(w, &heap, err);
+        empty_block(w);
+        return st ? st : note_written(w, n, err);
+    }
+    if (w->n_written) {
+        w->spill_size = w->header_bytes + w->n_written * w->written_row_bytes;
+        st = hal_outfile_restart(w->file, &w->spill, err);
+    }
+    if (!st)
+        st = spill_block(w, err);
+    if (!st && at_once && w->n_moved + w->n_written <= w->n_rows)
+        st = move_rows(w, n, err);
+    return st;
+}
+
+static hal_status writer_rows(void *self, const hal_table *t, const size_t *places, uint64_t first,
+                              uint64_t n, hal_err *err)
+{
+    fits_writer *w = self;
+    hal_status st = HAL_OK;
+    while (n && !st) {
+        /* A block ends where these runs do, however the rows are handed in. */
+        uint64_t run = RUN_ROWS - w->n_block % RUN_ROWS, size = 0;
+        run = run < n ? run : n;
+        for (size_t i = 0; i < w->n_columns && !st; i++) {
+            st = add_run(w, i, t, places[i], first, run, err);
+            size += w->columns[i].items.size_bytes;
+        }
+        if (st)
+            return st;
+        w->n_block += run;
+        w->n_rows += run;
+        first += run;
+        n -= run;
+        if (w->n_block % RUN_ROWS == 0 && (w->n_block == BLOCK_ROWS || size >= BLOCK_BYTES))
+            st = store_block(w, err);
     }
     return st;
 }
@@ -565,12 +698,13 @@ static hal_status writer_finish(void *self, hal_err *err)
 {
     static const char zeros[HAL_FITS_BLOCK];
     fits_writer *w = self;
-    hal_status st = lay_out(w, err);
-    if (!st && w->spill >= 0 && w->n_block)
-        st = spill_block(w, err);
+    hal_status st = w->n_block && (w->n_written || w->spill >= 0) ? store_block(w, err) : HAL_OK;
     if (!st)
-        st = hal_fits_put_headers(w, err);
+        st = lay_out(w, err);
+    bool is_written = w->n_written && w->spill < 0;
     if (!st)
+        st = put_headers(w, is_written, err);
+    if (!st && !is_written)
         st = each_block(w, true, err);
     if (!st && w->heap_bytes)
         st = each_block(w, false, err);

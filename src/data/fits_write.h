@@ -10,25 +10,31 @@
 #include "base/buf.h"
 #include "data/types.h"
 
+/* Where a column's cells lie in a row and what they look like. */
+typedef struct hal_fits_place {
+    char code;
+    bool heap;          /* a pointer to items in the heap */
+    bool any_null;      /* some cell or item is null */
+    uint64_t at, bytes; /* in the row */
+    uint64_t out_item;  /* bytes of one item in the file */
+    int64_t null_value;
+} hal_fits_place;
+
 typedef struct hal_fits_out_column {
     hal_type type; /* as stored in the block: timestamps of one item are texts */
     int32_t width; /* of the field */
-    bool heap;     /* variable: a count and its items */
+    bool variable; /* in the block: a count and its items */
     size_t item;   /* bytes of one item in the block; bool: 1 */
     bool is_time;  /* texts made of timestamps */
     /* The block: one flag and, for variable ones, one count a row; then all items. */
     hal_buf nulls, counts, items, item_nulls;
-    uint64_t n_rows;
     /* What all rows say. */
     bool any_null;
-    uint64_t low[4]; /* integers: which of the lowest 64 values occur; uint8: which of all */
-    uint64_t longest, total, n_extra; /* n_extra: texts with one byte more, see put_heap_text */
-    /* The layout. */
-    char code;
-    uint64_t at, bytes; /* in the row */
-    uint64_t out_item;  /* bytes of one item in the file */
-    int64_t null_value;
-    uint64_t heap_at; /* of the block's first item of this column */
+    bool lone_blank;            /* some text is a single blank */
+    uint64_t low[4];            /* integers: which of the lowest 64 values occur; uint8: of all */
+    uint64_t longest, total;    /* items of a cell */
+    uint64_t n_extra;           /* texts with one byte more in the heap */
+    hal_fits_place to, written; /* for all rows so far; for the rows in the output */
 } hal_fits_out_column;
 
 typedef struct hal_fits_out {
@@ -37,17 +43,26 @@ typedef struct hal_fits_out {
     size_t n_columns;
     hal_fits_out_column *columns;
     uint64_t n_rows, n_block;
-    uint64_t block_bytes;
-    int spill; /* -1: none yet */
-    uint64_t spill_size;
     uint64_t row_bytes, heap_bytes;
     bool wide_pointers;
+    /* Rows written at once, as `written` says, behind a header of `header_bytes`. */
+    uint64_t n_written, written_row_bytes, header_bytes;
+    hal_buf written_blocks; /* uint64: rows of each block */
+    uint64_t n_moved;       /* rows written once more because the layout changed */
+    /* The temporary file: n_written such rows, then blocks as they were in memory. */
+    int spill; /* -1: none */
+    uint64_t spill_size;
 } hal_fits_out;
 
-/** Writes the empty primary header and the header of the table. */
-hal_status hal_fits_put_headers(hal_fits_out *w, hal_err *err) HAL_MUST_CHECK;
-/** The rows of the block; `heap` is how far the heap is filled by the blocks before. */
+/** The empty primary header and the header of the table. Of one size for all rows of a table:
+ * blank cards stand for the null values that it might have needed, where they make a difference. */
+hal_status hal_fits_make_headers(const hal_fits_out *w, hal_buf *cards,
+                                 hal_err *err) HAL_MUST_CHECK;
+/** Writes the rows of the block; `heap` is how far the heap is filled by the blocks before. */
 hal_status hal_fits_put_rows(hal_fits_out *w, uint64_t *heap, hal_err *err) HAL_MUST_CHECK;
+/** Appends `n` rows, written as `written` says, to the block. */
+hal_status hal_fits_take_rows(hal_fits_out *w, const unsigned char *rows, uint64_t n,
+                              hal_err *err) HAL_MUST_CHECK;
 /** What the block has for the heap. */
 hal_status hal_fits_put_heap(hal_fits_out *w, hal_err *err) HAL_MUST_CHECK;
 

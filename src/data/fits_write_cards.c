@@ -12,7 +12,7 @@ typedef hal_fits_out_column column;
 typedef hal_fits_out fits_writer;
 
 typedef struct header {
-    hal_buf cards;
+    hal_buf *cards;
     hal_err *err;
     hal_status st;
 } header;
@@ -24,7 +24,7 @@ static void put_card(header *h, const char *text, size_t n)
     for (size_t i = 0; i < n && i < sizeof card; i++)
         card[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
     if (!h->st)
-        h->st = hal_buf_append(&h->cards, card, sizeof card, h->err);
+        h->st = hal_buf_append(h->cards, card, sizeof card, h->err);
 }
 
 static void put_plain(header *h, const char *key, const char *value)
@@ -86,10 +86,16 @@ static void put_numbered(header *h, const char *prefix, size_t i, const char *te
     put_text(h, key, text);
 }
 
-static void end_header(header *h)
+/* `spare`: cards that might have been in the header. */
+static void end_header(header *h, size_t spare)
 {
+    const size_t block = HAL_FITS_BLOCK / HAL_FITS_CARD;
+    size_t n = h->cards->size_bytes / HAL_FITS_CARD;
+    size_t last_block = (n + spare) / block; /* that of the END card */
+    for (; n / block < last_block; n++)
+        put_card(h, "", 0);
     put_card(h, "END", 3);
-    while (h->cards.size_bytes % HAL_FITS_BLOCK && !h->st)
+    while (h->cards->size_bytes % HAL_FITS_BLOCK && !h->st)
         put_card(h, "", 0);
 }
 
@@ -98,13 +104,13 @@ static void put_form(const fits_writer *w, header *h, size_t i)
     const column *c = &w->columns[i];
     char text[64];
     unsigned long long n = c->type == HAL_TYPE_STRING ? c->longest : (uint64_t)c->width;
-    if (c->heap)
-        snprintf(text, sizeof text, "1%c%c(%llu)", w->wide_pointers ? 'Q' : 'P', c->code,
+    if (c->to.heap)
+        snprintf(text, sizeof text, "1%c%c(%llu)", w->wide_pointers ? 'Q' : 'P', c->to.code,
                  (unsigned long long)c->longest);
     else if (n == 1)
-        snprintf(text, sizeof text, "%c", c->code);
+        snprintf(text, sizeof text, "%c", c->to.code);
     else
-        snprintf(text, sizeof text, "%llu%c", n, c->code);
+        snprintf(text, sizeof text, "%llu%c", n, c->to.code);
     put_numbered(h, "TFORM", i, text);
 }
 
@@ -135,7 +141,7 @@ static void put_column(const fits_writer *w, header *h, size_t i)
         put_dim(h, i, f->shape);
     if (hal_type_is_integer(c->type) && c->any_null) {
         snprintf(key, sizeof key, "TNULL%zu", i + 1);
-        put_integer(h, key, c->null_value);
+        put_integer(h, key, c->to.null_value);
     }
     put_numbered(h, "TUCD", i, f->ucd);
     put_numbered(h, "TUTYP", i, f->utype);
@@ -186,15 +192,14 @@ static void put_meta(header *h, const hal_meta *m)
         put_text(h, key, m->value);
 }
 
-hal_status hal_fits_put_headers(hal_fits_out *w, hal_err *err)
+hal_status hal_fits_make_headers(const hal_fits_out *w, hal_buf *cards, hal_err *err)
 {
-    header h = {.err = err};
-    hal_buf_init(&h.cards, SIZE_MAX / 4);
+    header h = {.cards = cards, .err = err};
     put_plain(&h, "SIMPLE", "T");
     put_integer(&h, "BITPIX", 8);
     put_integer(&h, "NAXIS", 0);
     put_plain(&h, "EXTEND", "T");
-    end_header(&h);
+    end_header(&h, 0);
     put_text(&h, "XTENSION", "BINTABLE");
     put_integer(&h, "BITPIX", 8);
     put_integer(&h, "NAXIS", 2);
@@ -206,16 +211,16 @@ hal_status hal_fits_put_headers(hal_fits_out *w, hal_err *err)
     const hal_metadata *m = hal_table_metadata(w->schema);
     if (m->name && *m->name)
         put_text(&h, "EXTNAME", m->name);
-    for (size_t i = 0; i < w->n_columns; i++)
+    size_t spare = 0;
+    for (size_t i = 0; i < w->n_columns; i++) {
         put_column(w, &h, i);
+        spare += hal_type_is_integer(w->columns[i].type) && !w->columns[i].any_null;
+    }
     for (size_t i = 0; i < m->n_items; i++)
         put_meta(&h, &m->items[i]);
-    end_header(&h);
-    if (!h.st && h.cards.size_bytes / HAL_FITS_CARD > HAL_FITS_CARDS_MAX)
+    end_header(&h, spare);
+    if (!h.st && cards->size_bytes / HAL_FITS_CARD > HAL_FITS_CARDS_MAX)
         h.st = hal_err_set(err, HAL_E_BUDGET, "the header needs more than %d cards",
                            HAL_FITS_CARDS_MAX);
-    if (!h.st)
-        h.st = hal_outfile_write(w->file, h.cards.data, h.cards.size_bytes, err);
-    hal_buf_clear(&h.cards);
     return h.st;
 }

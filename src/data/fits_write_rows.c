@@ -55,22 +55,22 @@ static inline void put_item(const column *c, char code, const char *in, bool nul
         *out = null ? 0 : *in ? 'T' : 'F';
         break;
     case 'B':
-        *out = null ? (unsigned char)c->null_value : (unsigned char)*in;
+        *out = null ? (unsigned char)c->to.null_value : (unsigned char)*in;
         break;
     case 'I':
         if (c->type == HAL_TYPE_UINT8)
             quarter = (unsigned char)*in;
         else
             memcpy(&quarter, in, 2);
-        put16(out, null ? (uint16_t)c->null_value : quarter);
+        put16(out, null ? (uint16_t)c->to.null_value : quarter);
         break;
     case 'J':
         memcpy(&half, in, 4);
-        put32(out, null ? (uint32_t)c->null_value : half);
+        put32(out, null ? (uint32_t)c->to.null_value : half);
         break;
     case 'K':
         memcpy(&bits, in, 8);
-        put64(out, null ? (uint64_t)c->null_value : bits);
+        put64(out, null ? (uint64_t)c->to.null_value : bits);
         break;
     case 'E':
         put32(out, null ? UINT32_MAX : float_bits(in));
@@ -98,7 +98,7 @@ static inline void put_item(const column *c, char code, const char *in, bool nul
 static void put_scalars(const column *c, uint64_t first, uint64_t n, unsigned char *out,
                         uint64_t stride)
 {
-    switch (c->code) { /* a loop for each, so that nothing is decided in it */
+    switch (c->to.code) { /* a loop for each, so that nothing is decided in it */
         EACH_ROW('L');
         EACH_ROW('B');
         EACH_ROW('I');
@@ -134,7 +134,7 @@ static uint64_t heap_bytes_of(const column *c, uint64_t row, uint64_t *text_plac
 {
     if (c->type != HAL_TYPE_STRING) {
         *count = count_of(c, row);
-        return *count * c->out_item;
+        return *count * c->to.out_item;
     }
     hal_slice text = text_at(c, row, text_place);
     *count = c->nulls.data[row] ? 0 : text.size_bytes + hal_fits_needs_extra(text);
@@ -145,8 +145,8 @@ static void put_cells(const fits_writer *w, const column *c, cursor *at, uint64_
                       unsigned char *out)
 {
     uint64_t stride = w->row_bytes;
-    out += c->at;
-    if (c->heap) {
+    out += c->to.at;
+    if (c->to.heap) {
         for (uint64_t k = 0; k < n; k++, out += stride) {
             uint64_t count, bytes = heap_bytes_of(c, first + k, &at->text, &count);
             if (w->wide_pointers) {
@@ -165,7 +165,7 @@ static void put_cells(const fits_writer *w, const column *c, cursor *at, uint64_
             memcpy(out, text.data, used);
             if (used == 0 && !c->nulls.data[first + k])
                 out[used++] = ' ';
-            memset(out + used, 0, (size_t)c->bytes - used);
+            memset(out + used, 0, (size_t)c->to.bytes - used);
         }
     } else if (c->width == 1) {
         put_scalars(c, first, n, out, stride);
@@ -174,9 +174,9 @@ static void put_cells(const fits_writer *w, const column *c, cursor *at, uint64_
         for (uint64_t k = 0; k < n; k++, out += stride)
             for (uint64_t j = 0; j < width; j++) {
                 uint64_t item = (first + k) * width + j;
-                put_item(c, c->code, c->items.data + item * c->item,
+                put_item(c, c->to.code, c->items.data + item * c->item,
                          c->nulls.data[first + k] || hal_fits_flag(&c->item_nulls, item),
-                         out + j * c->out_item);
+                         out + j * c->to.out_item);
             }
     }
 }
@@ -193,7 +193,7 @@ hal_status hal_fits_put_rows(hal_fits_out *w, uint64_t *heap, hal_err *err)
         const column *c = &w->columns[i];
         at[i].heap = *heap;
         uint64_t text = 0, count;
-        for (uint64_t row = 0; c->heap && row < w->n_block; row++)
+        for (uint64_t row = 0; c->to.heap && row < w->n_block; row++)
             *heap += heap_bytes_of(c, row, &text, &count);
     }
     for (uint64_t first = 0; first < w->n_block && !st; first += rows) {
@@ -207,13 +207,96 @@ hal_status hal_fits_put_rows(hal_fits_out *w, uint64_t *heap, hal_err *err)
     return st;
 }
 
+/* One item out of the file; true: it is null. */
+static inline bool take_item(const column *c, const unsigned char *in, char *out)
+{
+    const hal_fits_place *p = &c->written;
+    uint16_t quarter;
+    uint32_t half = 0;
+    uint64_t bits = 0;
+    switch (p->code) {
+    case 'L':
+        *out = *in == 'T';
+        return *in == 0;
+    case 'B':
+        *out = (char)*in;
+        return p->any_null && *in == p->null_value;
+    case 'I':
+        quarter = (uint16_t)(in[0] << 8 | in[1]);
+        memcpy(out, &quarter, c->item); /* uint8: its low byte comes first */
+        return p->any_null && (int16_t)quarter == p->null_value;
+    case 'J':
+    case 'E':
+    case 'C':
+        for (size_t i = 0; i < c->item; i += 4) {
+            memcpy(&half, in + i, 4);
+            half = __builtin_bswap32(half);
+            memcpy(out + i, &half, 4);
+        }
+        return p->code == 'J' ? p->any_null && (int32_t)half == p->null_value : half == UINT32_MAX;
+    default: /* K, D, M */
+        for (size_t i = 0; i < c->item; i += 8) {
+            memcpy(&bits, in + i, 8);
+            bits = __builtin_bswap64(bits);
+            memcpy(out + i, &bits, 8);
+        }
+        return p->code == 'K' ? p->any_null && (int64_t)bits == p->null_value : bits == UINT64_MAX;
+    }
+}
+
+static hal_status take_text(column *c, const unsigned char *in, char *null, hal_err *err)
+{
+    uint32_t size = (uint32_t)strnlen((const char *)in, (size_t)c->written.bytes);
+    *null = size == 0;
+    size -= size == 1 && *in == ' '; /* empty: rows with a lone blank are not written at once */
+    hal_status st = hal_buf_append(&c->items, in, size, err);
+    return st ? st : hal_buf_append(&c->counts, &size, sizeof size, err);
+}
+
+hal_status hal_fits_take_rows(hal_fits_out *w, const unsigned char *rows, uint64_t n, hal_err *err)
+{
+    for (size_t i = 0; i < w->n_columns; i++) {
+        column *c = &w->columns[i];
+        const unsigned char *in = rows + c->written.at;
+        uint64_t width = c->variable ? 0 : (uint64_t)c->width;
+        size_t n_flags = width > 1 ? (size_t)(n * width) : 0;
+        hal_status st = hal_buf_reserve(&c->nulls, (size_t)n, err);
+        if (!st)
+            st = hal_buf_reserve(&c->items, (size_t)(n * width) * c->item, err);
+        if (!st)
+            st = hal_buf_reserve(&c->item_nulls, n_flags, err);
+        char *nulls = st ? NULL : c->nulls.data + c->nulls.size_bytes;
+        for (uint64_t k = 0; k < n && !st; k++, in += w->written_row_bytes) {
+            if (c->variable) {
+                st = take_text(c, in, &nulls[k], err);
+                continue;
+            }
+            nulls[k] = 0;
+            for (uint64_t j = 0; j < width; j++) { /* of an array, every item has its own flag */
+                bool null =
+                    take_item(c, in + j * c->written.out_item, c->items.data + c->items.size_bytes);
+                c->items.size_bytes += c->item;
+                if (width == 1)
+                    nulls[k] = null;
+                else
+                    c->item_nulls.data[c->item_nulls.size_bytes++] = null;
+            }
+        }
+        if (st)
+            return st;
+        c->nulls.size_bytes += (size_t)n;
+    }
+    w->n_block += n;
+    return HAL_OK;
+}
+
 hal_status hal_fits_put_heap(hal_fits_out *w, hal_err *err)
 {
     hal_status st = HAL_OK;
     for (size_t i = 0; i < w->n_columns; i++) {
         const column *c = &w->columns[i];
         uint64_t text_place = 0, item = 0;
-        for (uint64_t row = 0; c->heap && row < w->n_block && !st; row++) {
+        for (uint64_t row = 0; c->to.heap && row < w->n_block && !st; row++) {
             if (c->type == HAL_TYPE_STRING) {
                 hal_slice text = text_at(c, row, &text_place);
                 if (c->nulls.data[row])
@@ -225,9 +308,9 @@ hal_status hal_fits_put_heap(hal_fits_out *w, hal_err *err)
             }
             for (uint32_t n = count_of(c, row); n && !st; n--, item++) {
                 unsigned char out[16];
-                put_item(c, c->code, c->items.data + item * c->item,
+                put_item(c, c->to.code, c->items.data + item * c->item,
                          hal_fits_flag(&c->item_nulls, item), out);
-                st = hal_outfile_write(w->file, out, (size_t)c->out_item, err);
+                st = hal_outfile_write(w->file, out, (size_t)c->to.out_item, err);
             }
         }
     }

@@ -21,15 +21,21 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+static size_t part_path_size(const char *path)
+{
+    return strlen(path) + SUFFIX_BYTES;
+}
+
 /* A name that no other writer has, and a lock on the file that says that its writer lives: a later
  * run removes what is not locked. 0 or an errno value. */
-static int create_part(hal_outfile *f, size_t size, size_t folder)
+static int create_part(hal_outfile *f)
 {
     static atomic_uint n_made;
+    size_t folder = folder_length(f->path), size = part_path_size(f->path);
     for (int i = 0; i < TRIES_MAX; i++) {
         snprintf(f->part_path, size, "%.*s.%.*s.halyard-%ld-%u", (int)folder, f->path,
                  NAME_KEPT_BYTES, f->path + folder, (long)getpid(), atomic_fetch_add(&n_made, 1));
-        f->fd = open(f->part_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        f->fd = open(f->part_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (f->fd < 0 && errno == EEXIST)
             continue;
         if (f->fd < 0)
@@ -55,7 +61,7 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
         f->fd = STDOUT_FILENO;
         return HAL_OK;
     }
-    size_t folder = folder_length(path), size = strlen(path) + SUFFIX_BYTES;
+    size_t folder = folder_length(path), size = part_path_size(path);
     f->path = hal_strdup(path);
     f->part_path = hal_malloc(size);
     f->folder = folder ? hal_strndup(path, folder) : hal_strdup(".");
@@ -65,7 +71,7 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
         hal_outfile_close(f);
         return hal_err_nomem(err, size);
     }
-    int error = create_part(f, size, folder);
+    int error = create_part(f);
     if (error) {
         hal_status st = hal_err_errno(err, error, "cannot write %s", path);
         hal_free(f->part_path);
@@ -120,6 +126,38 @@ hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n, hal_er
         memcpy(f->buffer + f->used, bytes, n);
     f->used += n;
     return HAL_OK;
+}
+
+hal_status hal_outfile_patch(hal_outfile *f, const void *bytes, size_t n, uint64_t at, hal_err *err)
+{
+    hal_status st = flush(f, err);
+    for (const char *p = bytes; n && !st;) {
+        ssize_t done = pwrite(f->fd, p, n, (off_t)at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return hal_err_errno(err, errno, "cannot write %s", f->path);
+        p += done;
+        n -= (size_t)done;
+        at += (uint64_t)done;
+    }
+    return st;
+}
+
+hal_status hal_outfile_restart(hal_outfile *f, int *old, hal_err *err)
+{
+    hal_status st = flush(f, err);
+    if (st)
+        return st;
+    unlink(f->part_path);
+    *old = f->fd;
+    f->size_bytes = 0;
+    int error = create_part(f);
+    if (!error)
+        return HAL_OK;
+    hal_free(f->part_path);
+    f->part_path = NULL;
+    return hal_err_errno(err, error, "cannot write %s", f->path);
 }
 
 /* The folder too, so that the new name survives a power cut. */

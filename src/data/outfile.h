@@ -24,6 +24,12 @@ hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,
                              hal_err *err) HAL_MUST_CHECK;
 /** Room for `n` <= 4096 bytes at f->buffer + f->used; the caller raises f->used. */
 hal_status hal_outfile_room(hal_outfile *f, size_t n, hal_err *err) HAL_MUST_CHECK;
+/** Writes over bytes that were written before. Not for standard output. */
+hal_status hal_outfile_patch(hal_outfile *f, const void *bytes, size_t n, uint64_t at,
+                             hal_err *err) HAL_MUST_CHECK;
+/** Begins with an empty file. What was written before has no name any more and is left in `*old`,
+ * to read, to write on behind it and to close. Not for standard output. */
+hal_status hal_outfile_restart(hal_outfile *f, int *old, hal_err *err) HAL_MUST_CHECK;
 /** Flushes, syncs, renames. */
 hal_status hal_outfile_commit(hal_outfile *f, hal_err *err) HAL_MUST_CHECK;
 /** Without a commit before it, the unfinished file is removed. */
