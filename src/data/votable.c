@@ -646,18 +646,7 @@ static hal_status build(hal_votable *v, const char *status, hal_table **table)
     hal_status st = HAL_OK;
     if (v->setup.asked.batch && v->n_rows)
         st = hal_vo_flush(v);
-    if (st)
-        return st;
-    hal_metadata metadata = {0};
-    hal_table *rows = NULL;
-    st = hal_vo_own_metadata(v, status, &metadata);
-    if (!st && !(rows = hal_table_from_vecs(v->fields, v->vecs, v->n_columns, v->n_rows, v->err)))
-        st = HAL_E_NOMEM;
-    if (!st && !(*table = hal_table_with(rows, NULL, &metadata, v->err)))
-        st = HAL_E_NOMEM;
-    hal_table_unref(rows);
-    hal_metadata_clear(&metadata);
-    return st;
+    return st ? st : hal_vo_rows_table(v, status, table);
 }
 
 static hal_status votable_finish(void *self, hal_answer *answer, hal_table **table, hal_err *err)

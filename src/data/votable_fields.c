@@ -324,7 +324,7 @@ void hal_vo_settle_status(hal_votable *v, hal_answer *answer, const char **statu
         set_message(v, answer, error);
 }
 
-hal_status hal_vo_own_metadata(hal_votable *v, const char *status, hal_metadata *out)
+static hal_status own_metadata(hal_votable *v, const char *status, hal_metadata *out)
 {
     hal_status st = hal_metadata_set(&out->name, hal_slice_of(v->metadata.name), v->err);
     if (!st)
@@ -337,5 +337,19 @@ hal_status hal_vo_own_metadata(hal_votable *v, const char *status, hal_metadata 
             item.text = v->places[i].text;
             st = hal_metadata_add(out, &item, v->err);
         }
+    return st;
+}
+
+hal_status hal_vo_rows_table(hal_votable *v, const char *status, hal_table **out)
+{
+    hal_metadata metadata = {0};
+    hal_table *rows = NULL;
+    hal_status st = own_metadata(v, status, &metadata);
+    if (!st && !(rows = hal_table_from_vecs(v->fields, v->vecs, v->n_columns, v->n_rows, v->err)))
+        st = HAL_E_NOMEM;
+    if (!st && !(*out = hal_table_with(rows, NULL, &metadata, v->err)))
+        st = HAL_E_NOMEM;
+    hal_table_unref(rows);
+    hal_metadata_clear(&metadata);
     return st;
 }

@@ -79,10 +79,11 @@ hal_status hal_vo_flush(hal_votable *v)
 {
     for (size_t i = 0; i < v->n_columns; i++) /* what was widened stays wide */
         v->fields[i].type = v->vecs[i].type;
-    hal_table *t = hal_table_from_vecs(v->fields, v->vecs, v->n_columns, v->n_rows, v->err);
-    if (!t)
-        return HAL_E_NOMEM;
-    hal_status st = v->setup.asked.batch(v->setup.asked.batch_ctx, t, v->err);
+    hal_table *t;
+    hal_status st = hal_vo_rows_table(v, "", &t);
+    if (st)
+        return st;
+    st = v->setup.asked.batch(v->setup.asked.batch_ctx, t, v->err);
     hal_table_unref(t);
     v->n_batched += v->n_rows;
     v->n_rows = 0;

@@ -23,9 +23,10 @@ typedef struct conversion {
     hal_format to;
     hal_writer *writer;
     const hal_file_watch *watch;
-    hal_table *like; /* the writer's columns */
-    bool dry;        /* looks at types, writes nothing */
-    bool changed;    /* a later batch has other types than the writer */
+    hal_table *like;              /* the writer's columns */
+    const hal_metadata *metadata; /* of the whole input, known when it is read again */
+    bool dry;                     /* looks at types, writes nothing */
+    bool changed;                 /* a later batch has other types than the writer */
 } conversion;
 
 static bool same_columns(const hal_table *a, const hal_table *b)
@@ -40,9 +41,17 @@ static bool same_columns(const hal_table *a, const hal_table *b)
     return true;
 }
 
+/* INFO may stand behind the rows of a VOTable. */
+static bool said_more(const hal_table *first, const hal_table *last)
+{
+    return hal_table_metadata(last)->n_items > hal_table_metadata(first)->n_items;
+}
+
 static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
 {
-    c->like = hal_table_take(t, NULL, 0, err);
+    hal_table *none = hal_table_take(t, NULL, 0, err);
+    c->like = none ? hal_table_with(none, NULL, c->metadata, err) : NULL;
+    hal_table_unref(none);
     if (!c->like)
         return err->status;
     c->writer =
@@ -113,10 +122,11 @@ static hal_status run(conversion *c, const char *in, hal_format from, hal_err *e
     c->dry = hal_file_is_standard(c->out);
     hal_status st = pass(c, in, from, NULL, &last, err);
     if (!st && c->writer && !c->changed)
-        c->changed = !same_columns(c->like, last);
+        c->changed = !same_columns(c->like, last) || said_more(c->like, last);
     if (!st && (c->dry || c->changed)) {
         drop_writer(c);
         c->dry = c->changed = false;
+        c->metadata = hal_table_metadata(last);
         st = pass(c, in, from, last, &again, err);
         if (!st && (c->changed || (c->writer && !same_columns(c->like, again))))
             st = hal_err_set(err, HAL_E_INTEGRITY, "%s changed while it was read",

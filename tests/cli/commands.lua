@@ -182,6 +182,19 @@ check("convert warns once of what CSV does not say", code == 0 and err ==
   "warning: csv keeps no units, UCDs or descriptions (ra, dec, mag and 1 more)\n", code, err)
 check("a float has its own digits", read(work .. "/x.csv") == "ra,dec,mag,flux\n1.5,-0.1,0.1,NaN\n",
   read(work .. "/x.csv"))
+write(work .. "/told.vot", [[<VOTABLE version="1.4"><RESOURCE type="results">
+<INFO name="QUERY_STATUS" value="OK"/><COOSYS ID="s" system="ICRS"/><TABLE name="stars">
+<PARAM name="seeing" datatype="float" unit="arcsec" value="0.8"/><FIELD name="n" datatype="int"/>
+<DATA><TABLEDATA><TR><TD>1</TD></TR></TABLEDATA></DATA></TABLE><INFO name="cost" value="3"/>
+</RESOURCE></VOTABLE>
+]])
+code, _, err = run("convert told.vot told-again.vot")
+local told = read(work .. "/told-again.vot")
+check("convert keeps what a VOTable says before and behind its rows", code == 0 and err == ""
+  and contains(told, '<INFO name="QUERY_STATUS" value="OK"/>')
+  and contains(told, '<COOSYS ID="s" system="ICRS"/>') and contains(told, '<TABLE name="stars">')
+  and contains(told, '<PARAM name="seeing" value="0.8" datatype="float" unit="arcsec"/>')
+  and contains(told, '<INFO name="cost" value="3"/>'), told)
 code, _, err = run("convert x.vot x.jsonl")
 check("convert says that values are lost", code == 0 and contains(err,
   "warning: values are lost: NaN and infinities are null in jsonl (flux)\n"), err)
