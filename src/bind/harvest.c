@@ -201,6 +201,12 @@ static int merge_push(lua_State *L, hal_op *op)
         m->table = NULL;
         hal_table_pushed(L, NULL);
     }
+    for (const char *line = m->report.warnings; *line;) {
+        size_t n = strcspn(line, "\n");
+        hal_host_log(m->host, "warning", lua_pushlstring(L, line, n));
+        lua_pop(L, 1);
+        line += n + 1;
+    }
     lua_createtable(L, 0, 3);
     hal_set_integer(L, "rows", (int64_t)m->report.rows);
     hal_set_integer(L, "duplicates", (int64_t)m->report.duplicates);

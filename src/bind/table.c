@@ -606,8 +606,6 @@ static int from_rows(lua_State *L)
 /* --- write --------------------------------------------------------------------------------------
  */
 
-enum { WARNINGS_MAX = 8 << 10 };
-
 typedef struct write_op {
     hal_op op;
     hal_table *table;
@@ -660,7 +658,7 @@ static int table_write(lua_State *L)
     const char *path = hal_output_path(L, hal_arg_text(L, 2, "write: path"));
     const char *format = lua_isnoneornil(L, 3) ? "csv" : hal_arg_text(L, 3, "write: format");
     write_op *w = hal_op_new(L, sizeof *w);
-    hal_buf_init(&w->warnings, WARNINGS_MAX);
+    hal_buf_init(&w->warnings, HAL_WRITER_WARNINGS_MAX);
     w->op.clear = write_clear;
     w->op.run = write_run;
     w->op.push = write_push;

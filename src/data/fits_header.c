@@ -415,3 +415,12 @@ bool hal_fits_card_is_layout(hal_slice key)
     }
     return false;
 }
+
+bool hal_fits_key_is_carried(const char *name)
+{
+    size_t n = strlen(name);
+    bool fits = n > 0 && n <= 40 && !strchr(name, '=');
+    for (const char *p = name; *p && fits; p++)
+        fits = *p >= '!' && *p <= '~';
+    return fits && !hal_fits_card_is_layout(hal_slice_of(name));
+}

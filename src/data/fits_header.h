@@ -82,5 +82,7 @@ bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, h
 /** True for the cards that say how the data is laid out: everything in `columns`, sizes, checksums
  * and dates of writing. */
 bool hal_fits_card_is_layout(hal_slice key);
+/** Whether what a table says under this name is written as a card. */
+bool hal_fits_key_is_carried(const char *name);
 
 #endif

@@ -170,17 +170,13 @@ static void put_meta(header *h, const hal_meta *m)
         put_comment(h, m->name, m->value);
         return;
     }
-    size_t n_name = strlen(m->name), n_value = strlen(m->value);
-    if (n_name == 0 || n_name > 40 || strchr(m->name, '=') ||
-        hal_fits_card_is_layout(hal_slice_of(m->name)))
+    if (!hal_fits_key_is_carried(m->name))
         return;
-    bool plain = n_name <= 8;
-    for (const char *p = m->name; *p; p++) {
+    size_t n_value = strlen(m->value);
+    bool plain = strlen(m->name) <= 8;
+    for (const char *p = m->name; *p; p++)
         plain = plain &&
                 ((*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_');
-        if (*p < '!' || *p > '~')
-            return;
-    }
     char key[64];
     snprintf(key, sizeof key, plain ? "%s" : "%-9s", m->name); /* nine or more: HIERARCH */
     hal_number_kind kind = hal_number_scan(m->value, m->value + n_value + 1, &number);

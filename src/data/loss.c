@@ -3,6 +3,8 @@
 #include "data/loss.h"
 
 #include "base/alloc.h"
+#include "data/csv_block.h"
+#include "data/fits_header.h"
 #include "data/types.h"
 
 #include <math.h>
@@ -29,13 +31,24 @@ enum {
     LOSS_EMPTY = 128,
     LOSS_NULL_ITEM = 256,
     LOSS_NOT_FINITE = 512,
+    LOSS_TIME = 1024,
+    LOSS_SPELLED = 2048,
 };
+
+/* " (ra, dec, mag and 17 more)" while it is made. */
+typedef struct name_list {
+    char text[TEXT_MAX];
+    size_t n;
+} name_list;
 
 struct hal_loss {
     hal_format format;
     size_t n_columns;
     uint16_t *columns;
+    uint8_t *kinds; /* CSV: as what the texts of a column read back (hal_csv_kind) */
     bool metas[METAS];
+    bool beyond_ascii;        /* in the values of items */
+    name_list bare, nameless; /* items whose notes are lost, and those that are lost whole */
 };
 
 static bool has(const char *text)
@@ -67,11 +80,13 @@ static bool is_complex(hal_type type)
 static uint16_t field_losses(hal_format format, const hal_field *f)
 {
     unsigned lost = 0;
-    if ((format == HAL_FORMAT_CSV || format == HAL_FORMAT_JSONL) && !says_itself(f))
-        lost = (has(f->unit) ? LOSS_UNIT : 0u) | (has(f->ucd) ? LOSS_UCD : 0u) |
+    if (format == HAL_FORMAT_CSV || format == HAL_FORMAT_JSONL)
+        lost = (has(f->unit) && !says_itself(f) ? LOSS_UNIT : 0u) | (has(f->ucd) ? LOSS_UCD : 0u) |
                (has(f->utype) ? LOSS_UTYPE : 0u) | (has(f->description) ? LOSS_DESCRIPTION : 0u);
     if (format == HAL_FORMAT_CSV && (!hal_field_is_scalar(f) || is_complex(f->type)))
         lost |= LOSS_LIST;
+    else if (format == HAL_FORMAT_CSV && f->type == HAL_TYPE_TIMESTAMP)
+        lost |= LOSS_TIME;
     if (format == HAL_FORMAT_FITS &&
         (beyond_ascii(f->name) || beyond_ascii(f->unit) || beyond_ascii(f->ucd) ||
          beyond_ascii(f->utype) || beyond_ascii(f->description)))
@@ -79,34 +94,89 @@ static uint16_t field_losses(hal_format format, const hal_field *f)
     return (uint16_t)lost;
 }
 
-static bool keeps_meta(hal_format format, const hal_meta *m)
+static void add(char *text, const char *more, size_t n)
 {
-    if (format == HAL_FORMAT_VOTABLE || format == HAL_FORMAT_VOTABLE_BINARY2 ||
-        (m->kind == HAL_META_INFO && !strcmp(m->name, "QUERY_STATUS")))
-        return true;
+    size_t used = strlen(text);
+    if (used + n >= TEXT_MAX)
+        return;
+    memcpy(text + used, more, n);
+    text[used + n] = '\0';
+}
+
+static void list_name(name_list *list, const char *name)
+{
+    if (list->n++ >= NAMES_SHOWN)
+        return;
+    size_t size = strlen(name), part = size;
+    for (part = size > NAME_MAX_BYTES ? NAME_MAX_BYTES : size;
+         part < size && part && ((unsigned char)name[part] & 0xc0) == 0x80;)
+        part--; /* not within a character */
+    add(list->text, list->n == 1 ? " (" : ", ", 2);
+    add(list->text, name, part);
+    add(list->text, "...", part < size ? 3 : 0);
+}
+
+static void add_list(char *text, const name_list *list)
+{
+    char more[40] = ")";
+    if (list->n > NAMES_SHOWN)
+        snprintf(more, sizeof more, " and %zu more)", list->n - NAMES_SHOWN);
+    add(text, list->text, strlen(list->text));
+    add(text, more, strlen(more));
+}
+
+/* Whether something is said beside name, value and how the value is spelled. */
+static bool has_notes(const hal_meta *m)
+{
+    bool any = has(m->text);
+    for (size_t i = 0; i < m->n_attributes; i++)
+        any = any || (strcmp(m->attributes[i].name, "datatype") != 0 &&
+                      strcmp(m->attributes[i].name, "arraysize") != 0);
+    return any;
+}
+
+static void meta_losses(hal_loss *l, const hal_meta *m)
+{
     bool has_value =
         m->kind == HAL_META_INFO || m->kind == HAL_META_PARAM || m->kind == HAL_META_KEY;
-    return has_value && (format == HAL_FORMAT_FITS || format == HAL_FORMAT_ECSV);
+    bool fits = l->format == HAL_FORMAT_FITS;
+    if (l->format == HAL_FORMAT_VOTABLE || l->format == HAL_FORMAT_VOTABLE_BINARY2 ||
+        (m->kind == HAL_META_INFO && !strcmp(m->name, "QUERY_STATUS")))
+        return;
+    if (!has_value || (!fits && l->format != HAL_FORMAT_ECSV)) {
+        l->metas[m->kind] = true;
+        return;
+    }
+    if (fits ? !hal_fits_key_is_carried(m->name) : !*m->name) {
+        list_name(&l->nameless, *m->name ? m->name : "\"\"");
+        return;
+    }
+    if (has_notes(m))
+        list_name(&l->bare, m->name);
+    l->beyond_ascii = l->beyond_ascii || (fits && beyond_ascii(m->value));
 }
 
 hal_loss *hal_loss_new(hal_format format, const hal_field *fields, size_t n_fields,
                        const hal_metadata *metadata, hal_err *err)
 {
     hal_loss *l = hal_calloc(1, sizeof *l);
-    if (l)
+    if (l) {
         l->columns = hal_calloc(n_fields ? n_fields : 1, sizeof *l->columns);
-    if (!l || !l->columns) {
-        hal_free(l);
+        l->kinds = hal_calloc(n_fields ? n_fields : 1, sizeof *l->kinds);
+    }
+    if (!l || !l->columns || !l->kinds) {
+        hal_loss_free(l);
         hal_err_nomem(err, sizeof *l + n_fields * sizeof *l->columns);
         return NULL;
     }
     l->format = format;
     l->n_columns = n_fields;
-    for (size_t i = 0; i < n_fields; i++)
+    for (size_t i = 0; i < n_fields; i++) {
         l->columns[i] = field_losses(format, &fields[i]);
+        l->kinds[i] = fields[i].type == HAL_TYPE_STRING ? HAL_CSV_OPEN : HAL_CSV_STRING;
+    }
     for (size_t i = 0; metadata && i < metadata->n_items; i++)
-        if (!keeps_meta(format, &metadata->items[i]))
-            l->metas[metadata->items[i].kind] = true;
+        meta_losses(l, &metadata->items[i]);
     l->metas[METAS - 1] = metadata && has(metadata->description) && format != HAL_FORMAT_VOTABLE &&
                           format != HAL_FORMAT_VOTABLE_BINARY2;
     return l;
@@ -114,8 +184,10 @@ hal_loss *hal_loss_new(hal_format format, const hal_field *fields, size_t n_fiel
 
 void hal_loss_free(hal_loss *l)
 {
-    if (l)
+    if (l) {
         hal_free(l->columns);
+        hal_free(l->kinds);
+    }
     hal_free(l);
 }
 
@@ -157,6 +229,19 @@ static unsigned cell_losses(hal_format format, const hal_field *f, const hal_col
     return votable && list && real && c->item_valid && any_null_item(c, items) ? LOSS_NULL_ITEM : 0;
 }
 
+/* CSV has no types: texts that all spell numbers read back as such. One that does not ends the
+ * search, which for most columns is the first. */
+static void look_at_spelling(hal_loss *l, size_t i, const hal_table *t, size_t at, hal_items rows)
+{
+    hal_csv_kind kind = l->kinds[i];
+    for (uint64_t row = rows.first; row < rows.first + rows.n && kind != HAL_CSV_STRING; row++)
+        if (!hal_table_is_null(t, at, row))
+            kind = hal_csv_kind_of(hal_table_string(t, at, row), kind);
+    l->kinds[i] = (uint8_t)kind;
+    bool spelled = kind != HAL_CSV_STRING && kind != HAL_CSV_OPEN;
+    l->columns[i] = (uint16_t)((l->columns[i] & ~LOSS_SPELLED) | (spelled ? LOSS_SPELLED : 0));
+}
+
 /* Whether there may be a loss in cells of this type. */
 static bool may_lose(hal_format format, const hal_field *f)
 {
@@ -174,16 +259,36 @@ static bool may_lose(hal_format format, const hal_field *f)
     }
 }
 
+/* The rows of a column of single floats; the quick form of cell_losses. */
+static bool any_row_not_finite(const hal_column *c, hal_type type, hal_items rows)
+{
+    for (uint64_t row = rows.first; row < rows.first + rows.n; row++) {
+        double v = type == HAL_TYPE_FLOAT32 ? (double)((const float *)c->values)[row]
+                                            : ((const double *)c->values)[row];
+        if (!isfinite(v) && !(c->valid && !hal_bit(c->valid, row)))
+            return true;
+    }
+    return false;
+}
+
 void hal_loss_rows(hal_loss *l, const hal_table *t, const size_t *places, uint64_t first,
                    uint64_t n)
 {
     for (size_t i = 0; i < l->n_columns; i++) {
         size_t at = places[i];
+        if (l->format == HAL_FORMAT_CSV && at != SIZE_MAX &&
+            hal_table_field(t, at)->type == HAL_TYPE_STRING)
+            look_at_spelling(l, i, t, at, (hal_items){first, n});
         if (at == SIZE_MAX || !may_lose(l->format, hal_table_field(t, at)))
             continue;
         const hal_field *f = hal_table_field(t, at);
         hal_column c = hal_table_column(t, at);
         unsigned lost = 0;
+        if (hal_type_is_float(f->type) && hal_field_is_scalar(f)) {
+            if (any_row_not_finite(&c, f->type, (hal_items){first, n}))
+                l->columns[i] |= LOSS_NOT_FINITE;
+            continue;
+        }
         for (uint64_t row = first; row < first + n; row++) {
             hal_items items = {row, 1};
             if (f->type == HAL_TYPE_STRING)
@@ -196,34 +301,14 @@ void hal_loss_rows(hal_loss *l, const hal_table *t, const size_t *places, uint64
     }
 }
 
-static void add(char *text, const char *more, size_t n)
-{
-    size_t used = strlen(text);
-    if (used + n >= TEXT_MAX)
-        return;
-    memcpy(text + used, more, n);
-    text[used + n] = '\0';
-}
-
-/* " (ra, dec, mag and 17 more)": the columns that lost any of `bits`. */
+/* The columns that lost any of `bits`. */
 static void add_columns(char *text, const hal_loss *l, char *const *names, unsigned bits)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < l->n_columns; i++) {
-        if (!(l->columns[i] & bits) || n++ >= NAMES_SHOWN)
-            continue;
-        size_t size = strlen(names[i]), part = size;
-        for (part = size > NAME_MAX_BYTES ? NAME_MAX_BYTES : size;
-             part < size && part && ((unsigned char)names[i][part] & 0xc0) == 0x80;)
-            part--; /* not within a character */
-        add(text, n == 1 ? " (" : ", ", 2);
-        add(text, names[i], part);
-        add(text, "...", part < size ? 3 : 0);
-    }
-    char more[40] = ")";
-    if (n > NAMES_SHOWN)
-        snprintf(more, sizeof more, " and %zu more)", n - NAMES_SHOWN);
-    add(text, more, strlen(more));
+    name_list list = {0};
+    for (size_t i = 0; i < l->n_columns; i++)
+        if (l->columns[i] & bits)
+            list_name(&list, names[i]);
+    add_list(text, &list);
 }
 
 /* The words whose `on` is set as "a, b or c". */
@@ -275,6 +360,20 @@ static void say_notes(const hal_loss *l, char *const *names, void (*say)(void *,
         add(text, " of the table", 13);
         say(ctx, text);
     }
+    if (l->nameless.n) {
+        snprintf(text, sizeof text, "%s has no keys of such names", format);
+        add_list(text, &l->nameless);
+        say(ctx, text);
+    }
+    if (l->bare.n) {
+        snprintf(text, sizeof text, "%s keeps only name and value of INFO and PARAM", format);
+        add_list(text, &l->bare);
+        say(ctx, text);
+    }
+    if (l->beyond_ascii) {
+        snprintf(text, sizeof text, "%s has '?' for what is not ASCII in INFO and PARAM", format);
+        say(ctx, text);
+    }
 }
 
 void hal_loss_say(const hal_loss *l, char *const *names, void (*say)(void *ctx, const char *text),
@@ -285,6 +384,8 @@ void hal_loss_say(const hal_loss *l, char *const *names, void (*say)(void *ctx, 
         const char *text;
     } lines[] = {
         {LOSS_LIST, "%s keeps arrays and complex numbers as text only"},
+        {LOSS_TIME, "%s keeps times as text only"},
+        {LOSS_SPELLED, "%s reads back as numbers or booleans what is text"},
         {LOSS_BEYOND_ASCII, "%s has '?' for what is not ASCII in names and notes"},
         {LOSS_NULL_LIST, "values are changed: %s has no null array, only empty or of nulls"},
         {LOSS_EMPTY, "values are changed: %s cannot tell what is empty from null"},

@@ -981,6 +981,13 @@ static hal_status check_rows(const merge *m, const target *to, hal_err *err)
     return HAL_OK;
 }
 
+static void keep_warning(void *ctx, const char *text)
+{
+    char *lines = ctx;
+    size_t used = strlen(lines);
+    snprintf(lines + used, HAL_WRITER_WARNINGS_MAX - used, "%s\n", text);
+}
+
 static hal_status merge_to(merge *m, const target *to, hal_merge_report *report, hal_err *err)
 {
     size_t n = m->schema.n;
@@ -1020,7 +1027,9 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
         st = hal_writer_commit(k.writer, &size_bytes, err);
     }
     if (!st) {
-        *report = (hal_merge_report){m->n_rows, m->n_duplicates, size_bytes};
+        *report = (hal_merge_report){m->n_rows, m->n_duplicates, size_bytes, ""};
+        if (k.writer)
+            hal_writer_warnings(k.writer, keep_warning, report->warnings);
         if (table)
             *to->table = table;
     }

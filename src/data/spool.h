@@ -20,6 +20,7 @@ typedef struct hal_merge_report {
     uint64_t duplicates; /* rows with the key and id of the row before them, that is, copies of one
                             source at one position; they are written too */
     uint64_t size_bytes;
+    char warnings[HAL_WRITER_WARNINGS_MAX]; /* of the file's writer; each line ends with '\n' */
 } hal_merge_report;
 
 /** Merges spools into one output file (or, with `table` not NULL and `path` NULL, into a table in

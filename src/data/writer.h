@@ -22,6 +22,7 @@ hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
 /** Calls `say` with one line of text for each sort of thing in what was written that the format
  * cannot express: first what is said about columns and table, then what became of values. */
+enum { HAL_WRITER_WARNINGS_MAX = 8 << 10 }; /* bytes that hold all lines of one writer */
 typedef void hal_writer_say(void *ctx, const char *text);
 void hal_writer_warnings(const hal_writer *w, hal_writer_say *say, void *ctx);
 /** Without a commit before it, removes the temporary file: nothing half-written stays. */

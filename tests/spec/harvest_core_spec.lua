@@ -181,4 +181,17 @@ describe("a harvest", function()
     assert.equal("permission", (failure(harvest.new,
       { dir = "/elsewhere", ra = "ra", dec = "dec", region = sky.all() })))
   end)
+
+  it("logs what the format of the merged file does not keep", function()
+    local logged = require("halyard.test").logged
+    local region = sky.circle(0, 0, 1)
+    local h <close> = start(region)
+    run(h, region, 100000, { { id = "17", ra = 0.0, dec = 0.0 } })
+    logged()
+    h:merge("warned.vot", "votable")
+    assert.equal("", logged())
+    h:merge("warned.csv", "csv")
+    assert.equal('{"level":"warning","text":"csv reads back as numbers or booleans what is text '
+      .. '(id)"}\n', logged())
+  end)
 end)

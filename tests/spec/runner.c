@@ -65,9 +65,19 @@ static int run_guest(lua_State *L)
     return 2;
 }
 
+/* What was logged since the last call, as JSON, one event a line. */
+static char logged[4096];
+
+static int take_logged(lua_State *L)
+{
+    lua_pushstring(L, logged);
+    *logged = '\0';
+    return 1;
+}
+
 static int open_test(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"run", run_guest}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"run", run_guest}, {"logged", take_logged}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }
@@ -75,6 +85,9 @@ static int open_test(lua_State *L)
 static void print_event(void *ctx, const char *kind, const char *json)
 {
     (void)ctx;
+    size_t used = strlen(logged);
+    if (!strcmp(kind, "log"))
+        snprintf(logged + used, sizeof logged - used, "%s\n", json);
     if (getenv("HALYARD_SPEC_EVENTS"))
         fprintf(stderr, "%s %s\n", kind, json);
 }

@@ -344,6 +344,16 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     refused('by UCD: "mag", "mag0"', function() return copy:column("phot.mag") end)
   end)
 
+  it("logs what the format of a file does not keep", function()
+    local logged = require("halyard.test").logged
+    logged()
+    local t = stars():with("mag", stars():column("g"), { unit = "mag" })
+    t:write("tables/w.vot")
+    assert.equal("", logged())
+    t:write("tables/w.csv")
+    assert.equal('{"level":"warning","text":"csv keeps no units (mag)"}\n', logged())
+  end)
+
   it("is put together with others, written and read back", function()
     local t = tables.concat({ stars(), stars():select({ "id" }) })
     assert.equal(10, #t)

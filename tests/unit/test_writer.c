@@ -400,6 +400,66 @@ static void what_a_format_cannot_say_is_a_warning_that_names_the_columns(void **
     hal_table_unref(t);
 }
 
+static void add_item(hal_metadata *m, hal_meta_kind kind, const char *name, const char *value,
+                     const char *unit)
+{
+    const hal_attribute attributes[] = {{"datatype", "double"}, {"unit", unit}};
+    const hal_meta item = {kind, name, value, "", attributes, unit ? 2 : 1};
+    assert_int_equal(hal_metadata_add(m, &item, NULL), 0);
+}
+
+static void what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it(void **state)
+{
+    (void)state;
+    const hal_field f[] = {{.name = "t", .type = HAL_TYPE_TIMESTAMP},
+                           {.name = "code", .type = HAL_TYPE_STRING},
+                           {.name = "word", .type = HAL_TYPE_STRING},
+                           {.name = "none", .type = HAL_TYPE_STRING},
+                           {.name = "sep_arcsec", .unit = "arcsec", .type = HAL_TYPE_FLOAT64},
+                           {.name = "r_deg", .unit = "deg", .ucd = "x", .type = HAL_TYPE_FLOAT64}};
+    hal_builder *b = hal_builder_new(f, 6, NULL);
+    hal_metadata m = {0};
+    add_item(&m, HAL_META_PARAM, "seeing", "0.8", "arcsec");
+    add_item(&m, HAL_META_PARAM, "plain", "0.8", NULL);
+    add_item(&m, HAL_META_KEY, "a b", "1", NULL);
+    add_item(&m, HAL_META_KEY, "NAXIS1", "1", NULL);
+    add_item(&m, HAL_META_INFO, "", "\xc3\xa9", NULL);
+    add_item(&m, HAL_META_INFO, "who", "\xc3\xa9", NULL);
+    assert_int_equal(hal_builder_metadata(b, &m, NULL), 0);
+    hal_metadata_clear(&m);
+    const char *words[] = {"12", "1e5", "-inf"};
+    for (int row = 0; row < 3; row++) {
+        assert_int_equal(hal_builder_string(b, 1, hal_slice_of(words[row]), NULL), 0);
+        assert_int_equal(hal_builder_string(b, 2, hal_slice_of(row ? "007" : "7"), NULL), 0);
+        assert_int_equal(hal_builder_end_row(b, NULL), 0);
+    }
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    const struct {
+        hal_format format;
+        const char *warnings;
+    } cases[] = {
+        {HAL_FORMAT_CSV, "csv keeps no UCDs (r_deg)\n"
+                         "csv keeps no INFO, PARAM or keys of the table\n"
+                         "csv keeps times as text only (t)\n"
+                         "csv reads back as numbers or booleans what is text (code)\n"},
+        {HAL_FORMAT_JSONL, "jsonl keeps no UCDs (r_deg)\n"
+                           "jsonl keeps no INFO, PARAM or keys of the table\n"},
+        {HAL_FORMAT_FITS, "fits has no keys of such names (a b, NAXIS1, \"\")\n"
+                          "fits keeps only name and value of INFO and PARAM (seeing)\n"
+                          "fits has '?' for what is not ASCII in INFO and PARAM\n"},
+        {HAL_FORMAT_ECSV, "ecsv has no keys of such names (\"\")\n"
+                          "ecsv keeps only name and value of INFO and PARAM (seeing)\n"},
+        {HAL_FORMAT_VOTABLE, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char warnings[2000];
+        free(written_like(cases[i].format, t, warnings));
+        assert_string_equal(warnings, cases[i].warnings);
+    }
+    hal_table_unref(t);
+}
+
 static void a_table_that_a_format_holds_whole_is_written_without_a_warning(void **state)
 {
     (void)state;
@@ -422,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
         cmocka_unit_test(a_float_has_its_own_digits_only_in_a_column_of_floats),
         cmocka_unit_test(what_a_format_cannot_say_is_a_warning_that_names_the_columns),
+        cmocka_unit_test(what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it),
         cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
