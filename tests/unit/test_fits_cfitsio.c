@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* CFITSIO as the oracle of our FITS: what it writes we read, what we write it reads, cell by cell.
  * It is linked into this program only. */
+#include "data/types.h"
 #include "support/tables.h"
 
 #include <fitsio.h>
@@ -35,7 +36,7 @@ static void good(int status)
         fail_msg("CFITSIO: %s", text);
 }
 
-static hal_table *read_path(const char *name)
+static hal_table *read_table(const char *name, const char *table)
 {
     hal_err err = HAL_ERR_INIT;
     FILE *f = fopen(name, "rb");
@@ -44,11 +45,17 @@ static hal_table *read_path(const char *name)
     char *bytes = malloc(1 << 22);
     size_t n = fread(bytes, 1, 1 << 22, f);
     fclose(f);
-    hal_table *t = read_bytes(bytes, n, 1000, HAL_FORMAT_AUTO, NULL, &err);
+    hal_table *t =
+        read_bytes(bytes, n, 1000, HAL_FORMAT_AUTO, &(hal_reader_options){.table = table}, &err);
     free(bytes);
     if (!t)
         fail_msg("%s", err.text);
     return t;
+}
+
+static hal_table *read_path(const char *name)
+{
+    return read_table(name, NULL);
 }
 
 static int64_t integer_at(const hal_table *t, size_t i, uint64_t row, uint64_t k)
@@ -197,6 +204,96 @@ static void what_cfitsio_writes_as_an_ascii_table_is_read(void **state)
     unlink(path);
 }
 
+/* TSCAL and TZERO, which CFITSIO applies when it writes: what stands in the file is whole. */
+static void what_cfitsio_scales_is_read_as_the_numbers_that_it_reads(void **state)
+{
+    (void)state;
+    const char *types[] = {"i2", "i4", "f4", "f8", "b", "three"};
+    const char *forms[] = {"1I", "1J", "1E", "1D", "1B", "3I"}, *units[] = {"", "", "", "", "", ""};
+    const double scales[] = {0.01, 1e-5, 2.5, 3, 0.5, 0.25}, zeros[] = {5, -180, 1, 0.1, -10, 1e3};
+    fitsfile *f = NULL;
+    int status = 0, any;
+    fits_create_file(&f, path, &status);
+    fits_create_tbl(f, BINARY_TBL, 0, 6, (char **)types, (char **)forms, (char **)units, "SCALED",
+                    &status);
+    LONGLONG null = -99;
+    fits_write_key(f, TLONGLONG, "TNULL1", &null, NULL, &status);
+    for (int i = 0; i < 6; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "TSCAL%d", i + 1);
+        fits_write_key(f, TDOUBLE, key, (double *)&scales[i], NULL, &status);
+        snprintf(key, sizeof key, "TZERO%d", i + 1);
+        fits_write_key(f, TDOUBLE, key, (double *)&zeros[i], NULL, &status);
+    }
+    fits_set_hdustruc(f, &status);
+    double expected[6][4][3];
+    for (int i = 0; i < 6; i++)
+        for (LONGLONG row = 1; row <= 4; row++) {
+            long n = i == 5 ? 3 : 1;
+            double v[3] = {zeros[i] + scales[i] * 7 * (double)row, zeros[i], zeros[i] + scales[i]};
+            if (i == 0 && row == 2)
+                fits_write_col_null(f, 1, row, 1, 1, &status);
+            else
+                fits_write_col(f, TDOUBLE, i + 1, row, 1, n, v, &status);
+        }
+    for (int i = 0; i < 6; i++)
+        for (LONGLONG row = 1; row <= 4; row++)
+            fits_read_col(f, TDOUBLE, i + 1, row, 1, i == 5 ? 3 : 1, NULL, expected[i][row - 1],
+                          &any, &status);
+    fits_close_file(f, &status);
+    good(status);
+    hal_table *t = read_path(path);
+    for (size_t i = 0; i < 6; i++)
+        for (uint64_t row = 0; row < 4; row++) {
+            assert_int_equal(hal_table_is_null(t, i, row), i == 0 && row == 1);
+            for (uint64_t k = 0; k < (i == 5 ? 3 : 1) && !hal_table_is_null(t, i, row); k++)
+                if (real_at(t, i, row, k) != expected[i][row][k])
+                    fail_msg("%s: %.17g and %.17g", types[i], real_at(t, i, row, k),
+                             expected[i][row][k]);
+        }
+    hal_table_unref(t);
+    unlink(path);
+}
+
+/* An image first, then tables; a name also with a version. */
+static void a_table_is_chosen_among_the_hdus_that_cfitsio_writes(void **state)
+{
+    (void)state;
+    const char *name[] = {"v"}, *form[] = {"1J"}, *ascii[] = {"I11"}, *unit[] = {""};
+    fitsfile *f = NULL;
+    int status = 0;
+    long axes[] = {30, 40};
+    fits_create_file(&f, path, &status);
+    fits_create_img(f, SHORT_IMG, 2, axes, &status);
+    fits_create_tbl(f, BINARY_TBL, 0, 1, (char **)name, (char **)form, (char **)unit, "STARS",
+                    &status);
+    int value = 1;
+    fits_write_col(f, TINT, 1, 1, 1, 1, &value, &status);
+    fits_create_img(f, FLOAT_IMG, 2, axes, &status);
+    fits_create_tbl(f, ASCII_TBL, 0, 1, (char **)name, (char **)ascii, (char **)unit, "WORDS",
+                    &status);
+    value = 2;
+    fits_write_col(f, TINT, 1, 1, 1, 1, &value, &status);
+    fits_create_tbl(f, BINARY_TBL, 0, 1, (char **)name, (char **)form, (char **)unit, "GALAXIES",
+                    &status);
+    value = 3;
+    fits_write_col(f, TINT, 1, 1, 1, 1, &value, &status);
+    fits_close_file(f, &status);
+    good(status);
+    const struct {
+        const char *table;
+        int64_t value;
+    } cases[] = {{NULL, 1},    {"1", 1},     {"2", 2},       {"3", 3},
+                 {"STARS", 1}, {"WORDS", 2}, {"GALAXIES", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hal_table *t = read_table(path, cases[i].table);
+        assert_int_equal(hal_table_rows(t), 1);
+        assert_int_equal(integer_at(t, 0, 0, 0), cases[i].value);
+        hal_table_unref(t);
+    }
+    unlink(path);
+}
+
 /* The columns as CFITSIO sees them against the table. */
 static void compare(fitsfile *f, const hal_table *t)
 {
@@ -221,9 +318,13 @@ static void compare(fitsfile *f, const hal_table *t)
                 fits_read_col(f, TSTRING, number, (LONGLONG)row + 1, 1, 1, (char *)nothing, texts,
                               &any, &status);
                 good(status);
-                if (field->type != HAL_TYPE_STRING || null)
-                    continue; /* the text of a time is the writer's own test */
-                hal_slice s = hal_table_string(t, i, row);
+                char time[HAL_CELL_TEXT_MAX];
+                hal_slice s = {time, 0}; /* a null text has no character, nor has an empty one */
+                if (field->type == HAL_TYPE_STRING)
+                    s = hal_table_string(t, i, row);
+                else if (!null)
+                    s.size_bytes = hal_item_print(time, &c, field->type, row) - 1; /* no Z */
+                assert_true(!null || s.size_bytes == 0);
                 while (s.size_bytes && s.data[s.size_bytes - 1] == ' ')
                     s.size_bytes--; /* CFITSIO drops blanks at the end */
                 for (size_t k = strlen(text); k && text[k - 1] == ' '; k--)
@@ -284,6 +385,30 @@ static void compare(fitsfile *f, const hal_table *t)
     }
 }
 
+/* Every HDU ends with a block, every card of it is read. */
+static void check_structure(fitsfile *f)
+{
+    int status = 0, hdus = 0, kind = 0;
+    fits_get_num_hdus(f, &hdus, &status);
+    for (int hdu = 1; hdu <= hdus; hdu++) {
+        LONGLONG head, data, end;
+        int cards = 0, more = 0;
+        fits_movabs_hdu(f, hdu, &kind, &status);
+        fits_get_hduaddrll(f, &head, &data, &end, &status);
+        fits_get_hdrspace(f, &cards, &more, &status);
+        good(status);
+        assert_int_equal(head % 2880, 0);
+        assert_int_equal(data % 2880, 0);
+        assert_int_equal(end % 2880, 0);
+        for (int i = 1; i <= cards; i++) {
+            char card[FLEN_CARD];
+            fits_read_record(f, i, card, &status);
+            fits_test_record(card, &status);
+            good(status);
+        }
+    }
+}
+
 static void what_we_write_cfitsio_reads_cell_by_cell(void **state)
 {
     (void)state;
@@ -306,6 +431,8 @@ static void what_we_write_cfitsio_reads_cell_by_cell(void **state)
         LONGLONG head, data, end;
         fits_get_hduaddrll(f, &head, &data, &end, &status);
         assert_int_equal(end, n);
+        check_structure(f);
+        fits_movabs_hdu(f, 2, &kind, &status);
         compare(f, t);
         fits_close_file(f, &status);
         good(status);
@@ -320,6 +447,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cfitsio_writes_in_every_form_is_read),
         cmocka_unit_test(what_cfitsio_writes_as_an_ascii_table_is_read),
+        cmocka_unit_test(what_cfitsio_scales_is_read_as_the_numbers_that_it_reads),
+        cmocka_unit_test(a_table_is_chosen_among_the_hdus_that_cfitsio_writes),
         cmocka_unit_test(what_we_write_cfitsio_reads_cell_by_cell),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
