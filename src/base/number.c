@@ -317,7 +317,7 @@ static hal_number_kind scan(const char *p, const char *end, bool whole, hal_numb
         d.q = q;
         double v = decimal_value(&d);
         out->d = minus ? -v : v;
-        kind = HAL_NUMBER_FLOAT;
+        kind = isinf(v) ? HAL_NUMBER_BIG : HAL_NUMBER_FLOAT;
     }
     return p == end && !whole ? HAL_NUMBER_CUT : kind;
 }
@@ -338,6 +338,26 @@ bool hal_number_read_int64(hal_slice text, int64_t *out)
     return true;
 }
 
+/* A decimal text as a double; beyond the range, infinity. */
+static bool read_decimal(hal_slice text, double *out)
+{
+    size_t plus = text.size_bytes > 1 && text.data[0] == '+' && text.data[1] != '-';
+    hal_number v = {0};
+    if (text.size_bytes == 0)
+        return false;
+    hal_number_kind kind = scan(text.data + plus, text.data + text.size_bytes, true, &v);
+    if (kind < HAL_NUMBER_INT || v.size_bytes != text.size_bytes - plus)
+        return false;
+    *out = kind == HAL_NUMBER_INT ? (double)v.i : v.d;
+    return true;
+}
+
+bool hal_number_is_beyond_double(hal_slice text)
+{
+    double v;
+    return read_decimal(text, &v) && isinf(v);
+}
+
 bool hal_number_read_double(hal_slice text, double *out)
 {
     if (hal_slice_equals(text, hal_slice_of("NaN")))
@@ -346,24 +366,10 @@ bool hal_number_read_double(hal_slice text, double *out)
         return *out = HUGE_VAL, true;
     if (hal_slice_equals(text, hal_slice_of("-inf")))
         return *out = -HUGE_VAL, true;
-    size_t plus = text.size_bytes > 1 && text.data[0] == '+' && text.data[1] != '-';
-    hal_number v = {0};
-    const char *p = text.data + plus;
-    if (text.size_bytes == 0)
+    double v;
+    if (!read_decimal(text, &v) || isinf(v))
         return false;
-    switch (scan(p, text.data + text.size_bytes, true, &v)) {
-    case HAL_NUMBER_INT:
-        v.d = (double)v.i;
-        break;
-    case HAL_NUMBER_BIG:
-    case HAL_NUMBER_FLOAT:
-        break;
-    default:
-        return false;
-    }
-    if (v.size_bytes != text.size_bytes - plus)
-        return false;
-    *out = v.d;
+    *out = v;
     return true;
 }
 
@@ -409,7 +415,7 @@ size_t hal_number_take_double(hal_slice text, double *out)
            text.data[from + 1] <= '9')
         from++;
     double v;
-    if (!hal_number_read_double((hal_slice){text.data + from, n - from}, &v) || isinf(v))
+    if (!hal_number_read_double((hal_slice){text.data + from, n - from}, &v))
         return 0;
     *out = text.data[0] == '-' ? -v : v;
     return n;

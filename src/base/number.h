@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Numbers and their decimal text, independent of the locale. Reading is correctly rounded (nearest,
- * ties to even; overflow gives infinity, underflow zero); writing gives the shortest decimal that
- * reads back to the same double, spelled as Python's repr does ("180.0", "1e-05", "1e+16").
+ * ties to even; underflow gives zero, a decimal beyond the range of a double is no double); writing
+ * gives the shortest decimal that reads back to the same double, spelled as Python's repr does
+ * ("180.0", "1e-05", "1e+16").
  * References: Lemire, "Number parsing at a gigabyte per second" (2021); Giulietti, "The Schubfach
  * way to render doubles" (2021). */
 #ifndef HAL_BASE_NUMBER_H
@@ -21,7 +22,7 @@ typedef enum hal_number_kind {
     HAL_NUMBER_NONE,  /* not a number of this grammar */
     HAL_NUMBER_CUT,   /* ends where more might follow */
     HAL_NUMBER_INT,   /* an integer of 64 bits */
-    HAL_NUMBER_BIG,   /* an integer beyond 64 bits */
+    HAL_NUMBER_BIG,   /* an integer beyond 64 bits, or what is beyond the range of a double */
     HAL_NUMBER_FLOAT, /* with fraction or exponent, or "-0" */
 } hal_number_kind;
 
@@ -38,8 +39,11 @@ hal_number_kind hal_number_scan(const char *p, const char *end, hal_number *out)
 /** The whole text as an integer, without leading zeros or plus; false otherwise or beyond 64 bits.
  */
 bool hal_number_read_int64(hal_slice text, int64_t *out);
-/** The whole text as a double: a JSON number, also "+1.5", ".5", "5.", "NaN", "inf", "-inf". */
+/** The whole text as a double: a JSON number, also "+1.5", ".5", "5.", "NaN", "inf", "-inf". False
+ * also for one beyond the range of a double. */
 bool hal_number_read_double(hal_slice text, double *out);
+/** Whether hal_number_read_double fails for nothing but the range. */
+bool hal_number_is_beyond_double(hal_slice text);
 
 /** w * 10^q, correctly rounded; false when that takes more than a product of 128 bits. */
 bool hal_number_scale(uint64_t w, int q, double *out);

@@ -104,7 +104,7 @@ static bool read_float(hal_slice t, double *out)
             *out = -*out;
         return true;
     }
-    return hal_number_read_double(t, out) && !isinf(*out);
+    return hal_number_read_double(t, out);
 }
 
 /* "1.5-2j", also in parentheses, as Python writes complex numbers. */
@@ -224,8 +224,17 @@ static bool read_array(const hal_ecsv_column *c, hal_slice t, void *items, uint8
     return done;
 }
 
-static hal_status misfit(const ecsv_reader *r, const hal_ecsv_column *c, uint64_t row, hal_err *err)
+static hal_status misfit(const ecsv_reader *r, const hal_ecsv_column *c, hal_slice text,
+                         uint64_t row, hal_err *err)
 {
+    double d;
+    bool number = hal_number_read_double(text, &d) || hal_number_is_beyond_double(text);
+    if (number && hal_type_is_float(c->type) && !c->n_dimensions)
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "row %llu behind the ECSV header: the cell of column %s is beyond the "
+                           "range of %s; correct it or declare the column as %s",
+                           (unsigned long long)(r->n_given + r->n_rows + row + 1), c->name,
+                           c->datatype, c->type == HAL_TYPE_FLOAT32 ? "float64" : "string");
     return hal_err_set(
         err, HAL_E_INTEGRITY,
         "row %llu behind the ECSV header: the cell of column %s is no %s; correct it "
@@ -253,9 +262,9 @@ static hal_status add_cell(ecsv_reader *r, const hal_ecsv_column *c, hal_vec *v,
     if (!c->n_dimensions)
         return read_item(c, text, false, r->items.data, 0)
                    ? hal_vec_add_items(v, r->items.data, 1, NULL, err)
-                   : misfit(r, c, row, err);
+                   : misfit(r, c, text, row, err);
     if (!read_array(c, text, r->items.data, valid, room, &n))
-        return misfit(r, c, row, err);
+        return misfit(r, c, text, row, err);
     bool nulls = hal_bits_count(valid, 0, n) < n;
     if (c->width == 1 && nulls)
         return hal_vec_pad(v, v->n_rows + 1, err);

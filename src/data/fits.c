@@ -381,11 +381,13 @@ static hal_status add_array(fits_reader *r, size_t i, const unsigned char *in, u
     return hal_vec_add_items(v, r->items.data, n, n_nulls ? valid : NULL, err);
 }
 
-static hal_status broken_number(const fits_reader *r, size_t i, uint64_t row, hal_err *err)
+static hal_status broken_number(const fits_reader *r, size_t i, uint64_t row, hal_fits_number is,
+                                hal_err *err)
 {
     const hal_fits_cell *c = &r->cells[i];
-    return hal_err_set(err, HAL_E_INTEGRITY, "row %llu of the FITS table: column %s is no number",
-                       (unsigned long long)row + 1, c->column->name);
+    return hal_err_set(err, HAL_E_INTEGRITY, "row %llu of the FITS table: column %s is %s",
+                       (unsigned long long)row + 1, c->column->name,
+                       is == HAL_FITS_IS_BEYOND ? "beyond the range of float64" : "no number");
 }
 
 static hal_status ascii_run(fits_reader *r, size_t i, const char *in, uint64_t n, hal_err *err)
@@ -400,8 +402,8 @@ static hal_status ascii_run(fits_reader *r, size_t i, const char *in, uint64_t n
                                             : hal_fits_ascii_float(c, in, &real);
         if (c->code == 'i' && c->type == HAL_TYPE_FLOAT64)
             real = c->column->zero + c->column->scale * (double)integer;
-        if (is == HAL_FITS_IS_BROKEN)
-            return broken_number(r, i, r->n_rows_read + k, err);
+        if (is == HAL_FITS_IS_BROKEN || is == HAL_FITS_IS_BEYOND)
+            return broken_number(r, i, r->n_rows_read + k, is, err);
         if (is == HAL_FITS_IS_NULL) {
             any_null = true;
             hal_bit_set(r->valid, k, false);

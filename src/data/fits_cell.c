@@ -4,6 +4,8 @@
 #include "base/number.h"
 #include "data/types.h"
 
+#include <math.h>
+
 typedef struct code_entry {
     char code;
     uint64_t bytes;
@@ -417,7 +419,8 @@ hal_fits_number hal_fits_ascii_float(const hal_fits_cell *c, const char *in, dou
     text[n++] = 'e';
     n += hal_number_print_int64(text + n, exponent);
     if (!hal_number_read_double((hal_slice){text, n}, out))
-        return HAL_FITS_IS_BROKEN;
+        return hal_number_is_beyond_double((hal_slice){text, n}) ? HAL_FITS_IS_BEYOND
+                                                                 : HAL_FITS_IS_BROKEN;
     *out = c->column->scaled ? c->column->zero + c->column->scale * *out : *out;
-    return HAL_FITS_IS_NUMBER;
+    return isinf(*out) ? HAL_FITS_IS_BEYOND : HAL_FITS_IS_NUMBER;
 }

@@ -47,7 +47,8 @@ bool hal_fits_text(const char *in, uint64_t n, hal_slice *text);
 typedef enum hal_fits_number {
     HAL_FITS_IS_NULL,
     HAL_FITS_IS_NUMBER,
-    HAL_FITS_IS_BROKEN
+    HAL_FITS_IS_BROKEN,
+    HAL_FITS_IS_BEYOND /* the range of a double */
 } hal_fits_number;
 /** Whether a field of an ASCII table is TNULLn. */
 bool hal_fits_ascii_is_null(const hal_fits_cell *c, const char *in);

@@ -20,7 +20,7 @@ typedef enum hal_json_event {
     HAL_JSON_KEY,    /* text */
     HAL_JSON_STRING, /* text */
     HAL_JSON_INT,    /* i, text as written */
-    HAL_JSON_BIG,    /* an integer beyond 64 bits: text as written */
+    HAL_JSON_BIG,    /* beyond 64 bits or the range of a double: text as written */
     HAL_JSON_FLOAT,  /* d */
     HAL_JSON_TRUE,
     HAL_JSON_FALSE,

@@ -107,7 +107,9 @@ static bool same_word(hal_slice t, const char *word)
     return t.size_bytes == strlen(word) && !strncasecmp(t.data, word, t.size_bytes);
 }
 
-static bool read_float(hal_slice t, double *out)
+typedef enum item_result { ITEM_VALUE, ITEM_NULL, ITEM_WRONG, ITEM_RANGE, ITEM_BEYOND } item_result;
+
+static item_result read_float(hal_slice t, double *out)
 {
     bool minus = t.size_bytes && *t.data == '-';
     if (t.size_bytes && (*t.data == '-' || *t.data == '+')) {
@@ -120,17 +122,17 @@ static bool read_float(hal_slice t, double *out)
     }
     if (t.size_bytes && ((*t.data >= '0' && *t.data <= '9') || *t.data == '.')) {
         if (!hal_number_read_double(t, out))
-            return false;
+            return hal_number_is_beyond_double(t) ? ITEM_BEYOND : ITEM_WRONG;
     } else if (same_word(t, "nan")) {
         *out = (double)NAN;
     } else if (same_word(t, "inf") || same_word(t, "infinity")) {
         *out = HUGE_VAL;
     } else {
-        return false;
+        return ITEM_WRONG;
     }
     if (minus)
         *out = -*out;
-    return true;
+    return ITEM_VALUE;
 }
 
 static hal_status parse_arraysize(hal_vo_column *c, const char *arraysize, hal_err *err)
@@ -250,8 +252,6 @@ size_t hal_vo_native_size(hal_vo_datatype d)
     return d == HAL_VO_BIT ? 1 : datatypes[d].item_size;
 }
 
-typedef enum item_result { ITEM_VALUE, ITEM_NULL, ITEM_WRONG, ITEM_RANGE } item_result;
-
 static item_result read_bool(hal_slice t, uint8_t *out)
 {
     if (t.size_bytes == 1 && strchr("?", *t.data))
@@ -267,8 +267,9 @@ static item_result read_bool(hal_slice t, uint8_t *out)
 static item_result read_item(const hal_vo_column *c, hal_slice t, uint8_t *out)
 {
     int64_t n = 0;
-    double d;
+    double d = 0;
     float f;
+    item_result r;
     switch (c->datatype) {
     case HAL_VO_BOOLEAN:
         return read_bool(t, out);
@@ -302,22 +303,25 @@ static item_result read_item(const hal_vo_column *c, hal_slice t, uint8_t *out)
     }
     case HAL_VO_FLOAT:
     case HAL_VO_FLOAT_COMPLEX:
-        if (!read_float(t, &d))
-            return ITEM_WRONG;
+        r = read_float(t, &d);
         f = (float)d;
         memcpy(out, &f, sizeof f);
-        return ITEM_VALUE;
+        return r == ITEM_VALUE && isinf(f) && !isinf(d) ? ITEM_BEYOND : r;
     default:
-        if (!read_float(t, &d))
-            return ITEM_WRONG;
+        r = read_float(t, &d);
         memcpy(out, &d, sizeof d);
-        return ITEM_VALUE;
+        return r;
     }
 }
 
 static hal_status wrong_item(const hal_vo_column *c, item_result why, hal_slice t, hal_err *err)
 {
     hal_slice s = short_of(t);
+    if (why == ITEM_BEYOND)
+        return hal_err_set(
+            err, HAL_E_INTEGRITY, "column %s: %.*s is beyond the range of %s", c->name,
+            (int)s.size_bytes, s.data,
+            c->type == HAL_TYPE_FLOAT32 || c->type == HAL_TYPE_COMPLEX64 ? "float32" : "float64");
     return hal_err_set(err, HAL_E_INTEGRITY, "column %s: \"%.*s\" is %s %s", c->name,
                        (int)s.size_bytes, s.data, why == ITEM_RANGE ? "out of range for" : "not",
                        hal_vo_datatype_name(c->datatype));

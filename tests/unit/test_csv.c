@@ -157,6 +157,29 @@ static void types_are_the_narrowest_that_lose_nothing(void **state)
     hal_table_unref(t);
 }
 
+static void a_number_beyond_a_double_is_text_and_underflow_is_not(void **state)
+{
+    (void)state;
+    hal_table *t = read_good("float,int,first,deep,named\n"
+                             "1.5,9223,-1e400,1e-400,inf\n"
+                             "2e308,922337247755e768547775808,1,-3e-320,-inf\n"
+                             "0.25,4,2.0,0.5,1\n",
+                             0);
+    for (size_t c = 0; c < 5; c++)
+        assert_int_equal(hal_table_field(t, c)->type, c < 3 ? HAL_TYPE_STRING : HAL_TYPE_FLOAT64);
+    assert_text(t, 0, 0, "1.5");
+    assert_text(t, 0, 1, "2e308");
+    assert_text(t, 0, 2, "0.25");
+    assert_text(t, 1, 0, "9223");
+    assert_text(t, 1, 1, "922337247755e768547775808");
+    assert_text(t, 2, 0, "-1e400");
+    assert_text(t, 2, 2, "2.0");
+    assert_true(hal_table_float64(t, 3, 0) == 0);
+    assert_true(hal_table_float64(t, 3, 1) == -3e-320);
+    assert_true(hal_table_float64(t, 4, 1) == -HUGE_VAL);
+    hal_table_unref(t);
+}
+
 static void comments_and_type_lines_are_skipped_but_never_rows(void **state)
 {
     (void)state;
@@ -562,6 +585,7 @@ int main(void)
         cmocka_unit_test(quotes_line_ends_and_nulls_are_read_as_rfc_4180_says),
         cmocka_unit_test(every_cut_into_two_pieces_gives_the_same_table),
         cmocka_unit_test(types_are_the_narrowest_that_lose_nothing),
+        cmocka_unit_test(a_number_beyond_a_double_is_text_and_underflow_is_not),
         cmocka_unit_test(comments_and_type_lines_are_skipped_but_never_rows),
         cmocka_unit_test(damage_is_an_error_with_the_line),
         cmocka_unit_test(an_answer_that_is_not_ready_is_executing),

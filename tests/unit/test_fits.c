@@ -369,6 +369,28 @@ static void ascii_tables_are_read_with_their_forms(void **state)
     hal_table_unref(t);
 }
 
+static void an_ascii_number_beyond_a_double_is_refused(void **state)
+{
+    (void)state;
+    hal_err err;
+    for (int scaled = 0; scaled < 2; scaled++) {
+        begin_file();
+        begin_table("TABLE", 10, 2, 0, 1);
+        card("TTYPE1  = 'flux'");
+        card("TBCOL1  =                    1");
+        card("TFORM1  = 'D10.2'");
+        if (scaled)
+            card("TSCAL1  = 1.0E200");
+        end_header();
+        put_data(scaled ? "1.00D-3990  1.0D+200" : "1.00D-3990  1.0D+400", 20);
+        memset(file + file_size - 2880 + 20, ' ', 2860);
+        assert_null(read_file(&err, NULL));
+        assert_int_equal(err.status, HAL_E_INTEGRITY);
+        assert_non_null(strstr(err.text, "row 2 of the FITS table: column flux is beyond the range "
+                                         "of float64"));
+    }
+}
+
 static void tables_are_found_by_number_and_name(void **state)
 {
     (void)state;
@@ -478,6 +500,7 @@ int main(void)
         cmocka_unit_test(unsigned_and_scaled_integers_have_their_physical_values),
         cmocka_unit_test(bits_long_texts_and_variable_arrays_are_read),
         cmocka_unit_test(ascii_tables_are_read_with_their_forms),
+        cmocka_unit_test(an_ascii_number_beyond_a_double_is_refused),
         cmocka_unit_test(tables_are_found_by_number_and_name),
         cmocka_unit_test(columns_without_a_name_of_their_own_get_one),
         cmocka_unit_test(headers_that_promise_too_much_are_refused),

@@ -406,6 +406,23 @@ static void identifiers_keep_every_digit(void **state)
     hal_table_unref(t);
 }
 
+static void numbers_beyond_a_double_keep_their_digits(void **state)
+{
+    (void)state;
+    hal_table *t =
+        read_good(ANSWER("{\"f\":1.5,\"s\":-1e400,\"u\":1e-400},"
+                         "{\"f\":12e999999999999,\"s\":\"Infinity\",\"u\":2}",
+                         FIELD("f", "float") "," FIELD("s", "string") "," FIELD("u", "float")));
+    assert_text(t, "f", 0, "1.5");
+    assert_text(t, "f", 1, "12e999999999999");
+    assert_text(t, "s", 0, "-1e400");
+    assert_double(t, "u", 0, 0);
+    hal_table_unref(t);
+    t = read_good("[{\"a\":1e308},{\"a\":1e309}]");
+    assert_text(t, "a", 1, "1e309");
+    hal_table_unref(t);
+}
+
 static void declared_types_decide_where_values_allow_it(void **state)
 {
     (void)state;
@@ -650,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_cut_answer_is_an_error_wherever_it_is_cut),
         cmocka_unit_test(a_flipped_bit_never_shortens_a_table),
         cmocka_unit_test(identifiers_keep_every_digit),
+        cmocka_unit_test(numbers_beyond_a_double_keep_their_digits),
         cmocka_unit_test(declared_types_decide_where_values_allow_it),
         cmocka_unit_test(all_four_spellings_of_a_date_are_kept),
         cmocka_unit_test(columns_follow_fields_and_missing_cells_are_null),
