@@ -3,27 +3,10 @@
 
 #include "base/alloc.h"
 #include "base/compiler.h"
-#include "base/number.h"
+#include "base/number_plain.h"
 #include "data/json.h"
 
 #include <math.h>
-
-static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-static inline bool is_digit(char c)
-{
-    return (unsigned char)(c - '0') < 10;
-}
-
-/* A decimal [-]digits[.digits] without leading zeros and with at most 19 digits. */
-typedef struct plain {
-    uint64_t w;
-    int decimals; /* -1: no point */
-    bool minus;
-    const char *end;
-} plain;
 
 /* The eight bytes at `p`, the first one lowest. */
 static inline uint64_t load(const char *p)
@@ -37,69 +20,6 @@ static inline uint64_t load(const char *p)
 }
 
 static const uint64_t every_01 = UINT64_C(0x0101010101010101), every_80 = every_01 << 7;
-static const uint64_t small_powers[] = {1,      10,      100,      1000,     10000,
-                                        100000, 1000000, 10000000, 100000000};
-
-/* Digits at `p`, eight at a time (Lemire's method) and without a branch on their number, which
- * cannot be predicted. */
-static inline const char *scan_digits(const char *p, uint64_t *w)
-{
-    for (;;) {
-        uint64_t v = load(p), values = v - every_01 * '0';
-        /* Carries only go upwards: the lowest flag is right. */
-        uint64_t other = ((v + every_01 * 0x46) | values) & every_80;
-        unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
-        if (n == 0)
-            return p;
-        values <<= 64 - 8 * n;
-        values = values * 10 + (values >> 8);
-        values = ((values & 0x000000ff000000ffu) * 0x000f424000000064u +
-                  ((values >> 16) & 0x000000ff000000ffu) * 0x0000271000000001u) >>
-                 32;
-        *w = *w * small_powers[n] + values;
-        p += n;
-        if (n < 8)
-            return p;
-    }
-}
-
-/* At least 8 bytes beyond the number can be read. */
-static inline bool scan_plain(const char *p, plain *out)
-{
-    out->minus = *p == '-';
-    p += out->minus;
-    const char *first = p;
-    out->w = 0;
-    p = scan_digits(p, &out->w);
-    size_t n = (size_t)(p - first);
-    if (n == 0 || (n > 1 && *first == '0'))
-        return false;
-    out->decimals = -1;
-    if (*p == '.') {
-        const char *fraction = ++p;
-        p = scan_digits(p, &out->w);
-        n += (size_t)(p - fraction);
-        out->decimals = (int)(p - fraction);
-        if (p == fraction)
-            return false;
-    }
-    out->end = p;
-    return n <= 19;
-}
-
-static const double signs[] = {1, -1};
-
-static inline bool plain_value(const plain *v, double *out)
-{
-    int k = v->decimals < 0 ? 0 : v->decimals;
-    double d;
-    if (HAL_LIKELY(v->w <= UINT64_C(1) << 53))
-        d = (double)v->w / power_of_ten[k];
-    else if (!hal_number_scale(v->w, -k, &d))
-        return false;
-    *out = d * signs[v->minus]; /* signs are not to be predicted either */
-    return true;
-}
 
 bool hal_csv_double(hal_slice text, double *out)
 {
@@ -148,12 +68,12 @@ bool hal_csv_plain_decimal(const char *p, const char *end, double *out, uint8_t 
 {
     char room[40] = {0};
     size_t n = (size_t)(end - p);
-    plain v;
+    hal_number_plain v;
     if (n > 24)
         return false;
     memcpy(room, p, n);
-    if (!scan_plain(room, &v) || v.end != room + n || v.w > HAL_CSV_PLAIN_MAX ||
-        !plain_value(&v, out))
+    if (!hal_number_plain_scan(room, &v) || v.end != room + n || v.w > HAL_CSV_PLAIN_MAX ||
+        !hal_number_plain_double(&v, out))
         return false;
     *decimals = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
     *low = (uint8_t)v.w;
@@ -313,15 +233,15 @@ static outcome any_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
 static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
 {
     const char *p = s->p;
-    plain v;
+    hal_number_plain v;
     if (ends_cell(s, *p) && p < s->end) {
         add_null(c, row);
         return NEXT;
     }
     switch (c->kind) {
     case HAL_CSV_INT:
-        if (!scan_plain(p, &v) || v.decimals >= 0 || !ends_cell(s, *v.end) || v.end >= s->end ||
-            v.w > INT64_MAX || (v.minus && !v.w))
+        if (!hal_number_plain_scan(p, &v) || v.decimals >= 0 || !ends_cell(s, *v.end) ||
+            v.end >= s->end || v.w > INT64_MAX || (v.minus && !v.w))
             break;
         c->values.ints[row] = v.minus ? -(int64_t)v.w : (int64_t)v.w;
         c->wide = c->wide || v.w > UINT64_C(1) << 53;
@@ -329,9 +249,9 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
         s->p = v.end;
         return NEXT;
     case HAL_CSV_FLOAT:
-        if (!scan_plain(p, &v) || !ends_cell(s, *v.end) || v.end >= s->end ||
+        if (!hal_number_plain_scan(p, &v) || !ends_cell(s, *v.end) || v.end >= s->end ||
             v.w > HAL_CSV_PLAIN_MAX || (v.decimals < 0 && v.w > UINT64_C(1) << 53) ||
-            !plain_value(&v, &c->values.doubles[row]))
+            !hal_number_plain_double(&v, &c->values.doubles[row]))
             break;
         c->spelling.decimals[row] = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
         c->spelling.low[row] = (uint8_t)v.w;

@@ -97,17 +97,18 @@ static inline bool put_string(hal_vec *v, const char *text, size_t n)
     return true;
 }
 
-static inline bool put_number(hal_vec *v, hal_number_kind kind, const hal_number *number)
+static inline bool put_number(hal_vec *v, const hal_number_plain *n)
 {
-    if (kind == HAL_NUMBER_INT && v->type == HAL_TYPE_INT64)
-        ((int64_t *)v->values)[v->n_rows] = number->i;
-    else if (kind == HAL_NUMBER_FLOAT && v->type == HAL_TYPE_FLOAT64)
-        ((double *)v->values)[v->n_rows] = number->d;
-    else if (kind == HAL_NUMBER_INT && v->type == HAL_TYPE_FLOAT64 &&
-             hal_number_fits_double(number->i))
-        ((double *)v->values)[v->n_rows] = (double)number->i;
-    else
+    bool whole = n->decimals < 0;
+    if (v->type == HAL_TYPE_FLOAT64) {
+        if ((whole && n->w > UINT64_C(1) << 53) ||
+            !hal_number_plain_double(n, (double *)v->values + v->n_rows))
+            return false;
+    } else if (v->type == HAL_TYPE_INT64 && whole && n->w <= INT64_MAX && !(n->minus && !n->w)) {
+        ((int64_t *)v->values)[v->n_rows] = n->minus ? -(int64_t)n->w : (int64_t)n->w;
+    } else {
         return false;
+    }
     count_row(v);
     return true;
 }
@@ -116,7 +117,7 @@ static inline bool put_number(hal_vec *v, hal_number_kind kind, const hal_number
  * has no room, is of another type, or the value is not plain. */
 static inline const char *take_cell(hal_vec *v, const char *p)
 {
-    hal_number number;
+    hal_number_plain number;
     if (HAL_UNLIKELY(v->typed && v->n_rows == v->capacity))
         return NULL;
     switch (*p) {
@@ -136,14 +137,10 @@ static inline const char *take_cell(hal_vec *v, const char *p)
         return p + (on ? 4 : 5);
     }
     default: {
-        if (!v->typed)
+        if (!v->typed || !hal_number_plain_scan(p, &number))
             return NULL;
-        hal_number_kind kind = hal_number_scan_plain(p, &number);
-        if (kind == HAL_NUMBER_NONE)
-            return NULL;
-        const char *end = p + number.size_bytes;
-        bool ends = *end == ',' || *end == '}' || is_blank(*end);
-        return ends && put_number(v, kind, &number) ? end : NULL;
+        bool ends = *number.end == ',' || *number.end == '}' || is_blank(*number.end);
+        return ends && put_number(v, &number) ? number.end : NULL;
     }
     }
 }

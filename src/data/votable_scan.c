@@ -4,8 +4,8 @@
  * error, if it is one. */
 #include "data/votable_cell.h"
 
+#include "base/number_plain.h"
 #include "data/json.h"
-#include "data/plain_number.h"
 
 /* Where one of `<`, `&`, a control character, `]` or a byte beyond ASCII stands; eight at a time.
  * There are at least 8 bytes behind `end`. */
@@ -149,12 +149,12 @@ static inline hal_status put(hal_vec *v, const void *value, size_t size, hal_err
 static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const char *p,
                                       hal_status *st, hal_err *err)
 {
-    hal_plain_number n;
-    if (!hal_plain_number_scan(p, &n) || *n.end != '<')
+    hal_number_plain n;
+    if (!hal_number_plain_scan(p, &n) || *n.end != '<')
         return NULL;
     if (v->type == HAL_TYPE_FLOAT64 || v->type == HAL_TYPE_FLOAT32) {
         double d;
-        if (!hal_plain_number_double(&n, &d))
+        if (!hal_number_plain_double(&n, &d))
             return NULL;
         float f = (float)d;
         *st = v->type == HAL_TYPE_FLOAT64 ? put(v, &d, sizeof d, err) : put(v, &f, sizeof f, err);
