@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows of TABLEDATA as services write them: <TR><TD>...</TD>...</TR> with blanks between. Whatever
- * looks different ends the scan at the row's beginning; Expat reads that row then and words the
- * error, if it is one. */
+/* Rows of TABLEDATA as services write them: <TR><TD>...</TD>...</TR> with blanks and comments
+ * between. Whatever looks different ends the scan at the row's beginning; Expat reads that row then
+ * and words the error, if it is one. */
 #include "data/votable_cell.h"
 
 #include "base/number_plain.h"
 #include "data/json.h"
+
+enum { MARKUP_MAX = 4096 }; /* so far its end is looked for: many without one stay cheap */
 
 /* Where one of `<`, `&`, a control character, `]` or a byte beyond ASCII stands; eight at a time.
  * There are at least 8 bytes behind `end`. */
@@ -49,7 +51,55 @@ static bool next_is(const char *p, const char *word, size_t n)
     return !memcmp(p, word, n);
 }
 
-/* Decodes references; false: something Expat should look at. `*n` bytes in place of the text. */
+/* XML 1.0 section 2.2, beyond what is wrong UTF-8. */
+static bool all_characters(const char *p, const char *end)
+{
+    for (; p < end; p++)
+        if (((unsigned char)*p < 0x20 && *p != '\t' && *p != '\n' && *p != '\r') ||
+            (end - p >= 3 && next_is(p, "\xef\xbf", 2) && (unsigned char)p[2] >= 0xbe))
+            return false;
+    return true;
+}
+
+/* Behind the comment or CDATA section that begins at `p`; NULL: it is neither, has no end near, or
+ * holds `--` before its end. */
+static const char *markup_end(const char *p, const char *end)
+{
+    bool comment = next_is(p, "<!--", 4);
+    if (!comment && !next_is(p, "<![CDATA[", 9))
+        return NULL;
+    char mark = comment ? '-' : ']';
+    if (end - p > MARKUP_MAX)
+        end = p + MARKUP_MAX;
+    for (p += comment ? 4 : 9; p < end && (p = memchr(p, mark, (size_t)(end - p))); p++)
+        if (end - p >= 3 && p[1] == mark && (p[2] == '>' || comment))
+            return p[2] == '>' ? p + 3 : NULL;
+    return NULL;
+}
+
+/* What stands between cells and rows; NULL: for Expat. */
+static const char *skip_between(const char *p, const char *end)
+{
+    p = skip_blanks(p, end);
+    while (HAL_UNLIKELY(p < end && next_is(p, "<!--", 4))) {
+        const char *next = markup_end(p, end);
+        if (!next || hal_json_wrong_utf8(p, next) || !all_characters(p, next))
+            return NULL;
+        p = skip_blanks(next, end);
+    }
+    return p;
+}
+
+/* The end of a cell's text from `p` on, comments and CDATA sections being part of it. */
+static const char *text_end(const char *p, const char *end)
+{
+    while (p && (p = memchr(p, '<', (size_t)(end - p))) && p[1] == '!')
+        p = markup_end(p, end);
+    return p;
+}
+
+/* Decodes references and markup; false: something Expat should look at. `*n` bytes in place of the
+ * text. */
 static bool decode(const char *p, const char *end, hal_vo_scratch *s, size_t *n)
 {
     static const struct {
@@ -61,8 +111,17 @@ static bool decode(const char *p, const char *end, hal_vo_scratch *s, size_t *n)
         {"&quot;", 6, '"'}, {"&apos;", 6, '\''},
     };
     char *out = s->text;
+    const char *cdata_end = NULL; /* inside a section: its `]]>` */
     while (p < end) {
-        if (*p == '&') {
+        if (p == cdata_end) {
+            p += 3;
+            cdata_end = NULL;
+        } else if (*p == '\r') { /* XML 1.0 section 2.11 */
+            *out++ = '\n';
+            p += 1 + (p + 1 < end && p[1] == '\n');
+        } else if (cdata_end) {
+            *out++ = *p++;
+        } else if (*p == '&') {
             size_t i = 0, n_entities = sizeof entities / sizeof *entities;
             while (i < n_entities && ((size_t)(end - p) < entities[i].size ||
                                       memcmp(p, entities[i].name, entities[i].size) != 0))
@@ -71,12 +130,12 @@ static bool decode(const char *p, const char *end, hal_vo_scratch *s, size_t *n)
                 return false;
             *out++ = entities[i].c;
             p += entities[i].size;
-        } else if (*p == '\r') { /* XML 1.0 section 2.11 */
-            *out++ = '\n';
-            p += 1 + (p + 1 < end && p[1] == '\n');
-        } else if (((unsigned char)*p < 0x20 && *p != '\t' && *p != '\n') ||
-                   (end - p >= 3 && !memcmp(p, "]]>", 3)) ||
-                   (end - p >= 3 && !memcmp(p, "\xef\xbf", 2) && (unsigned char)p[2] >= 0xbe)) {
+        } else if (*p == '<') {
+            const char *behind = markup_end(p, end);
+            bool comment = p[2] == '-';
+            cdata_end = comment ? NULL : behind - 3;
+            p = comment ? behind : p + 9;
+        } else if (end - p >= 3 && next_is(p, "]]>", 3)) {
             return false;
         } else {
             *out++ = *p++;
@@ -84,6 +143,31 @@ static bool decode(const char *p, const char *end, hal_vo_scratch *s, size_t *n)
     }
     *n = (size_t)(out - s->text);
     return true;
+}
+
+/* The text of a cell from `p` on, in place or decoded; NULL: for Expat. */
+static inline const char *find_text(const char *p, const char *end, hal_vo_scratch *s,
+                                    hal_slice *text, hal_status *st, hal_err *err)
+{
+    const char *stop = plain_end(p, end);
+    if (stop >= end)
+        return NULL;
+    *text = (hal_slice){p, (size_t)(stop - p)};
+    if (HAL_LIKELY(*stop == '<' && stop[1] == '/'))
+        return stop;
+    stop = text_end(stop, end);
+    if (!stop)
+        return NULL;
+    size_t n = (size_t)(stop - p);
+    if (n + 8 > s->text_capacity) {
+        *st = hal_vo_scratch_text(s, n + 8, err);
+        if (*st)
+            return NULL;
+    }
+    if (hal_json_wrong_utf8(p, stop) || !all_characters(p, stop) || !decode(p, stop, s, &n))
+        return NULL;
+    *text = (hal_slice){s->text, n};
+    return stop;
 }
 
 /* Eight bytes at a time where there is room; at least 8 bytes behind `text` can be read. */
@@ -105,24 +189,10 @@ static inline hal_status put_string(hal_vec *v, hal_slice text, hal_err *err)
 static const char *take_string(const hal_vo_column *c, hal_vec *v, const char *p, const char *end,
                                hal_vo_scratch *s, hal_status *st, hal_err *err)
 {
-    const char *stop = plain_end(p, end);
-    if (stop >= end)
+    hal_slice text;
+    const char *stop = find_text(p, end, s, &text, st, err);
+    if (!stop)
         return NULL;
-    hal_slice text = {p, (size_t)(stop - p)};
-    if (HAL_UNLIKELY(*stop != '<')) {
-        stop = memchr(stop, '<', (size_t)(end - stop));
-        if (!stop)
-            return NULL;
-        size_t n = (size_t)(stop - p);
-        if (n + 8 > s->text_capacity) {
-            *st = hal_vo_scratch_text(s, n + 8, err);
-            if (*st)
-                return NULL;
-        }
-        if (hal_json_wrong_utf8(p, stop) || !decode(p, stop, s, &n))
-            return NULL;
-        text = (hal_slice){s->text, n};
-    }
     if (HAL_UNLIKELY(c->null_text && hal_slice_equals(text, hal_slice_of(c->null_text))))
         *st = hal_vec_pad(v, v->n_rows + 1, err);
     else
@@ -181,11 +251,12 @@ static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const 
 static const char *take_any(const hal_vo_column *c, hal_vec *v, const char *p, const char *end,
                             hal_vo_scratch *s, hal_status *st, hal_err *err)
 {
-    const char *stop = plain_end(p, end);
-    if (stop >= end || *stop != '<')
+    hal_slice text;
+    const char *stop = find_text(p, end, s, &text, st, err);
+    if (!stop)
         return NULL;
     hal_err quiet;
-    hal_status cell = hal_vo_add_text(c, v, (hal_slice){p, (size_t)(stop - p)}, s, &quiet);
+    hal_status cell = hal_vo_add_text(c, v, text, s, &quiet);
     if (cell == HAL_E_NOMEM)
         *st = hal_err_nomem(err, 0);
     return cell ? NULL : stop;
@@ -221,9 +292,9 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
         const hal_vo_column *c = &columns[i];
         hal_vec *v = &vecs[i];
         *n_cells = i;
-        if (*p != '<')
-            p = skip_blanks(p, end);
-        if (p >= end)
+        if (*p != '<' || p[1] != 'T')
+            p = skip_between(p, end);
+        if (!p || p >= end)
             return NULL;
         if (!next_is(p, "<TD>", 4)) {
             if (!next_is(p, "<TD/>", 5))
@@ -253,8 +324,8 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
         p = stop + 5;
     }
     *n_cells = n_columns;
-    p = skip_blanks(p, end);
-    return p < end && next_is(p, "</TR>", 5) ? p + 5 : NULL;
+    p = skip_between(p, end);
+    return p && p < end && next_is(p, "</TR>", 5) ? p + 5 : NULL;
 }
 
 size_t hal_vo_scan_rows(const hal_vo_column *columns, size_t n_columns, hal_vec *vecs,
@@ -265,8 +336,8 @@ size_t hal_vo_scan_rows(const hal_vo_column *columns, size_t n_columns, hal_vec 
     *n_rows = 0;
     *st = HAL_OK;
     for (;;) {
-        const char *row = skip_blanks(p, end);
-        if (row >= end || !next_is(row, "<TR>", 4))
+        const char *row = skip_between(p, end);
+        if (!row || row >= end || !next_is(row, "<TR>", 4))
             break;
         size_t n_cells = 0;
         const char *next = take_cells(columns, n_columns, vecs, row + 4, end, &n_cells, s, st, err);

@@ -509,6 +509,63 @@ static void rows_that_need_expat_read_like_the_others(void **state)
     hal_table_unref(latin);
 }
 
+/* A row with an attribute is for Expat. */
+static void comments_and_cdata_mean_what_expat_says(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "<TD>1</TD><TD><![CDATA[a<b & c]]></TD>",
+        "<TD>1</TD><TD>x<![CDATA[]]]]><![CDATA[>]]>y<![CDATA[]]></TD>",
+        "<TD><![CDATA[ 12]]></TD><TD>\r<![CDATA[\n\r\n\r]]>\n</TD>",
+        "<TD>1<!-- two -->2</TD><TD>a<!-- & <b> ]]> -->b&amp;<!----><![CDATA[&amp;]]></TD>",
+        "<!-- one --> <TD>1</TD><!----> <!-- > --><TD/> <!-- \xc3\xa9 -->",
+        "<TD><!-- none --></TD><TD><!-- none --></TD>",
+        "<TD><![CDATA[]]></TD><TD><![CDATA[]]></TD>",
+        "<TD>1</TD><TD><![CDATA[\xc3\xa9<!-- -->]]></TD>",
+        "<TD>1</TD><TD>a<!-- - - ->b<!-- --></TD>",
+        "<TD>1</TD><TD>a<!-- b -- c -->d</TD>",
+        "<TD>1</TD><TD>a<!-- b --->d</TD>",
+        "<TD>1</TD><TD>a<!--->d</TD>",
+        "<TD>1</TD><TD>a]]>d</TD>",
+        "<TD>1</TD><TD>a<![CDATA[b]]>]]></TD>",
+        "<TD>1</TD><TD>a<![CDATA[b\x01]]></TD>",
+        "<TD>1</TD><TD>a<!-- \x01 --></TD>",
+        "<TD>1</TD><!-- \xff --><TD>a</TD>",
+        "<TD>1</TD><TD>a<!-- \xef\xbf\xbf --></TD>",
+        "<TD>1</TD><![CDATA[ ]]><TD>a</TD>",
+        "<TD>1</TD><![CDATA[x]]><TD>a</TD>",
+        "<TD>1</TD><TD>a<![cdata[b]]></TD>",
+        "<TD>1</TD><TD>a<!- b --></TD>",
+        "<TD><![CDATA[x]]></TD><TD>a</TD>",
+        "<TD>1</TD><TD>a<![CDATA[</TD></TR><TR>]]></TD>",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[2][1000];
+        hal_answer answer;
+        hal_table *t[2];
+        hal_err err[2] = {HAL_ERR_INIT, HAL_ERR_INIT};
+        hal_status st[2];
+        for (int k = 0; k < 2; k++) {
+            size_t n = (size_t)snprintf(text[k], sizeof text[k],
+                                        HEAD "<TR><TD>7</TD><TD>x</TD></TR>%s%s</TR><!-- --> "
+                                             "<TR><TD>8</TD><TD>y</TD></TR>" FOOT,
+                                        k ? "<TR ID='x'>" : "<TR>       ", rows[i]);
+            st[k] = read_bytes(text[k], n, n, NULL, &answer, &t[k], &err[k]);
+        }
+        if (st[0] != st[1] || strncmp(err[0].text, err[1].text, 20) != 0)
+            fail_msg("%s: %s, with Expat %s", rows[i], err[0].text, err[1].text);
+        if (st[0])
+            continue;
+        assert_int_equal(hal_table_rows(t[0]), 3);
+        char *a = dump(t[0]), *b = dump(t[1]);
+        assert_string_equal(a, b);
+        free(a);
+        free(b);
+        hal_table_unref(t[0]);
+        hal_table_unref(t[1]);
+    }
+}
+
 static void what_the_answer_says_of_itself_is_heard(void **state)
 {
     (void)state;
@@ -697,6 +754,7 @@ int main(void)
         cmocka_unit_test(the_special_encodings_read_as_the_standard_says),
         cmocka_unit_test(all_rows_are_the_same_in_every_serialisation),
         cmocka_unit_test(rows_that_need_expat_read_like_the_others),
+        cmocka_unit_test(comments_and_cdata_mean_what_expat_says),
         cmocka_unit_test(what_the_answer_says_of_itself_is_heard),
         cmocka_unit_test(a_number_beyond_its_type_is_refused_and_underflow_is_not),
         cmocka_unit_test(what_cannot_be_trusted_is_refused),
