@@ -36,7 +36,7 @@ def cell(value):
     if isinstance(value, bytes):
         value = value.decode()
     if isinstance(value, str):
-        return value.rstrip() or None
+        return value.rstrip()
     if isinstance(value, np.ndarray):
         return [cell(v) for v in (value if value.ndim else [value.item()])]
     value = value.item() if isinstance(value, np.generic) else value
@@ -47,14 +47,19 @@ def cell(value):
     return value
 
 
-def same(name, a, b):
+# Where astropy merges two values, as it reads them from the first and from the second table:
+EMPTY_TEXT = {("", None)}  # its readers of FITS and ECSV mask a text without characters
+NAN = {(None, "nan")}  # its readers of FITS and VOTable mask NaN, that of ECSV does not
+
+
+def same(name, a, b, merged=frozenset()):
     if a.colnames != b.colnames or len(a) != len(b):
         failures.append(f"{name}: {a.colnames} of {len(a)}, {b.colnames} of {len(b)}")
         return
     for column in a.colnames:
         for row in range(len(a)):
             x, y = cell(a[column][row]), cell(b[column][row])
-            if x != y and {x if not isinstance(x, list) else 0, y if not isinstance(y, list) else 0} != {None, "nan"}:
+            if x != y and (isinstance(x, list) or isinstance(y, list) or (x, y) not in merged):
                 failures.append(f"{name}: column {column}, row {row}: {x!r} and {y!r}")
                 break
         if str(a[column].unit or "") != str(b[column].unit or ""):
@@ -177,7 +182,7 @@ def pair(path, source, truth, name, reads, by_stilts, stilts):
     if reads is None:
         plain_text(label, truth, target)
         return
-    same(label, truth, Table.read(target, **reads))
+    same(label, truth, Table.read(target, **reads), NAN if name == "ecsv" else frozenset())
     if stilts and by_stilts and shutil.which("stilts"):
         # STILTS writes what it read as binary FITS, which astropy reads. From VOTable it takes the lowest
         # integer of a type, 255 of bytes, for null even where that is a value: these are left to astropy.
@@ -218,10 +223,10 @@ def main():
             t.write(path("a.fits"), overwrite=True)
             if convert(path("a.fits"), path("b.fits")):
                 fits.open(path("b.fits")).verify("exception")
-                same(f"FITS, {n} rows", t, Table.read(path("b.fits")))
+                same(f"FITS, {n} rows", t, Table.read(path("b.fits")), EMPTY_TEXT)
             # astropy itself cannot read an ECSV table of arrays without rows
             if n and convert(path("a.fits"), path("b.ecsv")):
-                same(f"ECSV, {n} rows", t, Table.read(path("b.ecsv"), format="ascii.ecsv"))
+                same(f"ECSV, {n} rows", t, Table.read(path("b.ecsv"), format="ascii.ecsv"), EMPTY_TEXT)
             for delimiter in " ," if n else "":
                 t.write(path("c.ecsv"), format="ascii.ecsv", delimiter=delimiter, overwrite=True)
                 if convert(path("c.ecsv"), path("e.ecsv")):
