@@ -107,9 +107,9 @@ static bool same_word(hal_slice t, const char *word)
     return t.size_bytes == strlen(word) && !strncasecmp(t.data, word, t.size_bytes);
 }
 
-typedef enum item_result { ITEM_VALUE, ITEM_NULL, ITEM_WRONG, ITEM_RANGE, ITEM_BEYOND } item_result;
-
-static item_result read_float(hal_slice t, double *out)
+/* Decimals beyond the range of a double round to infinity, as IEEE 754 and the recorded oracle have
+ * it: the column is declared to hold doubles. */
+static bool read_float(hal_slice t, double *out)
 {
     bool minus = t.size_bytes && *t.data == '-';
     if (t.size_bytes && (*t.data == '-' || *t.data == '+')) {
@@ -121,18 +121,21 @@ static item_result read_float(hal_slice t, double *out)
         t.size_bytes--;
     }
     if (t.size_bytes && ((*t.data >= '0' && *t.data <= '9') || *t.data == '.')) {
-        if (!hal_number_read_double(t, out))
-            return hal_number_is_beyond_double(t) ? ITEM_BEYOND : ITEM_WRONG;
+        if (!hal_number_read_double(t, out)) {
+            if (!hal_number_is_beyond_double(t))
+                return false;
+            *out = HUGE_VAL;
+        }
     } else if (same_word(t, "nan")) {
         *out = (double)NAN;
     } else if (same_word(t, "inf") || same_word(t, "infinity")) {
         *out = HUGE_VAL;
     } else {
-        return ITEM_WRONG;
+        return false;
     }
     if (minus)
         *out = -*out;
-    return ITEM_VALUE;
+    return true;
 }
 
 static hal_status parse_arraysize(hal_vo_column *c, const char *arraysize, hal_err *err)
@@ -252,6 +255,8 @@ size_t hal_vo_native_size(hal_vo_datatype d)
     return d == HAL_VO_BIT ? 1 : datatypes[d].item_size;
 }
 
+typedef enum item_result { ITEM_VALUE, ITEM_NULL, ITEM_WRONG, ITEM_RANGE } item_result;
+
 static item_result read_bool(hal_slice t, uint8_t *out)
 {
     if (t.size_bytes == 1 && strchr("?", *t.data))
@@ -269,7 +274,6 @@ static item_result read_item(const hal_vo_column *c, hal_slice t, uint8_t *out)
     int64_t n = 0;
     double d = 0;
     float f;
-    item_result r;
     switch (c->datatype) {
     case HAL_VO_BOOLEAN:
         return read_bool(t, out);
@@ -303,25 +307,22 @@ static item_result read_item(const hal_vo_column *c, hal_slice t, uint8_t *out)
     }
     case HAL_VO_FLOAT:
     case HAL_VO_FLOAT_COMPLEX:
-        r = read_float(t, &d);
+        if (!read_float(t, &d))
+            return ITEM_WRONG;
         f = (float)d;
         memcpy(out, &f, sizeof f);
-        return r == ITEM_VALUE && isinf(f) && !isinf(d) ? ITEM_BEYOND : r;
+        return ITEM_VALUE;
     default:
-        r = read_float(t, &d);
+        if (!read_float(t, &d))
+            return ITEM_WRONG;
         memcpy(out, &d, sizeof d);
-        return r;
+        return ITEM_VALUE;
     }
 }
 
 static hal_status wrong_item(const hal_vo_column *c, item_result why, hal_slice t, hal_err *err)
 {
     hal_slice s = short_of(t);
-    if (why == ITEM_BEYOND)
-        return hal_err_set(
-            err, HAL_E_INTEGRITY, "column %s: %.*s is beyond the range of %s", c->name,
-            (int)s.size_bytes, s.data,
-            c->type == HAL_TYPE_FLOAT32 || c->type == HAL_TYPE_COMPLEX64 ? "float32" : "float64");
     return hal_err_set(err, HAL_E_INTEGRITY, "column %s: \"%.*s\" is %s %s", c->name,
                        (int)s.size_bytes, s.data, why == ITEM_RANGE ? "out of range for" : "not",
                        hal_vo_datatype_name(c->datatype));
