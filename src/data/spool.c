@@ -30,7 +30,7 @@ enum {
     FIELD_TEXTS = 10,
 };
 
-static const char magic[8] = "HALSPL2";
+static const char magic[8] = "HALSPL3";
 enum { MARK_HEADER = 0x01020304, MARK_BLOCK = 0x4b434c42, MARK_END = 0x21444e45 };
 
 /* Stands before the schema, before every block and at the end. */
@@ -286,8 +286,34 @@ static hal_status put_text(hal_buf *b, const char *text, hal_err *err)
     return st ? st : hal_buf_append(b, text, n, err);
 }
 
-static hal_status output_open(output *o, const char *path, const hal_schema *schema, int i_id,
-                              hal_err *err)
+/* Name, description, status, then the items, each with its texts and pairs of attributes. */
+static hal_status put_metadata(hal_buf *b, const hal_metadata *m, hal_err *err)
+{
+    const char *about[] = {m->name, m->description, m->status};
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < 3 && !st; i++)
+        st = put_text(b, about[i] ? about[i] : "", err);
+    uint32_t n_items = (uint32_t)m->n_items;
+    if (!st)
+        st = hal_buf_append(b, &n_items, sizeof n_items, err);
+    for (size_t i = 0; i < m->n_items && !st; i++) {
+        const hal_meta *item = &m->items[i];
+        uint32_t head[2] = {(uint32_t)item->kind, (uint32_t)item->n_attributes};
+        const char *texts[] = {item->name, item->value, item->text};
+        st = hal_buf_append(b, head, sizeof head, err);
+        for (size_t k = 0; k < 3 && !st; k++)
+            st = put_text(b, texts[k], err);
+        for (size_t k = 0; k < item->n_attributes && !st; k++) {
+            st = put_text(b, item->attributes[k].name, err);
+            if (!st)
+                st = put_text(b, item->attributes[k].value, err);
+        }
+    }
+    return st;
+}
+
+static hal_status output_open(output *o, const char *path, const hal_schema *schema,
+                              const hal_metadata *metadata, int i_id, hal_err *err)
 {
     hal_buf text;
     hal_buf_init(&text, HEADER_MAX);
@@ -309,6 +335,8 @@ static hal_status output_open(output *o, const char *path, const hal_schema *sch
         for (size_t k = 0; k < FIELD_TEXTS && !st; k++)
             st = put_text(&text, texts[k], err);
     }
+    if (!st)
+        st = put_metadata(&text, metadata, err);
     if (!st)
         st = hal_outfile_open(&o->file, path, err);
     if (!st) {
@@ -451,7 +479,7 @@ hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t 
         st = HAL_E_NOMEM;
         goto out;
     }
-    st = output_open(&o, path, &schema, i_id, err);
+    st = output_open(&o, path, &schema, hal_table_metadata(t), i_id, err);
     for (uint64_t i = 0; i < n_rows && !st;) {
         uint64_t n = 0, bytes = 0;
         for (; i + n < n_rows && n < BLOCK_ROWS && bytes < BLOCK_BYTES; n++) {
@@ -482,6 +510,7 @@ typedef struct source {
     uint64_t bytes_left, n_rows; /* read so far */
     uint64_t last_key;
     hal_schema schema;
+    hal_metadata metadata;
     int id; /* column or -1 */
     char *payload;
     uint64_t payload_capacity;
@@ -607,6 +636,69 @@ static hal_status read_field(source *s, cursor *c, hal_err *err)
     return st;
 }
 
+/* A text as a string of its own; NULL: it is not there, or no memory as `*st` says then. */
+static char *take_string(cursor *c, hal_status *st, hal_err *err)
+{
+    hal_slice text;
+    if (*st || !take_text(c, &text))
+        return NULL;
+    char *copy = hal_strndup(text.data, text.size_bytes);
+    if (!copy)
+        *st = hal_err_nomem(err, text.size_bytes);
+    return copy;
+}
+
+static hal_status read_item(source *s, cursor *c, hal_err *err)
+{
+    uint32_t head[2];
+    const char *at = take_bytes(c, sizeof head, false);
+    if (!at)
+        return damaged(s, err, "its header is wrong");
+    memcpy(head, at, sizeof head);
+    if (head[0] > HAL_META_KEY || head[1] > c->left / 8) /* two lengths each */
+        return damaged(s, err, "its header is wrong");
+    size_t n = 3 + 2 * (size_t)head[1];
+    char **texts = hal_calloc(n, sizeof *texts);
+    hal_attribute *attributes = hal_calloc(head[1] ? head[1] : 1, sizeof *attributes);
+    hal_status st = texts && attributes ? HAL_OK : hal_err_nomem(err, n * sizeof *texts);
+    for (size_t i = 0; i < n && !st; i++) {
+        texts[i] = take_string(c, &st, err);
+        if (!texts[i] && !st)
+            st = damaged(s, err, "its header is wrong");
+    }
+    for (size_t i = 0; i < head[1] && !st; i++)
+        attributes[i] = (hal_attribute){texts[3 + 2 * i], texts[4 + 2 * i]};
+    if (!st) {
+        hal_meta item = {(hal_meta_kind)head[0], texts[0], texts[1], texts[2], attributes, head[1]};
+        st = hal_metadata_add(&s->metadata, &item, err);
+    }
+    for (size_t i = 0; i < n && texts; i++)
+        hal_free(texts[i]);
+    hal_free(texts);
+    hal_free(attributes);
+    return st;
+}
+
+static hal_status read_metadata(source *s, cursor *c, hal_err *err)
+{
+    const char **to[] = {&s->metadata.name, &s->metadata.description, &s->metadata.status};
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < 3 && !st; i++) {
+        hal_slice text;
+        st = take_text(c, &text) ? hal_metadata_set(to[i], text, err)
+                                 : damaged(s, err, "its header is wrong");
+    }
+    uint32_t n = 0;
+    const char *count = st ? NULL : take_bytes(c, sizeof n, false);
+    if (count)
+        memcpy(&n, count, sizeof n);
+    else if (!st)
+        st = damaged(s, err, "its header is wrong");
+    for (uint32_t i = 0; i < n && !st; i++)
+        st = read_item(s, c, err);
+    return st;
+}
+
 static hal_status read_header(source *s, hal_err *err)
 {
     part p;
@@ -616,12 +708,16 @@ static hal_status read_header(source *s, hal_err *err)
     cursor c = {s->payload, p.n_bytes};
     const char *mark = take_bytes(&c, sizeof magic, false);
     const char *id = take_bytes(&c, sizeof(int32_t), false);
+    if (p.mark == MARK_HEADER && mark && !memcmp(mark, magic, 6) && mark[6] != magic[6])
+        return damaged(s, err, "another version of halyard wrote it");
     if (p.mark != MARK_HEADER || !id || memcmp(mark, magic, sizeof magic) != 0)
         return damaged(s, err, "its header is wrong");
     int32_t i_id;
     memcpy(&i_id, id, sizeof i_id);
     for (uint32_t i = 0; i < p.n_columns && !st; i++)
         st = read_field(s, &c, err);
+    if (!st)
+        st = read_metadata(s, &c, err);
     if (!st && (c.left || s->schema.n != p.n_columns || i_id < -1 || i_id >= (int)p.n_columns))
         st = damaged(s, err, "its header is wrong");
     s->id = i_id;
@@ -702,6 +798,7 @@ static void source_close(source *s)
 {
     hal_table_unref(s->block);
     hal_schema_clear(&s->schema);
+    hal_metadata_clear(&s->metadata);
     hal_free(s->payload);
     hal_free(s->columns);
     hal_free(s->rows.order);
@@ -788,6 +885,7 @@ typedef struct merge {
     size_t n_open;
     size_t heap[FAN_IN], n_heap; /* sources with rows left; the smallest row first */
     hal_schema schema;
+    hal_metadata metadata; /* of the first spool that has any */
     const char *id_name;
     const _Atomic bool *cancel;
     _Atomic uint64_t *progress;
@@ -831,6 +929,11 @@ static const char *id_of(const source *s)
     return s->id < 0 ? NULL : s->schema.columns[s->id].field.name;
 }
 
+static bool says_something(const hal_metadata *m)
+{
+    return m->n_items || (m->name && *m->name) || (m->description && *m->description);
+}
+
 /* Opens the spools, unites their schemas and finds everyone's columns. */
 static hal_status merge_open(merge *m, const char *const *paths, size_t n, hal_err *err)
 {
@@ -842,6 +945,11 @@ static hal_status merge_open(merge *m, const char *const *paths, size_t n, hal_e
         for (size_t c = 0; c < s->schema.n && !st; c++) {
             const struct hal_schema_column *column = &s->schema.columns[c];
             st = hal_schema_add(&m->schema, &column->field, column->any, column->wide, err);
+        }
+        if (!st && !says_something(&m->metadata)) {
+            hal_metadata_clear(&m->metadata);
+            m->metadata = s->metadata;
+            s->metadata = (hal_metadata){0};
         }
         if (st)
             break;
@@ -887,6 +995,7 @@ static void merge_close(merge *m)
     for (size_t i = 0; i < m->n_open; i++)
         source_close(&m->sources[i]);
     hal_schema_clear(&m->schema);
+    hal_metadata_clear(&m->metadata);
     hal_buf_clear(&m->last_id);
 }
 
@@ -1004,11 +1113,17 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
         k.fields[i] = m->schema.columns[i].field;
     if (!st && to->spool) {
         const char *id = m->n_open ? id_of(&m->sources[0]) : NULL;
-        st = output_open(&spool, to->path, &m->schema, id ? schema_find(&m->schema, id) : -1, err);
+        st = output_open(&spool, to->path, &m->schema, &m->metadata,
+                         id ? schema_find(&m->schema, id) : -1, err);
         k.spool = &spool;
     } else if (!st && !to->table) {
-        k.writer = hal_writer_open(to->path, to->format, k.fields, n, err);
+        hal_builder *b = hal_builder_new(k.fields, n, err);
+        st = b ? hal_builder_metadata(b, &m->metadata, err) : err->status;
+        hal_table *like = st ? NULL : hal_builder_finish(b, err);
+        k.writer = like ? hal_writer_open_like(to->path, to->format, like, err) : NULL;
         st = k.writer ? HAL_OK : err->status;
+        hal_table_unref(like);
+        hal_builder_free(b);
     }
     if (!st)
         st = merge_run(m, &k, err);
@@ -1020,7 +1135,9 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
         if (!st)
             st = output_finish(&spool, &size_bytes, err);
     } else if (!st && to->table) {
-        table = sink_table(&k, err);
+        hal_table *plain = sink_table(&k, err);
+        table = plain ? hal_table_with(plain, NULL, &m->metadata, err) : NULL;
+        hal_table_unref(plain);
         st = table ? HAL_OK : HAL_E_NOMEM;
         size_bytes = table ? hal_table_size_bytes(table) : 0;
     } else if (!st) {

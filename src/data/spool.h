@@ -24,13 +24,13 @@ typedef struct hal_merge_report {
 } hal_merge_report;
 
 /** Merges spools into one output file (or, with `table` not NULL and `path` NULL, into a table in
- * memory). Schemas are united as by hal_table_concat. `id_name` NULL: no duplicate check. A damaged
- * spool is HAL_E_INTEGRITY naming the file. `cancel` (may be NULL) is polled; true ends with
- * HAL_E_CANCELLED. `progress` (may be NULL) is updated with the rows written so far. More than
- * 64 spools are first merged to larger ones beside them, which are removed. Holds one block of at
- * most 512 KiB (or one longer row) per open spool. `n_expected` not NULL: unless exactly so many
- * rows come out, without duplicates, nothing is put under `path` and it fails with
- * HAL_E_INTEGRITY. Runs on a worker. */
+ * memory). Schemas are united as by hal_table_concat, the metadata is that of the first spool that
+ * has any. `id_name` NULL: no duplicate check. A damaged spool is HAL_E_INTEGRITY naming the file.
+ * `cancel` (may be NULL) is polled; true ends with HAL_E_CANCELLED. `progress` (may be NULL) is
+ * updated with the rows written so far. More than 64 spools are first merged to larger ones beside
+ * them, which are removed. Holds one block of at most 512 KiB (or one longer row) per open spool.
+ * `n_expected` not NULL: unless exactly so many rows come out, without duplicates, nothing is put
+ * under `path` and it fails with HAL_E_INTEGRITY. Runs on a worker. */
 hal_status hal_spool_merge(const char *const *spools, size_t n_spools, const char *id_name,
                            const uint64_t *n_expected, const char *path, hal_format format,
                            hal_table **table, const _Atomic bool *cancel,

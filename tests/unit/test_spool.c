@@ -237,6 +237,78 @@ static void types_of_spools_unite_and_absent_columns_are_null(void **state)
         unlink(paths[i]);
 }
 
+static hal_table *described(const char *name, const hal_field *f)
+{
+    const hal_attribute attributes[] = {{"system", "ICRS"}, {"epoch", "J2016"}};
+    hal_meta items[] = {{HAL_META_COOSYS, "", "", "", attributes, 2},
+                        {HAL_META_INFO, "origin", "an archive", "a text", NULL, 0}};
+    hal_metadata m = {.name = name, .items = items, .n_items = name ? 2 : 0};
+    hal_builder *b = hal_builder_new(f, 1, NULL);
+    assert_int_equal(hal_builder_metadata(b, &m, NULL), 0);
+    assert_int_equal(hal_builder_int64(b, 0, 7, NULL), 0);
+    assert_int_equal(hal_builder_end_row(b, NULL), 0);
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    return t;
+}
+
+static void what_the_first_spool_says_about_its_table_and_columns_is_kept(void **state)
+{
+    (void)state;
+    const hal_field f = {.name = "id",
+                         .type = HAL_TYPE_INT64,
+                         .utype = "a:b.c",
+                         .xtype = "x",
+                         .id = "col1",
+                         .null_value = "-99"};
+    const char *names[] = {NULL, "stars", "others"}, *paths[66];
+    const uint64_t key = 0;
+    for (int i = 0; i < 3; i++) {
+        char file[8];
+        snprintf(file, sizeof file, "m%d", i);
+        paths[i] = in_folder(file);
+        hal_table *t = described(names[i], &f);
+        assert_int_equal(hal_spool_write(paths[i], t, &key, -1, NULL, NULL), 0);
+        hal_table_unref(t);
+    }
+    for (int i = 3; i < 66; i++)
+        paths[i] = paths[2];
+    for (size_t n = 3; n <= 66; n += 63) { /* at once and over larger spools */
+        hal_table *t = NULL;
+        hal_merge_report report;
+        assert_int_equal(hal_spool_merge(paths, n, NULL, NULL, NULL, HAL_FORMAT_CSV, &t, NULL, NULL,
+                                         &report, NULL),
+                         HAL_OK);
+        const hal_metadata *m = hal_table_metadata(t);
+        assert_string_equal(m->name, "stars");
+        assert_int_equal(m->n_items, 2);
+        assert_int_equal(m->items[0].kind, HAL_META_COOSYS);
+        assert_int_equal(m->items[0].n_attributes, 2);
+        assert_string_equal(m->items[0].attributes[1].name, "epoch");
+        assert_string_equal(m->items[0].attributes[1].value, "J2016");
+        assert_string_equal(m->items[1].text, "a text");
+        const hal_field *back = hal_table_field(t, 0);
+        assert_string_equal(back->utype, "a:b.c");
+        assert_string_equal(back->xtype, "x");
+        assert_string_equal(back->id, "col1");
+        assert_string_equal(back->null_value, "-99");
+        hal_table_unref(t);
+    }
+    const char *out = in_folder("out.xml");
+    hal_merge_report report;
+    assert_int_equal(hal_spool_merge(paths, 3, NULL, NULL, out, HAL_FORMAT_VOTABLE, NULL, NULL,
+                                     NULL, &report, NULL),
+                     HAL_OK);
+    size_t n;
+    char *xml = slurp(out, &n);
+    xml[n] = 0;
+    assert_non_null(strstr(xml, "J2016"));
+    free(xml);
+    unlink(out);
+    for (int i = 0; i < 3; i++)
+        unlink(paths[i]);
+}
+
 static void any_damage_to_a_spool_is_found(void **state)
 {
     (void)state;
@@ -386,6 +458,7 @@ int main(void)
         cmocka_unit_test(any_split_merges_to_the_same_bytes),
         cmocka_unit_test(rows_come_in_the_order_of_key_then_id_then_row),
         cmocka_unit_test(types_of_spools_unite_and_absent_columns_are_null),
+        cmocka_unit_test(what_the_first_spool_says_about_its_table_and_columns_is_kept),
         cmocka_unit_test(any_damage_to_a_spool_is_found),
         cmocka_unit_test(a_failed_or_cancelled_merge_leaves_no_file),
         cmocka_unit_test(a_merge_of_other_rows_than_expected_leaves_no_file),
