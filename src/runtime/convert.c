@@ -140,12 +140,20 @@ static hal_status run(conversion *c, const char *in, hal_format from, hal_err *e
     return st;
 }
 
-/* --- Standard input ------------------------------------------------------------------------------
+/* --- What can be read once only
+ * -------------------------------------------------------------------
  */
 
-/* A pipe can be read once only: its bytes go to a nameless file, which `path` then names. */
-static hal_status copy_input(int *fd, char *path, size_t path_size, const hal_file_watch *watch,
-                             hal_err *err)
+static bool is_read_once(const char *in)
+{
+    struct stat about;
+    return hal_file_is_standard(in) ||
+           (!stat(in, &about) && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode));
+}
+
+/* The bytes of descriptor `from` go to a nameless file, which `path` then names. */
+static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
+                             const hal_file_watch *watch, hal_err *err)
 {
     const char *folder = getenv("TMPDIR");
     char name[4096];
@@ -161,11 +169,11 @@ static hal_status copy_input(int *fd, char *path, size_t path_size, const hal_fi
     char *bytes = hal_malloc(COPY_BYTES);
     hal_status st = bytes ? HAL_OK : hal_err_nomem(err, COPY_BYTES);
     while (!st) {
-        ssize_t n = read(STDIN_FILENO, bytes, COPY_BYTES);
+        ssize_t n = read(from, bytes, COPY_BYTES);
         if (atomic_load(watch->stop))
             st = hal_err_set(err, HAL_E_CANCELLED, "interrupted");
         else if (n < 0 && errno != EINTR)
-            st = hal_err_errno(err, errno, "cannot read standard input");
+            st = hal_err_errno(err, errno, "cannot read");
         if (n == 0)
             break;
         for (ssize_t at = 0; at < n && !st;) {
@@ -196,10 +204,17 @@ hal_status hal_convert(const char *in, const char *out, const char *from, const 
                            hal_format_name(reads));
     char path[64];
     int fd = -1;
-    if (hal_file_is_standard(in)) {
-        st = copy_input(&fd, path, sizeof path, watch, err);
+    if (is_read_once(in)) {
+        bool standard = hal_file_is_standard(in);
+        c.label = standard ? "standard input" : in;
+        int from_fd = standard ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
+        st = from_fd < 0 ? hal_err_errno(err, errno, "cannot open")
+                         : copy_input(from_fd, &fd, path, sizeof path, watch, err);
+        if (st)
+            hal_err_note(err, st, "%s", c.label);
+        if (from_fd > STDIN_FILENO)
+            close(from_fd);
         in = path;
-        c.label = "standard input";
     }
     if (!st)
         st = run(&c, in, reads, err);

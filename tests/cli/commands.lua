@@ -154,6 +154,16 @@ code = run("convert late.csv late.jsonl")
 check("convert gives a column the type of its last row from the first on", code == 0
   and read(work .. "/late.jsonl"):find('^{"id":1,"x":1%.0}\n')
   and read(work .. "/late.jsonl"):find('{"id":70001,"x":2%.5}\n$'))
+code = run("convert late.csv late.csv2 --to csv")
+local late = read(work .. "/late.csv2")
+shell(("mkfifo %s/pipe"):format(work))
+for _, output in ipairs({ "-", "pipe.csv" }) do
+  code, out, err = run("convert pipe " .. output, "{ cat late.csv >pipe & } &&")
+  check("convert reads a pipe given by its path once, to " .. output, code == 0
+    and (output == "-" and out or read(work .. "/" .. output)) == late, code, err)
+end
+code, out, err = run("convert /dev/stdin -", "cat late.csv |")
+check("convert reads /dev/stdin", code == 0 and out == late, code, err)
 
 local whole = read(data .. "caom.json")
 write(work .. "/cut.json", whole:sub(1, #whole // 2))
