@@ -113,7 +113,8 @@ hal_status hal_writer_rows(hal_writer *w, const hal_table *t, const size_t *plac
     return w->class->rows(w->self, t, places, first, n, err);
 }
 
-hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err)
+hal_status hal_writer_slice(hal_writer *w, const hal_table *t, uint64_t first, uint64_t n,
+                            hal_err *err)
 {
     hal_writer_places(w, t, w->places);
     bool same = hal_table_columns(t) == w->n_columns;
@@ -121,7 +122,12 @@ hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err)
         same = w->places[i] != SIZE_MAX;
     if (!same)
         return hal_err_set(err, HAL_E_USAGE, "a table with other columns than the output has");
-    return hal_writer_rows(w, t, w->places, 0, hal_table_rows(t), err);
+    return hal_writer_rows(w, t, w->places, first, n, err);
+}
+
+hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err)
+{
+    return hal_writer_slice(w, t, 0, hal_table_rows(t), err);
 }
 
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err)

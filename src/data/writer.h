@@ -18,6 +18,9 @@ hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field
 hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
                                  hal_err *err);
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
+/** Rows [first, first + n) of a table. */
+hal_status hal_writer_slice(hal_writer *w, const hal_table *t, uint64_t first, uint64_t n,
+                            hal_err *err) HAL_MUST_CHECK;
 /** Header (also for zero rows), flush, fsync, rename. After success only hal_writer_free. */
 hal_status hal_writer_commit(hal_writer *w, uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
 /** Calls `say` with one line of text for each sort of thing in what was written that the format

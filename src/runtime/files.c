@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 128 << 10 };
+enum { CHUNK_BYTES = 128 << 10, SLICE_ROWS = 16384 };
 
 bool hal_file_is_standard(const char *path)
 {
@@ -57,7 +57,7 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const hal_fil
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            st = hal_err_errno(err, errno, "cannot read %s", in);
+            st = hal_err_errno(err, errno, "cannot read");
         else if (n > 0)
             st = hal_reader_feed(reader, chunk, (size_t)n, err);
         if (n > 0 && !st)
@@ -115,6 +115,20 @@ hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
     return hal_file_read_with(table, in, NULL, from, &options, watch, err);
 }
 
+/* In slices, between which an interrupt is seen. */
+static hal_status write_rows(hal_writer *writer, const hal_table *table,
+                             const hal_file_watch *watch, hal_err *err)
+{
+    uint64_t n_rows = hal_table_rows(table);
+    hal_status st = HAL_OK;
+    for (uint64_t first = 0; first < n_rows && !st; first += SLICE_ROWS) {
+        uint64_t n = n_rows - first < SLICE_ROWS ? n_rows - first : SLICE_ROWS;
+        st = atomic_load(watch->stop) ? hal_err_set(err, HAL_E_CANCELLED, "interrupted")
+                                      : hal_writer_slice(writer, table, first, n, err);
+    }
+    return st;
+}
+
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
                           const hal_file_watch *watch, hal_err *err)
 {
@@ -123,7 +137,7 @@ hal_status hal_file_write(const hal_table *table, const char *out, hal_format to
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;
-    hal_status st = hal_writer_table(writer, table, err);
+    hal_status st = write_rows(writer, table, watch, err);
     if (!st)
         st = hal_writer_commit(writer, &size_bytes, err);
     if (!st)

@@ -295,6 +295,22 @@ complains("a match with a missing table", "match a.csv absent.csv -r 1arcsec", 2
 complains("a match of standard input with itself", "match - - -r 1arcsec", 2, "standard input")
 check("a failed match leaves no file", not read(work .. "/n.csv"))
 
+-- 400 places within a second of arc: 160,000 pairs, so that the output waits for its reader.
+local crowd = { "id,ra,dec\n" }
+for i = 1, 400 do
+  crowd[#crowd + 1] = ("%d,10.%06d,20\n"):format(i, i % 100)
+end
+write(work .. "/crowd.csv", table.concat(crowd))
+write(work .. "/signal.sh", ([[
+cd %s
+mkfifo pairs
+%s match crowd.csv crowd.csv --mode all -r 1arcsec >pairs 2>err &
+pid=$!
+{ head -c 1 >/dev/null; kill -INT $pid; cat >/dev/null; } <pairs
+wait $pid]]):format(work, quote(halyard)))
+check("Ctrl-C ends a match that writes with 130", shell("sh " .. work .. "/signal.sh") == 130,
+  read(work .. "/err"))
+
 -- Workflows
 local flows = quote(here .. "/workflows")
 local hello = quote(here .. "/workflows/hello.lua")
