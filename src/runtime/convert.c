@@ -200,7 +200,8 @@ hal_status hal_convert(const char *in, const char *out, const char *from, const 
     if (st)
         return st;
     if (!hal_format_is_read(reads))
-        return hal_err_set(err, HAL_E_USAGE, "cannot read %s; leave --from away to recognise it",
+        return hal_err_set(err, HAL_E_USAGE,
+                           "%s is only written, not read; leave --from away to recognise it",
                            hal_format_name(reads));
     char path[64];
     int fd = -1;

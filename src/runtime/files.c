@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,33 @@ bool hal_file_is_standard(const char *path)
     return !path || !strcmp(path, "-");
 }
 
+/* What no table can be written to, found before the work is done. */
+static hal_status refuse_output(const char *path, hal_err *err)
+{
+    if (hal_file_is_standard(path))
+        return HAL_OK;
+    size_t n = strlen(path);
+    if (n == 0)
+        return hal_err_set(err, HAL_E_USAGE, "the name of the output is empty");
+    struct stat about;
+    if (path[n - 1] == '/' || (!stat(path, &about) && S_ISDIR(about.st_mode)))
+        return hal_err_set(err, HAL_E_USAGE, "%s is a folder; name a file in it", path);
+    static const char *const packed[] = {".gz", ".zst"};
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        size_t n_ending = strlen(packed[i]);
+        if (n > n_ending && !strcasecmp(path + n - n_ending, packed[i]))
+            return hal_err_set(err, HAL_E_USAGE,
+                               "%s: output is not compressed; write %.*s and compress it", path,
+                               (int)(n - n_ending), path);
+    }
+    return HAL_OK;
+}
+
 hal_status hal_file_format(hal_format *out, const char *path, const char *name, hal_err *err)
 {
+    hal_status st = refuse_output(path, err);
+    if (st)
+        return st;
     if (!name) {
         const char *slash = hal_file_is_standard(path) ? NULL : strrchr(path, '/');
         const char *dot = hal_file_is_standard(path) ? NULL : strrchr(slash ? slash : path, '.');
@@ -32,7 +58,7 @@ hal_status hal_file_format(hal_format *out, const char *path, const char *name, 
         *out = named;
         return HAL_OK;
     }
-    hal_status st = hal_format_from_name(out, name, err);
+    st = hal_format_from_name(out, name, err);
     if (!st && !hal_format_is_written(*out))
         return hal_err_set(err, HAL_E_USAGE, "cannot write %s; see halyard convert --help", name);
     return st;
@@ -74,6 +100,8 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
                               hal_err *err)
 {
     bool standard = hal_file_is_standard(in);
+    if (in && !*in)
+        return hal_err_set(err, HAL_E_USAGE, "the name of the input is empty");
     int fd = standard ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", in);

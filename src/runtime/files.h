@@ -28,7 +28,8 @@ bool hal_file_is_standard(const char *path); /* NULL, "-" */
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
                           const hal_file_watch *watch, hal_err *err) HAL_MUST_CHECK;
 /** The format to write: the one named, or where `name` is NULL that of the path's ending, else CSV.
- * HAL_E_USAGE: unknown, or not written. */
+ * HAL_E_USAGE: unknown, or not written; or `path` is empty, a folder or ends like a compressed
+ * file. */
 hal_status hal_file_format(hal_format *out, const char *path, const char *name,
                            hal_err *err) HAL_MUST_CHECK;
 

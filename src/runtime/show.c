@@ -503,7 +503,8 @@ hal_status hal_show_file(hal_buf *text, const hal_show *show, const hal_file_wat
     hal_format from = HAL_FORMAT_AUTO;
     hal_status st = show->from ? hal_format_from_name(&from, show->from, err) : HAL_OK;
     if (!st && !hal_format_is_read(from))
-        return hal_err_set(err, HAL_E_USAGE, "cannot read %s; leave --from away to recognise it",
+        return hal_err_set(err, HAL_E_USAGE,
+                           "%s is only written, not read; leave --from away to recognise it",
                            hal_format_name(from));
     hal_reader_options options = {.batch = take_batch, .batch_ctx = &l};
     hal_table *last = NULL, *head = NULL;

@@ -226,6 +226,25 @@ check("--to chooses for any ending", run("convert --to csv " .. caom .. " x.dat"
 shell("mkdir -p " .. work .. "/v1.0")
 check("a name without an ending is CSV", run("convert " .. caom .. " v1.0/x") == 0
   and read(work .. "/v1.0/x") == read(work .. "/caom.csv"))
+shell("mkdir -p " .. work .. "/folder")
+for _, name in ipairs({ "folder", "folder/", "absent/" }) do
+  complains("a folder as the output: " .. name, "convert late.csv " .. name, 2,
+    name .. " is a folder; name a file in it")
+  complains("a folder as the output of match: " .. name, "match x.vot x.vot -r 1arcsec -o " .. name,
+    2, name .. " is a folder; name a file in it")
+end
+complains("an output without a name", "convert late.csv ''", 2, "the name of the output is empty")
+complains("an input without a name", "convert ''", 2, "the name of the input is empty")
+complains("a folder as the input", "convert folder", 5, "folder: cannot read: ")
+for _, name in ipairs({ "x.csv.gz", "x.csv.ZST" }) do
+  complains("an output named like a compressed file", "convert --to csv late.csv " .. name, 2, name,
+    "write x.csv and compress it")
+  check("no file is left by it: " .. name, not read(work .. "/" .. name))
+end
+for _, command in ipairs({ "convert", "show" }) do
+  complains(command .. " from a format that is only written", command .. " --from jsonl late.csv",
+    2, "jsonl is only written")
+end
 complains("a folder that is not there", "convert " .. caom .. " nowhere/x.csv", 5, "nowhere")
 local listing = io.popen("ls -A " .. work)
 local names = listing:read("a")
