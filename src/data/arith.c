@@ -154,7 +154,8 @@ static hal_kind kind_of(const hal_operand *o)
 {
     if (o->t) {
         const hal_field *f = hal_table_field(o->t, o->i_col);
-        return f->type == HAL_TYPE_TIMESTAMP && f->width == 1 ? HAL_KIND_FLOAT : hal_field_kind(f);
+        return f->type == HAL_TYPE_TIMESTAMP && f->width == 1 ? HAL_KIND_FLOAT
+                                                              : hal_column_kind(o->t, o->i_col);
     }
     return o->is_int ? HAL_KIND_INT : HAL_KIND_FLOAT;
 }
@@ -196,7 +197,7 @@ static const char *label(const hal_operand *o)
 static hal_status check_kind(const operation *op, const hal_operand *o, hal_err *err)
 {
     hal_kind kind = kind_of(o);
-    if (op->form == FORM_TEST)
+    if (op->form == FORM_TEST || kind == HAL_KIND_UNKNOWN)
         return HAL_OK;
     if (op->form == FORM_LOGIC && kind != HAL_KIND_BOOL)
         return hal_err_set(err, HAL_E_USAGE,
@@ -437,7 +438,8 @@ hal_status hal_column_true_rows(const hal_table *t, size_t i_col, uint64_t **row
                                 hal_err *err)
 {
     uint64_t n = hal_table_rows(t), kept = 0;
-    if (hal_field_kind(hal_table_field(t, i_col)) != HAL_KIND_BOOL)
+    hal_kind kind = hal_column_kind(t, i_col);
+    if (kind != HAL_KIND_BOOL && kind != HAL_KIND_UNKNOWN)
         return hal_err_set(err, HAL_E_USAGE,
                            "a column that chooses rows holds true and false; make one by a "
                            "comparison such as halyard.table.lt(column, 15)");

@@ -17,6 +17,12 @@ hal_kind hal_field_kind(const hal_field *f)
                                         : HAL_KIND_OTHER;
 }
 
+hal_kind hal_column_kind(const hal_table *t, size_t i_col)
+{
+    hal_kind kind = hal_field_kind(hal_table_field(t, i_col));
+    return kind == HAL_KIND_TEXT && !hal_table_has_values(t, i_col) ? HAL_KIND_UNKNOWN : kind;
+}
+
 int64_t hal_cell_int(const hal_table *t, size_t i_col, uint64_t row)
 {
     return hal_table_field(t, i_col)->type == HAL_TYPE_BOOL ? hal_table_bool(t, i_col, row)
@@ -119,7 +125,8 @@ bool hal_kinds_comparable(hal_kind a, hal_kind b)
 {
     bool numbers =
         (a == HAL_KIND_INT || a == HAL_KIND_FLOAT) && (b == HAL_KIND_INT || b == HAL_KIND_FLOAT);
-    return numbers || (a == b && a != HAL_KIND_OTHER);
+    bool unknown = a == HAL_KIND_UNKNOWN || b == HAL_KIND_UNKNOWN;
+    return numbers || ((a == b || unknown) && a != HAL_KIND_OTHER && b != HAL_KIND_OTHER);
 }
 
 bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b, size_t i_b,

@@ -8,13 +8,16 @@
 
 typedef enum hal_kind {
     HAL_KIND_BOOL,
-    HAL_KIND_INT,   /* integers of every width and timestamps: hal_cell_int */
-    HAL_KIND_FLOAT, /* hal_cell_float */
-    HAL_KIND_TEXT,  /* hal_table_string */
-    HAL_KIND_OTHER  /* arrays and complex numbers: neither ordered nor compared */
+    HAL_KIND_INT,    /* integers of every width and timestamps: hal_cell_int */
+    HAL_KIND_FLOAT,  /* hal_cell_float */
+    HAL_KIND_TEXT,   /* hal_table_string */
+    HAL_KIND_OTHER,  /* arrays and complex numbers: neither ordered nor compared */
+    HAL_KIND_UNKNOWN /* text without any value: nulls of whatever type is wanted */
 } hal_kind;
 
+/** Never UNKNOWN. */
 hal_kind hal_field_kind(const hal_field *f);
+hal_kind hal_column_kind(const hal_table *t, size_t i_col);
 /** BOOL, INT. The cell is not null. */
 int64_t hal_cell_int(const hal_table *t, size_t i_col, uint64_t row);
 /** BOOL, INT (rounded to nearest; timestamps as seconds since 1970-01-01 UTC), FLOAT. The cell is
@@ -35,6 +38,7 @@ uint64_t hal_cell_hash(const hal_table *t, size_t i_col, uint64_t row);
  */
 bool hal_cells_equal(const hal_table *a, size_t i_a, uint64_t row_a, const hal_table *b, size_t i_b,
                      uint64_t row_b);
+/** UNKNOWN compares with every kind but OTHER. */
 bool hal_kinds_comparable(hal_kind a, hal_kind b);
 
 #endif

@@ -244,7 +244,7 @@ static hal_status check_measure(const hal_table *t, const hal_measure *m, hal_er
     if (m->aggregate == HAL_AGGREGATE_ROWS)
         return HAL_OK;
     const hal_field *f = hal_table_field(t, m->i_col);
-    hal_kind kind = hal_field_kind(f);
+    hal_kind kind = hal_column_kind(t, m->i_col);
     bool sums = m->aggregate == HAL_AGGREGATE_SUM || m->aggregate == HAL_AGGREGATE_MEAN ||
                 m->aggregate == HAL_AGGREGATE_STD;
     if (sums && (kind == HAL_KIND_TEXT || kind == HAL_KIND_OTHER))
@@ -271,7 +271,7 @@ static hal_table *measure(const hal_table *t, const groups *g, const hal_measure
     for (uint64_t i = 0; i < g->n; i++)
         tallies[i].row = HAL_NO_ROW;
     bool whole = m->aggregate == HAL_AGGREGATE_ROWS;
-    hal_kind kind = whole ? HAL_KIND_INT : hal_field_kind(hal_table_field(t, m->i_col));
+    hal_kind kind = whole ? HAL_KIND_INT : hal_column_kind(t, m->i_col);
     hal_status st = HAL_OK;
     for (uint64_t row = 0; row < hal_table_rows(t) && !st; row++) {
         if (whole)

@@ -234,7 +234,8 @@ static hal_status check_keys(const hal_table *left, const hal_table *right, cons
     for (size_t k = 0; k < join->n_keys; k++) {
         const hal_field *a = hal_table_field(left, join->left[k]);
         const hal_field *b = hal_table_field(right, join->right[k]);
-        if (!hal_kinds_comparable(hal_field_kind(a), hal_field_kind(b)))
+        if (!hal_kinds_comparable(hal_column_kind(left, join->left[k]),
+                                  hal_column_kind(right, join->right[k])))
             return hal_err_set(err, HAL_E_USAGE,
                                "join: column \"%s\" on the left and \"%s\" on the right are of "
                                "types that are never equal; choose keys of like type",

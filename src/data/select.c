@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "data/cell.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -324,7 +325,6 @@ static hal_status add_number_as_text(matcher *m, const hal_alternative *a, const
 static hal_status add_alternative(matcher *m, const hal_alternative *a, hal_slice text,
                                   const hal_field *field, hal_err *err)
 {
-    m->n_given++;
     hal_type type = field->type;
     if (!a->is_text && type == HAL_TYPE_STRING)
         return add_number_as_text(m, a, field->name, err);
@@ -440,6 +440,7 @@ static hal_status apply(const hal_table *t, const hal_criterion *c, uint64_t *ro
         return hal_err_set(err, HAL_E_USAGE, "the criterion for \"%s\" is empty", c->column);
     matcher side[2] = {{0}, {0}}; /* positive, negated */
     const hal_field *field = hal_table_field(t, i_col);
+    bool unknown = hal_column_kind(t, i_col) == HAL_KIND_UNKNOWN; /* nothing to compare */
     if (field->width != 1 || field->type == HAL_TYPE_COMPLEX64 ||
         field->type == HAL_TYPE_COMPLEX128)
         return hal_err_set(err, HAL_E_USAGE, "column \"%s\" holds %s: no criterion applies to it",
@@ -450,7 +451,10 @@ static hal_status apply(const hal_table *t, const hal_criterion *c, uint64_t *ro
         const hal_alternative *a = &c->alternatives[i];
         bool marked = a->is_text && a->text.size_bytes && a->text.data[0] == '!';
         hal_slice text = {a->text.data + marked, a->text.size_bytes - marked};
-        st = add_alternative(&side[marked || a->negated], a, text, field, err);
+        matcher *m = &side[marked || a->negated];
+        m->n_given++;
+        if (!unknown)
+            st = add_alternative(m, a, text, field, err);
     }
     if (!st) {
         matcher_sort(&side[0], field->type);

@@ -53,6 +53,7 @@ static hal_status set(hal_extreme *e, const hal_table *t, size_t i_col, uint64_t
             return hal_err_nomem(err, text.size_bytes);
         break;
     case HAL_KIND_OTHER:
+    case HAL_KIND_UNKNOWN:
         break;
     }
     hal_free(e->text);

@@ -305,6 +305,11 @@ bool hal_table_is_null(const hal_table *t, size_t i_col, uint64_t i_row)
     return valid && !hal_bit(valid, i_row);
 }
 
+bool hal_table_has_values(const hal_table *t, size_t i_col)
+{
+    return t->columns[i_col].n_nulls < t->n_rows;
+}
+
 bool hal_table_bool(const hal_table *t, size_t i_col, uint64_t i_row)
 {
     return hal_bit(t->columns[i_col].values, i_row);
@@ -729,8 +734,8 @@ hal_status hal_schema_add_table(hal_schema *s, const hal_table *t, hal_err *err)
 {
     hal_status st = HAL_OK;
     for (size_t i = 0; i < t->n_columns && !st; i++)
-        st = hal_schema_add(s, &t->fields[i], t->columns[i].n_nulls < t->n_rows,
-                            hal_column_is_wide(t, i), err);
+        st = hal_schema_add(s, &t->fields[i], hal_table_has_values(t, i), hal_column_is_wide(t, i),
+                            err);
     return st;
 }
 
@@ -769,7 +774,7 @@ hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err)
             st = hal_vec_grow(&vecs[c], n_rows, err);
         for (size_t i = 0; i < n && !st; i++) {
             int at = find_exact(tables[i], fields[c].name);
-            bool some = at >= 0 && tables[i]->columns[at].n_nulls < tables[i]->n_rows;
+            bool some = at >= 0 && hal_table_has_values(tables[i], (size_t)at);
             st = some ? hal_vec_add_rows(&vecs[c], tables[i], (size_t)at, 0, tables[i]->n_rows, err)
                       : hal_vec_pad(&vecs[c], vecs[c].n_rows + tables[i]->n_rows, err);
         }

@@ -124,6 +124,9 @@ enum { HAL_COLUMN_ABSENT = -1, HAL_COLUMN_AMBIGUOUS = -2 };
 int hal_table_find(const hal_table *t, const char *name);
 hal_column hal_table_column(const hal_table *t, size_t i_col);
 bool hal_table_is_null(const hal_table *t, size_t i_col, uint64_t i_row);
+/** False: all cells are null, or there are no rows. A text column without values may be so only
+ * because nothing told its type: it goes wherever a column of another type does. */
+bool hal_table_has_values(const hal_table *t, size_t i_col);
 /** Cell access for cold paths; the caller has checked type and null. */
 bool hal_table_bool(const hal_table *t, size_t i_col, uint64_t i_row);
 /** Integers of every size, timestamps. */

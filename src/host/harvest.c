@@ -153,7 +153,8 @@ static hal_status read_positions(const hal_table *t, const char *name, double **
         return hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the position",
                            name);
     hal_type type = hal_table_field(t, (size_t)i_col)->type;
-    if (!hal_type_is_float(type) && !hal_type_is_integer(type))
+    if (!hal_type_is_float(type) && !hal_type_is_integer(type) &&
+        hal_table_has_values(t, (size_t)i_col))
         return hal_err_set(err, HAL_E_USAGE, "the position column \"%s\" is not numeric", name);
     size_t n = hal_table_rows(t);
     if (!(*out = hal_malloc(n * sizeof **out)))

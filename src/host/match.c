@@ -61,6 +61,12 @@ static bool is_numeric(const hal_field *f)
     return hal_field_is_scalar(f) && (hal_type_is_float(f->type) || hal_type_is_integer(f->type));
 }
 
+/* Text without values: its type is not known, and numbers are as likely as anything. */
+static bool is_unknown(const hal_table *t, size_t i_col)
+{
+    return hal_table_field(t, i_col)->type == HAL_TYPE_STRING && !hal_table_has_values(t, i_col);
+}
+
 static hal_status numeric_column(const hal_table *t, const char *name, const unit *units,
                                  const char *what, size_t *i_col, hal_err *err)
 {
@@ -68,7 +74,7 @@ static hal_status numeric_column(const hal_table *t, const char *name, const uni
     if (st)
         return st;
     const hal_field *f = hal_table_field(t, *i_col);
-    if (!is_numeric(f))
+    if (!is_numeric(f) && !is_unknown(t, *i_col))
         return hal_err_set(err, HAL_E_USAGE, "column '%s' is not numeric; %s", f->name, what);
     if (*f->unit && unit_divisor(units, f->unit) == 0)
         return hal_err_set(err, HAL_E_USAGE, "column '%s' is in %s; %s", f->name, f->unit, what);
@@ -81,30 +87,31 @@ typedef struct pair_names {
     const char *names[2];
 } pair_names;
 
-/* How many numeric columns in one of the units, or of unknown unit, have that UCD or name; the
- * first two go to out. */
+/* How many numeric columns (or also those of unknown type) in one of the units, or of unknown unit,
+ * have that UCD or name; the first two go to out. */
 static size_t columns_by(const hal_table *t, bool by_ucd, const char *text, const unit *units,
-                         size_t out[2])
+                         bool or_unknown, size_t out[2])
 {
     size_t n = 0;
     for (size_t i = 0; i < hal_table_columns(t); i++) {
         const hal_field *f = hal_table_field(t, i);
-        if (!strcasecmp(by_ucd ? f->ucd : f->name, text) && is_numeric(f) &&
+        if (!strcasecmp(by_ucd ? f->ucd : f->name, text) &&
+            (is_numeric(f) || (or_unknown && is_unknown(t, i))) &&
             (!*f->unit || unit_divisor(units, f->unit) != 0) && n++ < 2)
             out[n - 1] = i;
     }
     return n;
 }
 
-/* *found: a pair is there. */
+/* *found: a pair is there. Columns of unknown type are taken only where there is no other pair. */
 static hal_status find_pair(const hal_table *t, const pair_names *known, size_t n_known,
                             const unit *units, bool *found, size_t i_cols[2], hal_err *err)
 {
     *found = false;
-    for (size_t k = 0; k < n_known && !*found; k++) {
-        size_t fit[2][2], n[2];
+    for (size_t try = 0; try < 2 * n_known && !*found; try++) {
+        size_t k = try % n_known, fit[2][2], n[2];
         for (int i = 0; i < 2; i++)
-            n[i] = columns_by(t, known[k].by_ucd, known[k].names[i], units, fit[i]);
+            n[i] = columns_by(t, known[k].by_ucd, known[k].names[i], units, try >= n_known, fit[i]);
         if (n[0] == 0 || n[1] == 0)
             continue;
         for (int i = 0; i < 2; i++)

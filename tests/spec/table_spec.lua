@@ -107,6 +107,43 @@ describe("a table", function()
     refused("true and false", function() return t:where(t:column("g")) end)
   end)
 
+  it("takes a column without any value for one of whatever type is wanted", function()
+    local none = tables.from_rows({}, { "ra", "dec", "mag", "flag" })
+    local nulls = tables.from_rows({ { id = 1 }, { id = 2 } }, { "id", "ra", "dec", "mag" })
+    local full = tables.from_rows({ { id = 1, ra = 10, dec = 5, mag = 3.5 } },
+      { "id", "ra", "dec", "mag" })
+    assert.equal(0, #(none:column("mag") - 1))
+    for _, t in ipairs({ none, nulls }) do
+      local c = t:column("mag") - 1
+      assert.same({ "float64", #t }, { c.type, c:nulls() })
+      assert.equal(#t, tables.log10(t:column("mag")):nulls())
+      assert.equal(#t, tables.not_(t:column("mag")):nulls())
+      assert.equal(0, #t:where({ mag = { min = 1 } }))
+      assert.equal(0, #t:where({ mag = "<15" }))
+      assert.equal(0, #t:where({ mag = true }))
+      assert.equal(#t, #t:where({ mag = "!5" }))
+      assert.equal(0, #t:where(t:column("mag")))
+      assert.equal(0, #t:where(tables.lt(t:column("mag"), 15)))
+      local all = t:group({}, { m = { "mean", "mag" }, s = { "sum", "mag" }, x = { "max", "mag" } })
+      assert.same({ "float64", 0 }, { all:column("m").type, #all:list("m") })
+      assert.same({ 0, 0 }, { #all:list("s"), #all:list("x") })
+      assert.equal(0, #t:join(full, "mag"))
+      assert.equal(0, #full:join(t, "mag"))
+      assert.equal(1, #full:join(t, "mag", { how = "left" }))
+      assert.equal(0, #t:match(full, "1 arcsec"))
+      assert.equal(0, #full:match(t, "1 arcsec", { other_ra = "ra", other_dec = "dec" }))
+      assert.equal("float64", tables.concat({ t, full }):column("mag").type)
+    end
+    assert.equal(7.0, tables.fill(nulls:column("mag"), 7)[2])
+    refused("never equal", function() return full:join(stars(), { mag = "field" }) end)
+  end)
+
+  it("looks for positions in columns of numbers before those without values", function()
+    local t = tables.from_rows({ { raj2000 = 10.0, dej2000 = 5.0 } },
+      { "ra", "dec", "raj2000", "dej2000" })
+    assert.equal(1, #t:match(t, "1 arcsec"))
+  end)
+
   it("gives other columns without copying", function()
     local t = stars()
     assert.same({ "r", "id" }, t:select({ "r", "id" }).columns)
