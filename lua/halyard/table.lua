@@ -196,7 +196,8 @@ end
 --- The rows that meet all criteria { column = criterion }, the grammar of service-side filters:
 -- text columns: equality without regard to case, `*` any run of characters; number columns: a
 -- number, "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text
--- that begins with `!` negates. Also t:where(column of true and false), t:where(function(row) ...
+-- that begins with `!` negates. Ranges of a text column are refused; the text "<5" itself is given
+-- in a list: { "<5" }. Also t:where(column of true and false), t:where(function(row) ...
 -- end). A null meets no criterion but one of negations only. Cost: in proportion to the rows; a
 -- function about a microsecond a column and row.
 -- @tparam table|halyard.column|function criteria

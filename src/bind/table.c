@@ -443,7 +443,7 @@ static void read_criterion(lua_State *L, const char *column, hal_criterion *c)
     }
     if (!list)
         read_alternative(L, column, a);
-    *c = (hal_criterion){.column = column, .alternatives = a, .n_alternatives = n};
+    *c = (hal_criterion){.column = column, .alternatives = a, .n_alternatives = n, .is_list = list};
 }
 
 static int table_where(lua_State *L)

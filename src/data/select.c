@@ -303,6 +303,26 @@ static bool read_range(hal_slice s, hal_type type, bound *min, bound *max)
     return true;
 }
 
+/* A lone text that would be a range on a numeric column: meant as one, on a column that was read as
+ * text because of a value such as "N/A". */
+static hal_status check_literal(const hal_criterion *c, const hal_field *field, hal_err *err)
+{
+    const hal_alternative *a = &c->alternatives[0];
+    if (c->is_list || !a->is_text || field->type != HAL_TYPE_STRING)
+        return HAL_OK;
+    hal_slice text = a->text;
+    if (text.size_bytes && text.data[0] == '!')
+        text.data++, text.size_bytes--;
+    bound min, max, number;
+    if (!read_range(text, HAL_TYPE_FLOAT64, &min, &max) || read_bound(text, &number))
+        return HAL_OK;
+    return hal_err_set(err, HAL_E_USAGE,
+                       "column \"%s\" is text: \"%.*s\" is no range there; make it a column of "
+                       "numbers, or give the text itself in a list: { \"%.*s\" }",
+                       field->name, (int)(text.size_bytes < 60 ? text.size_bytes : 60), text.data,
+                       (int)(text.size_bytes < 60 ? text.size_bytes : 60), text.data);
+}
+
 static bool bounds_equal(bound a, bound b)
 {
     return a.is_int == b.is_int && (a.is_int ? a.i == b.i : a.d == b.d);
@@ -445,6 +465,8 @@ static hal_status apply(const hal_table *t, const hal_criterion *c, uint64_t *ro
         field->type == HAL_TYPE_COMPLEX128)
         return hal_err_set(err, HAL_E_USAGE, "column \"%s\" holds %s: no criterion applies to it",
                            c->column, field->width != 1 ? "arrays" : "complex numbers");
+    if (!unknown && (st = check_literal(c, field, err)))
+        return st;
     if (!(st = matcher_init(&side[0], c->n_alternatives, err)))
         st = matcher_init(&side[1], c->n_alternatives, err);
     for (size_t i = 0; !st && i < c->n_alternatives; i++) {

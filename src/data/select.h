@@ -12,9 +12,10 @@
 typedef struct hal_alternative {
     bool negated;
     bool is_text;
-    /** is_text: on a text column equality, '*' and '%' standing for any run of characters; on a
-     * numeric column a number, "a..b" (closed), ">n" ">=n" "<n" "<=n"; on a bool column "true" or
-     * "false". Borrowed. A leading '!' negates (once). */
+    /** is_text: on a text column equality, '*' and '%' standing for any run of characters; outside
+     * a list it must not look like a range of numbers. On a numeric column a number, "a..b"
+     * (closed), ">n" ">=n" "<n" "<=n"; on a bool column "true" or "false". Borrowed. A leading '!'
+     * negates (once). */
     hal_slice text;
     /** Otherwise a closed range; numbers that are integers stay exact. On a text column it must be
      * one value: its decimal text is compared. */
@@ -29,6 +30,7 @@ typedef struct hal_criterion {
     const char *column;
     const hal_alternative *alternatives;
     size_t n_alternatives; /* at least 1 */
+    bool is_list;          /* texts on a text column are literal, also "<5" and "1..5" */
 } hal_criterion;
 
 /** Ascending numbers of the rows that satisfy all criteria; the caller frees *rows with hal_free

@@ -144,6 +144,20 @@ describe("a table", function()
     assert.equal(1, #t:match(t, "1 arcsec"))
   end)
 
+  it("refuses ranges of a text column, unless their text is given in a list", function()
+    local t = tables.from_rows({ { mag = "14" }, { mag = "N/A" }, { mag = "<15" },
+      { mag = "1..5" } }, { "mag" })
+    for _, range in ipairs({ "<15", ">2", ">=2", "<= 2.5", "1..5", "!<15" }) do
+      refused('column "mag" is text', function() return t:where({ mag = range }) end)
+    end
+    refused('{ "<15" }', function() return t:where({ mag = "<15" }) end)
+    assert.same({ "<15" }, t:where({ mag = { "<15" } }):list("mag"))
+    assert.same({ "<15", "1..5" }, t:where({ mag = { "<15", "1..5" } }):list("mag"))
+    assert.same({ "14" }, t:where({ mag = "14" }):list("mag"))
+    assert.same({ "<15" }, t:where({ mag = "<*" }):list("mag"))
+    assert.equal(3, #t:where({ mag = "!N/A" }))
+  end)
+
   it("gives other columns without copying", function()
     local t = stars()
     assert.same({ "r", "id" }, t:select({ "r", "id" }).columns)

@@ -62,7 +62,7 @@ static void ranges_select_what_comparing_each_selects(void **state)
             a[k].min.d = (double)lo / 2;
             a[k].max.d = (double)hi / 2;
         }
-        hal_criterion c = {ints ? "i" : "x", a, n};
+        hal_criterion c = {ints ? "i" : "x", a, n, true};
         uint64_t *rows = NULL, n_rows = 0, at = 0;
         assert_int_equal(hal_table_select(t, &c, 1, &rows, &n_rows, NULL), HAL_OK);
         for (uint64_t r = 0; r < hal_table_rows(t); r++) {
@@ -117,7 +117,7 @@ static void bounds_at_the_ends_of_64_bits_are_exact(void **state)
     hal_builder_free(b);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         hal_alternative a = {.is_text = true, .text = hal_slice_of(cases[k].criterion)};
-        hal_criterion c = {"i", &a, 1};
+        hal_criterion c = {"i", &a, 1, false};
         uint64_t *rows = NULL, n_rows = 99;
         assert_int_equal(hal_table_select(t, &c, 1, &rows, &n_rows, NULL), HAL_OK);
         assert_int_equal(n_rows, cases[k].n);
@@ -133,7 +133,7 @@ static void running_out_of_memory_is_an_error(void **state)
     hal_alternative text[] = {{.is_text = true, .text = hal_slice_of("t1*")},
                               {.is_text = true, .text = hal_slice_of("!T11")}};
     hal_alternative range = {.is_text = true, .text = hal_slice_of("-5..5")};
-    hal_criterion c[] = {{"s", text, 2}, {"x", &range, 1}};
+    hal_criterion c[] = {{"s", text, 2, true}, {"x", &range, 1, false}};
     size_t n_made, n = 0;
     do {
         hal_alloc_fail_at(++n);
