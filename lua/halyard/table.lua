@@ -99,7 +99,8 @@ end
 
 --- The column object of that name: the exact name, else the exact ID, else the name without regard
 -- to case, else the UCD. All methods find columns so; several that fit are an error.
--- Its length is the number of rows; c[i] is a value (nil: null); `for i, v in c:values()`;
+-- Its length is the number of rows; c[i] is a value (nil: null, where ipairs would end);
+-- `for i, v in c:values()`;
 -- c:min(), c:max(), c:mean() (nil without values; NaN is passed over), c:nulls(); c.name, c.type,
 -- c.unit, c.ucd, c.utype, c.xtype, c.id, c.description, c.shape. + - * / ^ % and unary minus work
 -- on all values at once. Cost: none.

@@ -200,6 +200,8 @@ static int table_index(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TNUMBER) {
         const hal_table *t = self(L);
+        if (hal_arg_integer(L, 2, "row number") == (lua_Integer)hal_table_rows(t) + 1)
+            return 0; /* where ipairs ends */
         push_row(L, t, arg_row(L, t, 2));
         return 1;
     }

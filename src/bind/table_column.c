@@ -121,6 +121,11 @@ static int summary_push(lua_State *L, hal_op *op)
 static int summarise(lua_State *L, char what)
 {
     hal_column_object *c = self(L);
+    const hal_field *f = hal_table_field(c->table, c->i_col);
+    if (!hal_field_is_scalar(f) || f->type == HAL_TYPE_COMPLEX64 || f->type == HAL_TYPE_COMPLEX128)
+        return hal_bind_fail(L, HAL_E_USAGE,
+                             "column \"%.60s\" holds %s: it has no min, max or mean", f->name,
+                             hal_field_is_scalar(f) ? "complex numbers" : "arrays");
     summary_op *s = hal_op_new(L, sizeof *s);
     s->op.clear = summary_clear;
     s->op.run = summary_run;
@@ -182,6 +187,8 @@ static int column_index(lua_State *L)
     hal_column_object *c = self(L);
     if (lua_type(L, 2) == LUA_TNUMBER) {
         lua_Integer i = hal_arg_integer(L, 2, "row number");
+        if (i == (lua_Integer)hal_table_rows(c->table) + 1)
+            return 0; /* where ipairs ends */
         if (i < 1 || (uint64_t)i > hal_table_rows(c->table))
             return hal_bind_fail(L, HAL_E_USAGE, "row %lld is outside 1..%llu", (long long)i,
                                  (unsigned long long)hal_table_rows(c->table));
@@ -328,15 +335,33 @@ static int refuse_order(lua_State *L)
                          "give a column of true and false");
 }
 
+static int refuse_call(lua_State *L)
+{
+    return hal_bind_fail(L, HAL_E_USAGE,
+                         "a column is no function; its values: for i, value in column:values() do");
+}
+
+static int refuse_whole_division(lua_State *L)
+{
+    return hal_bind_fail(L, HAL_E_USAGE,
+                         "columns have no //; write halyard.table.floor(column / n)");
+}
+
 static void push_metatable(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"min", column_min},       {"max", column_max},
                                        {"mean", column_mean},     {"nulls", column_nulls},
                                        {"values", column_values}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__gc", column_collect},   {"__close", column_collect},
-                                    {"__len", column_len},      {"__tostring", column_tostring},
-                                    {"__pairs", column_values}, {"__lt", refuse_order},
-                                    {"__le", refuse_order},     {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", column_collect},
+                                    {"__close", column_collect},
+                                    {"__len", column_len},
+                                    {"__tostring", column_tostring},
+                                    {"__pairs", column_values},
+                                    {"__lt", refuse_order},
+                                    {"__le", refuse_order},
+                                    {"__call", refuse_call},
+                                    {"__idiv", refuse_whole_division},
+                                    {NULL, NULL}};
     static const struct {
         const char *event, *operation;
         int n;

@@ -58,11 +58,23 @@ describe("a column", function()
     assert.truthy(tostring(g):find('column "g" (float64), 5 values', 1, true))
   end)
 
+  it("ends where ipairs looks for its end; a loop without values() is told of it", function()
+    local g, n = stars():column("r"), 0
+    for _ in ipairs(stars():column("id")) do
+      n = n + 1
+    end
+    assert.equal(5, n)
+    assert.is_nil(g[6])
+    refused("1..5", function() return g[0] end)
+    refused(":values()", function() for _ in g do n = n + 1 end end)
+    refused("halyard.table.floor", function() return g // 2 end)
+  end)
+
   it("is found regardless of case; a wrong name is answered with the nearest", function()
     assert.equal("field", stars():column("FIELD").name)
     refused('"field"', function() return stars():column("feild") end)
     refused("no field", function() return stars():column("g").colour end)
-    refused("1..5", function() return stars():column("g")[6] end)
+    refused("1..5", function() return stars():column("g")[7] end)
   end)
 
   it("computes with columns and numbers; nulls propagate", function()
@@ -92,6 +104,16 @@ describe("a table", function()
   teardown(function()
     peer.set("output")
     os.execute("rm -r " .. folder)
+  end)
+
+  it("ends where ipairs looks for its end", function()
+    local ids = {}
+    for i, row in ipairs(stars()) do
+      ids[i] = row.id
+    end
+    assert.same({ 1, 2, 3, 4, 5 }, ids)
+    assert.is_nil(empty()[1])
+    refused("1..5", function() return stars()[7] end)
   end)
 
   it("is filtered by criteria, by a column and by a function", function()
@@ -403,6 +425,20 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     assert.equal("", logged())
     t:write("tables/w.csv")
     assert.equal('{"level":"warning","text":"csv keeps no units (mag)"}\n', logged())
+  end)
+
+  it("has no least value in a column of arrays", function()
+    os.execute("mkdir -p " .. folder)
+    do
+      local file <close> = assert(io.open(folder .. "/arrays.vot", "w"))
+      file:write('<VOTABLE version="1.4"><RESOURCE><TABLE><FIELD name="a" datatype="int" ',
+        'arraysize="2"/><DATA><TABLEDATA><TR><TD>1 2</TD></TR></TABLEDATA></DATA></TABLE>',
+        "</RESOURCE></VOTABLE>")
+    end
+    local c = tables.read("arrays.vot"):column("a")
+    for _, what in ipairs({ "min", "max", "mean" }) do
+      refused('column "a" holds arrays', function() return c[what](c) end)
+    end
   end)
 
   it("is put together with others, written and read back", function()
