@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which rows of a table satisfy criteria on its columns, and which values come first. The meaning
- * of a criterion follows astroquery's filter_products (Mashup specification, section 10.2): all
- * columns must agree; within one column a row passes when any positive alternative matches (or
- * there is none) and no negated one does. Text is compared without regard to ASCII case. */
+/* Which rows of a table satisfy criteria on its columns. The meaning of a criterion follows
+ * astroquery's filter_products (Mashup specification, section 10.2): all columns must agree; within
+ * one column a row passes when any positive alternative matches (or there is none) and no negated
+ * one does. Text is compared without regard to ASCII case. */
 #ifndef HAL_DATA_SELECT_H
 #define HAL_DATA_SELECT_H
 
@@ -38,11 +38,6 @@ typedef struct hal_criterion {
  * suit the column's type. */
 hal_status hal_table_select(const hal_table *t, const hal_criterion *criteria, size_t n_criteria,
                             uint64_t **rows, uint64_t *n_rows, hal_err *err) HAL_MUST_CHECK;
-
-/** Ascending numbers of the rows whose value in column `i_col` has not occurred before (nulls are
- * one value; text by its bytes). As above. */
-hal_status hal_table_first_of_each(const hal_table *t, size_t i_col, uint64_t **rows,
-                                   uint64_t *n_rows, hal_err *err) HAL_MUST_CHECK;
 
 /** hal_table_find, or HAL_E_USAGE with the nearest column names, or with those that all fit. */
 hal_status hal_table_require(const hal_table *t, const char *name, size_t *i_col,
