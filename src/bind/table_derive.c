@@ -460,7 +460,8 @@ static int match(lua_State *L)
 
 static hal_table *read_all(work *w, int fd, hal_err *err)
 {
-    hal_reader_options options = {.table = *w->texts[1] ? w->texts[1] : NULL};
+    hal_reader_options options = {.table = *w->texts[1] ? w->texts[1] : NULL,
+                                  .as_named = w->first != HAL_FORMAT_AUTO};
     hal_reader *reader = hal_reader_new_with((hal_format)w->first, &options, err);
     char *bytes = hal_malloc(READ_BYTES);
     hal_table *t = NULL;

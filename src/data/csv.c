@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "data/csv_column.h"
+#include "data/csv_words.h"
 #include "data/format.h"
 #include "data/json.h"
 #include "data/team.h"
@@ -293,20 +294,9 @@ static bool is_type_line(const hal_csv *c)
     return !c->body && !c->texts;
 }
 
-/* Answers in words (MAST classic and VO services, sections 1.4 and 7) stand where the header should
- * be: no rows; an error. */
-typedef enum words { NO_WORDS, WORDS_NO_ROWS, WORDS_ERROR } words;
-
-static words words_of(const hal_csv *c)
+static hal_csv_words words_of(const hal_csv *c)
 {
-    const char *text = c->n_columns ? c->columns[0].name : "";
-    if (c->body || c->texts)
-        return NO_WORDS;
-    if (c->n_columns == 1 && !strcasecmp(text, "no rows found"))
-        return WORDS_NO_ROWS;
-    if (c->n_columns == 1 && !strncasecmp(text, "error", 5) && strchr(text, ' '))
-        return WORDS_ERROR; /* "Error ..." is a sentence, "error_ra" a column */
-    return strncasecmp(text, "target not resolved", 19) ? NO_WORDS : WORDS_ERROR;
+    return c->body || c->texts ? HAL_CSV_NO_WORDS : hal_csv_words_of(c->columns, c->n_columns);
 }
 
 /* The line of words as it stood. */
@@ -320,6 +310,24 @@ static void take_words(const hal_csv *c, hal_answer *answer)
             answer->message[used++] = *p;
     }
     answer->message[used] = '\0';
+}
+
+/* An answer of another kind. */
+static hal_status refuse_words(hal_csv_words said, const char *line, hal_err *err)
+{
+    return hal_err_set(err, HAL_E_PROTOCOL,
+                       "the answer is %s, not a table; the service may be down or the address "
+                       "wrong (a file that is CSV: read it as csv); it begins: %.120s",
+                       said == HAL_CSV_WORDS_JSON ? "a JSON value" : "plain text", line);
+}
+
+/* Two lines of three words or more are a page of text, not a header and a row. */
+static bool is_prose(const hal_csv *c)
+{
+    if (c->asked.as_named || c->texts || c->body || c->n_columns != 1 || c->cells[0].quoted)
+        return false;
+    hal_slice name = hal_slice_of(c->columns[0].name), row = cell_at(c, 0);
+    return hal_csv_is_prose(&name, 1) && hal_csv_is_prose(&row, 1);
 }
 
 static hal_status end_line(hal_csv *c, hal_err *err)
@@ -339,13 +347,14 @@ static hal_status end_line(hal_csv *c, hal_err *err)
     if (!c->header_seen) {
         if (!blank && (c->texts || !begins_with(c, 0, "#@")))
             st = take_header(c, err);
-    } else if (blank && (c->n_columns > 1 || words_of(c) != NO_WORDS)) {
+    } else if (blank && (c->n_columns > 1 || words_of(c) != HAL_CSV_NO_WORDS)) {
         c->blank_line_no = line_no;
     } else if (c->n_cells == c->n_columns) {
         if (!c->body && !c->texts && is_type_row(c))
             st = take_type_row(c, err);
         else if (!is_type_line(c))
-            st = take_row(c, err);
+            st = is_prose(c) ? refuse_words(HAL_CSV_WORDS_PROSE, c->columns[0].name, err)
+                             : take_row(c, err);
         c->body = true;
     } else if (!c->body && !c->texts && c->n_columns == 1) {
         st = take_second_header(c, err);
@@ -744,11 +753,13 @@ hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal
         return st;
     hal_answer found = {HAL_ANSWER_COMPLETE, "", -1, -1, -1, -1, -1, -1, -1};
     hal_table *built = NULL;
-    words said = words_of(c);
-    if (said != NO_WORDS) {
-        take_words(c, &found);
+    hal_csv_words said = words_of(c);
+    take_words(c, &found);
+    if (said >= HAL_CSV_WORDS_JSON && !c->asked.as_named)
+        return refuse_words(said, found.message, err);
+    if (said == HAL_CSV_WORDS_NO_ROWS || said == HAL_CSV_WORDS_ERROR) {
         drop_columns(c);
-        found.status = said == WORDS_ERROR ? HAL_ANSWER_ERROR : HAL_ANSWER_COMPLETE;
+        found.status = said == HAL_CSV_WORDS_ERROR ? HAL_ANSWER_ERROR : HAL_ANSWER_COMPLETE;
     } else {
         memcpy(found.message, c->title, sizeof c->title);
     }

@@ -53,6 +53,9 @@ typedef struct hal_reader_options {
     hal_reader_batch batch;
     void *batch_ctx;
     uint64_t batch_rows; /* at most so many rows in a batch; 0: 65,536 */
+    /** The format is what a person says of a file of theirs: a CSV table that looks like a sentence
+     * or a JSON value is read all the same. */
+    bool as_named;
     const hal_field *types;
     size_t n_types;
 } hal_reader_options;

@@ -111,7 +111,9 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
         label = standard ? "standard input" : in;
     hal_answer answer;
     hal_table *t = NULL;
-    hal_reader *reader = hal_reader_new_with(from, options, err);
+    hal_reader_options asked = *options;
+    asked.as_named = from != HAL_FORMAT_AUTO;
+    hal_reader *reader = hal_reader_new_with(from, &asked, err);
     hal_status st = reader ? feed(reader, fd, label, watch, err) : err->status;
     if (!st)
         st = hal_reader_finish(reader, &answer, &t, err);

@@ -336,6 +336,73 @@ static void answers_in_words_and_lines_before_the_header_are_understood(void **s
     hal_table_unref(t);
 }
 
+static hal_status read_as(const char *text, bool as_named, hal_answer *answer, hal_table **t,
+                          hal_err *err)
+{
+    hal_reader_options options = {.as_named = as_named};
+    hal_reader *r = hal_reader_new_with(HAL_FORMAT_CSV, &options, err);
+    *t = NULL;
+    hal_status st = r ? hal_reader_feed(r, text, strlen(text), err) : err->status;
+    if (!st)
+        st = hal_reader_finish(r, answer, t, err);
+    hal_reader_free(r);
+    return st;
+}
+
+static void sentences_and_json_values_are_no_tables_unless_a_person_says_so(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "Internal Server Error\n",
+        "Service unavailable\r\n",
+        "Query timed out, please try again\n",
+        "Internal Server Error\nSorry, please try again later\n",
+        "The service is down\nPlease try again later\n",
+        "\"no such table\"\n",
+        "null\n",
+        "true\n",
+        "404\n",
+    };
+    hal_answer answer;
+    hal_table *t;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        hal_err err = HAL_ERR_INIT;
+        if (read_as(wrong[i], false, &answer, &t, &err) != HAL_E_PROTOCOL ||
+            !strstr(err.text, i < 6 ? "plain text" : "JSON value"))
+            fail_msg("%s: %s", wrong[i], err.text);
+        if (read_as(wrong[i], true, &answer, &t, &err))
+            fail_msg("%s as named: %s", wrong[i], err.text);
+        hal_table_unref(t);
+    }
+    static const char *const failures[] = {"ERROR, something broke\n", "Error: a,b are unknown\n",
+                                           "Error in column ra,dec\n"};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        hal_err err = HAL_ERR_INIT;
+        if (read_as(failures[i], false, &answer, &t, &err) || answer.status != HAL_ANSWER_ERROR)
+            fail_msg("%s: %s", failures[i], err.text);
+    }
+}
+
+static void headers_without_rows_are_empty_tables_also_with_blanks_in_labels(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "ra,dec,mag\n",         "ra, dec, mag\n",   "Kepler ID,RA (J2000)\n",
+        "Error RA,Error Dec\n", "error,error_ra\n", "Proper Motion in RA,Teff\n",
+        "source_id\n",          "nullity\n"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        hal_table *t = read_good(headers[i], 0);
+        assert_int_equal(hal_table_rows(t), 0);
+        hal_table_unref(t);
+    }
+    hal_table *t = read_good("Target Name\nRho Oph A\n", 0);
+    assert_int_equal(hal_table_rows(t), 1);
+    hal_table_unref(t);
+    t = read_good("KIC Effective Temperature\n5778\n", 0);
+    assert_int_equal(hal_table_rows(t), 1);
+    hal_table_unref(t);
+}
+
 static void a_row_of_type_words_declares_the_columns(void **state)
 {
     (void)state;
@@ -593,6 +660,8 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
         cmocka_unit_test(answers_in_words_and_lines_before_the_header_are_understood),
+        cmocka_unit_test(sentences_and_json_values_are_no_tables_unless_a_person_says_so),
+        cmocka_unit_test(headers_without_rows_are_empty_tables_also_with_blanks_in_labels),
         cmocka_unit_test(a_row_of_type_words_declares_the_columns),
         cmocka_unit_test(bars_semicolons_and_tabs_separate_where_the_header_has_no_comma),
         cmocka_unit_test(blocks_read_on_two_cores_give_every_cell_as_written),
