@@ -179,6 +179,71 @@ typedef struct hal_match_job {
  * without a position match nothing; how many there are is logged as a warning. */
 HAL_API hal_status hal_runtime_match(hal_runtime *rt, const hal_match_job *job);
 
+/* The Arrow C data and C stream interface, word for word from the Arrow specification: a program
+ * with definitions of its own keeps those, whichever header comes first. */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif
+
+/** Reads a recorded answer or table from `in` ("-": standard input) into memory and gives it to the
+ * caller as a stream of struct arrays of at most 65,536 rows, which share that memory. `from` as
+ * for hal_runtime_convert. What is known of a column (unit, ucd, description, ...) is metadata of
+ * its schema; docs/embedding.md lists types and keys. The caller releases the stream, and what was
+ * taken out of it, in any order, on any thread, also after the runtime. After a failure
+ * out->release is NULL. */
+HAL_API hal_status hal_runtime_read(hal_runtime *rt, const char *in, const char *from,
+                                    struct ArrowArrayStream *out);
+/** Writes the rows that are left in `in`, a stream of struct arrays, to `out` (NULL or "-":
+ * standard output), in the format `to` or, when that is NULL, by the ending of `out`, else csv. The
+ * rows are copied into memory first; the caller goes on owning the stream and releases it. A type
+ * that a table cannot hold is HAL_E_USAGE with the column's name, a failure of the stream HAL_E_IO
+ * with its text; neither leaves a file. Warnings as of hal_runtime_convert. */
+HAL_API hal_status hal_runtime_write(hal_runtime *rt, struct ArrowArrayStream *in, const char *out,
+                                     const char *to);
+
 /** One line: what failed and what to do. "" after success; valid until the next call on `rt`. */
 HAL_API const char *hal_runtime_error(const hal_runtime *rt);
 

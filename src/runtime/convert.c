@@ -192,17 +192,13 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
 hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
                        const hal_file_watch *watch, hal_err *err)
 {
-    hal_format reads = HAL_FORMAT_AUTO;
+    hal_format reads;
     conversion c = {.out = out, .watch = watch};
-    hal_status st = from ? hal_format_from_name(&reads, from, err) : HAL_OK;
+    hal_status st = hal_file_format_read(&reads, from, err);
     if (!st)
         st = hal_file_format(&c.to, out, to, err);
     if (st)
         return st;
-    if (!hal_format_is_read(reads))
-        return hal_err_set(err, HAL_E_USAGE,
-                           "%s is only written, not read; leave --from away to recognise it",
-                           hal_format_name(reads));
     char path[64];
     int fd = -1;
     if (is_read_once(in)) {

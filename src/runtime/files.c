@@ -41,6 +41,17 @@ static hal_status refuse_output(const char *path, hal_err *err)
     return HAL_OK;
 }
 
+hal_status hal_file_format_read(hal_format *out, const char *name, hal_err *err)
+{
+    *out = HAL_FORMAT_AUTO;
+    hal_status st = name ? hal_format_from_name(out, name, err) : HAL_OK;
+    if (!st && !hal_format_is_read(*out))
+        return hal_err_set(err, HAL_E_USAGE,
+                           "%s is only written, not read; leave --from away to recognise it",
+                           hal_format_name(*out));
+    return st;
+}
+
 hal_status hal_file_format(hal_format *out, const char *path, const char *name, hal_err *err)
 {
     hal_status st = refuse_output(path, err);

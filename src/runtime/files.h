@@ -23,6 +23,8 @@ hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
 hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
                               const hal_reader_options *options, const hal_file_watch *watch,
                               hal_err *err) HAL_MUST_CHECK;
+/** The format to read: the one named, NULL: HAL_FORMAT_AUTO. HAL_E_USAGE: unknown, or not read. */
+hal_status hal_file_format_read(hal_format *out, const char *name, hal_err *err) HAL_MUST_CHECK;
 bool hal_file_is_standard(const char *path); /* NULL, "-" */
 /** `out` NULL is standard output. */
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,

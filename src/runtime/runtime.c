@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "bind/bind.h"
+#include "data/arrow.h"
 #include "host/host.h"
 #include "net/exchange.h"
 
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HOSTS_MAX = 32, HOST_NAME_MAX_BYTES = 256, NAME_MAX_BYTES = 64 };
+enum { HOSTS_MAX = 32, HOST_NAME_MAX_BYTES = 256, NAME_MAX_BYTES = 64, STREAM_ROWS = 65536 };
 
 struct hal_runtime {
     hal_clock clock;
@@ -330,6 +331,48 @@ hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
     watcher w;
     hal_file_watch watch = watch_files(rt, &w);
     hal_status st = hal_convert(in, out, from, to, &watch, &rt->err);
+    atomic_store(&rt->interrupted, false);
+    return st;
+}
+
+hal_status hal_runtime_read(hal_runtime *rt, const char *in, const char *from,
+                            struct ArrowArrayStream *out)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!in || !out)
+        return hal_err_set(&rt->err, HAL_E_USAGE, "hal_runtime_read takes a file and a stream");
+    *out = (struct ArrowArrayStream){0};
+    watcher w;
+    hal_file_watch watch = watch_files(rt, &w);
+    hal_format format;
+    hal_table *t = NULL;
+    hal_status st = hal_file_format_read(&format, from, &rt->err);
+    if (!st)
+        st = hal_file_read(&t, in, format, &watch, &rt->err);
+    if (!st)
+        st = hal_arrow_export_stream(t, STREAM_ROWS, out, &rt->err);
+    hal_table_unref(t);
+    atomic_store(&rt->interrupted, false);
+    return st;
+}
+
+hal_status hal_runtime_write(hal_runtime *rt, struct ArrowArrayStream *in, const char *out,
+                             const char *to)
+{
+    rt->err = HAL_ERR_INIT;
+    if (!in || !in->release)
+        return hal_err_set(&rt->err, HAL_E_USAGE,
+                           "hal_runtime_write takes a stream that is not released");
+    watcher w;
+    hal_file_watch watch = watch_files(rt, &w);
+    hal_format format;
+    hal_table *t = NULL;
+    hal_status st = hal_file_format(&format, out, to, &rt->err);
+    if (!st && !(t = hal_arrow_import_stream(in, &rt->err)))
+        st = rt->err.status;
+    if (!st)
+        st = hal_file_write(t, out, format, &watch, &rt->err);
+    hal_table_unref(t);
     atomic_store(&rt->interrupted, false);
     return st;
 }

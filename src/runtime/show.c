@@ -500,12 +500,8 @@ hal_status hal_show_file(hal_buf *text, const hal_show *show, const hal_file_wat
                            ROWS_MAX);
     look l = {.stats = show->stats,
               .rows_wanted = show->rows < 0 ? ROWS_DEFAULT : (uint64_t)show->rows};
-    hal_format from = HAL_FORMAT_AUTO;
-    hal_status st = show->from ? hal_format_from_name(&from, show->from, err) : HAL_OK;
-    if (!st && !hal_format_is_read(from))
-        return hal_err_set(err, HAL_E_USAGE,
-                           "%s is only written, not read; leave --from away to recognise it",
-                           hal_format_name(from));
+    hal_format from;
+    hal_status st = hal_file_format_read(&from, show->from, err);
     hal_reader_options options = {.batch = take_batch, .batch_ctx = &l};
     hal_table *last = NULL, *head = NULL;
     if (!st)

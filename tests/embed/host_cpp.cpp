@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A host program in C++: the header compiles as C++ and the runtime fits a unique_ptr. */
+/* A host program in C++: the header compiles as C++, runtime and stream fit a unique_ptr. */
 #include <halyard.h>
 
 #include <cstdio>
@@ -14,6 +14,15 @@ struct Free {
     void operator()(hal_runtime *rt) const
     {
         hal_runtime_free(rt);
+    }
+};
+
+struct Release {
+    void operator()(ArrowArrayStream *stream) const
+    {
+        if (stream->release)
+            stream->release(stream);
+        delete stream;
     }
 };
 
@@ -42,6 +51,15 @@ int main()
     const hal_status st = hal_runtime_run(rt.get(), path.c_str(), params.data(), params.size());
     if (st != HAL_OK || output.find("hello C++") == std::string::npos) {
         std::printf("status %d: %s\n%s\n", st, hal_runtime_error(rt.get()), output.c_str());
+        return 1;
+    }
+
+    const std::string table =
+        std::string(std::getenv("HALYARD_SHARED")) + "/data/votable/pyvo-query-basic.xml";
+    const std::unique_ptr<ArrowArrayStream, Release> stream(new ArrowArrayStream{});
+    if (hal_runtime_read(rt.get(), table.c_str(), nullptr, stream.get()) != HAL_OK ||
+        hal_runtime_write(rt.get(), stream.get(), "out-cpp.csv", nullptr) != HAL_OK) {
+        std::printf("%s\n", hal_runtime_error(rt.get()));
         return 1;
     }
     return 0;
