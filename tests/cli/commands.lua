@@ -155,6 +155,7 @@ check("convert gives a column the type of its last row from the first on", code 
   and read(work .. "/late.jsonl"):find('^{"id":1,"x":1%.0}\n')
   and read(work .. "/late.jsonl"):find('{"id":70001,"x":2%.5}\n$'))
 code = run("convert late.csv late.csv2 --to csv")
+check("convert reads a file twice where a late row is wider", code == 0)
 local late = read(work .. "/late.csv2")
 shell(("mkfifo %s/pipe"):format(work))
 for _, output in ipairs({ "-", "pipe.csv" }) do
