@@ -591,7 +591,7 @@ static hal_status each_block(fits_writer *w, bool rows, hal_err *err)
 /* Nothing in it waits for rows to come; a text that may go to the heap does. */
 static bool can_write_at_once(const fits_writer *w)
 {
-    bool can = !w->file->to_stdout && w->row_bytes > 0;
+    bool can = !w->file->direct && w->row_bytes > 0;
     for (size_t i = 0; i < w->n_columns && can; i++) {
         const column *c = &w->columns[i];
         can = !c->variable ||

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -50,6 +51,51 @@ static int create_part(hal_outfile *f)
     return EEXIST;
 }
 
+bool hal_outfile_is_direct(const char *path)
+{
+    struct stat there, out;
+    if (!path || !strcmp(path, "-"))
+        return true;
+    if (stat(path, &there) || S_ISDIR(there.st_mode))
+        return false;
+    return !S_ISREG(there.st_mode) || (!fstat(STDOUT_FILENO, &out) && out.st_dev == there.st_dev &&
+                                       out.st_ino == there.st_ino);
+}
+
+/* The file behind symbolic links is the one that is replaced. */
+static hal_status open_named(hal_outfile *f, const char *path, hal_err *err)
+{
+    struct stat there;
+    char *target = NULL;
+    if (hal_outfile_is_direct(path)) {
+        hal_status st = hal_outfile_open(f, NULL, err);
+        if (st || (!stat(path, &there) && S_ISREG(there.st_mode))) /* standard output by name */
+            return st;
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && (f->path = hal_strdup(path))) {
+            f->fd = fd;
+            return HAL_OK;
+        }
+        st = fd < 0 ? hal_err_errno(err, errno, "cannot write %s", path)
+                    : hal_err_nomem(err, strlen(path));
+        if (fd >= 0)
+            close(fd);
+        hal_outfile_close(f);
+        return st;
+    }
+    if (!lstat(path, &there) && S_ISLNK(there.st_mode) && !(target = realpath(path, NULL)))
+        return hal_err_errno(err, errno, "cannot write %s, a link to what is not there", path);
+    hal_status st = hal_outfile_open(f, target ? target : path, err);
+    free(target);
+    return st;
+}
+
+hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err)
+{
+    *f = (hal_outfile){.fd = -1};
+    return !path || !strcmp(path, "-") ? hal_outfile_open(f, NULL, err) : open_named(f, path, err);
+}
+
 hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
 {
     *f = (hal_outfile){.fd = -1};
@@ -57,7 +103,7 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
     if (!f->buffer)
         return hal_err_nomem(err, BUFFER_SIZE);
     if (!path || !strcmp(path, "-")) {
-        f->to_stdout = true;
+        f->direct = true;
         f->fd = STDOUT_FILENO;
         return HAL_OK;
     }
@@ -79,12 +125,18 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
         hal_outfile_close(f);
         return st;
     }
+    struct stat old;
+    if (!lstat(path, &old) && S_ISREG(old.st_mode) && fchmod(f->fd, old.st_mode & 0777)) {
+        hal_status st = hal_err_errno(err, errno, "cannot keep the permissions of %s", path);
+        hal_outfile_close(f);
+        return st;
+    }
     return HAL_OK;
 }
 
 static const char *shown(const hal_outfile *f)
 {
-    return f->to_stdout ? "standard output" : f->path;
+    return f->path ? f->path : "standard output";
 }
 
 static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err *err)
@@ -176,7 +228,7 @@ static hal_status sync_folder(const char *folder, hal_err *err)
 hal_status hal_outfile_commit(hal_outfile *f, hal_err *err)
 {
     hal_status st = flush(f, err);
-    if (st || f->to_stdout)
+    if (st || f->direct)
         return st;
     if (fsync(f->fd))
         return hal_err_errno(err, errno, "cannot write %s", f->path);
@@ -193,7 +245,7 @@ hal_status hal_outfile_commit(hal_outfile *f, hal_err *err)
 
 void hal_outfile_close(hal_outfile *f)
 {
-    if (f->fd >= 0 && !f->to_stdout)
+    if (f->fd >= 0 && f->fd != STDOUT_FILENO)
         close(f->fd);
     if (f->part_path)
         unlink(f->part_path);

@@ -31,7 +31,7 @@ static bool names_differ(const hal_field *fields, size_t n_fields, hal_err *err)
 }
 
 static hal_writer *open_writer(const char *path, hal_format format, const hal_field *fields,
-                               size_t n_fields, const hal_table *like, hal_err *err)
+                               size_t n_fields, const hal_table *like, bool named, hal_err *err)
 {
     if (!names_differ(fields, n_fields, err))
         return NULL;
@@ -63,7 +63,9 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
     if (!st) {
         const hal_metadata *metadata = like ? hal_table_metadata(like) : NULL;
         w->loss = hal_loss_new(format, fields, n_fields, metadata, err);
-        st = w->loss ? hal_outfile_open(&w->file, path, err) : HAL_E_NOMEM;
+        st = !w->loss ? HAL_E_NOMEM
+             : named  ? hal_outfile_open_named(&w->file, path, err)
+                      : hal_outfile_open(&w->file, path, err);
     }
     if (!st)
         w->self = w->class->open(&w->file, format, fields, n_fields, like, err);
@@ -77,11 +79,11 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
 hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
                             size_t n_fields, hal_err *err)
 {
-    return open_writer(path, format, fields, n_fields, NULL, err);
+    return open_writer(path, format, fields, n_fields, NULL, false, err);
 }
 
-hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
-                                 hal_err *err)
+static hal_writer *open_like(const char *path, hal_format format, const hal_table *like, bool named,
+                             hal_err *err)
 {
     size_t n = hal_table_columns(like);
     hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
@@ -91,9 +93,26 @@ hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_
     }
     for (size_t i = 0; i < n; i++)
         fields[i] = *hal_table_field(like, i);
-    hal_writer *w = open_writer(path, format, fields, n, like, err);
+    hal_writer *w = open_writer(path, format, fields, n, like, named, err);
     hal_free(fields);
     return w;
+}
+
+hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
+                                 hal_err *err)
+{
+    return open_like(path, format, like, false, err);
+}
+
+hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
+                                  hal_err *err)
+{
+    return open_like(path, format, like, true, err);
+}
+
+bool hal_writer_is_direct(const char *path)
+{
+    return hal_outfile_is_direct(path);
 }
 
 void hal_writer_places(const hal_writer *w, const hal_table *t, size_t *places)

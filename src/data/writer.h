@@ -17,6 +17,12 @@ hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field
 /** The fields and the metadata of `like`; its rows are not written. */
 hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
                                  hal_err *err);
+/** The same for a path that a person names: links are followed, and a pipe, a device or standard
+ * output under any name is written to as it is. */
+hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
+                                  hal_err *err);
+/** What hal_writer_open_named writes to as it is: bytes there cannot be taken back. */
+bool hal_writer_is_direct(const char *path);
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
 /** Rows [first, first + n) of a table. */
 hal_status hal_writer_slice(hal_writer *w, const hal_table *t, uint64_t first, uint64_t n,

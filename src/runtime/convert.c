@@ -54,8 +54,7 @@ static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
     hal_table_unref(none);
     if (!c->like)
         return err->status;
-    c->writer =
-        hal_writer_open_like(hal_file_is_standard(c->out) ? NULL : c->out, c->to, c->like, err);
+    c->writer = hal_writer_open_named(c->out, c->to, c->like, err);
     return c->writer ? HAL_OK : err->status;
 }
 
@@ -118,8 +117,8 @@ static hal_status commit(conversion *c, const hal_table *last, hal_err *err)
 static hal_status run(conversion *c, const char *in, hal_format from, hal_err *err)
 {
     hal_table *last = NULL, *again = NULL;
-    /* What is on standard output cannot be taken back: look first. */
-    c->dry = hal_file_is_standard(c->out);
+    /* What is in a pipe cannot be taken back: look first. */
+    c->dry = hal_writer_is_direct(c->out);
     hal_status st = pass(c, in, from, NULL, &last, err);
     if (!st && c->writer && !c->changed)
         c->changed = !same_columns(c->like, last) || said_more(c->like, last);

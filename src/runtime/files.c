@@ -173,8 +173,7 @@ static hal_status write_rows(hal_writer *writer, const hal_table *table,
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
                           const hal_file_watch *watch, hal_err *err)
 {
-    hal_writer *writer =
-        hal_writer_open_like(hal_file_is_standard(out) ? NULL : out, to, table, err);
+    hal_writer *writer = hal_writer_open_named(out, to, table, err);
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;
