@@ -161,6 +161,22 @@ static void start_rows(hal_votable *v)
     v->rows_seen = true;
 }
 
+/* Integers that an earlier reading has found too wide for their declared type. */
+static void ask_types(hal_votable *v)
+{
+    const hal_reader_options *asked = &v->setup.asked;
+    for (size_t k = 0; k < asked->n_types; k++)
+        for (size_t i = 0; i < v->n_columns && !v->st; i++)
+            if (asked->types[k].type == HAL_TYPE_INT64 && hal_type_is_integer(v->fields[i].type) &&
+                v->fields[i].width == 1 && !strcmp(asked->types[k].name, v->fields[i].name)) {
+                v->fields[i].type = HAL_TYPE_INT64;
+                hal_vec_clear(&v->vecs[i]);
+                hal_status st = hal_vec_set_shape(&v->vecs[i], HAL_TYPE_INT64, 1, v->err);
+                if (st)
+                    hal_vo_fail(v, st);
+            }
+}
+
 static void start_stream(hal_votable *v, const XML_Char **a)
 {
     const char *encoding = hal_vo_attribute(a, "encoding"), *href = hal_vo_attribute(a, "href");
@@ -273,6 +289,8 @@ static void start_element(hal_votable *v, element e, const XML_Char **a)
     case E_BINARY2:
         if (v->reading)
             start_rows(v);
+        if (v->reading && !v->st && e == E_TABLEDATA) /* the others hold what they declare */
+            ask_types(v);
         break;
     case E_STREAM:
         if (v->reading)

@@ -168,6 +168,20 @@ static void batches_of_every_form_are_the_whole_however_they_arrive(void **state
                 assert_batches_are_the_whole(forms[i], strlen(forms[i]), piece, rows);
 }
 
+static void
+a_votable_column_wider_than_declared_is_so_from_the_first_batch_of_a_second_pass(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "<VOTABLE><RESOURCE><TABLE><FIELD name='b' datatype='unsignedByte'/>"
+        "<FIELD name='s' datatype='short'><VALUES null='-1'/></FIELD><DATA><TABLEDATA>\n"
+        "<TR><TD>1</TD><TD>2</TD></TR>\n<TR><TD/><TD>-1</TD></TR>\n"
+        "<TR><TD>300</TD><TD>4</TD></TR>\n<TR><TD>5</TD><TD>-40000</TD></TR>\n"
+        "</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>\n";
+    for (uint64_t rows = 1; rows < 6; rows++)
+        assert_batches_are_the_whole(text, sizeof text - 1, 7, rows);
+}
+
 static void a_cut_of_every_form_is_an_error_also_behind_batches(void **state)
 {
     (void)state;
@@ -244,6 +258,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_of_every_form_are_the_whole_however_they_arrive),
+        cmocka_unit_test(
+            a_votable_column_wider_than_declared_is_so_from_the_first_batch_of_a_second_pass),
         cmocka_unit_test(a_cut_of_every_form_is_an_error_also_behind_batches),
         cmocka_unit_test(batches_out_of_blocks_are_the_whole),
         cmocka_unit_test(rows_of_an_answer_that_is_not_complete_are_not_a_success),
