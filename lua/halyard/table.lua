@@ -137,13 +137,27 @@ function methods.rename(t, changes)
   return core.columns(t, old, names)
 end
 
+-- The metatable of the rows a function sees: nil stands for a null, never for a misspelt column.
+local function row_metatable(t)
+  local columns, known = t.columns, {}
+  for _, name in ipairs(columns) do
+    known[name] = true
+  end
+  return { __index = function(_, key)
+    if not known[key] then
+      suggest.unknown("column of the row", tostring(key), columns)
+    end
+  end }
+end
+
 local function computed(t, f)
+  local metatable = row_metatable(t)
   local parts = {}
   for first = 0, math.max(#t - 1, 0), piece do
     local values = {}
     local many = math.min(piece, #t - first)
     for i = 1, many do
-      values[i] = { value = f(t[first + i]) }
+      values[i] = { value = f(setmetatable(t[first + i], metatable)) }
     end
     parts[#parts + 1] = core.from_rows(values, { "value" })
   end
@@ -198,9 +212,9 @@ end
 -- text columns: equality without regard to case, `*` any run of characters; number columns: a
 -- number, "a..b", ">n", ">=n", "<n", "<=n", { min =, max = }; a list: any of its values; a text
 -- that begins with `!` negates. Ranges of a text column are refused; the text "<5" itself is given
--- in a list: { "<5" }. Also t:where(column of true and false), t:where(function(row) ...
--- end). A null meets no criterion but one of negations only. Cost: in proportion to the rows; a
--- function about a microsecond a column and row.
+-- in a list: { "<5" }. Also t:where(column of true and false), t:where(function(row) ... end), in
+-- which a name that is no column raises `usage`. A null meets no criterion but one of negations
+-- only. Cost: in proportion to the rows; a function about a microsecond a column and row.
 -- @tparam table|halyard.column|function criteria
 -- @treturn halyard.table
 function methods.where(t, criteria)
@@ -209,11 +223,11 @@ function methods.where(t, criteria)
   elseif type(criteria) ~= "function" then
     return core.where(t, criteria)
   end
-  local parts = {}
+  local parts, metatable = {}, row_metatable(t)
   for first = 0, math.max(#t - 1, 0), piece do
     local rows = {}
     for i = first + 1, math.min(first + piece, #t) do
-      if criteria(t[i]) then
+      if criteria(setmetatable(t[i], metatable)) then
         rows[#rows + 1] = i
       end
     end

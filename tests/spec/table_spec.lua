@@ -166,6 +166,21 @@ describe("a table", function()
     assert.equal(1, #t:match(t, "1 arcsec"))
   end)
 
+  it("refuses a misspelt column in a function of rows; a null is nil", function()
+    local t = stars()
+    refused("did you mean field?", function()
+      return t:where(function(row) return row.feild and row.feild == "south" end)
+    end)
+    refused("unknown column of the row: G", function()
+      return t:with("x", function(row) return row.G end)
+    end)
+    assert.same({ 5 }, t:where(function(row) return not row.g end):list("id"))
+    assert.same({ 1, 2, 3, 4 }, t:with("x", function(row)
+      row.note = "mine"
+      return row.note and row.g and row.id
+    end):list("x"))
+  end)
+
   it("refuses ranges of a text column, unless their text is given in a list", function()
     local t = tables.from_rows({ { mag = "14" }, { mag = "N/A" }, { mag = "<15" },
       { mag = "1..5" } }, { "mag" })
