@@ -130,6 +130,20 @@ local function summary(result, out)
   end
 end
 
+-- JSON has no NaN and no infinities: names the first.
+local function require_finite(rows, columns)
+  for i, row in ipairs(rows) do
+    for _, name in ipairs(columns) do
+      for _, v in pairs(type(row[name]) == "table" and row[name] or { row[name] }) do
+        if type(v) == "number" and (v ~= v or v == math.huge or v == -math.huge) then
+          errors.raise("usage", ("row %d, column \"%s\": %s is no number that JSON can hold; use "
+            .. "--format table or csv"):format(i, name, v ~= v and "NaN" or "infinity"))
+        end
+      end
+    end
+  end
+end
+
 --- Writes `result` piece by piece through out(text).
 -- @param result what `run` returned: nil, text, number, a halyard.table, a list of rows, a table
 -- with text keys, or a query's result
@@ -142,6 +156,7 @@ function M.write(result, format, out)
   end
   local rows, columns = rows_of(result)
   if format == "json" then
+    require_finite(rows or {}, columns)
     out(json.encode(rows and json.array(rows) or plain(result, 1)) .. "\n")
   elseif result == nil then
     return

@@ -21,6 +21,17 @@ static bool known(hal_status status)
     return status >= 0 && status < HAL_STATUS_COUNT;
 }
 
+/* Nothing that a server wrote may steer a terminal: ESC becomes "?" and a C1 control, in UTF-8
+ * 0xc2 and a byte below 0xa0, an inverted one. */
+static void make_harmless(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++)
+        if (*p == 0x1b)
+            *p = '?';
+        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+            p[1] = 0xbf;
+}
+
 hal_status hal_err_set(hal_err *err, hal_status status, const char *fmt, ...)
 {
     if (!err)
@@ -32,6 +43,7 @@ hal_status hal_err_set(hal_err *err, hal_status status, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
+    make_harmless(err->text);
     return status;
 }
 

@@ -33,7 +33,8 @@ static size_t copy_text(char *out, const char *text, size_t size_bytes)
         if (begins_character(text[n]) && characters++ == PREVIEW_WIDTH)
             break;
         bool control = (unsigned char)text[n] < ' ' || text[n] == 0x7f;
-        out[n] = control ? '?' : text[n];
+        bool c1 = n && (unsigned char)text[n - 1] == 0xc2 && (unsigned char)text[n] < 0xa0;
+        out[n] = control ? '?' : c1 ? (char)0xbf : text[n];
     }
     return n;
 }

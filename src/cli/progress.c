@@ -136,6 +136,8 @@ static void on_log(progress *p, const char *json)
     for (char *c = text; *c; c++) /* nothing may steer the terminal */
         if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
             *c = '?';
+        else if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] - 0x80u < 0x20) /* C1 */
+            c[1] = (char)0xbf;
     if (p->line[0] && p->style == PROGRESS_LINES)
         show(p);
     progress_clear(p);

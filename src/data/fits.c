@@ -179,7 +179,10 @@ static hal_status init_column(fits_reader *r, size_t i, uint64_t *at, hal_err *e
                     .xtype = type == HAL_TYPE_TIMESTAMP ? "" : column->xtype,
                     .description = column->comment,
                     .shape = r->shapes[i],
-                    .null_value = r->header.kind == HAL_FITS_ASCII ? column->null_text : ""};
+                    .null_value = r->header.kind == HAL_FITS_ASCII ||
+                                          (hal_type_is_integer(c->type) && !column->scaled)
+                                      ? column->null_text
+                                      : ""};
     r->n_variable += c->variable && c->bytes;
     hal_buf_init(&r->pointers[i], SIZE_MAX / 4);
     return HAL_OK;

@@ -2,7 +2,6 @@
 #include "data/fits_header.h"
 
 #include "base/alloc.h"
-#include "base/number.h"
 
 enum { TEXT_MAX = HAL_FITS_CARDS_MAX * HAL_FITS_CARD };
 
@@ -388,6 +387,10 @@ hal_status hal_fits_header_columns(hal_fits_header *h, hal_err *err)
         c->scaled = c->scale != 1 || c->zero != 0;
         if (h->kind == HAL_FITS_ASCII)
             c->has_null = all[i].at[8] != 0;
+        else if (c->has_null) {
+            c->null_digits[hal_number_print_int64(c->null_digits, c->null_value)] = '\0';
+            c->null_text = c->null_digits;
+        }
         if (!*c->form)
             st = hal_err_set(err, HAL_E_INTEGRITY, "FITS header at byte %llu: there is no TFORM%zu",
                              (unsigned long long)h->offset, i + 1);

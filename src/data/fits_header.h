@@ -5,6 +5,7 @@
 #define HAL_DATA_FITS_HEADER_H
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -43,7 +44,8 @@ typedef struct hal_fits_card {
  * when absent. */
 typedef struct hal_fits_column {
     const char *name, *unit, *ucd, *utype, *xtype, *comment, *form, *dim;
-    const char *null_text; /* ASCII tables */
+    const char *null_text; /* TNULLn, "" without one */
+    char null_digits[HAL_INT64_TEXT_MAX + 1];
     bool has_null, has_begin, scaled;
     int64_t null_value, begin; /* TBCOL, from 1 */
     double scale, zero;

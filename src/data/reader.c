@@ -165,10 +165,36 @@ static hal_status refuse(const hal_reader *r, hal_err *err)
                        wanted, remedy, line);
 }
 
+/* HAL_MATCH_YES for what no format begins with; `*is`: its name and the remedy. */
+static hal_match is_binary(hal_slice head, const char **is)
+{
+    static const struct {
+        const char *begins, *is;
+    } kinds[] = {{"PK\x03\x04", "a zip archive; unpack it first"},
+                 {"\x7f\x45LF", "a program; give a table"},
+                 {"%PDF-", "a PDF document; give a table"},
+                 {"\xff\xfe", "text in UTF-16; save it as UTF-8"},
+                 {"\xfe\xff", "text in UTF-16; save it as UTF-8"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].begins), part = n < head.size_bytes ? n : head.size_bytes;
+        *is = kinds[i].is;
+        if (!memcmp(head.data, kinds[i].begins, part))
+            return part == n ? HAL_MATCH_YES : HAL_MATCH_MORE;
+    }
+    *is = "binary data; give a text or a FITS file";
+    unsigned char first = (unsigned char)*head.data;
+    return first < ' ' && (first < '\t' || first > '\r') ? HAL_MATCH_YES : HAL_MATCH_NO;
+}
+
 /* Decides by the first bytes; HAL_OK also when more are needed. */
 static hal_status recognise(hal_reader *r, hal_err *err)
 {
     hal_slice head = hal_buf_slice(&r->head);
+    const char *is;
+    hal_match binary = is_binary(head, &is);
+    if (binary != HAL_MATCH_NO)
+        return binary == HAL_MATCH_MORE ? HAL_OK
+                                        : hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s", is);
     static const char mark[] = "\xef\xbb\xbf";
     if (head.size_bytes < 3 && !memcmp(head.data, mark, head.size_bytes))
         return HAL_OK;

@@ -19,13 +19,14 @@ typedef struct column {
     char *name;
     hal_type type;
     int32_t width;
-    bool has_null; /* the items of an integer array: as its field declares */
+    bool has_null; /* the items of an integer array: as its field declares, or as chosen */
     int64_t null;
 } column;
 
 typedef struct writer {
     hal_outfile *file;
-    bool binary;
+    hal_table *schema; /* no rows: the fields and the metadata */
+    bool binary, begun;
     size_t n_columns;
     column *columns;
     hal_buf row, cell;
@@ -215,8 +216,9 @@ static hal_status put_field(writer *w, const column *c, const hal_field *f, hal_
     return st ? st : put(w, "</FIELD>\n", err);
 }
 
-static hal_status put_head(writer *w, const hal_field *fields, const hal_metadata *m, hal_err *err)
+static hal_status put_head(writer *w, hal_err *err)
 {
+    const hal_metadata *m = hal_table_metadata(w->schema);
     static const char root[] =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
         "<VOTABLE version=\"1.4\" xmlns=\"http://www.ivoa.net/xml/VOTable/v1.3\">\n"
@@ -242,7 +244,7 @@ static hal_status put_head(writer *w, const hal_field *fields, const hal_metadat
     if (!st)
         st = put_description(w, m ? m->description : NULL, err);
     for (size_t i = 0; i < w->n_columns && !st; i++)
-        st = put_field(w, &w->columns[i], &fields[i], err);
+        st = put_field(w, &w->columns[i], hal_table_field(w->schema, i), err);
     if (!st)
         st = put(
             w, w->binary ? "<DATA><BINARY2><STREAM encoding=\"base64\">\n" : "<DATA><TABLEDATA>\n",
@@ -260,7 +262,73 @@ static void writer_free(void *self)
     hal_free(w->columns);
     hal_buf_clear(&w->row);
     hal_buf_clear(&w->cell);
+    hal_table_unref(w->schema);
     hal_free(w);
+}
+
+static hal_items items_of(const hal_table *t, size_t i_col, uint64_t row)
+{
+    return hal_field_is_scalar(hal_table_field(t, i_col)) ? (hal_items){row, 1}
+                                                          : hal_table_items(t, i_col, row);
+}
+
+static int64_t lowest_of(hal_type type)
+{
+    return type == HAL_TYPE_UINT8   ? 0
+           : type == HAL_TYPE_INT16 ? INT16_MIN
+           : type == HAL_TYPE_INT32 ? INT32_MIN
+                                    : INT64_MIN;
+}
+
+static int64_t highest_of(hal_type type)
+{
+    return type == HAL_TYPE_UINT8   ? UINT8_MAX
+           : type == HAL_TYPE_INT16 ? INT16_MAX
+           : type == HAL_TYPE_INT32 ? INT32_MAX
+                                    : INT64_MAX;
+}
+
+/* An integer that is no item of the rows stands for their null items: the lowest, of bytes the
+ * highest, or one of the 63 next to it. None when no item is null. */
+static void choose_null(column *c, const hal_table *t, size_t place, uint64_t first, uint64_t n)
+{
+    hal_column from = hal_table_column(t, place);
+    hal_type type = hal_table_field(t, place)->type;
+    if (!from.item_valid || !hal_type_is_integer(type))
+        return;
+    uint64_t used = 0;
+    bool any_null = false;
+    for (uint64_t row = first; row < first + n; row++) {
+        hal_items items =
+            hal_table_is_null(t, place, row) ? (hal_items){0, 0} : items_of(t, place, row);
+        for (uint64_t i = items.first; i < items.first + items.n; i++) {
+            bool null = hal_item_is_null(&from, i);
+            int64_t v = null ? 0 : hal_item_int64(&from, type, i);
+            uint64_t d = c->type == HAL_TYPE_UINT8 ? (uint64_t)(UINT8_MAX - v)
+                                                   : (uint64_t)v - (uint64_t)lowest_of(c->type);
+            any_null = any_null || null;
+            if (!null && d < 64)
+                used |= UINT64_C(1) << d;
+        }
+    }
+    int d = 0;
+    while (d < 64 && used >> d & 1)
+        d++;
+    c->has_null = any_null && d < 64;
+    c->null = c->type == HAL_TYPE_UINT8 ? UINT8_MAX - d : lowest_of(c->type) + d;
+}
+
+/* The head waits for the first rows: it declares the integers that stand for null items. */
+static hal_status begin(writer *w, const hal_table *t, const size_t *places, uint64_t first,
+                        uint64_t n, hal_err *err)
+{
+    for (size_t i = 0; i < w->n_columns && n; i++) {
+        column *c = &w->columns[i];
+        if (!c->has_null && c->width != 1 && hal_type_is_integer(c->type) && places[i] != SIZE_MAX)
+            choose_null(c, t, places[i], first, n);
+    }
+    w->begun = true;
+    return put_head(w, err);
 }
 
 static void *writer_open(hal_outfile *file, hal_format format, const hal_field *fields,
@@ -282,7 +350,8 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
         c->type = fields[i].type;
         c->width = fields[i].width ? fields[i].width : 1;
         c->has_null = c->width != 1 && hal_type_is_integer(c->type) && fields[i].null_value &&
-                      hal_number_read_int64(hal_slice_of(fields[i].null_value), &c->null);
+                      hal_number_read_int64(hal_slice_of(fields[i].null_value), &c->null) &&
+                      c->null >= lowest_of(c->type) && c->null <= highest_of(c->type);
         c->name = hal_strdup(fields[i].name);
         if (!c->name)
             st = hal_err_nomem(err, strlen(fields[i].name));
@@ -292,8 +361,14 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
             st =
                 hal_err_set(err, HAL_E_USAGE, "column %s: VOTable has no arrays of times", c->name);
     }
-    if (!st)
-        st = put_head(w, fields, like ? hal_table_metadata(like) : NULL, err);
+    hal_builder *b = st ? NULL : hal_builder_new(fields, n_fields, err);
+    if (!st && !b)
+        st = HAL_E_NOMEM;
+    if (!st && like)
+        st = hal_builder_metadata(b, hal_table_metadata(like), err);
+    if (!st && !(w->schema = hal_builder_finish(b, err)))
+        st = HAL_E_NOMEM;
+    hal_builder_free(b);
     if (st) {
         writer_free(w);
         return NULL;
@@ -351,8 +426,8 @@ static bool is_complex(hal_type type)
 static hal_status no_null_item(const column *c, hal_err *err)
 {
     return hal_err_set(err, HAL_E_USAGE,
-                       "column %s: an array has a null item and no integer is declared to stand "
-                       "for it (null_value)",
+                       "column %s: an array has a null item, and neither is an integer declared to "
+                       "stand for it (null_value) nor could one be chosen from the first rows",
                        c->name);
 }
 
@@ -404,12 +479,6 @@ static hal_status put_items(writer *w, const column *c, const hal_table *t, size
             st = put_number(w, &it.column, part, 2 * it.i + 1, err);
     }
     return st;
-}
-
-static hal_items items_of(const hal_table *t, size_t i_col, uint64_t row)
-{
-    return hal_field_is_scalar(hal_table_field(t, i_col)) ? (hal_items){row, 1}
-                                                          : hal_table_items(t, i_col, row);
 }
 
 static hal_status put_row(writer *w, const hal_table *t, const size_t *places, uint64_t row,
@@ -602,7 +671,7 @@ static hal_status writer_rows(void *self, const hal_table *t, const size_t *plac
                               uint64_t n, hal_err *err)
 {
     writer *w = self;
-    hal_status st = HAL_OK;
+    hal_status st = w->begun ? HAL_OK : begin(w, t, places, first, n, err);
     for (uint64_t row = first; row < first + n && !st; row++) {
         st = w->binary ? add_row(w, t, places, row, err) : put_row(w, t, places, row, err);
         if (!st && w->row.size_bytes >= STREAM_BYTES)
@@ -616,7 +685,9 @@ static hal_status writer_rows(void *self, const hal_table *t, const size_t *plac
 static hal_status writer_finish(void *self, hal_err *err)
 {
     writer *w = self;
-    hal_status st = w->binary ? put_stream(w, true, err) : HAL_OK;
+    hal_status st = w->begun ? HAL_OK : begin(w, NULL, NULL, 0, 0, err);
+    if (!st && w->binary)
+        st = put_stream(w, true, err);
     if (!st)
         st = put(w, w->binary ? "</STREAM></BINARY2></DATA>\n" : "</TABLEDATA></DATA>\n", err);
     return st ? st : put(w, "</TABLE>\n</RESOURCE>\n</VOTABLE>\n", err);

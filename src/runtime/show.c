@@ -172,6 +172,8 @@ static hal_status grid_end_cell(grid *g, size_t width, hal_err *err)
         n += begins;
         if (c < ' ' || c == 0x7f)
             g->text.data[end] = '?';
+        else if (c < 0xa0 && !begins && end > from && (unsigned char)g->text.data[end - 1] == 0xc2)
+            g->text.data[end] = (char)0xbf; /* a C1 control */
     }
     if (end < g->text.size_bytes && width > 0) {
         g->text.size_bytes = end;
@@ -447,6 +449,27 @@ static hal_status json_column(hal_buf *out, const look *l, const hal_table *t, s
     return st ? st : put(out, "}", err);
 }
 
+/* An array as JSON: what is no JSON value among its items (NaN, infinities, times) is quoted. */
+static hal_status put_array(hal_buf *out, hal_slice text, bool times, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < text.size_bytes && !st;) {
+        hal_slice item = {text.data + i, 0};
+        while (i < text.size_bytes && !strchr("[,]", text.data[i]))
+            i++, item.size_bytes++;
+        double number;
+        bool plain = !item.size_bytes || hal_slice_equals(item, hal_slice_of("null")) ||
+                     hal_slice_equals(item, hal_slice_of("true")) ||
+                     hal_slice_equals(item, hal_slice_of("false")) ||
+                     (!times && hal_number_read_double(item, &number) && isfinite(number));
+        st = plain ? hal_buf_append(out, item.data, item.size_bytes, err)
+                   : put_string(out, item, err);
+        if (!st && i < text.size_bytes)
+            st = hal_buf_append(out, text.data + i++, 1, err);
+    }
+    return st;
+}
+
 static hal_status json_cell(hal_buf *out, const hal_table *t, size_t c, uint64_t r, hal_err *err)
 {
     const hal_field *f = hal_table_field(t, c);
@@ -457,10 +480,15 @@ static hal_status json_cell(hal_buf *out, const hal_table *t, size_t c, uint64_t
     bool scalar = hal_field_is_scalar(f);
     bool quoted = scalar && (f->type == HAL_TYPE_TIMESTAMP ||
                              (hal_type_is_float(f->type) && !isfinite(hal_table_float64(t, c, r))));
-    hal_status st = quoted ? put(out, "\"", err) : HAL_OK;
-    if (!st)
-        st = hal_table_cell_text(out, t, c, r, err);
-    return st || !quoted ? st : put(out, "\"", err);
+    hal_buf text;
+    hal_buf_init(&text, SIZE_MAX / 4);
+    hal_status st = hal_table_cell_text(&text, t, c, r, err);
+    if (!st && quoted)
+        st = put_string(out, hal_buf_slice(&text), err);
+    else if (!st)
+        st = put_array(out, hal_buf_slice(&text), f->type == HAL_TYPE_TIMESTAMP, err);
+    hal_buf_clear(&text);
+    return st;
 }
 
 static hal_status print_json(hal_buf *out, const look *l, const hal_table *t, const hal_table *head,

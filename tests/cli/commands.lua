@@ -140,6 +140,41 @@ for _, option in ipairs({ "", "--stats" }) do
   check("show prints units and UCDs " .. option,
     contains(out, "V       float64  mag   phot.mag;em.opt.V"), out)
 end
+write(work .. "/odd.vot", '<VOTABLE version="1.4"><RESOURCE><TABLE><FIELD name="v" '
+  .. 'datatype="double" arraysize="*"/><DATA><TABLEDATA><TR><TD>1.5 NaN -Inf +Inf 2e+30</TD></TR>'
+  .. "</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>")
+_, out = run("show --json odd.vot")
+check("show --json quotes in arrays what JSON has no number for",
+  contains(out, '{"v":[1.5,"NaN","-inf","inf",2e+30]}'), out)
+for bytes, says in pairs({ ["PK\3\4xx\n"] = "zip archive; unpack it first",
+  ["\127ELF\2\1\n"] = "a program", ["%PDF-1.4\n"] = "a PDF document",
+  ["\255\254a\0,\0"] = "save it as UTF-8", ["\254\255\0a\0,"] = "save it as UTF-8",
+  ["\0\1\2\n"] = "binary data" }) do
+  write(work .. "/binary.csv", bytes)
+  complains("a file of bytes", "show binary.csv", 4, says)
+  complains("a file of bytes named csv", "show --from csv binary.csv", 4, says)
+end
+write(work .. "/sentence.csv", "Query timed out, please try again\n")
+complains("a failure as plain text", "show sentence.csv", 4, "plain text", "Query timed out")
+code = run("show --from csv sentence.csv")
+check("a sentence is read as csv when its reader says so", code == 0)
+write(work .. "/steers.vot", '<VOTABLE version="1.4"><RESOURCE type="results"><INFO '
+  .. 'name="QUERY_STATUS" value="ERROR">bad\u{9B}31m column</INFO></RESOURCE></VOTABLE>')
+complains("a service's text with a control character", "show steers.vot", 4, "bad\u{BF}31m column")
+write(work .. "/steers.csv", "name,x\na\u{9B}31mb\u{E9}\27[1m,1\n")
+_, out = run("show steers.csv")
+check("show prints no control character", contains(out, "a\u{BF}31mb\u{E9}?[1m"), out)
+local every = quote(os.getenv("HALYARD_SHARED") .. "/data/votable/gen-alltypes.tabledata.xml")
+for _, middle in ipairs({ "fits", "ecsv" }) do
+  for _, to in ipairs({ "votable", "votable-binary2" }) do
+    code, _, err = run(("convert %s between.%s && %s convert --to %s between.%s back.vot && %s "
+      .. "convert --to jsonl back.vot back.jsonl && %s convert --to jsonl between.%s there.jsonl")
+      :format(every, middle, quote(halyard), to, middle, quote(halyard), quote(halyard), middle))
+    check("null items of arrays go by " .. middle .. " to " .. to, code == 0, code, err)
+    check("null items stay null by " .. middle .. " to " .. to,
+      read(work .. "/back.jsonl") == read(work .. "/there.jsonl"))
+  end
+end
 complains("show without a number of rows", "show --rows x small.csv", 2, "--rows", "x")
 complains("show of a missing file", "show absent.csv", 2, "absent.csv")
 code, out = run("convert - - <small.csv")

@@ -28,6 +28,12 @@ describe("a workflow's result", function()
       json.decode(text({ rows = 3, ok = true, list = { 1, 2 }, f = print }, "json")))
   end)
 
+  it("names the row and the column of what JSON cannot hold", function()
+    local ok, e = pcall(text, { { mag = 1.5 }, { mag = 1 / 0 } }, "json")
+    assert.is_false(ok)
+    assert.truthy(tostring(e):find('row 2, column "mag": infinity', 1, true))
+  end)
+
   it("is a list of names and values when it is no table of rows", function()
     assert.equal("path  x.csv\nrows  12\n", text({ rows = 12, path = "x.csv" }, "table"))
   end)
