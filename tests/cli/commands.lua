@@ -202,10 +202,13 @@ code, out, err = run("convert /dev/stdin -", "cat late.csv |")
 check("convert reads /dev/stdin", code == 0 and out == late, code, err)
 shell(("cd %s && mkfifo sink && ln -s target.csv link.csv && echo >target.csv && "
   .. "chmod 600 target.csv && ln -s nowhere.csv dangling.csv"):format(work))
-code, _, err = run("convert late.csv sink --to csv", "{ cat sink >drained & } &&", "; r=$?; wait; exit $r")
-check("a pipe as the output is written to, once", code == 0 and read(work .. "/drained") == late, err)
+code, _, err = run("convert late.csv sink --to csv", "{ cat sink >drained & } &&",
+  "; r=$?; wait; exit $r")
+check("a pipe as the output is written to, once", code == 0
+  and read(work .. "/drained") == late, err)
 check("it stays a pipe", shell("test -p " .. work .. "/sink") == 0)
-check("/dev/stdout is standard output", select(2, run("convert late.csv /dev/stdout --to csv")) == late)
+check("/dev/stdout is standard output", select(2,
+  run("convert late.csv /dev/stdout --to csv")) == late)
 check("/dev/null stays a device", run("convert late.csv /dev/null --to csv") == 0
   and shell("test -c /dev/null") == 0)
 check("the file behind a link is written", run("convert late.csv link.csv") == 0
