@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ bool hal_outfile_is_direct(const char *path)
 static hal_status open_named(hal_outfile *f, const char *path, hal_err *err)
 {
     struct stat there;
-    char *target = NULL;
+    char room[PATH_MAX], *target = NULL;
     if (hal_outfile_is_direct(path)) {
         hal_status st = hal_outfile_open(f, NULL, err);
         if (st || (!stat(path, &there) && S_ISREG(there.st_mode))) /* standard output by name */
@@ -83,11 +84,9 @@ static hal_status open_named(hal_outfile *f, const char *path, hal_err *err)
         hal_outfile_close(f);
         return st;
     }
-    if (!lstat(path, &there) && S_ISLNK(there.st_mode) && !(target = realpath(path, NULL)))
+    if (!lstat(path, &there) && S_ISLNK(there.st_mode) && !(target = realpath(path, room)))
         return hal_err_errno(err, errno, "cannot write %s, a link to what is not there", path);
-    hal_status st = hal_outfile_open(f, target ? target : path, err);
-    free(target);
-    return st;
+    return hal_outfile_open(f, target ? target : path, err);
 }
 
 hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err)
