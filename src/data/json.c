@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "base/utf8.h"
 
 enum { NUMBER_TEXT_MAX = 4096, PIECE_MAX = 256 << 10, KEYS_MAX = 1 << 20 };
 
@@ -193,30 +194,6 @@ static int32_t hex4(const char *p, const char *end)
     return v;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 /* Resolves the escapes of p..end into j->decoded. */
 static hal_status unescape(hal_json *j, const char *p, const char *end, hal_err *err)
 {
@@ -250,7 +227,7 @@ static hal_status unescape(hal_json *j, const char *p, const char *end, hal_err 
             c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
             p += 6;
         }
-        out += put_utf8(out, (uint32_t)c);
+        out += hal_utf8_put(out, (uint32_t)c);
     }
     j->decoded.size_bytes = (size_t)(out - j->decoded.data);
     j->text = hal_buf_slice(&j->decoded);

@@ -4,6 +4,7 @@
 #include "data/votable_cell.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "data/json.h"
 
 static inline uint16_t get16(const uint8_t *p)
@@ -71,30 +72,6 @@ hal_status hal_vo_row_size(const hal_vo_layout *l, const uint8_t *p, const uint8
     return HAL_OK;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 static size_t from_utf16(char *out, const uint8_t *p, uint64_t n)
 {
     size_t size = 0;
@@ -109,7 +86,7 @@ static size_t from_utf16(char *out, const uint8_t *p, uint64_t n)
                 c = 0xfffd; /* half a pair: REPLACEMENT CHARACTER */
             }
         }
-        size += put_utf8(out + size, c);
+        size += hal_utf8_put(out + size, c);
     }
     return size;
 }
@@ -160,7 +137,7 @@ static hal_status read_text(const hal_vo_column *c, const uint8_t *p, uint64_t n
     size_t size = 0;
     if (c->datatype == HAL_VO_CHAR) /* not UTF-8: Latin-1 */
         for (uint64_t i = 0; i < used; i++)
-            size += put_utf8(s->text + size, p[i]);
+            size += hal_utf8_put(s->text + size, p[i]);
     else
         size = from_utf16(s->text, p, used);
     *text = (hal_slice){s->text, size};

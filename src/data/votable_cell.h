@@ -76,12 +76,9 @@ size_t hal_vo_native_size(hal_vo_datatype d);
 
 /** An empty column for the cells. */
 hal_status hal_vo_vec_init(const hal_vo_column *c, hal_vec *v, hal_err *err) HAL_MUST_CHECK;
-/** One value in the form a column holds it (bool: a byte) that is not null and no text. */
-static inline hal_status hal_vo_add_value(hal_vec *v, hal_type type, const void *value, size_t size,
-                                          hal_err *err)
+/** One value of `size` bytes as the column holds it: not null, no text, no bool. */
+static inline hal_status hal_vo_put_value(hal_vec *v, const void *value, size_t size, hal_err *err)
 {
-    if (type == HAL_TYPE_BOOL)
-        return hal_vec_add_bool(v, *(const uint8_t *)value, err);
     if (HAL_UNLIKELY(v->n_rows == v->capacity)) {
         hal_status st = hal_vec_grow(v, 1, err);
         if (st)
@@ -92,6 +89,14 @@ static inline hal_status hal_vo_add_value(hal_vec *v, hal_type type, const void 
         v->valid[v->n_rows / 8] |= (uint8_t)(1u << v->n_rows % 8);
     v->n_rows++;
     return HAL_OK;
+}
+
+/** The same of any type but text; bool: a byte. */
+static inline hal_status hal_vo_add_value(hal_vec *v, hal_type type, const void *value, size_t size,
+                                          hal_err *err)
+{
+    return type == HAL_TYPE_BOOL ? hal_vec_add_bool(v, *(const uint8_t *)value, err)
+                                 : hal_vo_put_value(v, value, size, err);
 }
 
 static inline hal_status hal_vo_add_null(hal_vec *v, hal_err *err)

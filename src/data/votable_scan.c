@@ -200,21 +200,6 @@ static const char *take_string(const hal_vo_column *c, hal_vec *v, const char *p
     return *st ? NULL : stop;
 }
 
-/* One more value where the column's type is that of the cell. */
-static inline hal_status put(hal_vec *v, const void *value, size_t size, hal_err *err)
-{
-    if (HAL_UNLIKELY(v->n_rows == v->capacity)) {
-        hal_status st = hal_vec_grow(v, 1, err);
-        if (st)
-            return st;
-    }
-    memcpy((char *)v->values + v->n_rows * size, value, size);
-    if (v->valid)
-        v->valid[v->n_rows / 8] |= (uint8_t)(1u << v->n_rows % 8);
-    v->n_rows++;
-    return HAL_OK;
-}
-
 /* Plain numbers of the common types; NULL: not that plain. */
 static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const char *p,
                                       hal_status *st, hal_err *err)
@@ -227,7 +212,8 @@ static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const 
         if (!hal_number_plain_double(&n, &d))
             return NULL;
         float f = (float)d;
-        *st = v->type == HAL_TYPE_FLOAT64 ? put(v, &d, sizeof d, err) : put(v, &f, sizeof f, err);
+        *st = v->type == HAL_TYPE_FLOAT64 ? hal_vo_put_value(v, &d, sizeof d, err)
+                                          : hal_vo_put_value(v, &f, sizeof f, err);
         return *st ? NULL : n.end;
     }
     if (n.decimals >= 0 || n.w > (uint64_t)INT64_MAX)
@@ -238,11 +224,11 @@ static inline const char *take_number(const hal_vo_column *c, hal_vec *v, const 
     if (c->has_null && i8 == c->null_value)
         return NULL;
     if (v->type == HAL_TYPE_INT64)
-        *st = put(v, &i8, sizeof i8, err);
+        *st = hal_vo_put_value(v, &i8, sizeof i8, err);
     else if (v->type == HAL_TYPE_INT32 && i4 == i8)
-        *st = put(v, &i4, sizeof i4, err);
+        *st = hal_vo_put_value(v, &i4, sizeof i4, err);
     else if (v->type == HAL_TYPE_INT16 && i2 == i8)
-        *st = put(v, &i2, sizeof i2, err);
+        *st = hal_vo_put_value(v, &i2, sizeof i2, err);
     else
         return NULL;
     return *st ? NULL : n.end;
