@@ -1,49 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/expat_lib.h"
 
-#include <dlfcn.h>
+#include "base/library.h"
+
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 
 static hal_expat expat;
 static char why[256];
 
 static void load(void)
 {
-    const struct {
-        const char *name;
-        void *slot;
-        bool optional;
-    } entries[] = {
-        {"XML_ParserCreate_MM", &expat.create, false},
-        {"XML_ParserFree", &expat.free, false},
-        {"XML_SetUserData", &expat.set_user_data, false},
-        {"XML_SetElementHandler", &expat.set_element_handler, false},
-        {"XML_SetCharacterDataHandler", &expat.set_text_handler, false},
-        {"XML_SetCdataSectionHandler", &expat.set_cdata_handler, false},
-        {"XML_SetStartDoctypeDeclHandler", &expat.set_doctype_handler, false},
-        {"XML_SetXmlDeclHandler", &expat.set_declaration_handler, false},
-        {"XML_SetSkippedEntityHandler", &expat.set_skipped_handler, false},
-        {"XML_Parse", &expat.parse, false},
-        {"XML_StopParser", &expat.stop, false},
-        {"XML_GetErrorCode", &expat.error_code, false},
-        {"XML_ErrorString", &expat.error_string, false},
-        {"XML_GetCurrentByteIndex", &expat.byte_index, false},
+    const hal_symbol symbols[] = {
+        {"XML_ParserCreate_MM", &expat.create},
+        {"XML_ParserFree", &expat.free},
+        {"XML_SetUserData", &expat.set_user_data},
+        {"XML_SetElementHandler", &expat.set_element_handler},
+        {"XML_SetCharacterDataHandler", &expat.set_text_handler},
+        {"XML_SetCdataSectionHandler", &expat.set_cdata_handler},
+        {"XML_SetStartDoctypeDeclHandler", &expat.set_doctype_handler},
+        {"XML_SetXmlDeclHandler", &expat.set_declaration_handler},
+        {"XML_SetSkippedEntityHandler", &expat.set_skipped_handler},
+        {"XML_Parse", &expat.parse},
+        {"XML_StopParser", &expat.stop},
+        {"XML_GetErrorCode", &expat.error_code},
+        {"XML_ErrorString", &expat.error_string},
+        {"XML_GetCurrentByteIndex", &expat.byte_index},
         {"XML_SetReparseDeferralEnabled", &expat.set_reparse_deferral, true},
+        {0},
     };
-    void *lib = dlopen("libexpat.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!lib) {
-        snprintf(why, sizeof why, "%s", dlerror());
-        return;
-    }
-    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-        void *symbol = dlsym(lib, entries[i].name);
-        if (symbol)
-            memcpy(entries[i].slot, &symbol, sizeof symbol); /* POSIX dlsym */
-        else if (!entries[i].optional)
-            snprintf(why, sizeof why, "libexpat.so.1 has no function %s", entries[i].name);
-    }
+    hal_library_load("libexpat.so.1", symbols, why, sizeof why);
 }
 
 const hal_expat *hal_expat_load(hal_err *err)

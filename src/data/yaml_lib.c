@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/yaml_lib.h"
 
-#include <dlfcn.h>
+#include "base/library.h"
+
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 
 static hal_yaml yaml;
 static char why[256];
 
 static void load(void)
 {
-    const struct {
-        const char *name;
-        void *slot;
-    } entries[] = {
+    const hal_symbol symbols[] = {
         {"yaml_parser_initialize", &yaml.initialize},
         {"yaml_parser_set_input_string", &yaml.set_input},
         {"yaml_parser_parse", &yaml.parse},
         {"yaml_event_delete", &yaml.delete_event},
         {"yaml_parser_delete", &yaml.delete_parser},
+        {0},
     };
-    void *lib = dlopen("libyaml-0.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (!lib) {
-        snprintf(why, sizeof why, "%s", dlerror());
-        return;
-    }
-    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-        void *symbol = dlsym(lib, entries[i].name);
-        if (symbol)
-            memcpy(entries[i].slot, &symbol, sizeof symbol); /* POSIX dlsym */
-        else
-            snprintf(why, sizeof why, "libyaml-0.so.2 has no function %s", entries[i].name);
-    }
+    hal_library_load("libyaml-0.so.2", symbols, why, sizeof why);
 }
 
 const hal_yaml *hal_yaml_load(hal_err *err)

@@ -1,40 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/curl_lib.h"
 
-#include <dlfcn.h>
+#include "base/library.h"
+
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
-
-typedef struct entry {
-    const char *name;
-    void *slot; /* address of a function pointer */
-} entry;
 
 static hal_curl curl;
 static hal_crypto crypto;
 static char curl_why[256], crypto_why[256];
 
-static void load(const char *file, const entry *entries, char *why, size_t why_size)
-{
-    void *lib = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    if (!lib) {
-        snprintf(why, why_size, "%s", dlerror());
-        return;
-    }
-    for (const entry *e = entries; e->name; e++) {
-        void *symbol = dlsym(lib, e->name);
-        if (!symbol) {
-            snprintf(why, why_size, "%s has no function %s", file, e->name);
-            return;
-        }
-        memcpy(e->slot, &symbol, sizeof symbol); /* POSIX dlsym: object to function pointer */
-    }
-}
-
 static void load_curl(void)
 {
-    const entry entries[] = {
+    const hal_symbol symbols[] = {
         {"curl_global_init", &curl.global_init},
         {"curl_easy_init", &curl.easy_init},
         {"curl_easy_cleanup", &curl.easy_cleanup},
@@ -60,25 +38,25 @@ static void load_curl(void)
         {"curl_url_get", &curl.url_get},
         {"curl_url_strerror", &curl.url_strerror},
         {"curl_free", &curl.free},
-        {NULL, NULL},
+        {0},
     };
-    load("libcurl.so.4", entries, curl_why, sizeof curl_why);
+    hal_library_load("libcurl.so.4", symbols, curl_why, sizeof curl_why);
     if (!curl_why[0] && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         snprintf(curl_why, sizeof curl_why, "libcurl cannot be initialised");
 }
 
 static void load_crypto(void)
 {
-    const entry entries[] = {
+    const hal_symbol symbols[] = {
         {"EVP_MD_CTX_new", &crypto.ctx_new},
         {"EVP_MD_CTX_free", &crypto.ctx_free},
         {"EVP_sha256", &crypto.sha256},
         {"EVP_DigestInit_ex", &crypto.init},
         {"EVP_DigestUpdate", &crypto.update},
         {"EVP_DigestFinal_ex", &crypto.final},
-        {NULL, NULL},
+        {0},
     };
-    load("libcrypto.so.3", entries, crypto_why, sizeof crypto_why);
+    hal_library_load("libcrypto.so.3", symbols, crypto_why, sizeof crypto_why);
 }
 
 const hal_curl *hal_curl_load(hal_err *err)
