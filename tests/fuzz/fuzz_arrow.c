@@ -4,15 +4,11 @@
  * wrong.) */
 #include "data/arrow_metadata.h"
 
+#include "check.h"
+
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool sound)
-{
-    if (!sound)
-        __builtin_trap();
-}
 
 static bool same_bytes(const hal_buf *a, const hal_buf *b)
 {

@@ -2,15 +2,11 @@
 /* HTTP header values from arbitrary bytes: what is accepted is within its stated bounds. */
 #include "net/header.h"
 
+#include "check.h"
+
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool sound)
-{
-    if (!sound)
-        __builtin_trap();
-}
 
 static void check_value(hal_slice value)
 {

@@ -3,6 +3,8 @@
  * depend on how the bytes arrive, and given away row by row it has the same columns. */
 #include "data/reader.h"
 
+#include "check.h"
+
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,12 +34,6 @@ static hal_status read_answer(hal_format format, const char *bytes, size_t n, si
     return st;
 }
 
-static void require(bool holds)
-{
-    if (!holds)
-        __builtin_trap();
-}
-
 static void compare(hal_format format, const char *bytes, size_t n)
 {
     hal_answer whole, parts, given;
@@ -45,17 +41,17 @@ static void compare(hal_format format, const char *bytes, size_t n)
     uint64_t n_given = 0;
     size_t piece = n ? (unsigned char)bytes[n - 1] % 7 + 1u : 1;
     hal_status st = read_answer(format, bytes, n, n ? n : 1, NULL, &whole, &a);
-    require(st == read_answer(format, bytes, n, piece, NULL, &parts, &b));
+    check(st == read_answer(format, bytes, n, piece, NULL, &parts, &b));
     hal_status given_st = read_answer(format, bytes, n, piece, &n_given, &given, &c);
-    require(st || (whole.status == parts.status && !a == !b));
-    require(!a || !given_st);
+    check(st || (whole.status == parts.status && !a == !b));
+    check(!a || !given_st);
     if (a) {
-        require(hal_table_rows(a) == hal_table_rows(b) && hal_table_rows(a) == n_given);
-        require(hal_table_columns(a) == hal_table_columns(b) &&
-                hal_table_columns(a) == hal_table_columns(c));
-        require(hal_table_size_bytes(a) == hal_table_size_bytes(b));
+        check(hal_table_rows(a) == hal_table_rows(b) && hal_table_rows(a) == n_given);
+        check(hal_table_columns(a) == hal_table_columns(b) &&
+              hal_table_columns(a) == hal_table_columns(c));
+        check(hal_table_size_bytes(a) == hal_table_size_bytes(b));
         for (size_t i = 0; i < hal_table_columns(a); i++)
-            require(hal_table_field(a, i)->type == hal_table_field(c, i)->type);
+            check(hal_table_field(a, i)->type == hal_table_field(c, i)->type);
     }
     hal_table_unref(a);
     hal_table_unref(b);

@@ -4,16 +4,12 @@
 #include "sky/angle.h"
 #include "sky/region.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool sound)
-{
-    if (!sound)
-        __builtin_trap();
-}
 
 static void check_region(hal_region *r)
 {

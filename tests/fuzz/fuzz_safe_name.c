@@ -6,15 +6,11 @@
 #include "base/alloc.h"
 #include "net/folder.h"
 
+#include "check.h"
+
 #include <strings.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool sound)
-{
-    if (!sound)
-        __builtin_trap();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Arbitrary bytes of no declared format: whether they come whole, in pieces, packed with gzip or
  * zstd, or are given away in batches, the table is the same, cell by cell, or there is none. */
-#include "data/reader.h"
 #include "data/unpack.h"
 
 #include "tables.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,22 +25,6 @@ static hal_status take_batch(void *ctx, const hal_table *t, hal_err *err)
     return HAL_OK;
 }
 
-/* NULL: a failure, or an answer without a table. */
-static hal_table *read_pieces(const char *bytes, size_t n, size_t piece,
-                              const hal_reader_options *options)
-{
-    hal_reader *r = hal_reader_new_with(HAL_FORMAT_AUTO, options, NULL);
-    hal_answer answer;
-    hal_table *t = NULL;
-    hal_status st = HAL_OK;
-    for (size_t at = 0; at < n && !st; at += piece)
-        st = hal_reader_feed(r, bytes + at, piece < n - at ? piece : n - at, NULL);
-    if (!st && hal_reader_finish(r, &answer, &t, NULL))
-        t = NULL;
-    hal_reader_free(r);
-    return t;
-}
-
 /* With the types of the whole table none changes on the way. */
 static void in_batches(const char *bytes, size_t n, const hal_table *whole,
                        const hal_reader_options *options)
@@ -58,7 +40,7 @@ static void in_batches(const char *bytes, size_t n, const hal_table *whole,
     asked.batch_rows = 1 + n % 3;
     asked.types = types;
     asked.n_types = n_columns;
-    hal_table *last = read_pieces(bytes, n, 1 + n % 100, &asked);
+    hal_table *last = read_pieces(HAL_FORMAT_AUTO, bytes, n, 1 + n % 100, &asked, NULL);
     check(last && !hal_table_rows(last) && seen.n_rows == hal_table_rows(whole));
     check_rows(whole, 0, last);
     hal_table_unref(last);
@@ -124,13 +106,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const hal_reader_options options = {.limits = {.rows_max = 10000, .columns_max = 200}};
     const char *bytes = (const char *)data;
-    hal_table *t = read_pieces(bytes, size, size ? size : 1, &options);
-    hal_table *slow = read_pieces(bytes, size, 1 + size % 7, &options);
+    hal_table *t = read_pieces(HAL_FORMAT_AUTO, bytes, size, size ? size : 1, &options, NULL);
+    hal_table *slow = read_pieces(HAL_FORMAT_AUTO, bytes, size, 1 + size % 7, &options, NULL);
     check_same(t, slow);
     if (size && !is_packed(bytes, size)) {
         char *packed = malloc(size + size / STORED_MAX * 5 + PACKED_EXTRA);
         size_t n = pack(packed, bytes, size, size & 1);
-        hal_table *unpacked = read_pieces(packed, n, 1 + size % 1000, &options);
+        hal_table *unpacked =
+            read_pieces(HAL_FORMAT_AUTO, packed, n, 1 + size % 1000, &options, NULL);
         check_same(t, unpacked);
         hal_table_unref(unpacked);
         free(packed);
