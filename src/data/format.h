@@ -56,8 +56,6 @@ typedef struct hal_format_entry {
 const hal_format_entry *hal_format_at(size_t i);
 /** NULL for HAL_FORMAT_AUTO and what is not in the table. */
 const hal_format_entry *hal_format_find(hal_format f);
-/** The names of all formats that are read (or written), as "a, b, c". */
-void hal_format_list(char *out, size_t out_size, bool written);
 
 /** The classes of the table. */
 extern const hal_reader_class hal_csv_reader, hal_mashup_reader;

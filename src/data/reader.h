@@ -26,6 +26,8 @@ hal_status hal_format_from_name(hal_format *out, const char *name, hal_err *err)
 const char *hal_format_name(hal_format f);
 bool hal_format_is_read(hal_format f);
 bool hal_format_is_written(hal_format f);
+/** The names of all formats that are read (or written), as "a, b, c". */
+void hal_format_list(char *out, size_t out_size, bool written);
 /** By the ending of a file name, upper or lower case; HAL_FORMAT_AUTO when it says nothing. */
 hal_format hal_format_of_path(const char *path);
 

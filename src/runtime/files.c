@@ -57,21 +57,22 @@ hal_status hal_file_format(hal_format *out, const char *path, const char *name, 
     hal_status st = refuse_output(path, err);
     if (st)
         return st;
+    char written[200];
+    hal_format_list(written, sizeof written, true);
     if (!name) {
         const char *slash = hal_file_is_standard(path) ? NULL : strrchr(path, '/');
         const char *dot = hal_file_is_standard(path) ? NULL : strrchr(slash ? slash : path, '.');
         hal_format named = dot ? hal_format_of_path(path) : HAL_FORMAT_CSV;
         if (!hal_format_is_written(named))
             return hal_err_set(err, HAL_E_USAGE,
-                               "no format is written by the ending of %s; see halyard convert "
-                               "--help, or choose with --to",
-                               path);
+                               "no format is written by the ending of %s; choose with --to: %s",
+                               path, written);
         *out = named;
         return HAL_OK;
     }
     st = hal_format_from_name(out, name, err);
     if (!st && !hal_format_is_written(*out))
-        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; see halyard convert --help", name);
+        return hal_err_set(err, HAL_E_USAGE, "cannot write %s; written are %s", name, written);
     return st;
 }
 

@@ -189,6 +189,10 @@ code = run("convert late.csv late.jsonl")
 check("convert gives a column the type of its last row from the first on", code == 0
   and read(work .. "/late.jsonl"):find('^{"id":1,"x":1%.0}\n')
   and read(work .. "/late.jsonl"):find('{"id":70001,"x":2%.5}\n$'))
+complains("an ending of no format", "convert late.csv late.csv2", 2, "choose with --to: ",
+  "votable-binary2")
+complains("a format that is only read", "convert --to rows late.csv late.csv2", 2,
+  "written are ", "ecsv")
 code = run("convert late.csv late.csv2 --to csv")
 check("convert reads a file twice where a late row is wider", code == 0)
 local late = read(work .. "/late.csv2")
