@@ -71,6 +71,24 @@ hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...)
     return st;
 }
 
+hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err)
+{
+    hal_status st = hal_buf_puts(b, "\"", err);
+    size_t plain = 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+            continue;
+        st = hal_buf_append(b, text + plain, i - plain, err);
+        if (!st)
+            st = hal_buf_printf(b, err, "\\u%04x", c);
+        plain = i + 1;
+    }
+    if (!st)
+        st = hal_buf_append(b, text + plain, n - plain, err);
+    return st ? st : hal_buf_puts(b, "\"", err);
+}
+
 const char *hal_buf_text(const hal_buf *b)
 {
     return b->data ? b->data : "";

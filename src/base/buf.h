@@ -25,6 +25,10 @@ hal_status hal_buf_puts(hal_buf *b, const char *text, hal_err *err) HAL_MUST_CHE
 hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...) HAL_MUST_CHECK
     HAL_PRINTF(3, 4);
 
+/** The `n` bytes of UTF-8 as a JSON string (RFC 8259) with its quotes; what is no plain character
+ * is escaped, DEL too. */
+hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err) HAL_MUST_CHECK;
+
 /** NUL-terminated text; "" when empty. Borrowed until the next change. */
 const char *hal_buf_text(const hal_buf *b);
 static inline hal_slice hal_buf_slice(const hal_buf *b)

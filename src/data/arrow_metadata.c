@@ -75,24 +75,11 @@ hal_status hal_arrow_metadata_add_field(hal_buf *b, const hal_field *f, hal_err 
 /* A JSON string behind what separates it from the one before. */
 static hal_status put_string(hal_buf *b, const char *separator, const char *text, hal_err *err)
 {
-    size_t n = strlen(text), plain = 0;
+    size_t n = strlen(text);
     if (hal_json_wrong_utf8(text, text + n))
         return hal_err_set(err, HAL_E_USAGE, "the table's metadata holds text that is not UTF-8");
     hal_status st = hal_buf_puts(b, separator, err);
-    if (!st)
-        st = hal_buf_puts(b, "\"", err);
-    for (size_t i = 0; i < n && !st; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        st = hal_buf_append(b, text + plain, i - plain, err);
-        if (!st)
-            st = hal_buf_printf(b, err, "\\u%04x", c);
-        plain = i + 1;
-    }
-    if (!st)
-        st = hal_buf_append(b, text + plain, n - plain, err);
-    return st ? st : hal_buf_puts(b, "\"", err);
+    return st ? st : hal_buf_quote(b, text, n, err);
 }
 
 static hal_status put_item(hal_buf *b, const hal_meta *item, hal_err *err)

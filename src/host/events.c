@@ -12,24 +12,6 @@
 
 enum { DEPTH_MAX = 16, EVENT_MAX_BYTES = 1 << 20 };
 
-static hal_status put_text(hal_buf *b, const char *text, size_t n, hal_err *err)
-{
-    hal_status st = hal_buf_puts(b, "\"", err);
-    size_t plain = 0;
-    for (size_t i = 0; i < n && !st; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-            continue;
-        st = hal_buf_append(b, text + plain, i - plain, err);
-        if (!st)
-            st = hal_buf_printf(b, err, "\\u%04x", c);
-        plain = i + 1;
-    }
-    if (!st)
-        st = hal_buf_append(b, text + plain, n - plain, err);
-    return st ? st : hal_buf_puts(b, "\"", err);
-}
-
 static hal_status put_number(lua_State *L, hal_buf *b, int index, hal_err *err)
 {
     if (lua_isinteger(L, index))
@@ -74,7 +56,7 @@ static hal_status put_object(lua_State *L, hal_buf *b, int depth, hal_err *err)
             const char *key = lua_tolstring(L, -2, &n);
             st = hal_buf_puts(b, separator, err);
             if (!st)
-                st = put_text(b, key, n, err);
+                st = hal_buf_quote(b, key, n, err);
             if (!st)
                 st = hal_buf_puts(b, ":", err);
             if (!st)
@@ -102,7 +84,7 @@ static hal_status put_value(lua_State *L, hal_buf *b, int depth, hal_err *err)
         return put_number(L, b, -1, err);
     case LUA_TSTRING:
         text = lua_tolstring(L, -1, &n);
-        return put_text(b, text, n, err);
+        return hal_buf_quote(b, text, n, err);
     case LUA_TTABLE: {
         lua_Unsigned length = lua_rawlen(L, -1);
         return length ? put_list(L, b, depth + 1, length, err) : put_object(L, b, depth + 1, err);
@@ -134,7 +116,7 @@ void hal_host_progress(hal_host *host, const char *stage, uint64_t bytes, uint64
     hal_buf_init(&b, EVENT_MAX_BYTES);
     hal_status st = hal_buf_puts(&b, "{\"stage\":", NULL);
     if (!st)
-        st = put_text(&b, stage, strlen(stage), NULL);
+        st = hal_buf_quote(&b, stage, strlen(stage), NULL);
     if (!st && known_bytes)
         st = hal_buf_printf(&b, NULL, ",\"done\":%llu,\"known\":%llu,\"unit\":\"MB\"}",
                             (unsigned long long)(bytes / 1000000),
@@ -151,7 +133,7 @@ void hal_host_log(hal_host *host, const char *level, const char *text)
     hal_buf b;
     hal_buf_init(&b, EVENT_MAX_BYTES);
     if (!hal_buf_printf(&b, NULL, "{\"level\":\"%s\",\"text\":", level) &&
-        !put_text(&b, text, strlen(text), NULL) && !hal_buf_puts(&b, "}", NULL))
+        !hal_buf_quote(&b, text, strlen(text), NULL) && !hal_buf_puts(&b, "}", NULL))
         hal_host_emit(host, "log", hal_buf_text(&b));
     hal_buf_clear(&b);
 }
