@@ -6,7 +6,7 @@ local errors = require("halyard.error")
 
 local parts = {
   error = true, json = true, mast = true, retrieve = true, select = true, sky = true, table = true,
-  task = true,
+  task = true, vo = true,
 }
 
 local M = {

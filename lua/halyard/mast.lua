@@ -2,11 +2,11 @@
 -- Asking MAST: names, observations, products, catalogues, single files. Phrasing is the dialect's
 -- (halyard.archive.mashup), tiling is halyard.query's.
 
+local catalog = require("halyard.catalog")
+local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local mashup = require("halyard.archive.mashup")
-local query = require("halyard.query")
-local report = require("halyard.report")
 local sky = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
@@ -17,12 +17,9 @@ local M = {}
 
 local caom_config = "Mast.Caom.Cone"
 local obsids_per_question = 500 -- as astroquery (protocol specification 10.1)
-local parallel_max = 8
 
 local function begin()
-  local record = report.current()
-  record:require_host("mast")
-  return record
+  return door.begin("mast", door.base("mashup"))
 end
 
 -- Names -----------------------------------------------------------------------------------------
@@ -42,7 +39,6 @@ function M.resolve(name)
     return { ra = ra, dec = dec, name = name }
   end
   local record = begin()
-  mashup.polite()
   local found = mashup.lookup(name)
   record:spent({ requests = 1, bytes = 0 })
   if not found[1] then
@@ -54,178 +50,36 @@ end
 
 -- Catalogues ------------------------------------------------------------------------------------
 
-local catalog_methods = {}
-local catalog_type = { __index = catalog_methods, __name = "halyard.catalog" }
-catalog_type.__tostring = function(self)
-  return ("catalogue %s"):format(self.name)
-end
+-- Dialects that have catalogues, in the order in which a name is looked for.
+local catalog_doors = { "mashup" }
 
---- A catalogue by name: "Gaia DR3", "TIC", "CTL", "GALEX".
--- @treturn catalog with name, id, ra, dec (column names) and the methods below
+--- A catalogue by name: "Gaia DR3", "TIC", "CTL", "GALEX", ... (docs/archives lists them).
+-- @tparam string name case, blanks and hyphens do not matter
+-- @tparam[opt] table options `via`: the door to take where several lead to the catalogue
+-- @treturn catalog see halyard.catalog: `query`, `count`, `columns`
 -- @raise `not_found`
-function M.catalog(name)
-  local record = mashup.catalog(name)
-  return setmetatable({
-    name = record.name, id = record.id, ra = record.ra, dec = record.dec, record = record,
-  }, catalog_type)
-end
-
--- Columns for checks: what the archive lists; services without a list name them in every answer.
-local function columns_of(record)
-  local columns = mashup.columns(record.config)
-  if not columns then
-    local rows = mashup.rows(record.cone, { ra = 0, dec = 0, radius = 1e-6 })
-    columns = {}
-    for _, name in ipairs(rows.columns) do
-      columns[name:lower()] = { name = name, kind = "any" }
-    end
-  end
-  for _, name in ipairs(record.drop) do
-    columns[name:lower()] = nil
-  end
-  return columns
-end
-
---- Names of the catalogue's columns, sorted.
-function catalog_methods:columns()
-  begin()
-  return mashup.names(columns_of(self.record))
-end
-
--- Chosen columns as the service spells them; position and key always stay: without them no row can
--- be shown to be there exactly once.
-local function chosen(record, names, columns)
-  local list, seen = {}, {}
-  for _, name in ipairs({ record.id, record.ra, record.dec }) do
-    list[#list + 1], seen[name] = name, true
-  end
-  for _, name in ipairs(names) do
-    local spelt = mashup.column(columns, name, record.name).name
-    if not seen[spelt] then
-      list[#list + 1], seen[spelt] = spelt, true
-    end
-  end
-  return list
-end
-
--- Drops columns that refer to one request's centre, and rows and columns that the service could not
--- leave out by itself.
-local function refiner(record, names, criteria)
-  return function(rows)
-    if criteria then
-      rows = rows:where(criteria)
-    end
-    local keep = names
-    if not keep then
-      local dropped = { _selected_ = true }
-      for _, name in ipairs(record.drop) do
-        dropped[name] = true
+-- @usage mast.catalog("TIC"):count { region = sky.cone("M 13", "0.5 deg") }
+function M.catalog(name, options)
+  local via = options and options.via
+  suggest.check_keys(options or {}, { "via" }, "mast.catalog")
+  local names, seen = {}, {}
+  for _, dialect in ipairs(catalog_doors) do
+    if not via or via == dialect then
+      local records = require("halyard.archive." .. dialect).catalogs
+      local record = catalog.find(records, name)
+      if record then
+        return catalog.new(record)
       end
-      keep = {}
-      for _, name in ipairs(rows.columns) do
-        keep[#keep + 1] = not dropped[name] and name or nil
+      for _, each in ipairs(records) do
+        names[#names + 1] = not seen[each.name] and each.name or nil
+        seen[each.name] = true
       end
     end
-    return #keep < #rows.columns and rows:project(keep) or rows
   end
-end
-
--- Criteria with the service's spelling of the column names.
-local function spelt(criteria, columns, record)
-  local out = {}
-  for name, value in pairs(criteria) do
-    out[mashup.column(columns, name, record.name).name] = value
+  if #names == 0 then
+    suggest.unknown("door", tostring(via), catalog_doors)
   end
-  return out
-end
-
-local function source_of(record, options)
-  local where = options.where and next(options.where) and options.where
-  local columns = (options.columns or where) and columns_of(record)
-  local names = options.columns and chosen(record, options.columns, columns)
-  local base, rest = {}, where
-  if record.filters then
-    base.filters = mashup.filters(columns or {}, where, record.name)
-    base.columns = names and table.concat(names, ",") or "*"
-    rest = nil
-  end
-  local breaker = mashup.breaker()
-  return {
-    name = record.name, id = record.id, ra = record.ra, dec = record.dec, window = 4,
-    service = mashup.capabilities(record), verdict = mashup.verdict,
-    refine = refiner(record, names, rest and spelt(rest, columns, record)),
-    fetch = function(shape)
-      return mashup.fetch(record, base, shape, { breaker = breaker, tries = 1 })
-    end,
-    count = function(shape)
-      return mashup.count_region(record, base, shape, { breaker = breaker })
-    end,
-  }
-end
-
-local function check_region(region, what)
-  if type(region) ~= "userdata" then
-    errors.raise("usage", what .. " needs a region, such as sky.cone(center, radius)")
-  end
-  return region
-end
-
-local function check_parallel(n)
-  if n ~= nil and (math.type(n) ~= "integer" or n < 1 or n > parallel_max) then
-    errors.raise("usage", ("parallel is a whole number from 1 to %d"):format(parallel_max))
-  end
-  mashup.polite(n)
-end
-
-local function row_limit(given, usual)
-  if given ~= nil and (math.type(given) ~= "integer" or given < 1 or given > usual) then
-    errors.raise("usage", ("row_limit is a whole number from 1 to %d"):format(usual))
-  end
-  return given or usual
-end
-
---- Every row of the catalogue in a region, each exactly once, in canonical order. Columns that
--- refer to the centre of a request (`distance`) are left out: tiles have centres of their own.
--- @tparam table options `region` (required), `columns` (list of names; key and position always
--- come along), `where` (criteria as for `select.rows`; services that filter take texts, lists,
--- one wildcard, ranges), `into` (file name below the output folder), `format` ("csv"),
--- `parallel` (1-8, default 4), `row_limit` (rows one answer may hold, for an archive whose limit is
--- lower than the service's usual one)
--- @treturn table result: rows, verified, account; table (a halyard.table), or with `into` path
--- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched)
--- @usage mast.catalog("Gaia DR3"):query { region = sky.cone("M 13", "0.5 deg"), into = "m13.csv" }
-function catalog_methods:query(options)
-  suggest.check_keys(options, { "region", "columns", "where", "into", "format", "parallel",
-    "row_limit" }, "catalog:query")
-  local record = begin()
-  check_region(options.region, "catalog:query")
-  check_parallel(options.parallel)
-  if options.into then
-    record:path(options.into)
-  elseif options.format then
-    errors.raise("usage", "catalog:query: format goes with into, the file to write")
-  end
-  local source = source_of(self.record, options)
-  source.service.cap = row_limit(options.row_limit, source.service.cap)
-  local result = query.run(source, options.region, options)
-  return result or { rows = 0, path = options.into and record:path(options.into), account = {} }
-end
-
---- The archive's own count of rows in a region.
--- @tparam table options `region` (circle, box or all sky), `where`
--- @treturn integer
--- @raise `usage` when the service cannot count (see `query`) or cannot count such a region
-function catalog_methods:count(options)
-  suggest.check_keys(options, { "region", "where" }, "catalog:count")
-  begin()
-  check_region(options.region, "catalog:count")
-  mashup.polite()
-  local n = query.count(source_of(self.record, options), options.region)
-  if not n then
-    errors.raise("usage", ("%s cannot count this region without sending its rows")
-      :format(self.name))
-  end
-  return n
+  suggest.unknown("catalogue", tostring(name), names, "not_found")
 end
 
 -- Observations ----------------------------------------------------------------------------------
@@ -233,8 +87,7 @@ end
 local function circle_of(options, what)
   if options.region == nil then
     return nil
-  end
-  if not check_region(options.region, what):is_circle() then
+  elseif type(options.region) ~= "userdata" or not options.region:is_circle() then
     errors.raise("usage", what .. " takes a circle: sky.cone(center, radius)")
   end
   local ra, dec, radius = options.region:cone()
@@ -274,7 +127,6 @@ local empty_columns = { "obsid", "obs_id", "obs_collection", "target_name" }
 function M.observations(options)
   suggest.check_keys(options, { "region", "where" }, "mast.observations")
   local record = begin()
-  mashup.polite()
   local service, params = caom(options, "mast.observations", false)
   if record.dry then
     record.notes[#record.notes + 1] = service .. " would be asked for observations"
@@ -304,7 +156,6 @@ end
 function M.count_observations(options)
   suggest.check_keys(options, { "region", "where" }, "mast.count_observations")
   local record = begin()
-  mashup.polite()
   local service, params = caom(options, "mast.count_observations", true)
   params.columns = nil
   local n, cost = mashup.count(service, params)
@@ -361,7 +212,6 @@ end
 -- @treturn halyard.table
 function M.products(observations)
   local record = begin()
-  mashup.polite()
   if record.dry then
     record.notes[#record.notes + 1] = "Mast.Caom.Products would be asked for the files of the "
       .. "observations found"
@@ -403,4 +253,26 @@ function M.download(uri, options)
     replace = options.replace, flat = true })[1]
 end
 
-return M
+-- Other doors -----------------------------------------------------------------------------------
+
+-- What else MAST offers, each with its dialect, loaded when it is first used.
+local parts = {}
+
+return setmetatable(M, {
+  __index = function(t, name)
+    local dialect = parts[name]
+    if not dialect then
+      local known = {}
+      for _, names in ipairs({ t, parts }) do
+        for key in next, names do
+          known[#known + 1] = key
+        end
+      end
+      table.sort(known)
+      suggest.unknown("function of mast", tostring(name), known)
+    end
+    local part = require("halyard.archive." .. dialect)[name]
+    rawset(t, name, part)
+    return part
+  end,
+})

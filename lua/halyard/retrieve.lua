@@ -2,6 +2,7 @@
 -- Downloading products: where each file goes, how many at once, what became of each. The transfer,
 -- its verification and the rename into place are C.
 
+local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local mashup = require("halyard.archive.mashup")
@@ -227,7 +228,7 @@ function M.products(products, options)
       .. "fewer"):format(#record.files + #entries, limit))
   end
   system.make_dirs(dir)
-  mashup.polite(parallel)
+  door.polite(door.base("download"), parallel)
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
   local whole, why = pcall(task.map, entries, parallel, function(entry)

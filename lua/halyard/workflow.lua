@@ -24,7 +24,6 @@ local keys = {
   "tags", "params", "examples", "run",
 }
 local budget_keys = { "memory", "cpu", "wall", "download", "files", "requests", "rows" }
-local known_hosts = { "mast" }
 local text_max = 200
 
 local function wrong(what)
@@ -101,8 +100,9 @@ end
 local function check_hosts(hosts)
   check_list("hosts", hosts, "string")
   for _, host in ipairs(hosts) do
-    if host ~= "mast" then
-      suggest.unknown("archive in hosts", host, known_hosts)
+    if host ~= "mast" and not host:find("^[%w.-]+%.%a+$") and not host:find("^[%w.-]+:%d+$") then
+      wrong(('hosts: %q is neither "mast" nor a host such as "dc.g-vo.org" or "127.0.0.1:8080"')
+        :format(host))
     end
   end
 end
@@ -161,7 +161,7 @@ end
 -- the language and the module in one.
 local function environment(folder)
   local env = sandbox.environment(folder)
-  for _, name in ipairs({ "mast", "sky", "task", "retrieve" }) do
+  for _, name in ipairs({ "mast", "vo", "sky", "task", "retrieve" }) do
     rawset(env, name, module(name))
   end
   rawset(env, "select", module("select", function(_, ...)
@@ -307,7 +307,7 @@ local function save(record, manifest, values, status, err)
   document.parameters, document.status = values, status
   document.error = err and { code = err.code, message = tostring(err) } or nil
   if #manifest.hosts > 0 then
-    document.archive = require("halyard.archive.mashup").base("mashup")
+    document.archive = require("halyard.archive.door").base("mashup")
   end
   document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
   system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")

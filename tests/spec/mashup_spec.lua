@@ -2,13 +2,14 @@
 -- The Mashup dialect without a network: the modules it stands on are replaced by ones that record
 -- what they are asked and answer from a list.
 
+local catalog = require("halyard.catalog")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 
 local replaced = { "halyard.core.http", "halyard.core.table" }
 
 describe("the Mashup dialect", function()
-  local mashup, asked, answers, kept
+  local door, mashup, asked, answers, kept
 
   -- Rows as the dialect sees them: a length, columns, rows by number, get.
   local function rows(first, n)
@@ -55,7 +56,9 @@ describe("the Mashup dialect", function()
         return all
       end,
     }
+    package.loaded["halyard.archive.door"] = nil
     package.loaded["halyard.archive.mashup"] = nil
+    door = require("halyard.archive.door")
     mashup = require("halyard.archive.mashup")
   end)
 
@@ -63,6 +66,7 @@ describe("the Mashup dialect", function()
     for name, module in pairs(kept) do
       package.loaded[name] = module or nil
     end
+    package.loaded["halyard.archive.door"] = nil
     package.loaded["halyard.archive.mashup"] = nil
     assert.same({}, answers)
   end)
@@ -75,7 +79,7 @@ describe("the Mashup dialect", function()
   end
 
   it("escapes every byte but letters, digits and -_.~/", function()
-    assert.equal("a-b_c.d~e/f%20%2B%26%3D%25%C3%A9%22", mashup.escape('a-b_c.d~e/f +&=%é"'))
+    assert.equal("a-b_c.d~e/f%20%2B%26%3D%25%C3%A9%22", door.escape('a-b_c.d~e/f +&=%é"'))
   end)
 
   it("keeps a data URI readable in the download address", function()
@@ -99,7 +103,7 @@ describe("the Mashup dialect", function()
 
   it("writes an empty filter list as a list", function()
     assert.is_truthy(mashup.body("S", { filters = mashup.filters({}, nil, "S") })
-      :find(mashup.escape('"filters":[]'), 1, true))
+      :find(door.escape('"filters":[]'), 1, true))
   end)
 
   it("reads all pages with one and the same question", function()
@@ -169,10 +173,10 @@ describe("the Mashup dialect", function()
       { "cancelled", {}, nil },
     }
     for _, case in ipairs(cases) do
-      assert.equal(case[3], mashup.verdict(errors.new(case[1], "x", case[2])), case[1])
+      assert.equal(case[3], door.verdict(errors.new(case[1], "x", case[2])), case[1])
     end
-    assert.equal("fatal", mashup.verdict(errors.new("archive", "Incorrect syntax near '*'.")))
-    assert.equal("over", mashup.verdict(errors.new("archive", "System.OutOfMemoryException")))
+    assert.equal("fatal", door.verdict(errors.new("archive", "Incorrect syntax near '*'.")))
+    assert.equal("over", door.verdict(errors.new("archive", "System.OutOfMemoryException")))
   end)
 
   describe("criteria", function()
@@ -196,7 +200,7 @@ describe("the Mashup dialect", function()
     end
 
     it("come from the archive's own list, asked once, without removed columns", function()
-      assert.same({ "Tmag", "calib_level", "filters", "s_ra", "t_min" }, mashup.names(columns))
+      assert.same({ "Tmag", "calib_level", "filters", "s_ra", "t_min" }, door.names(columns))
       assert.equal(columns, mashup.columns("Some.Config"))
       assert.equal(1, #asked)
     end)
@@ -260,7 +264,7 @@ describe("the Mashup dialect", function()
   end)
 
   it("splits a box across ra 0 into two plain ranges", function()
-    local record = mashup.catalog("tic")
+    local record = catalog.find(mashup.catalogs, "tic")
     answers = { page(1, 2, 2), page(3, 1, 1) }
     local got, cost = mashup.fetch(record, { filters = json.array({}), columns = "*" },
       { ra_min = 359.5, ra_max = 0.5, dec_min = -1, dec_max = 1 }, {})
@@ -271,11 +275,8 @@ describe("the Mashup dialect", function()
     assert.equal("Mast.Catalogs.Filtered.Tic.Rows", sent(1).service)
   end)
 
-  it("knows catalogues by any spelling and offers the nearest otherwise", function()
-    assert.equal("Gaia DR3", mashup.catalog("gaia-dr3").name)
-    local ok, err = errors.try(mashup.catalog, "Gaia DR33")
-    assert.is_nil(ok)
-    assert.equal("not_found", err.code)
-    assert.is_truthy(err.message:find("Gaia DR3", 1, true))
+  it("knows catalogues by any spelling", function()
+    assert.equal("Gaia DR3", catalog.find(mashup.catalogs, "gaia-dr3").name)
+    assert.is_nil(catalog.find(mashup.catalogs, "Gaia DR33"))
   end)
 end)

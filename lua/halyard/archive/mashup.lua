@@ -3,8 +3,8 @@
 -- what each catalogue service can do; leaves tiling to halyard.query, transfers and polling to C.
 -- Section numbers are those of the protocol specification.
 
+local door = require("halyard.archive.door")
 local errors = require("halyard.error")
-local http = require("halyard.core.http")
 local json = require("halyard.json")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
@@ -12,49 +12,14 @@ local table_core = require("halyard.core.table")
 
 local M = {}
 
-local home = "https://mast.stsci.edu"
-local control_bytes = 16 * 1024 * 1024
-local window_default, window_max = 4, 8 -- requests at once to one host (tiling design 6.3)
-
 --- Rows one answer can hold; beyond, the archive closes the connection (6.4).
 M.row_cap = 500000
 --- Rows asked for per page of observation and product lists (section 3, as astroquery).
 M.page_size = 50000
 
--- Where things are ------------------------------------------------------------------------------
-
---- Base URL of an interface: "mashup" (questions), "download" (files); settings "archive.<name>",
--- then "archive", then the archive itself. Without a slash at the end.
-function M.base(interface)
-  local base = system.setting("archive." .. interface) or system.setting("archive")
-  if not base or base == "" or base == "mast" then
-    base = home
-  end
-  if not base:match("^https?://[^/%s]+") then
-    errors.raise("usage", ("archive %s is not a URL; write mast, practice or http(s)://host[:port]")
-      :format(base))
-  end
-  return (base:gsub("/+$", ""))
-end
-
---- Percent-encodes every byte but letters, digits and -_.~/ (and those in `keep`).
-function M.escape(text, keep)
-  return (text:gsub("[^%w%-_.~/" .. (keep or "") .. "]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end))
-end
-
 --- URL of a product file; `:` and `/` stay readable (10.1).
 function M.file_url(uri)
-  return M.base("download") .. "/api/v0.1/Download/file?uri=" .. M.escape(uri, ":")
-end
-
---- Sets how many requests may go to the archive at once; never above 8.
-function M.polite(parallel)
-  local window = math.min(window_max, math.max(window_default, parallel or 0))
-  for _, interface in ipairs({ "mashup", "download" }) do
-    http.limit(M.base(interface):match("^https?://([^/]+)"), window, 0)
-  end
+  return door.base("download") .. "/api/v0.1/Download/file?uri=" .. door.escape(uri, ":")
 end
 
 -- Questions -------------------------------------------------------------------------------------
@@ -78,7 +43,7 @@ function M.body(service, params, how)
     inner[key] = value
   end
   inner.cachebreaker = how.breaker
-  return "request=" .. M.escape(json.encode({
+  return "request=" .. door.escape(json.encode({
     service = service, params = inner, format = how.format or "json",
     page = how.page, pagesize = how.pagesize, cachebreaker = how.breaker,
   }))
@@ -86,67 +51,17 @@ end
 
 local function post(path, body)
   return {
-    method = "POST", url = M.base("mashup") .. path, body = body,
+    method = "POST", url = door.base("mashup") .. path, body = body,
     headers = {
       ["Content-Type"] = "application/x-www-form-urlencoded", ["Accept"] = "text/plain",
     },
   }
 end
 
--- Is the text one of the database's ways to say "too many rows" (6.3)?
-local function means_too_many(message)
-  local text = (message or ""):lower()
-  return text:find("out ?of ?memory") or text:find("maximum results") or text:find("too many rows")
-    or text:find("timeout expired") or text:find("timed out")
-end
-
---- What a failed request says about its tile (tiling design 6.1): "over", "ambiguous", "transient",
--- "fatal", "again" (not about the tile: ask once more); nil when the failure is this machine's own
--- and must be raised as it is.
-function M.verdict(err)
-  local status = err.http_status or 0
-  if err.reset or status == 500 or status == 502 or status == 504 then
-    return "ambiguous"
-  elseif status == 429 or status == 503 or err.code == "busy" then
-    return "transient"
-  elseif err.code == "timeout" or err.code == "integrity" then
-    return "ambiguous"
-  elseif err.code == "network" then
-    return "transient"
-  elseif err.code == "archive" then
-    if err.message:lower():find("deadlock", 1, true) then
-      return "again"
-    end
-    return means_too_many(err.message) and "over" or "fatal"
-  elseif err.code == "protocol" then
-    return "again"
-  elseif err.code == "permission" or err.code == "not_found" then
-    return "fatal"
-  end
-end
-
-local function note(err, service)
-  if errors.is(err) and not err.service then
-    err.service = service
-    if not err.message:find(service, 1, true) then
-      err.message = service .. ": " .. err.message
-    end
-  end
-  return err
-end
-
 local function ask(service, params, how)
   local request = post("/api/v0/invoke", M.body(service, params, how))
   request.format, request.poll, request.tries = how.format or "json", true, how.tries
-  local results = table.pack(pcall(http.fetch, request))
-  if not results[1] then
-    error(note(results[2], service), 0)
-  end
-  local rows, answer, outcome = table.unpack(results, 2, 4)
-  if not rows then
-    errors.raise("protocol", ("%s: the answer holds no table"):format(service))
-  end
-  return rows, answer, outcome
+  return door.fetch(service, request)
 end
 
 local function same_row(a, b)
@@ -221,36 +136,9 @@ end
 
 -- Small documents -------------------------------------------------------------------------------
 
-local function looks_like(text)
-  local start = text:sub(1, 200):match("^%s*(.*)") or ""
-  if start:lower():find("^<!doctype html") or start:lower():find("^<html") then
-    return "an HTML page"
-  elseif start == "" then
-    return "nothing"
-  end
-  return '"' .. start:sub(1, 40):gsub("%c", " ") .. '..."'
-end
-
-local function control(what, request)
-  request.max_bytes = control_bytes
-  local reply = http.request(request)
-  if reply.status ~= 200 then
-    local code = reply.status == 401 and "permission" or reply.status == 429 and "busy"
-      or reply.status == 503 and "busy" or "archive"
-    errors.raise(code, ("%s: %s answered HTTP %d; check --archive or try again later")
-      :format(what, reply.url, reply.status), { http_status = reply.status })
-  end
-  local ok, value = pcall(json.decode, reply.body)
-  if not ok then
-    errors.raise("protocol", ("%s: %s sent %s instead of JSON; check --archive")
-      :format(what, reply.url, looks_like(reply.body)))
-  end
-  return value
-end
-
 --- Entries of the name resolver for one name (section 9), best first; maybe none.
 function M.lookup(name)
-  local answer = control("name lookup", post("/api/v0/invoke",
+  local answer = door.document("name lookup", post("/api/v0/invoke",
     M.body("Mast.Name.Lookup", { input = name, format = "json" })))
   if type(answer) ~= "table" then
     errors.raise("protocol", "name lookup: the answer is not an object")
@@ -290,7 +178,8 @@ local function column_of(name, entry)
   end
   return {
     name = name, kind = kind, whole = whole[tostring(datatype):lower()],
-    separator = entry.separator, unit = entry["vot.unit"] or entry.unit,
+    separator = entry.separator, type = datatype, ucd = entry["vot.ucd"],
+    unit = entry["vot.unit"] or entry.unit,
     description = entry["vot.description"] or entry.text,
   }
 end
@@ -299,10 +188,10 @@ end
 -- unit, description }; kind "range" (min and max), "values" (exact or wildcard) or "any" (not
 -- said). nil when the archive has no list of that name.
 function M.columns(config)
-  local key = M.base("mashup") .. " " .. config
+  local key = door.base("mashup") .. " " .. config
   if configurations[key] == nil then
-    local answer = control("column list " .. config,
-      post("/portal/Mashup/Mashup.asmx/columnsconfig", "colConfigId=" .. M.escape(config)))
+    local answer = door.document("column list " .. config,
+      post("/portal/Mashup/Mashup.asmx/columnsconfig", "colConfigId=" .. door.escape(config)))
     local columns = false
     for name, entry in pairs(type(answer) == "table" and answer or {}) do
       local column = type(name) == "string" and type(entry) == "table" and column_of(name, entry)
@@ -314,25 +203,6 @@ function M.columns(config)
     configurations[key] = columns
   end
   return configurations[key] or nil
-end
-
---- Sorted names of a column map.
-function M.names(columns)
-  local names = {}
-  for _, column in pairs(columns) do
-    names[#names + 1] = column.name
-  end
-  table.sort(names)
-  return names
-end
-
---- The listed column of this name (any case), or a `usage` error with the nearest names.
-function M.column(columns, name, service)
-  local column = type(name) == "string" and columns[name:lower()]
-  if not column then
-    suggest.unknown("column of " .. service, tostring(name), M.names(columns))
-  end
-  return column
 end
 
 local function bad_criterion(column, why)
@@ -418,7 +288,7 @@ function M.filters(columns, criteria, service)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local column, value = M.column(columns, name, service), criteria[name]
+    local column, value = door.column(columns, name, service), criteria[name]
     local filter = { paramName = column.name, separator = column.separator }
     if column.kind == "range" or column.kind == "any" and is_range(value) then
       filter.values = json.array({ range_of(column, value) })
@@ -461,23 +331,8 @@ M.catalogs = {
   },
 }
 
---- The record of a catalogue by name, ignoring case, blanks, dots and hyphens.
-function M.catalog(name)
-  local function plain(text)
-    return text:lower():gsub("[%s._-]", "")
-  end
-  local names = {}
-  for i, record in ipairs(M.catalogs) do
-    if plain(record.name) == plain(tostring(name)) then
-      return record
-    end
-    names[i] = record.name
-  end
-  suggest.unknown("catalogue", tostring(name), names, "not_found")
-end
-
---- What the tile planner needs to know of a catalogue.
-function M.capabilities(record)
+-- What the tile planner needs to know of a catalogue.
+local function capabilities(record)
   return {
     takes_box = record.box ~= nil, takes_cone = true, counts = record.count ~= nil,
     over_is_slow = not record.flags_over, cap = record.cap,
@@ -509,17 +364,6 @@ local function box_params(record, base, ra_min, ra_max, dec_min, dec_max)
   return copy({ filters = filters }, copy(base, {}))
 end
 
--- A box that crosses ra = 0 is two plain ranges: whether a service joins several ranges by OR is
--- unconfirmed (8.1).
-local function each_box(box, f)
-  if box.ra_min > box.ra_max then
-    f(box.ra_min, 360, box.dec_min, box.dec_max)
-    f(0, box.ra_max, box.dec_min, box.dec_max)
-  else
-    f(box.ra_min, box.ra_max, box.dec_min, box.dec_max)
-  end
-end
-
 --- Rows of one request region.
 -- @tparam table record
 -- @tparam table base parameters common to all requests: columns and filters, or empty
@@ -532,12 +376,12 @@ function M.fetch(record, base, shape, how)
     return M.rows(record.cone, copy(record.params, copy(base, params)), how)
   end
   local parts, cost = {}, { requests = 0, bytes = 0 }
-  each_box(shape, function(...)
+  door.each_box(shape, function(...)
     local rows, one = M.rows(record.box, box_params(record, base, ...), how)
     parts[#parts + 1] = rows
-    cost.requests, cost.bytes = cost.requests + one.requests, cost.bytes + one.bytes
+    door.add_cost(cost, one)
   end)
-  return #parts == 1 and parts[1] or table_core.concat(parts), cost
+  return door.joined(parts), cost
 end
 
 --- The archive's own count of a request region; arguments as for `fetch`.
@@ -548,13 +392,92 @@ function M.count_region(record, base, shape, how)
     }, how)
   end
   local sum, cost = 0, { requests = 0, bytes = 0 }
-  each_box(shape, function(...)
+  door.each_box(shape, function(...)
     local params = { filters = box_params(record, base, ...).filters }
     local n, one = M.count(record.count, params, how)
     sum = sum + n
-    cost.requests, cost.bytes = cost.requests + one.requests, cost.bytes + one.bytes
+    door.add_cost(cost, one)
   end)
   return sum, cost
+end
+
+-- Columns for checks: what the archive lists; services without a list name them in every answer.
+local function listed(record)
+  local columns = M.columns(record.config)
+  if not columns then
+    local rows = M.rows(record.cone, { ra = 0, dec = 0, radius = 1e-6 })
+    columns = {}
+    for _, name in ipairs(rows.columns) do
+      columns[name:lower()] = { name = name }
+    end
+  end
+  for _, name in ipairs(record.drop) do
+    columns[name:lower()] = nil
+  end
+  return columns
+end
+
+-- Drops columns that refer to one request's centre, and rows and columns that the service could not
+-- leave out by itself; tells units, which answers lack. A list of columns that does not come costs
+-- the units, not the rows.
+local function refiner(record, names, criteria)
+  local dropped, described = { _selected_ = true }, nil
+  for _, name in ipairs(record.drop) do
+    dropped[name] = true
+  end
+  return function(rows)
+    if not described then
+      local ok, columns = errors.try(M.columns, record.config)
+      if not ok then
+        system.log("warning", ("%s: units and descriptions are not known: %s")
+          :format(record.name, tostring(columns)))
+      end
+      described = ok and columns or {}
+    end
+    if criteria then
+      rows = rows:where(criteria)
+    end
+    return door.described(names and rows:project(names) or door.without(rows, dropped), described)
+  end
+end
+
+-- What halyard.query works with.
+local function source_of(record, options)
+  local where = options.where and next(options.where) and options.where
+  local columns = (options.columns or where) and listed(record)
+  local names = options.columns
+    and door.chosen({ record.id, record.ra, record.dec }, options.columns, columns, record.name)
+  local base, rest = {}, where
+  if record.filters then
+    base.filters = M.filters(columns or {}, where, record.name)
+    base.columns = names and table.concat(names, ",") or "*"
+    rest = nil
+  end
+  local breaker = M.breaker()
+  return {
+    name = record.name, id = record.id, ra = record.ra, dec = record.dec, window = 4,
+    service = capabilities(record), verdict = door.verdict,
+    refine = refiner(record, names, rest and door.spelt(rest, columns, record.name)),
+    fetch = function(shape)
+      return M.fetch(record, base, shape, { breaker = breaker, tries = 1 })
+    end,
+    count = function(shape)
+      return M.count_region(record, base, shape, { breaker = breaker })
+    end,
+  }
+end
+
+for _, record in ipairs(M.catalogs) do
+  record.door, record.host = "mashup", "mast"
+  record.url = function()
+    return door.base("mashup")
+  end
+  record.columns = function()
+    return listed(record)
+  end
+  record.source = function(options)
+    return source_of(record, options)
+  end
 end
 
 return M
