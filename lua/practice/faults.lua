@@ -6,7 +6,8 @@ local core = require "practice.core"
 local M = {}
 
 -- name -> what it does; shares are parts of 1 and must sum to at most 1 within a group.
-M.data = {
+local groups = {}
+groups.data = {
   { "reset", "RST before the first byte" },
   { "empty", "closed before the first byte" },
   { "cut", "closed in mid-body" },
@@ -18,7 +19,7 @@ M.data = {
   { "error", "status ERROR with a database text" },
   { "bad-extjs", "the ERROR body that is not JSON" },
 }
-M.files = {
+groups.files = {
   { "file-reset", "RST before the first byte" },
   { "file-cut", "closed in mid-body" },
   { "file-slow", "about 100 kB/s" },
@@ -29,7 +30,7 @@ M.files = {
   { "file-badrange", "Content-Range and bytes start one later" },
   { "file-nolength", "no Content-Length" },
 }
-M.switches = {
+local known_switches = {
   { "executing", "=N: every question answers EXECUTING N times first" },
   { "ignore-pagesize", "page and pagesize are ignored: all rows" },
   { "no-paging", "answers carry no paging block" },
@@ -47,7 +48,7 @@ end
 local function help()
   return ("faults are a comma list of NAME=SHARE (0 to 1) and switches (docs/practice.md):\n"
     .. "  questions: %s\n  files: %s\n  switches: %s")
-    :format(names_of(M.data), names_of(M.files), names_of(M.switches))
+    :format(names_of(groups.data), names_of(groups.files), names_of(known_switches))
 end
 
 local function find(list, name)
@@ -70,13 +71,13 @@ local function read(spec)
     local number = tonumber(text)
     if not name then
       error(("fault '%s' is not NAME=SHARE; --faults help lists them"):format(item), 0)
-    elseif find(M.switches, name) then
+    elseif find(known_switches, name) then
       if counted[name] and not math.tointeger(number) then
         error(("fault '%s' needs a whole number: %s=N"):format(name, name), 0)
       end
       switches[name] = math.tointeger(number) or true
     else
-      local group = find(M.data, name) and "data" or find(M.files, name) and "files"
+      local group = find(groups.data, name) and "data" or find(groups.files, name) and "files"
       if not group then
         error(("no fault is called '%s'; --faults help lists them"):format(name), 0)
       end
@@ -104,12 +105,60 @@ end
 function M.draw(group)
   drawn[group] = drawn[group] + 1
   local u = core.uniform(2 * drawn[group] + (group == "files" and 1 or 0))
-  for _, entry in ipairs(M[group]) do
+  for _, entry in ipairs(groups[group]) do
     local share = shares[entry[1]] or 0
     if u < share then
       return entry[1]
     end
     u = u - share
+  end
+end
+
+local function plain(text, content_type, status, headers)
+  return { outcome = "body", body = text, content_type = content_type, status = status,
+    headers = headers }
+end
+
+M.DATABASE_TEXT = "Transaction (Process ID 77) was deadlocked on lock resources."
+
+--- What is sent instead of an answer for a fault that is no protocol's own; nil when the answer
+-- itself goes out (cut, slow, none).
+function M.answer(name)
+  local status = name and name:match("http(%d+)$")
+  if name == "reset" or name == "empty" then
+    return { outcome = name }
+  elseif status == "503" or status == "429" then
+    return plain("Try again later (practice)", "text/plain", tonumber(status),
+      { ["Retry-After"] = "1" })
+  elseif status then
+    return plain("Internal server error (practice)", "text/plain", tonumber(status))
+  elseif name == "html" then
+    return plain("<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>\n", "text/html",
+      200)
+  end
+end
+
+--- A handler that delivers data, with the question faults. `error_answer(message)` words a failure
+-- of the database as the protocol does.
+function M.data(handler, error_answer)
+  return function(request)
+    local name = M.draw("data")
+    local instead = M.answer(name)
+    if name == "error" or name == "bad-extjs" then
+      instead = error_answer and error_answer(M.DATABASE_TEXT)
+        or plain(M.DATABASE_TEXT, "text/plain", 500)
+    end
+    if instead then
+      request.record.note = "fault " .. name
+      return instead
+    end
+    local answer = handler(request)
+    local cap = M.switch("silent-cap")
+    if cap and answer.outcome == "sql" and cap < (answer.max_rows or math.huge) then
+      answer.max_rows, answer.tail_over = cap, nil
+    end
+    answer.fault = name
+    return answer
   end
 end
 

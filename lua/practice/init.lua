@@ -3,49 +3,20 @@
 local columns = require "practice.columns"
 local core = require "practice.core"
 local faults = require "practice.faults"
+local http = require "practice.http"
 local json = require "practice.json"
 local mashup = require "practice.mashup"
 local resolver = require "practice.resolver"
+local sql = require "practice.sql"
 
 local M = {}
 
 local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 
-local function body(text, content_type, status)
-  return { outcome = "body", body = text, content_type = content_type, status = status or 200 }
-end
-
--- name=value pairs of a form body or query string, in order.
-local function form(text)
-  local out = {}
-  for name, v in text:gmatch("([^&=]+)=([^&]*)") do
-    local function plain(s)
-      return (s:gsub("+", " "):gsub("%%(%x%x)", function(hex)
-        return string.char(tonumber(hex, 16))
-      end))
-    end
-    out[#out + 1] = { plain(name), plain(v) }
-  end
-  return out
-end
-
-local function value_of(pairs_list, name)
-  for _, p in ipairs(pairs_list) do
-    if p[1] == name then
-      return p[2]
-    end
-  end
-end
-
-local function values_of(pairs_list, name)
-  local out = {}
-  for _, p in ipairs(pairs_list) do
-    if p[1] == name then
-      out[#out + 1] = p[2]
-    end
-  end
-  return out
-end
+-- The dialects beside the portal's: modules that return { routes = { [path] = handler } }.
+local protocols = {
+  "practice.console",
+}
 
 -- The record ------------------------------------------------------------------------------------
 
@@ -57,12 +28,38 @@ local function count(list, name)
   list[name] = (list[name] or 0) + 1
 end
 
-local routes = {}
+-- Routes ----------------------------------------------------------------------------------------
 
-local function invoke(request, record)
-  local text = value_of(request.form, "request") or value_of(request.arguments, "request")
+local exact, prefixes = {}, {} -- path -> handler
+
+local function add_route(path, handler)
+  local list = path:sub(-1) == "/" and path ~= "/" and prefixes or exact
+  if path:sub(1, 1) ~= "/" or list[path] then
+    error(("route %s: %s"):format(path, list[path] and "taken" or "a path begins with /"), 0)
+  end
+  list[path] = handler
+end
+
+-- The handler of a path and what follows its prefix.
+local function route_of(path)
+  if exact[path] then
+    return exact[path], ""
+  end
+  local at = #path
+  while at > 0 do
+    local prefix = path:sub(1, at):match("^.*/")
+    if prefixes[prefix] then
+      return prefixes[prefix], path:sub(#prefix + 1)
+    end
+    at = prefix and #prefix - 1 or 0
+  end
+end
+
+local function invoke(request)
+  local record = request.record
+  local text = http.value(request.form, "request") or http.value(request.arguments, "request")
   if not text then
-    return body("Mashup: no request parameter", "text/plain", 500)
+    return http.answer("Mashup: no request parameter", "text/plain", 500)
   end
   record.request = text
   local answer, service = mashup.serve(request.id, text)
@@ -72,42 +69,42 @@ local function invoke(request, record)
 end
 
 local function columns_config(request)
-  local name = value_of(request.form, "colConfigId") or value_of(request.arguments, "colConfigId")
-  return body(json.encode(columns.config(name or "")), "text/javascript")
+  local name = http.value(request.form, "colConfigId")
+    or http.value(request.arguments, "colConfigId")
+  return http.answer(json.encode(columns.config(name or "")), "text/javascript")
 end
 
-local function download(request, record)
-  local uri = value_of(request.arguments, "uri") or value_of(request.form, "uri")
+local function download(request)
+  local record = request.record
+  local uri = http.value(request.arguments, "uri") or http.value(request.form, "uri")
   record.request = uri
   if not uri then
-    return body("uri is missing\n", "text/plain", 400)
+    return http.answer("uri is missing\n", "text/plain", 400)
   end
   local fault = faults.draw("files")
-  local status = fault and tonumber(fault:match("http(%d+)"))
-  if status then
+  if fault == "file-http404" then
     record.note = "fault " .. fault
-    local answer = body("(practice)\n", "text/plain", status)
-    answer.retry_after = status == 503 and "1" or nil
-    return answer
-  elseif fault == "file-reset" then
+    return http.answer("(practice)\n", "text/plain", 404)
+  end
+  local instead = faults.answer(fault and fault:match("^file%-(.*)"))
+  if instead then
     record.note = "fault " .. fault
-    return { outcome = "reset" }
+    return instead
   end
   return { outcome = "file", body = uri, fault = fault and fault:match("^file%-(.*)") }
 end
 
 local function santa(request)
-  local names = values_of(request.arguments, "name")
-  if value_of(request.arguments, "outputFormat") == "json" then
-    return body(resolver.json(names), "application/json")
+  local names = http.values(request.arguments, "name")
+  if http.value(request.arguments, "outputFormat") == "json" then
+    return http.answer(resolver.json(names), "application/json")
   end
-  return body(resolver.xml(names), "text/xml")
+  return http.answer(resolver.xml(names), "text/xml")
 end
 
 local function whoami()
-  return body(json.encode({ eppn = "", ezid = "anonymous", anon = true, scopes = json.list({}),
-    attrib = { display_name = "Anonymous" }, session = json.null, token = json.null }),
-    "application/json")
+  return http.json({ eppn = "", ezid = "anonymous", anon = true, scopes = json.list({}),
+    attrib = { display_name = "Anonymous" }, session = json.null, token = json.null })
 end
 
 local function log_list()
@@ -115,23 +112,33 @@ local function log_list()
   for i = log.first, log.last do
     out[#out + 1] = log[i]
   end
-  return body(json.encode(out), "application/json")
+  return http.json(out)
 end
 
-routes["/api/v0/invoke"] = invoke
-routes["/portal/Mashup/Mashup.asmx/invoke"] = invoke
-routes["/portal/Mashup/Mashup.asmx/columnsconfig"] = columns_config
-routes["/api/v0.1/Download/file"] = download
-routes["/jwst/api/v0.1/Download/file"] = download
-routes["/jwst/api/v0.1/download/file"] = download
-routes["/Santa-war/query"] = santa
-routes["/whoami"] = whoami
-routes["/practice/stats"] = function()
-  return body(json.encode(stats), "application/json")
+local own = {
+  ["/api/v0/invoke"] = invoke,
+  ["/portal/Mashup/Mashup.asmx/invoke"] = invoke,
+  ["/portal/Mashup/Mashup.asmx/columnsconfig"] = columns_config,
+  ["/api/v0.1/Download/file"] = download,
+  ["/jwst/api/v0.1/Download/file"] = download,
+  ["/jwst/api/v0.1/download/file"] = download,
+  ["/Santa-war/query"] = santa,
+  ["/whoami"] = whoami,
+  ["/practice/stats"] = function()
+    return http.json(stats)
+  end,
+  ["/practice/log"] = log_list,
+  ["/"] = function()
+    return http.answer("Halyard practice archive " .. core.version .. "\n", "text/plain")
+  end,
+}
+for path, handler in pairs(own) do
+  add_route(path, handler)
 end
-routes["/practice/log"] = log_list
-routes["/"] = function()
-  return body("Halyard practice archive " .. core.version .. "\n", "text/plain")
+for _, name in ipairs(protocols) do
+  for path, handler in pairs(require(name).routes) do
+    add_route(path, handler)
+  end
 end
 
 -- Everything a client may look up right after its answer is counted before the answer goes out;
@@ -155,6 +162,8 @@ local function enter(request)
   return record
 end
 
+local failures = {} -- request id -> function of the message, for statements under way
+
 local function decided(record, answer)
   record.note = answer.note or record.note
   if answer.outcome == "reset" then
@@ -163,6 +172,9 @@ local function decided(record, answer)
   elseif answer.outcome == "rows" then
     record.rows = answer.n
     stats.rows = stats.rows + answer.n
+  elseif answer.outcome == "sql" then
+    failures[record.id] = answer.failed
+    sql.answer(answer)
   end
   return answer
 end
@@ -170,12 +182,17 @@ end
 --- First half of a request: see src/practice/script.h.
 function M.serve(request)
   local record = enter(request)
-  request.form = request.method == "POST" and form(request.body) or {}
-  local route = routes[request.path]
-  if not route then
-    return body("Nothing is served here\n", "text/plain", 404)
+  request.record = record
+  local handler, rest = route_of(request.path)
+  if not handler then
+    return http.answer("Nothing is served here\n", "text/plain", 404)
   end
-  local answer = route(request, record)
+  local read, why = http.read(request)
+  if not read then
+    return http.answer(why .. "\n", "text/plain", 400)
+  end
+  request.rest = rest
+  local answer = handler(request)
   if record.service then
     count(stats.by_service, record.service)
   end
@@ -190,10 +207,22 @@ function M.finish(id, total, went_wrong)
   return decided(open[id], answer)
 end
 
+--- The statement of an answer failed before its first row.
+function M.failed(id, _, message)
+  open[id].note = "error"
+  local words = failures[id]
+  local answer = words and words(message) or http.answer(message .. "\n", "text/plain", 400)
+  if answer.outcome == "sql" then
+    error("the answer to a failed statement is another statement", 0)
+  end
+  return answer
+end
+
 --- The request is over: `how` holds result, http_status, rows, bytes.
 function M.done(id, how)
   local record = open[id]
   open[id] = nil
+  failures[id] = nil
   mashup.forget(id)
   if not record or record.path:sub(1, 10) == "/practice/" then
     return

@@ -489,22 +489,12 @@ local function question(m, params, service, format)
 end
 
 local function wording_of_fault(name)
-  if name == "reset" or name == "empty" then
-    return { outcome = name }
-  elseif name == "http500" then
-    return body("Internal server error (practice)", "text/plain", 500)
-  elseif name == "http503" or name == "http429" then
-    local answer = body("Try again later (practice)", "text/plain", tonumber(name:sub(5)))
-    answer.retry_after = "1"
-    return answer
-  elseif name == "html" then
-    return body("<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>\n", "text/html")
-  elseif name == "error" then
-    return body(json.encode({ status = "ERROR",
-      msg = "Transaction (Process ID 77) was deadlocked on lock resources." }))
+  if name == "error" then
+    return body(json.encode({ status = "ERROR", msg = faults.DATABASE_TEXT }))
   elseif name == "bad-extjs" then
     return body('{ "status" : "ERROR", "msg" : "Object reference not set", "data" : }')
   end
+  return faults.answer(name)
 end
 
 local pending = {}

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "practice/cell.h"
 
+#include "base/number.h"
+
 #include <math.h>
-#include <string.h>
+
+const char *const hal_layout_names[] = {"json", "json_text", "extjs", "csv",
+                                        "tsv",  "votable",   NULL};
 
 static const int64_t power10[] = {1,
                                   10,
@@ -28,11 +32,11 @@ hal_cell hal_cell_round(double value, int decimals)
     return hal_cell_fixed(llround(value * (double)power10[decimals]), decimals);
 }
 
-hal_cell hal_cell_text(const char *text)
+hal_cell hal_cell_real(double value)
 {
-    if (!text)
+    if (!isfinite(value))
         return (hal_cell){.kind = HAL_CELL_NULL};
-    return (hal_cell){.kind = HAL_CELL_TEXT, .text = text, .size = (uint32_t)strlen(text)};
+    return (hal_cell){.kind = HAL_CELL_REAL, .real = value};
 }
 
 double hal_cell_number(const hal_cell *cell)
@@ -43,6 +47,8 @@ double hal_cell_number(const hal_cell *cell)
         return (double)cell->value;
     case HAL_CELL_FIXED:
         return (double)cell->value / (double)power10[cell->decimals];
+    case HAL_CELL_REAL:
+        return cell->real;
     default:
         return NAN;
     }
@@ -64,6 +70,8 @@ static size_t print_digits(uint64_t v, char *out)
 size_t hal_cell_print(const hal_cell *cell, char out[HAL_CELL_TEXT_MAX])
 {
     char *p = out;
+    if (cell->kind == HAL_CELL_REAL)
+        return hal_number_print_plain(out, cell->real);
     uint64_t v = (uint64_t)cell->value;
     if (cell->value < 0) {
         *p++ = '-';
@@ -145,48 +153,69 @@ static char *put_csv_text(char *p, const hal_cell *c)
     return p;
 }
 
+static char *put_tsv_text(char *p, const hal_cell *c)
+{
+    for (uint32_t i = 0; i < c->size; i++)
+        *p++ = c->text[i] == '\t' || c->text[i] == '\n' || c->text[i] == '\r' ? ' ' : c->text[i];
+    return p;
+}
+
+/* XML 1.0 section 2.2: most control characters cannot be written at all. */
 static char *put_xml_text(char *p, const hal_cell *c)
 {
     for (uint32_t i = 0; i < c->size; i++) {
-        switch (c->text[i]) {
-        case '&':
+        unsigned char b = (unsigned char)c->text[i];
+        if (b == '&')
             p = put(p, "&amp;");
-            break;
-        case '<':
+        else if (b == '<')
             p = put(p, "&lt;");
-            break;
-        case '>':
+        else if (b == '>')
             p = put(p, "&gt;");
-            break;
-        default:
-            *p++ = c->text[i];
-        }
+        else if (b < 0x20 && b != '\t' && b != '\n')
+            p = put(p, b == '\r' ? "&#13;" : "\xef\xbf\xbd");
+        else
+            *p++ = (char)b;
     }
     return p;
 }
 
 static char *put_value(hal_layout layout, char *p, const hal_cell *c)
 {
-    bool json = layout == HAL_LAYOUT_JSON || layout == HAL_LAYOUT_EXTJS;
-    if (c->kind == HAL_CELL_NULL)
-        return json ? put(p, "null") : p;
-    if (c->kind != HAL_CELL_TEXT)
-        return p + hal_cell_print(c, p);
-    return json                       ? put_json_text(p, c)
-           : layout == HAL_LAYOUT_CSV ? put_csv_text(p, c)
-                                      : put_xml_text(p, c);
+    bool text = c->kind == HAL_CELL_TEXT;
+    switch (layout) {
+    case HAL_LAYOUT_JSON_TEXT:
+        if (text)
+            return put_json_text(p, c);
+        *p++ = '"';
+        if (c->kind != HAL_CELL_NULL)
+            p += hal_cell_print(c, p);
+        *p++ = '"';
+        return p;
+    case HAL_LAYOUT_JSON:
+    case HAL_LAYOUT_EXTJS:
+        if (text)
+            return put_json_text(p, c);
+        return c->kind == HAL_CELL_NULL ? put(p, "null") : p + hal_cell_print(c, p);
+    default:
+        if (c->kind == HAL_CELL_NULL)
+            return p;
+        return !text                      ? p + hal_cell_print(c, p)
+               : layout == HAL_LAYOUT_CSV ? put_csv_text(p, c)
+               : layout == HAL_LAYOUT_TSV ? put_tsv_text(p, c)
+                                          : put_xml_text(p, c);
+    }
 }
 
 size_t hal_row_print(hal_layout layout, const hal_cell *cells, const int *pick, size_t n,
                      char *const *names, char *out)
 {
-    static const char *const first[] = {"{", "[", "", "<TR>"};
-    static const char *const last[] = {"}", "]", "\n", "</TR>\n"};
+    static const char *const first[] = {"{", "{", "[", "", "", "<TR>"};
+    static const char *const last[] = {"}", "}", "]", "\n", "\n", "</TR>\n"};
     char *p = put(out, first[layout]);
     for (size_t i = 0; i < n; i++) {
         if (i && layout != HAL_LAYOUT_VOTABLE)
-            *p++ = ',';
-        if (layout == HAL_LAYOUT_JSON)
+            *p++ = layout == HAL_LAYOUT_TSV ? '\t' : ',';
+        if (layout == HAL_LAYOUT_JSON || layout == HAL_LAYOUT_JSON_TEXT)
             p = put(p, names[i]);
         else if (layout == HAL_LAYOUT_VOTABLE)
             p = put(p, "<TD>");

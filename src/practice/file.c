@@ -110,7 +110,7 @@ static unsigned char byte_at(const hal_file *f, uint64_t i)
     return i % 64 == 63 || i + 1 == f->size_bytes ? '\n' : (unsigned char)('a' + b % 26);
 }
 
-size_t hal_file_read(const hal_file *f, uint64_t offset, char *out, size_t n)
+size_t hal_file_part(const hal_file *f, uint64_t offset, char *out, size_t n)
 {
     if (offset >= f->size_bytes)
         return 0;

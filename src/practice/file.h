@@ -23,6 +23,6 @@ typedef struct hal_file {
 /** Describes the file of that URI; false: the archive has none. */
 bool hal_file_open(uint64_t seed, const char *uri, hal_file *out);
 /** Bytes [offset, offset + n) into `out`; n is cut at the end of the file. Returns the count. */
-size_t hal_file_read(const hal_file *f, uint64_t offset, char *out, size_t n);
+size_t hal_file_part(const hal_file *f, uint64_t offset, char *out, size_t n);
 
 #endif

@@ -35,7 +35,7 @@ struct hal_rows {
     uint32_t i_star, end; /* stars of `open` still to read: [i_star, end) and the members */
     bool whole;           /* every star of `open` is inside */
     double rank_max;
-    uint64_t n_read;
+    uint64_t n_read, n_charged;
     bool named; /* asked by identifier: cells need no disc */
     /* observations, products */
     hal_plane *planes;
@@ -415,13 +415,29 @@ static bool next_star(hal_rows *r, hal_cell *cells)
     return false;
 }
 
-static hal_status check_work(const hal_rows *r, hal_err *err)
+static hal_status too_long(hal_err *err)
 {
-    if (r->n_read <= ROWS_READ_MAX)
-        return HAL_OK;
     return hal_err_set(err, HAL_E_TIMEOUT,
                        "Execution Timeout Expired.  The timeout period elapsed prior to completion "
                        "of the operation or the server is not responding.");
+}
+
+static hal_status check_work(const hal_rows *r, hal_err *err)
+{
+    return r->n_read <= ROWS_READ_MAX ? HAL_OK : too_long(err);
+}
+
+/* Takes what was read since the last call from the budget. */
+static hal_status charge(hal_rows *r, hal_err *err)
+{
+    if (!r->q.budget)
+        return HAL_OK;
+    uint64_t n = r->n_read - r->n_charged;
+    r->n_charged = r->n_read;
+    if (n > *r->q.budget)
+        return too_long(err);
+    *r->q.budget -= n;
+    return HAL_OK;
 }
 
 /* Rows in the cell just opened. */
@@ -448,7 +464,7 @@ static hal_status count_stars(hal_rows *r, uint64_t *total, hal_err *err)
     uint64_t n = 0;
     bool more;
     rewind_stars(r);
-    r->n_read = 0;
+    r->n_read = r->n_charged = 0;
     for (;;) {
         hal_status st = next_cell(r, &more, err);
         if (!st)
@@ -696,7 +712,9 @@ hal_status hal_rows_next(hal_rows *r, hal_cell *cells, bool *more, hal_err *err)
         return HAL_OK;
     }
     while (!next_star(r, cells)) {
-        hal_status st = next_cell(r, more, err);
+        hal_status st = charge(r, err);
+        if (!st)
+            st = next_cell(r, more, err);
         if (st || !*more)
             return st;
     }

@@ -44,6 +44,9 @@ typedef struct hal_query {
     uint64_t *obsids; /* products: of these observations, in this order */
     size_t n_obsids;
     uint64_t limit; /* counting may stop above it */
+    /** Stars that reading (not counting) may still look at, shared between questions: HAL_E_TIMEOUT
+     * when none is left. Borrowed; NULL: any number. */
+    uint64_t *budget;
 } hal_query;
 /** Frees what the fields own; `q` itself stays the caller's. */
 void hal_query_clear(hal_query *q);

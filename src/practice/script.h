@@ -5,7 +5,7 @@
 #define HAL_PRACTICE_SCRIPT_H
 
 #include "base/buf.h"
-#include "practice/rows.h"
+#include "practice/sql.h"
 
 typedef struct hal_script hal_script;
 
@@ -27,12 +27,15 @@ typedef struct hal_request {
     const char *method, *path;
     hal_pair *arguments; /* of the query string, decoded, in order */
     size_t n_arguments;
+    hal_pair *headers; /* as they came */
+    size_t n_headers;
     hal_slice body;
 } hal_request;
 
 typedef enum hal_outcome {
     HAL_OUTCOME_BODY,
     HAL_OUTCOME_ROWS,
+    HAL_OUTCOME_SQL,
     HAL_OUTCOME_FILE,
     HAL_OUTCOME_RESET, /* RST before the first byte */
     HAL_OUTCOME_EMPTY  /* closed before the first byte */
@@ -46,8 +49,9 @@ typedef struct hal_answer {
     hal_outcome outcome;
     int http_status;
     char *content_type;
-    char *retry_after; /* NULL: no such header */
-    char *body;        /* or the file's URI */
+    hal_pair *headers;
+    size_t n_headers;
+    char *body; /* or the file's URI */
     size_t body_bytes;
     /* rows: body is what goes before them, tail behind */
     bool has_query;
@@ -55,12 +59,17 @@ typedef struct hal_answer {
     bool total_known;
     uint64_t total;
     hal_layout layout;
-    int pick[HAL_ANSWER_COLUMNS_MAX];
-    char *keys[HAL_ANSWER_COLUMNS_MAX]; /* JSON keys, with colon */
+    int *pick;
+    char **keys; /* JSON keys, with colon */
     size_t n_pick;
     uint64_t first, n;
     char *tail;
     size_t tail_bytes;
+    /* sql: as rows, with at most `n` of them; the tail when there are more (NULL: the other) */
+    hal_sql *sql;
+    hal_err sql_failure; /* the statement cannot even begin */
+    char *tail_over;
+    size_t tail_over_bytes;
     char *fault; /* of the transfer: cut, slow, norange, badrange, nolength; NULL: none */
 } hal_answer;
 void hal_answer_clear(hal_answer *a);
@@ -69,12 +78,16 @@ void hal_answer_clear(hal_answer *a);
 hal_script *hal_script_new(hal_sky *sky, const hal_practice_options *o, hal_err *err);
 void hal_script_free(hal_script *s);
 
-/** First half: reads the request. When the answer has a query, count its rows (unless the total is
- * known) and call hal_script_finish. Thread-safe. */
+/** First half: reads the request; runs what SQL the dialect asks, outside its lock. When the answer
+ * has a query, count its rows (unless the total is known) and call hal_script_finish. Thread-safe.
+ */
 hal_status hal_script_serve(hal_script *s, const hal_request *r, hal_answer *out, hal_err *err);
 /** Second half: the total, or what went wrong with counting (`failure`, NULL: nothing). */
 hal_status hal_script_finish(hal_script *s, uint64_t request_id, uint64_t total,
                              const char *failure, hal_answer *out, hal_err *err);
+/** Instead of an answer whose statement failed before its first row: what its dialect says then. */
+hal_status hal_script_failed(hal_script *s, uint64_t request_id, const char *message,
+                             hal_answer *out, hal_err *err);
 /** The request is over. `result` is "sent" or what cut it short; `log_line` receives one line of
  * JSON. */
 void hal_script_done(hal_script *s, uint64_t request_id, int http_status, uint64_t rows,

@@ -17,7 +17,8 @@
 
 enum {
     BODY_MAX = 8 * 1024 * 1024,
-    ARGUMENTS_MAX = 2000,
+    PAIRS_MAX = 2000,
+    PENDING_MAX = 128 * 1024 * 1024, /* one row: an SQL text may be long */
     STREAM_BLOCK = 128 * 1024,
     CONNECTION_MEMORY = 256 * 1024,
     CONNECTIONS_MAX = 200,
@@ -42,9 +43,11 @@ typedef struct exchange {
     hal_request request;
     hal_buf body;
     bool too_large;
-    size_t arguments_capacity;
+    size_t arguments_capacity, headers_capacity;
     hal_answer answer;
     hal_rows *rows;
+    hal_cell *cells; /* of the statement's next row, which is there when `has_row` */
+    bool has_row;
     uint64_t rows_sent, bytes_sent;
     int http_status;
     const char *result;
@@ -114,17 +117,12 @@ static size_t take_pending(exchange *x, char *out, size_t room)
     return n;
 }
 
-/* One row to out[room], or its beginning there and the rest kept. -1: failure. */
-static ssize_t put_row(exchange *x, char *out, size_t room)
+/* Prints one row to out[room], or its beginning there and the rest kept. -1: failure. */
+static ssize_t print_row(exchange *x, const hal_cell *cells, char *out, size_t room)
 {
     hal_answer *a = &x->answer;
-    hal_cell cells[HAL_ANSWER_COLUMNS_MAX];
-    bool more;
     hal_err err = HAL_ERR_INIT;
-    cells[HAL_ANSWER_ALWAYS_NULL].kind = HAL_CELL_NULL;
-    if (hal_rows_next(x->rows, cells, &more, &err) || !more)
-        return -1;
-    bool comma = x->rows_sent++ && a->layout <= HAL_LAYOUT_EXTJS;
+    bool comma = x->rows_sent++ && hal_layout_is_json(a->layout);
     size_t bound = hal_row_bound(cells, a->pick, a->n_pick, x->names_size);
     if (bound + 1 <= room) {
         if (comma)
@@ -143,13 +141,43 @@ static ssize_t put_row(exchange *x, char *out, size_t room)
     return (ssize_t)take_pending(x, out, room);
 }
 
+/* The next row, printed. -1: failure. */
+static ssize_t put_row(exchange *x, char *out, size_t room)
+{
+    hal_err err = HAL_ERR_INIT;
+    if (x->answer.sql) { /* one row ahead: its text is valid until the next is made */
+        ssize_t n = print_row(x, x->cells, out, room);
+        return hal_sql_next(x->answer.sql, x->cells, &x->has_row, &err) ? -1 : n;
+    }
+    hal_cell cells[HAL_ANSWER_COLUMNS_MAX];
+    bool more;
+    cells[HAL_ANSWER_ALWAYS_NULL].kind = HAL_CELL_NULL;
+    if (hal_rows_next(x->rows, cells, &more, &err) || !more)
+        return -1;
+    return print_row(x, cells, out, room);
+}
+
+static bool rows_end(const exchange *x)
+{
+    return x->rows_sent == x->answer.n || (x->answer.sql && !x->has_row);
+}
+
+/* What stands before the rows, or behind them. */
+static hal_slice part_of(const exchange *x)
+{
+    const hal_answer *a = &x->answer;
+    if (x->phase == HEAD)
+        return (hal_slice){a->body, a->body_bytes};
+    return a->tail_over && x->has_row ? (hal_slice){a->tail_over, a->tail_over_bytes}
+                                      : (hal_slice){a->tail, a->tail_bytes};
+}
+
 static ssize_t fill_rows(exchange *x, char *out, size_t room)
 {
-    hal_answer *a = &x->answer;
     size_t used = take_pending(x, out, room);
     while (used < room && x->phase != END) {
         if (x->phase == ROWS) {
-            if (x->rows_sent == a->n) {
+            if (rows_end(x)) {
                 x->phase = TAIL;
                 x->part_at = 0;
                 continue;
@@ -160,11 +188,10 @@ static ssize_t fill_rows(exchange *x, char *out, size_t room)
             used += (size_t)n;
             continue;
         }
-        bool head = x->phase == HEAD;
-        used += copy_part(x, head ? a->body : a->tail, head ? a->body_bytes : a->tail_bytes,
-                          out + used, room - used);
-        if (x->part_at == (head ? a->body_bytes : a->tail_bytes))
-            x->phase = head ? ROWS : END;
+        hal_slice part = part_of(x);
+        used += copy_part(x, part.data, part.size_bytes, out + used, room - used);
+        if (x->part_at == part.size_bytes)
+            x->phase = x->phase == HEAD ? ROWS : END;
     }
     return (ssize_t)used;
 }
@@ -236,7 +263,7 @@ static ssize_t read_file(void *ctx, uint64_t at, char *out, size_t max)
     size_t room = allowed(x, max);
     if (!room)
         return fail_stream(x, "cut");
-    size_t n = hal_file_read(&x->file, x->file_first + at, out, room);
+    size_t n = hal_file_part(&x->file, x->file_first + at, out, room);
     x->bytes_sent += n;
     if (x->bytes_sent >= x->file_bytes)
         release(x);
@@ -253,8 +280,8 @@ static enum MHD_Result send_response(exchange *x, struct MHD_Connection *c,
         release(x); /* no body: nobody asks for its bytes */
     if (x->answer.content_type)
         MHD_add_response_header(response, "Content-Type", x->answer.content_type);
-    if (x->answer.retry_after)
-        MHD_add_response_header(response, "Retry-After", x->answer.retry_after);
+    for (size_t i = 0; i < x->answer.n_headers; i++)
+        MHD_add_response_header(response, x->answer.headers[i].name, x->answer.headers[i].value);
     enum MHD_Result result = MHD_queue_response(c, (unsigned)status, response);
     MHD_destroy_response(response);
     return result;
@@ -355,7 +382,8 @@ static enum MHD_Result send_file(exchange *x, struct MHD_Connection *c)
         MHD_create_response_from_callback(n, STREAM_BLOCK, read_file, x, NULL);
     if (!response)
         return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", f->content_type);
+    if (!x->answer.content_type)
+        MHD_add_response_header(response, "Content-Type", f->content_type);
     MHD_add_response_header(response, "ETag", f->etag);
     if (!has_fault(x, "norange"))
         MHD_add_response_header(response, "Accept-Ranges", "bytes");
@@ -372,7 +400,7 @@ static enum MHD_Result send_file(exchange *x, struct MHD_Connection *c)
 static enum MHD_Result send_rows(exchange *x, struct MHD_Connection *c)
 {
     hal_err err = HAL_ERR_INIT;
-    if (hal_rows_seek(x->rows, x->answer.first, &err))
+    if (x->rows && hal_rows_seek(x->rows, x->answer.first, &err))
         return send_plain(x, c, 500, err.text);
     for (size_t i = 0; i < x->answer.n_pick; i++)
         x->names_size += strlen(x->answer.keys[i]);
@@ -397,6 +425,23 @@ static hal_status finish_query(exchange *x, hal_err *err)
     return hal_script_finish(s->script, x->request.id, total, st ? failure.text : NULL, a, err);
 }
 
+/* Makes the statement's first row; when that fails the dialect words another answer. */
+static hal_status begin_sql(exchange *x, hal_err *err)
+{
+    hal_answer *a = &x->answer;
+    hal_err failure = a->sql_failure;
+    if (a->sql) {
+        size_t n = hal_sql_columns(a->sql);
+        x->cells = hal_malloc(n * sizeof *x->cells);
+        if (!x->cells)
+            return hal_err_nomem(err, n * sizeof *x->cells);
+        if (!hal_sql_next(a->sql, x->cells, &x->has_row, &failure))
+            return HAL_OK;
+    }
+    hal_answer_clear(a);
+    return hal_script_failed(x->server->script, x->request.id, failure.text, a, err);
+}
+
 static enum MHD_Result answer(exchange *x, struct MHD_Connection *c)
 {
     hal_server *s = x->server;
@@ -407,6 +452,8 @@ static enum MHD_Result answer(exchange *x, struct MHD_Connection *c)
     hal_status st = hal_script_serve(s->script, &x->request, &x->answer, &err);
     if (!st && x->answer.has_query)
         st = finish_query(x, &err);
+    if (!st && x->answer.outcome == HAL_OUTCOME_SQL)
+        st = begin_sql(x, &err);
     if (st)
         return send_plain(x, c, 500, err.text);
     switch (x->answer.outcome) {
@@ -415,6 +462,7 @@ static enum MHD_Result answer(exchange *x, struct MHD_Connection *c)
     case HAL_OUTCOME_EMPTY:
         return drop(x, false);
     case HAL_OUTCOME_ROWS:
+    case HAL_OUTCOME_SQL:
         return send_rows(x, c);
     case HAL_OUTCOME_FILE:
         return send_file(x, c);
@@ -425,30 +473,47 @@ static enum MHD_Result answer(exchange *x, struct MHD_Connection *c)
 
 /* ---- requests ---- */
 
-static enum MHD_Result add_argument(void *ctx, enum MHD_ValueKind kind, const char *name,
-                                    const char *value)
+static bool add_pair(hal_pair **pairs, size_t *n, size_t *capacity, const char *name,
+                     const char *value)
 {
-    exchange *x = ctx;
-    hal_request *r = &x->request;
-    (void)kind;
-    if (r->n_arguments == ARGUMENTS_MAX)
-        return MHD_NO;
-    if (r->n_arguments == x->arguments_capacity) {
-        size_t capacity = x->arguments_capacity ? 2 * x->arguments_capacity : 8;
-        hal_pair *grown = hal_realloc(r->arguments, capacity * sizeof *grown);
+    if (*n == PAIRS_MAX)
+        return false;
+    if (*n == *capacity) {
+        size_t wanted = *capacity ? 2 * *capacity : 8;
+        hal_pair *grown = hal_realloc(*pairs, wanted * sizeof *grown);
         if (!grown)
-            return MHD_NO;
-        r->arguments = grown;
-        x->arguments_capacity = capacity;
+            return false;
+        *pairs = grown;
+        *capacity = wanted;
     }
     hal_pair pair = {hal_strdup(name), hal_strdup(value ? value : "")};
     if (!pair.name || !pair.value) {
         hal_free(pair.name);
         hal_free(pair.value);
-        return MHD_NO;
+        return false;
     }
-    r->arguments[r->n_arguments++] = pair;
-    return MHD_YES;
+    (*pairs)[(*n)++] = pair;
+    return true;
+}
+
+static enum MHD_Result add_value(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    exchange *x = ctx;
+    hal_request *r = &x->request;
+    bool ok = kind == MHD_HEADER_KIND
+                  ? add_pair(&r->headers, &r->n_headers, &x->headers_capacity, name, value)
+                  : add_pair(&r->arguments, &r->n_arguments, &x->arguments_capacity, name, value);
+    return ok ? MHD_YES : MHD_NO;
+}
+
+static void free_pairs(hal_pair *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        hal_free(pairs[i].name);
+        hal_free(pairs[i].value);
+    }
+    hal_free(pairs);
 }
 
 static exchange *begin(hal_server *s, struct MHD_Connection *c, const char *method,
@@ -463,7 +528,7 @@ static exchange *begin(hal_server *s, struct MHD_Connection *c, const char *meth
     x->request.path = path;
     x->result = "sent";
     hal_buf_init(&x->body, BODY_MAX);
-    hal_buf_init(&x->pending, 1024 * 1024);
+    hal_buf_init(&x->pending, PENDING_MAX);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     x->socket = info ? info->connect_fd : -1;
@@ -492,7 +557,8 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *u
     }
     if (x->too_large)
         return send_plain(x, c, 413, "The request is too large\n");
-    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_argument, x);
+    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_value, x);
+    MHD_get_connection_values(c, MHD_HEADER_KIND, add_value, x);
     return answer(x, c);
 }
 
@@ -517,11 +583,9 @@ static void completed(void *ctx, struct MHD_Connection *c, void **con_cls,
     }
     hal_buf_clear(&line);
     release(x);
-    for (size_t i = 0; i < x->request.n_arguments; i++) {
-        hal_free(x->request.arguments[i].name);
-        hal_free(x->request.arguments[i].value);
-    }
-    hal_free(x->request.arguments);
+    free_pairs(x->request.arguments, x->request.n_arguments);
+    free_pairs(x->request.headers, x->request.n_headers);
+    hal_free(x->cells);
     hal_rows_free(x->rows);
     hal_answer_clear(&x->answer);
     hal_buf_clear(&x->body);
