@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* halyard.core.http: data sets read to tables, small control answers, politeness. Every request
- * must be safe to send again; `tries = 1` for one that is not. */
+/* halyard.core.http: data sets read to tables, small control answers, politeness. GET, HEAD and
+ * POST are sent again after a failure: give `tries = 1` with a POST that makes or changes something
+ * (a UWS job). Other methods are sent once unless `tries` says more. */
 #include "bind/bind.h"
 
 #include "base/alloc.h"
@@ -53,7 +54,8 @@ static hal_request read_request(lua_State *L, hal_header headers[HEADERS_MAX])
     r.url = hal_option_text(L, 1, "url", NULL);
     r.body = hal_option_slice(L, 1, "body");
     r.method = hal_option_text(L, 1, "method", r.body.data ? "POST" : "GET");
-    int64_t tries = hal_option_integer(L, 1, "tries", 0);
+    bool asks = !strcmp(r.method, "GET") || !strcmp(r.method, "HEAD") || !strcmp(r.method, "POST");
+    int64_t tries = hal_option_integer(L, 1, "tries", asks ? 0 : 1);
     double deadline_s = hal_option_number(L, 1, "deadline", 0);
     if (tries < 0 || tries > 100)
         hal_bind_fail(L, HAL_E_USAGE, "option \"tries\" must be 1 to 100");
@@ -125,9 +127,28 @@ static hal_status fetch_start(hal_op *op, hal_loop *loop, hal_err *err)
     return f->fetch ? HAL_OK : err->status;
 }
 
+/* Sets "headers" of the table on top: {name in lower case = value}, repeated ones joined (RFC 9110
+ * 5.3). */
+static void set_headers(lua_State *L, const hal_outcome *o)
+{
+    lua_newtable(L);
+    for (const char *name = o->headers; *name;) {
+        const char *value = name + strlen(name) + 1;
+        if (lua_getfield(L, -1, name) == LUA_TSTRING)
+            lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+        else
+            lua_pushstring(L, value);
+        lua_setfield(L, -3, name);
+        lua_pop(L, 1);
+        name = value + strlen(value) + 1;
+    }
+    lua_setfield(L, -2, "headers");
+}
+
 static void push_outcome(lua_State *L, const hal_outcome *o)
 {
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
+    set_headers(L, o);
     hal_set_integer(L, "http_status", o->http_status);
     hal_set_integer(L, "tries", o->tries);
     hal_set_integer(L, "polls", o->polls);
@@ -271,9 +292,12 @@ static hal_status request_start(hal_op *op, hal_loop *loop, hal_err *err)
 static int request_push(lua_State *L, hal_op *op)
 {
     const request_op *r = (const request_op *)op;
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 6);
     hal_set_integer(L, "status", r->http.http_status);
     hal_set_text(L, "url", r->http.url);
+    if (r->http.location[0])
+        hal_set_text(L, "location", r->http.location);
+    set_headers(L, &r->http);
     hal_set_text(L, "content_type", r->http.content_type);
     lua_pushlstring(L, hal_buf_text(&r->body), r->body.size_bytes);
     lua_setfield(L, -2, "body");
@@ -286,12 +310,13 @@ static void request_decorate(lua_State *L, hal_op *op)
         hal_set_boolean(L, "reset", true);
 }
 
-/* request{url, method, headers, body, max_bytes, tries, deadline}
- * -> {status, body, url, content_type}; an HTTP error status is data */
+/* request{url, method, headers, body, max_bytes, tries, deadline, redirects}
+ * -> {status, body, url, content_type, headers, location}; an HTTP error status is data, with
+ * `redirects = false` a redirect too. */
 static int request(lua_State *L)
 {
-    static const char *const known[] = {"url",       "method", "headers",  "body",
-                                        "max_bytes", "tries",  "deadline", NULL};
+    static const char *const known[] = {"url",   "method",   "headers",   "body", "max_bytes",
+                                        "tries", "deadline", "redirects", NULL};
     hal_options_check(L, 1, known, "http.request");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -306,6 +331,7 @@ static int request(lua_State *L)
     r->op.decorate = request_decorate;
     hal_buf_init(&r->body, (size_t)max);
     http.error_bodies = true;
+    http.keep_redirect = !hal_option_boolean(L, 1, "redirects", true);
     http.body_max_bytes = (uint64_t)max;
     r->request = &http;
     return hal_op_wait(L, &r->op, request_start);

@@ -11,6 +11,7 @@
 #include "net/retry.h"
 #include "net/target.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -20,7 +21,8 @@ enum {
     HEADER_BYTES_MAX = 8192,
     URL_MAX = 65536,
     LOCATION_MAX = 8192,
-    SERVER_TEXT_MAX = 300, /* fault matrix N22 */
+    SERVER_TEXT_MAX = 16384, /* kept of an error answer's body (fault matrix N22) */
+    WORDS_MAX = 500,         /* of them in an error text */
     CHAIN_MAX = 512,
     CONNECT_MS = 15000,
     WATCH_S = 60, /* a stalled transfer is noticed after one to two of these */
@@ -76,8 +78,8 @@ struct hal_exchange {
     double retry_after_s;
     char location[LOCATION_MAX];
     char coding[64], retry_after[64];
-    char server_text[SERVER_TEXT_MAX + 1];
-    size_t server_text_bytes;
+    hal_buf server_text;
+    size_t n_headers, outcome_header_bytes;
     uint64_t watched_bytes;
     size_t header_bytes;
     int64_t paused_ns, paused_since_ns;
@@ -144,6 +146,7 @@ static void free_exchange(hal_exchange *x)
     hal_free(x->url);
     hal_free(x->header_text);
     hal_free(x->body);
+    hal_buf_clear(&x->server_text);
     hal_free(x);
 }
 
@@ -161,6 +164,19 @@ static void finish(hal_exchange *x)
     done(ctx, &outcome);
 }
 
+/* A cut address would be a wrong one. */
+static void tell_location(hal_exchange *x)
+{
+    hal_target to = {0};
+    if (hal_target_parse(x->loop->curl, &to, x->location, &x->target, NULL))
+        return;
+    char *out = x->outcome.location;
+    hal_target_text(x->loop->curl, &to, out, sizeof x->outcome.location);
+    if (strlen(out) + 1 == sizeof x->outcome.location)
+        out[0] = '\0';
+    hal_target_clear(x->loop->curl, &to);
+}
+
 /* `why` NULL: success. The first conclusion stands. */
 static void conclude(hal_exchange *x, const hal_err *why)
 {
@@ -174,6 +190,8 @@ static void conclude(hal_exchange *x, const hal_err *why)
     }
     if (x->target.url)
         hal_target_text(x->loop->curl, &x->target, x->outcome.url, sizeof x->outcome.url);
+    if (x->target.url && x->location[0])
+        tell_location(x);
     hal_gate_leave(&x->visitor);
     hal_alarm_unset(x->loop, &x->watch);
     hal_alarm_unset(x->loop, &x->deadline);
@@ -369,7 +387,8 @@ void hal_exchange_resume(hal_exchange *x)
 static bool is_redirect(const hal_exchange *x)
 {
     int s = x->status;
-    return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && x->location[0];
+    return !x->request.keep_redirect &&
+           (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && x->location[0];
 }
 
 static bool is_good(const hal_exchange *x)
@@ -384,8 +403,10 @@ static void begin_answer(hal_exchange *x)
     x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
     x->date_s = -1;
     x->location[0] = x->coding[0] = x->retry_after[0] = '\0';
-    x->server_text_bytes = x->header_bytes = 0;
+    x->header_bytes = x->n_headers = x->outcome_header_bytes = 0;
+    hal_buf_clear(&x->server_text);
     hal_outcome *o = &x->outcome;
+    o->headers[0] = o->headers[1] = o->location[0] = '\0';
     o->http_status = 0;
     o->content_type[0] = o->etag[0] = o->last_modified[0] = o->content_range[0] = '\0';
     o->content_length = -1;
@@ -402,10 +423,31 @@ static void copy_value(char *out, size_t size, hal_slice value)
     }
 }
 
+/* Two bytes are left for the end: an empty name, an empty value. */
+static void keep_header(hal_exchange *x, hal_slice name, hal_slice value)
+{
+    size_t room = HAL_HEADERS_BYTES - 2 - x->outcome_header_bytes;
+    if (x->n_headers == HAL_HEADERS_MAX || name.size_bytes + value.size_bytes + 2 > room ||
+        hal_header_is(name, "Set-Cookie") || hal_header_is(name, "Set-Cookie2"))
+        return;
+    char *out = x->outcome.headers + x->outcome_header_bytes;
+    for (size_t i = 0; i < name.size_bytes; i++)
+        *out++ = (char)tolower((unsigned char)name.data[i]);
+    *out++ = '\0';
+    for (size_t i = 0; i < value.size_bytes; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        *out++ = c == '\t' ? ' ' : c < 0x20 || c > 0x7e ? '?' : (char)c;
+    }
+    memset(out, 0, 3);
+    x->outcome_header_bytes = (size_t)(out + 1 - x->outcome.headers);
+    x->n_headers++;
+}
+
 static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
 {
     hal_outcome *o = &x->outcome;
     int64_t length;
+    keep_header(x, name, value);
     if (hal_header_is(name, "Content-Length")) {
         if (!hal_header_size(value, &length) ||
             (o->content_length >= 0 && o->content_length != length))
@@ -446,6 +488,10 @@ static hal_status headers_whole(hal_exchange *x)
             "the answer states its length in contradicting ways; it cannot be trusted");
     if (is_redirect(x) || !(is_good(x) || x->request.error_bodies))
         return HAL_OK;
+    if (!strcmp(x->method, "HEAD") && !x->as_get) { /* what it says is of a body that stays away */
+        x->delivering = true;
+        return x->sink.begin ? x->sink.begin(x->sink.ctx, x->status, &x->stop) : HAL_OK;
+    }
     if (!x->resume.from && x->coding[0] && strcasecmp(x->coding, "identity") != 0)
         return hal_err_set(&x->stop, HAL_E_PROTOCOL,
                            "the answer is compressed (%s) although that was not asked for",
@@ -522,10 +568,11 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
             return 0;
         }
     } else {
-        size_t room = SERVER_TEXT_MAX - x->server_text_bytes;
-        size_t take = n < room ? n : room;
-        memcpy(x->server_text + x->server_text_bytes, bytes, take);
-        x->server_text_bytes += take;
+        size_t room = SERVER_TEXT_MAX - x->server_text.size_bytes;
+        if (hal_buf_append(&x->server_text, bytes, n < room ? n : room, &x->stop)) {
+            x->stop.status = HAL_E_NOMEM;
+            return 0;
+        }
     }
     x->outcome.body_bytes += n;
     x->outcome.wire_bytes += n;
@@ -664,8 +711,10 @@ static hal_status set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_CUSTOMREQUEST, (char *)NULL);
     if (!strcmp(method, "HEAD")) {
         SET(CURLOPT_NOBODY, 1L);
-    } else if (!strcmp(method, "GET") && (x->as_get || !x->body_bytes)) {
+    } else if (x->as_get || (!x->body_bytes && strcmp(method, "POST") && strcmp(method, "PUT"))) {
         SET(CURLOPT_HTTPGET, 1L);
+        if (strcmp(method, "GET") != 0)
+            SET(CURLOPT_CUSTOMREQUEST, method);
     } else {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body_bytes);
@@ -777,7 +826,9 @@ static hal_status follow(hal_exchange *x, hal_err *err)
         hal_target_clear(c, &next);
         return st ? st : HAL_E_NOMEM;
     }
-    if (x->status <= 303 && strcmp(x->method, "HEAD") != 0)
+    /* RFC 9110 15.4; that 301 and 302 change POST only is what clients do. */
+    bool is_post = !strcmp(x->method, "POST");
+    if (strcmp(x->method, "HEAD") != 0 && (x->status == 303 || (x->status < 303 && is_post)))
         x->as_get = true;
     hal_target_clear(c, &x->target);
     x->target = next;
@@ -828,9 +879,10 @@ static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
 
 static hal_fault status_failed(hal_exchange *x, hal_err *err)
 {
-    char host[300], text[SERVER_TEXT_MAX + 1];
+    char host[300], text[WORDS_MAX + 1];
     host_text(x, host, sizeof host);
-    hal_header_clean(text, sizeof text, (hal_slice){x->server_text, x->server_text_bytes});
+    (x->request.words ? x->request.words : hal_header_clean)(text, sizeof text,
+                                                             hal_buf_slice(&x->server_text));
     const char *colon = text[0] ? ": " : "";
     hal_fault fault = hal_fault_of_status(x->status, x->has_retry_after);
     switch (fault.status) {
@@ -952,6 +1004,8 @@ static hal_status copy_request(hal_exchange *x, const hal_request *r, hal_err *e
         .deadline_ms = r->deadline_ms > 0 ? r->deadline_ms : 3600000,
         .body_max_bytes = r->body_max_bytes ? r->body_max_bytes : UINT64_C(64) << 30,
         .error_bodies = r->error_bodies,
+        .keep_redirect = r->keep_redirect,
+        .words = r->words,
     };
     const int64_t most_ms = INT64_MAX / 4 / HAL_NS_PER_MS;
     if (x->request.deadline_ms > most_ms)
@@ -1005,6 +1059,7 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
     x->outcome.err = HAL_ERR_INIT;
     x->outcome.content_length = -1;
     x->outcome.tries = 1;
+    hal_buf_init(&x->server_text, SERVER_TEXT_MAX);
     if (prepare(x, request, err)) {
         free_exchange(x);
         return NULL;

@@ -40,9 +40,15 @@ typedef struct hal_request {
     int64_t first_byte_ms;   /* default 120,000 */
     int64_t deadline_ms;     /* whole operation with polls and retries; default 3,600,000 */
     uint64_t body_max_bytes; /* decoded; default 64 GiB */
-    bool error_bodies; /* deliver bodies of non-2xx answers to the sink; else their first 300 bytes
-                          go into the error text */
+    bool error_bodies;  /* deliver bodies of non-2xx answers to the sink; else what they say goes
+                           into the error text */
+    bool keep_redirect; /* a redirect is the final answer: `location` says where to */
+    /** One line of at most `size` - 1 bytes: what the body of an error answer (its first 16 KiB)
+     * says. NULL: its text without tags. */
+    void (*words)(char *out, size_t size, hal_slice body);
 } hal_request;
+
+enum { HAL_HEADERS_BYTES = 8192, HAL_HEADERS_MAX = 64 };
 
 typedef struct hal_outcome {
     int http_status; /* of the final answer; 0: none */
@@ -51,6 +57,10 @@ typedef struct hal_outcome {
     char etag[256];
     char last_modified[64];
     char content_range[80];
+    char location[2048]; /* of a final answer that names one: absolute; "" too when it is longer */
+    /** Of the final answer: "name" NUL "value" NUL ..., ends with an empty name. Names are in lower
+     * case and may repeat, values printable. No cookies; nothing beyond 64 headers or 8 KiB. */
+    char headers[HAL_HEADERS_BYTES];
     int64_t content_length; /* < 0: not said */
     uint64_t body_bytes;    /* decoded bytes of the final answer */
     uint64_t wire_bytes;    /* all answers together */

@@ -199,6 +199,84 @@ describe("a small request", function()
     assert.equal(2, gone:requests())
   end)
 
+  it("gives the headers of the final answer, bounded and without cookies", function()
+    local server <close> = peer.serve({ {
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-MAST: a\r\nx-mast: b\tc\r\nX-Odd: \xe9\r\n"
+        .. "Set-Cookie: session=1\r\n" .. ("X-Many: 1\r\n"):rep(70)
+        .. "X-Late: 1\r\n\r\n",
+    } })
+    local got = http.request({ url = url(server) })
+    assert.equal("a, b c", got.headers["x-mast"])
+    assert.equal("?", got.headers["x-odd"])
+    assert.equal("0", got.headers["content-length"])
+    assert.is_nil(got.headers["set-cookie"])
+    assert.is_nil(got.headers["x-late"])
+    assert.is_nil(got.location)
+    local wide <close> = peer.serve({ {
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Big: " .. ("x"):rep(9000)
+        .. "\r\nX-Next: 1\r\n\r\n",
+    } })
+    got = http.request({ url = url(wide) })
+    assert.is_nil(got.headers["x-big"])
+    assert.equal("1", got.headers["x-next"])
+    local data <close> = peer.serve({ { reply(complete) } })
+    local _, _, outcome = fetch(data)
+    assert.equal("text/plain", outcome.headers["content-type"])
+  end)
+
+  local see_other = "HTTP/1.1 303 See Other\r\nLocation: /jobs/7\r\nContent-Length: 3\r\n\r\nsee"
+
+  it("follows a POST's 303 by GET without the body", function()
+    local server <close> = peer.serve({ { see_other, "keep" }, { reply("job") } })
+    local got = http.request({ url = url(server), method = "POST", body = "LANG=ADQL" })
+    assert.equal("job", got.body)
+    assert.equal(("http://127.0.0.1:%d/jobs/7"):format(server:port()), got.url)
+    assert.truthy(server:request(2):find("^GET /jobs/7 "))
+    assert.is_nil(server:request(2):find("ADQL", 1, true))
+  end)
+
+  it("gives a redirect itself when told not to follow", function()
+    local server <close> = peer.serve({ { see_other } })
+    local got = http.request({
+      url = url(server), method = "POST", body = "LANG=ADQL", tries = 1, redirects = false,
+    })
+    assert.equal(303, got.status)
+    assert.equal("see", got.body)
+    assert.equal(("http://127.0.0.1:%d/jobs/7"):format(server:port()), got.location)
+    assert.equal(url(server), got.url)
+    assert.equal(1, server:requests())
+  end)
+
+  it("sends every method as it is, and what may change something once", function()
+    local server <close> = peer.serve({
+      { reply("made"), "keep" }, { reply("gone"), "keep" },
+      { "HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n", "close" },
+    })
+    assert.equal("made", http.request({ url = url(server), method = "PUT", body = "x" }).body)
+    assert.equal("gone", http.request({ url = url(server), method = "DELETE" }).body)
+    local got = http.request({ url = url(server), method = "HEAD" })
+    assert.equal("", got.body)
+    assert.equal("90000000", got.headers["content-length"])
+    assert.truthy(server:request(1):find("^PUT .*\r\n\r\nx$"))
+    assert.truthy(server:request(2):find("^DELETE "))
+    assert.is_nil(server:request(2):find("Content-Type", 1, true))
+    assert.truthy(server:request(3):find("^HEAD "))
+    local broken <close> = peer.serve({ { "", "reset" } })
+    assert.equal("network", failure(http.request, { url = url(broken), method = "DELETE" }).code)
+    assert.equal(1, broken:requests())
+  end)
+
+  it("keeps a method but POST over a 302", function()
+    local moved = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"
+    local server <close> = peer.serve({
+      { moved, "keep" }, { reply("a"), "keep" }, { moved, "keep" }, { reply("b") },
+    })
+    http.request({ url = url(server), method = "DELETE" })
+    http.request({ url = url(server), method = "POST", body = "x" })
+    assert.truthy(server:request(2):find("^DELETE /b "))
+    assert.truthy(server:request(4):find("^GET /b "))
+  end)
+
   it("refuses more bytes than it was told to take", function()
     local server <close> = peer.serve({ { reply(("x"):rep(2000)) } })
     assert.equal("budget", failure(http.request, { url = url(server), max_bytes = 1000 }).code)
