@@ -164,7 +164,7 @@ static void set_said(lua_State *L, const char *key, int64_t value)
         hal_set_integer(L, key, value);
 }
 
-static void push_answer(lua_State *L, const hal_answer *a)
+static void push_answer(lua_State *L, const hal_answer *a, bool whole)
 {
     lua_createtable(L, 0, 10);
     hal_set_text(L, "status",
@@ -174,6 +174,7 @@ static void push_answer(lua_State *L, const hal_answer *a)
     hal_set_text(L, "message", a->message);
     if (a->fraction_done >= 0)
         hal_set_number(L, "fraction_done", a->fraction_done);
+    hal_set_boolean(L, "overflow", !whole);
     set_said(L, "page", a->page);
     set_said(L, "page_size", a->page_size);
     set_said(L, "pages_filtered", a->pages_filtered);
@@ -185,6 +186,7 @@ static void push_answer(lua_State *L, const hal_answer *a)
 static int fetch_push(lua_State *L, hal_op *op)
 {
     fetch_op *f = (fetch_op *)op;
+    bool whole = !f->table || !hal_table_require_whole(f->table, NULL);
     if (f->table) {
         hal_table **slot = hal_table_push(L);
         *slot = f->table;
@@ -193,7 +195,7 @@ static int fetch_push(lua_State *L, hal_op *op)
     } else {
         lua_pushnil(L);
     }
-    push_answer(L, &f->answer);
+    push_answer(L, &f->answer, whole);
     push_outcome(L, &f->http);
     return 3;
 }
@@ -208,12 +210,14 @@ static void fetch_decorate(lua_State *L, hal_op *op)
     lua_setfield(L, -2, "outcome");
 }
 
-/* fetch{url, method, headers, body, format, rows_max, poll, tries, deadline}
- * -> table or nil, answer, outcome */
+/* fetch{url, method, headers, body, format, rows_max, overflow, poll, tries, deadline}
+ * -> table or nil, answer, outcome. Rows that the service cut at its limit raise `truncated`;
+ * `overflow = "keep"` gives them, answer.overflow is true then. */
 static int fetch(lua_State *L)
 {
-    static const char *const known[] = {"url",      "method", "headers", "body",     "format",
-                                        "rows_max", "poll",   "tries",   "deadline", NULL};
+    static const char *const known[] = {"url",    "method",   "headers",  "body",
+                                        "format", "rows_max", "overflow", "poll",
+                                        "tries",  "deadline", NULL};
     hal_options_check(L, 1, known, "http.fetch");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -225,6 +229,10 @@ static int fetch(lua_State *L)
     if (rows_max < 0)
         return hal_bind_fail(L, HAL_E_USAGE, "option \"rows_max\" must not be negative");
     request.limits.rows_max = (uint64_t)rows_max;
+    const char *overflow = hal_option_text(L, 1, "overflow", "error");
+    request.keep_overflow = !strcmp(overflow, "keep");
+    if (!request.keep_overflow && strcmp(overflow, "error") != 0)
+        return hal_bind_fail(L, HAL_E_USAGE, "option \"overflow\" must be error or keep");
     request.poll = hal_option_boolean(L, 1, "poll", true);
     fetch_op *f = hal_op_new(L, sizeof *f);
     f->op.clear = fetch_clear;

@@ -490,7 +490,7 @@ static hal_table *read_all(work *w, int fd, hal_err *err)
         hal_err_note(err, st, "%s", w->texts[0]);
     else if (answer.status != HAL_ANSWER_COMPLETE)
         hal_err_set(err, HAL_E_ARCHIVE, "%s is no table but an archive's message: %s", w->texts[0],
-                    answer.status == HAL_ANSWER_ERROR ? answer.message : "still executing");
+                    answer.status >= HAL_ANSWER_ERROR ? answer.message : "still executing");
     else if (hal_table_require_whole(t, err)) {
         hal_table_unref(t);
         t = NULL;

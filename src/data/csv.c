@@ -738,13 +738,27 @@ static hal_status end_of_input(const hal_csv *c, hal_err *err)
                        line_no);
 }
 
+/* Words often stand without a line end. True: the only line is words, and has one now. */
+static bool ends_in_words(hal_csv *c)
+{
+    static const char line_end[BLOCK_SLACK + 1] = "\n";
+    size_t used = 0;
+    return !c->header_seen && c->state != QUOTED && !c->asked.as_named &&
+           !read_bytes(c, line_end, 1, false, &used, NULL) && c->header_seen &&
+           words_of(c) != HAL_CSV_NO_WORDS;
+}
+
 hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal_err *err)
 {
     hal_status st = commit_all(c, err);
     if (!st)
         st = read_rest(c, err);
-    if (!st)
-        st = end_of_input(c, err);
+    hal_err open_end = HAL_ERR_INIT;
+    if (!st && end_of_input(c, &open_end) && !ends_in_words(c)) {
+        if (err)
+            *err = open_end;
+        return open_end.status;
+    }
     if (!st && !c->header_seen)
         st = hal_err_set(err, HAL_E_INTEGRITY, "no header line: not a single column is named");
     if (!st)
@@ -757,9 +771,11 @@ hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal
     take_words(c, &found);
     if (said >= HAL_CSV_WORDS_JSON && !c->asked.as_named)
         return refuse_words(said, found.message, err);
-    if (said == HAL_CSV_WORDS_NO_ROWS || said == HAL_CSV_WORDS_ERROR) {
+    if (said > HAL_CSV_NO_WORDS && said < HAL_CSV_WORDS_JSON) {
         drop_columns(c);
-        found.status = said == HAL_CSV_WORDS_ERROR ? HAL_ANSWER_ERROR : HAL_ANSWER_COMPLETE;
+        found.status = said == HAL_CSV_WORDS_ERROR       ? HAL_ANSWER_ERROR
+                       : said == HAL_CSV_WORDS_NOT_FOUND ? HAL_ANSWER_NOT_FOUND
+                                                         : HAL_ANSWER_COMPLETE;
     } else {
         memcpy(found.message, c->title, sizeof c->title);
     }

@@ -34,7 +34,7 @@ static bool is_failure(const hal_slice *names, size_t n)
 {
     const char *text = names[0].data;
     if (strncasecmp(text, "error", 5) != 0)
-        return !strncasecmp(text, "target not resolved", 19);
+        return false;
     if (isalnum((unsigned char)text[5]) || text[5] == '_')
         return false;
     return n == 1 ? text[5] == ':' || strchr(text, ' ')
@@ -59,6 +59,8 @@ hal_csv_words hal_csv_words_of(const hal_csv_column *columns, size_t n)
         names[i] = hal_slice_of(columns[i].name);
     if (n == 1 && !strcasecmp(names[0].data, "no rows found"))
         return HAL_CSV_WORDS_NO_ROWS;
+    if (!strncasecmp(names[0].data, "target not resolved", 19))
+        return HAL_CSV_WORDS_NOT_FOUND;
     if (is_failure(names, n))
         return HAL_CSV_WORDS_ERROR;
     if (n == 1 && is_json_word(names[0]))

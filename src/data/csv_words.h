@@ -7,10 +7,11 @@
 
 typedef enum hal_csv_words {
     HAL_CSV_NO_WORDS,
-    HAL_CSV_WORDS_NO_ROWS, /* MAST classic and VO services, section 1.4 */
-    HAL_CSV_WORDS_ERROR,   /* a failure that says so (sections 1.4, 5 and 7) */
-    HAL_CSV_WORDS_JSON,    /* null, true, false or a number */
-    HAL_CSV_WORDS_PROSE    /* reads like a sentence */
+    HAL_CSV_WORDS_NO_ROWS,   /* MAST classic and VO services, section 1.4 */
+    HAL_CSV_WORDS_ERROR,     /* a failure that says so (sections 1.4, 5 and 7) */
+    HAL_CSV_WORDS_NOT_FOUND, /* of a target's name (section 1.4) */
+    HAL_CSV_WORDS_JSON,      /* null, true, false or a number */
+    HAL_CSV_WORDS_PROSE      /* reads like a sentence */
 } hal_csv_words;
 
 /** What the names of `n` columns say when no row follows them. */

@@ -5,8 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "data/answer_words.h"
 #include "data/format.h"
 #include "data/unpack.h"
+#include "data/vec.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -81,37 +83,6 @@ void hal_reader_free(hal_reader *r)
     hal_free(r);
 }
 
-/* The text between <title> and </title>; empty when there is none. */
-static hal_slice page_title(hal_slice page)
-{
-    for (size_t i = 0; i + 7 <= page.size_bytes; i++) {
-        if (strncasecmp(page.data + i, "<title", 6) != 0)
-            continue;
-        const char *end = page.data + page.size_bytes;
-        const char *p = memchr(page.data + i, '>', (size_t)(end - page.data) - i);
-        const char *close = p ? memchr(p, '<', (size_t)(end - p)) : NULL;
-        if (!close)
-            break;
-        while (++p < close && (unsigned char)*p <= ' ')
-            ;
-        while (close > p && (unsigned char)close[-1] <= ' ')
-            close--;
-        return (hal_slice){p, (size_t)(close - p)};
-    }
-    return (hal_slice){"", 0};
-}
-
-/* Printable text for an error line. */
-static void quote_line(char *out, size_t out_size, hal_slice text)
-{
-    size_t n = text.size_bytes < out_size - 1 ? text.size_bytes : out_size - 1;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        out[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
-    }
-    out[n] = '\0';
-}
-
 static bool begins(hal_slice text, const char *word)
 {
     size_t n = strlen(word);
@@ -138,7 +109,7 @@ static hal_status refuse(const hal_reader *r, hal_err *err)
     char line[121], wanted[220];
     size_t n_mark = (size_t)r->setup.offset;
     hal_slice head = {r->head.data + n_mark, r->head.size_bytes - n_mark};
-    hal_slice title = page_title(head);
+    hal_slice title = hal_page_title(head);
     const char *looks = looks_like(head);
     switch (r->setup.format) {
     case HAL_FORMAT_AUTO:
@@ -156,11 +127,11 @@ static hal_status refuse(const hal_reader *r, hal_err *err)
     }
     const char *remedy = "the service may be down or the address wrong";
     if (title.size_bytes) {
-        quote_line(line, sizeof line, title);
+        hal_clean_line(line, sizeof line, title);
         return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s titled \"%s\", not %s; %s", looks,
                            line, wanted, remedy);
     }
-    quote_line(line, sizeof line, head);
+    hal_clean_line(line, sizeof line, head);
     return hal_err_set(err, HAL_E_PROTOCOL, "the answer is %s, not %s; %s; it begins: %s", looks,
                        wanted, remedy, line);
 }
@@ -313,6 +284,24 @@ static hal_status hand_over(const hal_reader *r, hal_table **table, hal_err *err
     return st;
 }
 
+/* What services answer in any format (MAST classic and VO services, sections 1.4 and 1.5): true
+ * when the text is that. */
+static bool take_literal(hal_slice text, hal_answer *answer, hal_table **table, hal_err *err,
+                         hal_status *st)
+{
+    while (text.size_bytes && (unsigned char)text.data[text.size_bytes - 1] <= ' ')
+        text.size_bytes--;
+    bool no_rows = begins(text, "no rows found") && text.size_bytes <= 14;
+    if (!no_rows && !begins(text, "target not resolved"))
+        return false;
+    *answer = (hal_answer){
+        no_rows ? HAL_ANSWER_COMPLETE : HAL_ANSWER_NOT_FOUND, "", -1, -1, -1, -1, -1, -1, -1};
+    hal_clean_line(answer->message, sizeof answer->message, text);
+    *table = no_rows ? hal_table_from_vecs(NULL, NULL, 0, 0, err) : NULL;
+    *st = no_rows && !*table ? HAL_E_NOMEM : HAL_OK;
+    return true;
+}
+
 hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **table, hal_err *err)
 {
     hal_status st = r->packing_known ? HAL_OK : find_packing(r, true, err);
@@ -338,7 +327,8 @@ hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **tabl
         *table = NULL;
         return HAL_OK;
     }
-    return refuse(r, err);
+    hal_slice text = {head.data + i, head.size_bytes - i};
+    return take_literal(text, answer, table, err, &st) ? st : refuse(r, err);
 }
 
 hal_status hal_table_require_whole(const hal_table *t, hal_err *err)

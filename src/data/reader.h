@@ -65,7 +65,8 @@ typedef struct hal_reader_options {
 typedef enum hal_answer_status {
     HAL_ANSWER_COMPLETE,
     HAL_ANSWER_EXECUTING, /* ask again; no table, or a partial one that is not delivered */
-    HAL_ANSWER_ERROR      /* `message` says why; no table */
+    HAL_ANSWER_ERROR,     /* `message` says why; no table */
+    HAL_ANSWER_NOT_FOUND  /* the same: a name or target that was asked for is not known */
 } hal_answer_status;
 
 /** What an answer says about itself (Mashup specification, sections 4 and 5). */

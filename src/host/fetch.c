@@ -2,6 +2,7 @@
 #include "host/fetch.h"
 
 #include "base/alloc.h"
+#include "data/answer_words.h"
 
 #include <stdio.h>
 
@@ -94,7 +95,7 @@ static void run(void *ctx)
     case JOB_FINISH:
         if (f->reader)
             b->err.status = hal_reader_finish(f->reader, &f->answer, &f->table, &b->err);
-        if (!b->err.status && f->table)
+        if (!b->err.status && f->table && !f->request.keep_overflow)
             b->err.status = hal_table_require_whole(f->table, &b->err);
         hal_reader_free(f->reader);
         f->reader = NULL;
@@ -123,9 +124,10 @@ static void judge(hal_fetch *f)
 {
     if (f->broken) {
         judge_broken(f);
-    } else if (f->answer.status == HAL_ANSWER_ERROR) {
+    } else if (f->answer.status >= HAL_ANSWER_ERROR) {
+        bool unknown = f->answer.status == HAL_ANSWER_NOT_FOUND;
         hal_err why = HAL_ERR_INIT;
-        hal_err_set(&why, HAL_E_ARCHIVE, "the archive answered: %s",
+        hal_err_set(&why, unknown ? HAL_E_NOT_FOUND : HAL_E_ARCHIVE, "the archive answered: %s",
                     f->answer.message[0] ? f->answer.message : "ERROR without a message");
         hal_exchange_judged(f->exchange, HAL_JUDGED_FAILED, &why);
     } else if (f->answer.status == HAL_ANSWER_EXECUTING && f->request.poll) {
@@ -273,6 +275,7 @@ hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal
     f->request = *request;
     f->request.http.repeatable = true;
     f->request.http.error_bodies = false;
+    f->request.http.words = hal_answer_words;
     f->done = done;
     f->ctx = ctx;
     hal_sink sink = {.begin = sink_begin, .write = sink_write, .end = sink_end, .ctx = f};

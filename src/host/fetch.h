@@ -17,7 +17,8 @@ typedef struct hal_fetch_request {
                */
     hal_format format;
     hal_reader_limits limits;
-    bool poll; /* false: an answer "still working" ends the fetch without a table */
+    bool keep_overflow; /* rows that the service cut at its limit are a result */
+    bool poll;          /* false: an answer "still working" ends the fetch without a table */
     /** The archive says that `fraction` (< 0: not said) of its work is done. May be NULL. */
     void (*working)(void *ctx, double fraction, int polls);
     void *working_ctx;
@@ -36,9 +37,11 @@ typedef struct hal_fetch_result {
 typedef void (*hal_fetch_done)(void *ctx, hal_fetch_result *result);
 
 /** `done` runs once on the loop thread, never before this call returns, also after cancellation;
- * the handle is gone then. An answer that says ERROR fails with HAL_E_ARCHIVE and its message; one
- * that cannot be read with the reader's error, after it was asked for again as fault matrix section
- * 2 demands (twice when damaged, once when of another kind). NULL and `err` on failure. */
+ * the handle is gone then. An answer that says ERROR fails with HAL_E_ARCHIVE (HAL_E_NOT_FOUND for
+ * an unknown target) and its message, an HTTP error with what its body says, rows cut at the
+ * service's limit with HAL_E_TRUNCATED unless keep_overflow; an answer that cannot be read with the
+ * reader's error, after it was asked for again as fault matrix section 2 demands (twice when
+ * damaged, once when of another kind). NULL and `err` on failure. */
 hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal_fetch_done done,
                            void *ctx, hal_err *err);
 void hal_fetch_cancel(hal_fetch *f);

@@ -134,7 +134,7 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
         close(fd);
     if (st)
         return hal_err_note(err, st, "%s", label);
-    if (answer.status == HAL_ANSWER_ERROR)
+    if (answer.status >= HAL_ANSWER_ERROR)
         return hal_err_set(err, HAL_E_ARCHIVE, "%s: the archive answered an error: %s", label,
                            answer.message);
     if (answer.status == HAL_ANSWER_EXECUTING)

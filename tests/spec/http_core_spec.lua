@@ -126,6 +126,76 @@ describe("fetching a data set", function()
     assert.equal(2, server:requests())
   end)
 
+  it("raises what an error answer says, with its code", function()
+    local info = '<VOTABLE><RESOURCE type="results"><INFO name="QUERY_STATUS" value="ERROR">'
+      .. "Unknown table foo.bar</INFO></RESOURCE></VOTABLE>"
+    for _, case in ipairs({
+      { "400 Bad Request", info, "archive", "(HTTP 400): Unknown table foo.bar" },
+      { "422 Unprocessable Entity", '{"detail":[{"loc":["body","limit"],"msg":"not a number"}]}',
+        "archive", "body.limit: not a number" },
+      { "500 Oops", '{"status":"ERROR","msg":"out of memory"}', "archive", "out of memory" },
+      { "404 Not Found", "<html><head><title>No such page</title></head></html>", "not_found",
+        "No such page" },
+      { "401 Unauthorized", '{"message":"who are you"}', "permission", "who are you" },
+      { "403 Forbidden", "not yours\1\n", "permission", "not yours;" },
+      { "503 Busy", "<html><body>at work</body></html>", "busy", "at work" },
+      { "429 Slow", "too fast", "busy", "too fast" },
+    }) do
+      local server <close> = peer.serve({ { reply(case[2], case[1]) } })
+      local err = failure(fetch, server, { tries = 1 })
+      assert.equal(case[3], err.code)
+      assert.equal(tonumber(case[1]:sub(1, 3)), err.http_status)
+      assert.truthy(err.message:find(case[4], 1, true), err.message)
+    end
+  end)
+
+  it("raises errors that come with status 200", function()
+    for _, body in ipairs({
+      '<VOTABLE><INFO name="Error" value="SR too large"/></VOTABLE>',
+      '<VOTABLE><RESOURCE><INFO ID="Error" name="e" value="SR too large"/></RESOURCE></VOTABLE>',
+      '<VOTABLE><RESOURCE><PARAM name="Error" value="SR too large"/></RESOURCE></VOTABLE>',
+      '<VOTABLE><DEFINITIONS><PARAM name="Error" value="SR too large"/></DEFINITIONS></VOTABLE>',
+      '<VOTABLE><RESOURCE type="results"><INFO name="QUERY_STATUS" value="OK"/><TABLE>'
+        .. '<FIELD name="a" datatype="int"/></TABLE><INFO name="QUERY_STATUS" value="ERROR">'
+        .. "SR too large</INFO></RESOURCE></VOTABLE>",
+    }) do
+      local server <close> = peer.serve({ { reply(body) } })
+      local err = failure(fetch, server, { format = "votable" })
+      assert.equal("archive", err.code)
+      assert.truthy(err.message:find("SR too large", 1, true), err.message)
+    end
+    local page = "<html><head><title>Down</title></head></html>"
+    for _, case in ipairs({ { page, "protocol", "Down" },
+      { "Something went badly wrong, sorry", "protocol", "Something went badly wrong" },
+      { "target not resolved, continue\n\n", "not_found", "target not resolved" } }) do
+      for _, format in ipairs({ "csv", "votable" }) do
+        local server <close> = peer.serve({ { reply(case[1]) } })
+        local err = failure(fetch, server, { format = format, tries = 1 })
+        assert.equal(case[2], err.code)
+        assert.truthy(err.message:find(case[3], 1, true), err.message)
+      end
+    end
+    local server <close> = peer.serve({ { reply("no rows found\n\n") } })
+    assert.equal(0, #(fetch(server, { format = "csv" })))
+  end)
+
+  it("refuses rows cut at the service's limit unless told to keep them", function()
+    local before = '<INFO name="QUERY_STATUS" value="OVERFLOW"/>'
+    local rows = '<TABLE><FIELD name="a" datatype="int"/><DATA><TABLEDATA><TR><TD>1</TD></TR>'
+      .. "</TABLEDATA></DATA></TABLE>"
+    for _, inside in ipairs({ before .. rows, rows .. before }) do
+      local body = '<VOTABLE><RESOURCE type="results">' .. inside .. "</RESOURCE></VOTABLE>"
+      local server <close> = peer.serve({ { reply(body), "keep" } })
+      assert.equal("truncated", failure(fetch, server, { format = "votable" }).code)
+      local got, answer = fetch(server, { format = "votable", overflow = "keep" })
+      assert.equal(1, #got)
+      assert.is_true(answer.overflow)
+    end
+    local whole <close> = peer.serve({ { reply(complete) } })
+    local _, answer = fetch(whole, { overflow = "keep" })
+    assert.is_false(answer.overflow)
+  end)
+
   it("reads a long answer through the bounded queue", function()
     local row = '{"id":%d,"ra":1.25}'
     local rows = {}
@@ -163,6 +233,7 @@ describe("fetching a data set", function()
       {}, { url = 5 }, { url = "http://127.0.0.1/", uri = "x" },
       { url = "http://127.0.0.1/", format = "xml" }, { url = "http://127.0.0.1/", tries = -1 },
       { url = "http://127.0.0.1/", headers = { A = "x\r\nB: y" } },
+      { url = "http://127.0.0.1/", overflow = "ignore" },
       { url = "http://127.0.0.1/", rows_max = 1.5 }, { url = "http://127.0.0.1/", poll = 1 },
     }) do
       assert.equal("usage", failure(http.fetch, options).code)

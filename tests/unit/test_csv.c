@@ -320,12 +320,18 @@ static void answers_in_words_and_lines_before_the_header_are_understood(void **s
     hal_table_unref(t);
     assert_int_equal(read_pieces("target not resolved, continue\n\n", 0, NULL, &answer, &t, &err),
                      HAL_OK);
-    assert_int_equal(answer.status, HAL_ANSWER_ERROR);
+    assert_int_equal(answer.status, HAL_ANSWER_NOT_FOUND);
     assert_string_equal(answer.message, "target not resolved, continue");
     assert_null(t);
     assert_int_equal(read_pieces("Error: no catalog X\r\n", 2, NULL, &answer, &t, &err), HAL_OK);
     assert_int_equal(answer.status, HAL_ANSWER_ERROR);
     assert_null(t);
+    assert_int_equal(read_pieces("Error: no line end", 3, NULL, &answer, &t, &err), HAL_OK);
+    assert_int_equal(answer.status, HAL_ANSWER_ERROR);
+    assert_string_equal(answer.message, "Error: no line end");
+    assert_int_equal(read_pieces("Something failed badly, sorry", 3, NULL, &answer, &t, &err),
+                     HAL_E_PROTOCOL);
+    assert_int_equal(read_pieces("ra,dec", 3, NULL, &answer, &t, &err), HAL_E_INTEGRITY);
     t = read_good("error_ra,error_dec\n", 0);
     assert_int_equal(hal_table_columns(t), 2);
     hal_table_unref(t);
