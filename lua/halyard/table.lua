@@ -446,4 +446,14 @@ function methods.write(t, path, format)
   return core.write(t, path, format)
 end
 
+--- The table as text, as a file of that format would hold it: for uploads. Waits. Cost: one pass.
+-- @tparam[opt="votable"] string format
+-- @tparam[opt] table options `max_bytes` (default 64 MiB): more is an error
+-- @treturn string
+-- @raise `usage`, `budget`
+function methods.encode(t, format, options)
+  options = options_of(options, { "max_bytes" }, "encode")
+  return core.encode(t, format or "votable", options.max_bytes)
+end
+
 return M

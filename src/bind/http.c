@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "bind/args.h"
+#include "bind/http_form.h"
 #include "bind/objects.h"
 #include "bind/op.h"
 #include "host/fetch.h"
@@ -378,8 +379,12 @@ static int stats(lua_State *L)
 
 int hal_open_http(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"fetch", fetch}, {"request", request}, {"limit", limit}, {"stats", stats}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"fetch", fetch},
+                                         {"request", request},
+                                         {"limit", limit},
+                                         {"stats", stats},
+                                         {"multipart", hal_http_multipart},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

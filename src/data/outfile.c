@@ -133,13 +133,32 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
     return HAL_OK;
 }
 
+hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err)
+{
+    *f = (hal_outfile){.fd = -1, .direct = true, .memory = to, .buffer = hal_malloc(BUFFER_SIZE)};
+    return f->buffer ? HAL_OK : hal_err_nomem(err, BUFFER_SIZE);
+}
+
 static const char *shown(const hal_outfile *f)
 {
     return f->path ? f->path : "standard output";
 }
 
+static hal_status append(hal_outfile *f, const char *bytes, size_t n, hal_err *err)
+{
+    if (n > f->memory->max_bytes - f->memory->size_bytes)
+        return hal_err_set(err, HAL_E_BUDGET,
+                           "the output is larger than %zu bytes; take fewer rows or columns at "
+                           "once, or raise max_bytes",
+                           f->memory->max_bytes);
+    f->size_bytes += n;
+    return hal_buf_append(f->memory, bytes, n, err);
+}
+
 static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err *err)
 {
+    if (f->memory)
+        return append(f, bytes, n, err);
     while (n) {
         ssize_t done = write(f->fd, bytes, n);
         if (done < 0 && errno == EINTR)

@@ -5,7 +5,7 @@
 #ifndef HAL_DATA_OUTFILE_H
 #define HAL_DATA_OUTFILE_H
 
-#include "base/status.h"
+#include "base/buf.h"
 
 #include <stdint.h>
 
@@ -16,6 +16,7 @@ typedef struct hal_outfile {
     char *buffer;
     size_t used;
     uint64_t size_bytes;
+    hal_buf *memory; /* where the bytes go instead of a file; borrowed */
 } hal_outfile;
 
 /** `path` NULL or "-": standard output. A file of this name keeps its permissions; a link is
@@ -24,6 +25,8 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err) HAL_
 /** For a path that a person names: links are followed, and a pipe, a device or standard output
  * under any name is written to as it is. */
 hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err) HAL_MUST_CHECK;
+/** Appends to `to`, which outlives it; HAL_E_BUDGET at its ceiling. */
+hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err) HAL_MUST_CHECK;
 /** What hal_outfile_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_outfile_is_direct(const char *path);
 hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,

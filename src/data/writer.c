@@ -31,7 +31,8 @@ static bool names_differ(const hal_field *fields, size_t n_fields, hal_err *err)
 }
 
 static hal_writer *open_writer(const char *path, hal_format format, const hal_field *fields,
-                               size_t n_fields, const hal_table *like, bool named, hal_err *err)
+                               size_t n_fields, const hal_table *like, bool named, hal_buf *memory,
+                               hal_err *err)
 {
     if (!names_differ(fields, n_fields, err))
         return NULL;
@@ -64,6 +65,7 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
         const hal_metadata *metadata = like ? hal_table_metadata(like) : NULL;
         w->loss = hal_loss_new(format, fields, n_fields, metadata, err);
         st = !w->loss ? HAL_E_NOMEM
+             : memory ? hal_outfile_open_memory(&w->file, memory, err)
              : named  ? hal_outfile_open_named(&w->file, path, err)
                       : hal_outfile_open(&w->file, path, err);
     }
@@ -79,11 +81,11 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
 hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
                             size_t n_fields, hal_err *err)
 {
-    return open_writer(path, format, fields, n_fields, NULL, false, err);
+    return open_writer(path, format, fields, n_fields, NULL, false, NULL, err);
 }
 
 static hal_writer *open_like(const char *path, hal_format format, const hal_table *like, bool named,
-                             hal_err *err)
+                             hal_buf *memory, hal_err *err)
 {
     size_t n = hal_table_columns(like);
     hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
@@ -93,7 +95,7 @@ static hal_writer *open_like(const char *path, hal_format format, const hal_tabl
     }
     for (size_t i = 0; i < n; i++)
         fields[i] = *hal_table_field(like, i);
-    hal_writer *w = open_writer(path, format, fields, n, like, named, err);
+    hal_writer *w = open_writer(path, format, fields, n, like, named, memory, err);
     hal_free(fields);
     return w;
 }
@@ -101,13 +103,19 @@ static hal_writer *open_like(const char *path, hal_format format, const hal_tabl
 hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
                                  hal_err *err)
 {
-    return open_like(path, format, like, false, err);
+    return open_like(path, format, like, false, NULL, err);
 }
 
 hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
                                   hal_err *err)
 {
-    return open_like(path, format, like, true, err);
+    return open_like(path, format, like, true, NULL, err);
+}
+
+hal_writer *hal_writer_open_memory(hal_buf *to, hal_format format, const hal_table *like,
+                                   hal_err *err)
+{
+    return open_like(NULL, format, like, false, to, err);
 }
 
 bool hal_writer_is_direct(const char *path)

@@ -21,6 +21,10 @@ hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_
  * output under any name is written to as it is. */
 hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
                                   hal_err *err);
+/** The same into memory: what is written is appended to `to`, which outlives the writer.
+ * HAL_E_BUDGET at its ceiling. */
+hal_writer *hal_writer_open_memory(hal_buf *to, hal_format format, const hal_table *like,
+                                   hal_err *err);
 /** What hal_writer_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_writer_is_direct(const char *path);
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;

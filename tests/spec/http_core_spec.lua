@@ -354,6 +354,39 @@ describe("a small request", function()
   end)
 end)
 
+describe("a form with files", function()
+  it("is put together with a boundary that no part holds", function()
+    local parts = {
+      { name = "QUERY", value = "SELECT * FROM TAP_UPLOAD.t" },
+      { name = "t", filename = "t.vot", content_type = "text/xml",
+        body = "\0--" .. "----halyard-part-00000000\r\n" },
+      { name = "empty", value = "" },
+    }
+    local body, kind = http.multipart(parts)
+    local boundary = kind:match("^multipart/form%-data; boundary=(.+)$")
+    assert.equal("----halyard-part-00000001", boundary)
+    assert.equal(table.concat({
+      "--" .. boundary, 'Content-Disposition: form-data; name="QUERY"', "", parts[1].value,
+      "--" .. boundary, 'Content-Disposition: form-data; name="t"; filename="t.vot"',
+      "Content-Type: text/xml", "", parts[2].body,
+      "--" .. boundary, 'Content-Disposition: form-data; name="empty"', "", "",
+      "--" .. boundary .. "--", "",
+    }, "\r\n"), body)
+    assert.equal(body, (http.multipart(parts)))
+    parts[2].body = ("x"):rep(3000000)
+    assert.truthy(#http.multipart(parts) > 3000000)
+  end)
+
+  it("refuses parts that cannot be", function()
+    for _, parts in ipairs({ {}, { {} }, { { name = "a" } },
+      { { name = "a", value = "1", body = "2" } },
+      { { name = 'a"', value = "1" } }, { { name = "a\n", value = "1" } },
+      { { name = "a", value = 1 } }, { { name = "a", value = "1", type = "x" } }, { "x" } }) do
+      assert.equal("usage", failure(http.multipart, parts).code)
+    end
+  end)
+end)
+
 describe("politeness", function()
   it("takes limits and counts what was asked", function()
     http.limit("archive.example", 4, 0)

@@ -470,6 +470,21 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     refused("tells no format", function() return t:write("tables/x.unknown") end)
   end)
 
+  it("gives as text what a file of it would hold", function()
+    local t = tables.concat({ stars(), stars() })
+    for ending, format in pairs({ vot = "votable", csv = "csv" }) do
+      local size = t:write("tables/e." .. ending)
+      local file <close> = assert(io.open(folder .. "/tables/e." .. ending, "rb"))
+      assert.equal(file:read("a"), t:encode(format))
+      assert.equal(size, #t:encode(format, { max_bytes = size }))
+      local code, err = failure(t.encode, t, format, { max_bytes = size - 1 })
+      assert.equal("budget", code)
+      assert.truthy(tostring(err):find("raise max_bytes", 1, true))
+    end
+    assert.truthy(t:encode():find("<VOTABLE", 1, true))
+    assert.equal("usage", (failure(t.encode, t, "pdf")))
+  end)
+
   it("answers misuse of each method with the line of the script", function()
     local t, here = stars(), debug.getinfo(1, "S").short_src
     local first = debug.getinfo(1, "l").currentline + 2
