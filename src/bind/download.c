@@ -3,6 +3,7 @@
 #include "bind/bind.h"
 
 #include "bind/args.h"
+#include "bind/auth.h"
 #include "bind/op.h"
 #include "net/download.h"
 
@@ -13,7 +14,13 @@ typedef struct file_op {
     hal_download *download;
     hal_download_request *request; /* valid during the call only */
     hal_download_result result;
+    hal_credentials credentials;
 } file_op;
+
+static void file_clear(hal_op *op)
+{
+    hal_credentials_clear(&((file_op *)op)->credentials);
+}
 
 static void file_cancel(hal_op *op)
 {
@@ -50,12 +57,12 @@ static int file_push(lua_State *L, hal_op *op)
     return 1;
 }
 
-/* file{url, dir, path, source, size, sha256, replace, verify}
+/* file{url, dir, path, source, size, sha256, replace, verify, auth}
  * -> {bytes, sha256, skipped, tries, wire_bytes, warning} */
 static int file(lua_State *L)
 {
     static const char *const known[] = {"url",    "dir",     "path",   "source", "size",
-                                        "sha256", "replace", "verify", NULL};
+                                        "sha256", "replace", "verify", "auth",   NULL};
     hal_options_check(L, 1, known, "download.file");
     lua_settop(L, 1);
     for (int i = 0; i < 3; i++)
@@ -71,9 +78,12 @@ static int file(lua_State *L)
         .verify = hal_option_boolean(L, 1, "verify", false),
     };
     file_op *f = hal_op_new(L, sizeof *f);
+    f->op.clear = file_clear;
     f->op.cancel = file_cancel;
     f->op.push = file_push;
     f->request = &request;
+    hal_option_auth(L, 1, &f->credentials);
+    request.secrets = f->credentials.net.may_go ? &f->credentials.net : NULL;
     return hal_op_wait(L, &f->op, file_start);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "bind/args.h"
+#include "bind/auth.h"
 #include "bind/http_form.h"
 #include "bind/objects.h"
 #include "bind/op.h"
@@ -69,6 +70,14 @@ static hal_request read_request(lua_State *L, hal_header headers[HEADERS_MAX])
     return r;
 }
 
+/* What the options `auth` and `secret` name; `c` is owned by the operation. */
+static void add_credentials(lua_State *L, hal_request *r, hal_credentials *c)
+{
+    hal_option_auth(L, 1, c);
+    r->body = hal_option_secret(L, 1, r->body, r->method, c);
+    r->secrets = c->net.may_go ? &c->net : NULL;
+}
+
 /* --- fetch --------------------------------------------------------------------------------------
  */
 
@@ -81,10 +90,12 @@ typedef struct fetch_op {
     hal_table *table;
     hal_outcome http;
     bool reset;
+    hal_credentials credentials;
 } fetch_op;
 
 static void fetch_clear(hal_op *op)
 {
+    hal_credentials_clear(&((fetch_op *)op)->credentials);
     hal_table_unref(((fetch_op *)op)->table);
 }
 
@@ -211,13 +222,14 @@ static void fetch_decorate(lua_State *L, hal_op *op)
     lua_setfield(L, -2, "outcome");
 }
 
-/* fetch{url, method, headers, body, format, rows_max, overflow, poll, tries, deadline}
+/* fetch{url, method, headers, body, auth, secret, format, rows_max, overflow, poll, tries,
+ * deadline}
  * -> table or nil, answer, outcome. Rows that the service cut at its limit raise `truncated`;
  * `overflow = "keep"` gives them, answer.overflow is true then. */
 static int fetch(lua_State *L)
 {
-    static const char *const known[] = {"url",    "method",   "headers",  "body",
-                                        "format", "rows_max", "overflow", "poll",
+    static const char *const known[] = {"url",    "method",   "headers",  "body",     "auth",
+                                        "secret", "format",   "rows_max", "overflow", "poll",
                                         "tries",  "deadline", NULL};
     hal_options_check(L, 1, known, "http.fetch");
     lua_settop(L, 1);
@@ -242,6 +254,7 @@ static int fetch(lua_State *L)
     f->op.decorate = fetch_decorate;
     f->host = hal_host_of(L);
     f->request = &request;
+    add_credentials(L, &request.http, &f->credentials);
     request.working = fetch_working;
     request.working_ctx = f;
     return hal_op_wait(L, &f->op, fetch_start);
@@ -256,10 +269,12 @@ typedef struct request_op {
     hal_request *request; /* valid during the call only */
     hal_buf body;
     hal_outcome http;
+    hal_credentials credentials;
 } request_op;
 
 static void request_clear(hal_op *op)
 {
+    hal_credentials_clear(&((request_op *)op)->credentials);
     hal_buf_clear(&((request_op *)op)->body);
 }
 
@@ -281,6 +296,13 @@ static hal_status body_write(void *ctx, const char *bytes, size_t n, hal_err *er
     return hal_buf_append(&((request_op *)ctx)->body, bytes, n, err);
 }
 
+static void body_end(void *ctx)
+{
+    request_op *r = ctx;
+    hal_exchange_hide(r->exchange, r->body.data, r->body.size_bytes);
+    hal_exchange_judged(r->exchange, HAL_JUDGED_FINAL, NULL);
+}
+
 static void request_done(void *ctx, const hal_outcome *outcome)
 {
     request_op *r = ctx;
@@ -292,7 +314,7 @@ static void request_done(void *ctx, const hal_outcome *outcome)
 static hal_status request_start(hal_op *op, hal_loop *loop, hal_err *err)
 {
     request_op *r = (request_op *)op;
-    hal_sink sink = {.begin = body_begin, .write = body_write, .ctx = r};
+    hal_sink sink = {.begin = body_begin, .write = body_write, .end = body_end, .ctx = r};
     r->exchange = hal_exchange_start(loop, r->request, &sink, request_done, r, err);
     r->request = NULL;
     return r->exchange ? HAL_OK : err->status;
@@ -307,6 +329,8 @@ static int request_push(lua_State *L, hal_op *op)
     if (r->http.location[0])
         hal_set_text(L, "location", r->http.location);
     set_headers(L, &r->http);
+    if ((r->http.http_status == 401 || r->http.http_status == 403) && r->credentials.net.remedy)
+        hal_set_text(L, "remedy", r->credentials.net.remedy);
     hal_set_text(L, "content_type", r->http.content_type);
     lua_pushlstring(L, hal_buf_text(&r->body), r->body.size_bytes);
     lua_setfield(L, -2, "body");
@@ -319,13 +343,15 @@ static void request_decorate(lua_State *L, hal_op *op)
         hal_set_boolean(L, "reset", true);
 }
 
-/* request{url, method, headers, body, max_bytes, tries, deadline, redirects}
- * -> {status, body, url, content_type, headers, location}; an HTTP error status is data, with
- * `redirects = false` a redirect too. */
+/* request{url, method, headers, body, auth, secret, max_bytes, tries, deadline, redirects}
+ * -> {status, body, url, content_type, headers, location, remedy}; `remedy` says how to give a
+ * credential that `auth` did not find or the server did not take; an HTTP error status is data,
+ * with `redirects = false` a redirect too. */
 static int request(lua_State *L)
 {
-    static const char *const known[] = {"url",   "method",   "headers",   "body", "max_bytes",
-                                        "tries", "deadline", "redirects", NULL};
+    static const char *const known[] = {"url",      "method",    "headers",   "body",
+                                        "auth",     "secret",    "max_bytes", "tries",
+                                        "deadline", "redirects", NULL};
     hal_options_check(L, 1, known, "http.request");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -343,6 +369,7 @@ static int request(lua_State *L)
     http.keep_redirect = !hal_option_boolean(L, 1, "redirects", true);
     http.body_max_bytes = (uint64_t)max;
     r->request = &http;
+    add_credentials(L, &http, &r->credentials);
     return hal_op_wait(L, &r->op, request_start);
 }
 

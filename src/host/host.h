@@ -64,6 +64,9 @@ hal_status hal_host_set(hal_host *host, const char *name, const char *value,
                         hal_err *err) HAL_MUST_CHECK;
 /** NULL when not set. */
 const char *hal_host_setting(const hal_host *host, const char *name);
+/** Whether `fits` says so of any of them. */
+bool hal_host_any_setting(const hal_host *host,
+                          bool (*fits)(void *ctx, const char *name, const char *value), void *ctx);
 /** Pushes a table of all settings. */
 void hal_host_push_settings(lua_State *L);
 

@@ -399,6 +399,15 @@ const char *hal_host_setting(const hal_host *host, const char *name)
     return NULL;
 }
 
+bool hal_host_any_setting(const hal_host *host,
+                          bool (*fits)(void *ctx, const char *name, const char *value), void *ctx)
+{
+    for (const setting *s = host->settings; s; s = s->next)
+        if (fits(ctx, s->name, s->value))
+            return true;
+    return false;
+}
+
 void hal_host_push_settings(lua_State *L)
 {
     lua_newtable(L);

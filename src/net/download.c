@@ -42,6 +42,7 @@ struct hal_download {
     hal_folder *folder;
     hal_strand *strand;
     char *url, *path;
+    hal_secrets secrets;
     char *source;
     int64_t expect_bytes;
     char expect_sha256[HAL_SHA256_TEXT_SIZE]; /* "" when unknown */
@@ -717,7 +718,10 @@ static void on_exchange_done(void *ctx, const hal_outcome *outcome)
 static void ask(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
-    hal_request request = {.url = d->url, .repeatable = true, .deadline_ms = deadline_ms};
+    hal_request request = {.url = d->url,
+                           .repeatable = true,
+                           .deadline_ms = deadline_ms,
+                           .secrets = d->secrets.may_go ? &d->secrets : NULL};
     hal_sink sink = {on_begin, on_write, NULL, d};
     hal_resume resume = {resume_from, d};
     d->x =
@@ -770,6 +774,7 @@ static void free_download(hal_download *d)
     hal_strand_free(d->strand);
     hal_sha256_free(d->digest);
     hal_folder_unref(d->folder);
+    hal_secrets_wipe(&d->secrets);
     hal_free(d->url);
     hal_free(d->source);
     hal_free(d->path);
@@ -907,6 +912,8 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
     }
     st = take_source(d, r->source ? r->source : r->url, err);
     if (st)
+        return st;
+    if (r->secrets && (st = hal_secrets_copy(&d->secrets, r->secrets, err)))
         return st;
     d->url = hal_strdup(r->url);
     d->path = hal_strdup(r->path);

@@ -14,10 +14,11 @@ typedef struct hal_download_request {
     const char *dir;    /* existing output folder; nothing is ever written outside it */
     const char
         *path; /* relative, components already made safe by hal_safe_name; folders are made */
-    int64_t expect_bytes;      /* catalogue's size; < 0: unknown */
-    const char *expect_sha256; /* 64 hex digits or NULL */
-    bool replace;              /* overwrite a foreign file or one of another source */
-    bool verify;               /* re-hash a file that is there */
+    int64_t expect_bytes;       /* catalogue's size; < 0: unknown */
+    const char *expect_sha256;  /* 64 hex digits or NULL */
+    bool replace;               /* overwrite a foreign file or one of another source */
+    bool verify;                /* re-hash a file that is there */
+    const hal_secrets *secrets; /* NULL: none */
 } hal_download_request;
 
 typedef struct hal_download_result {

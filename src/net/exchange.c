@@ -3,6 +3,7 @@
  * perhaps follow a redirect, let the sink judge, perhaps wait and ask again. Everything that ends
  * it goes through `conclude`, which only sets an alarm: handles are freed and `done` runs from the
  * loop, never inside a call or a libcurl callback. */
+#define _GNU_SOURCE /* explicit_bzero */
 #include "net/exchange.h"
 
 #include "base/alloc.h"
@@ -49,6 +50,7 @@ struct hal_exchange {
     char *body;
     size_t body_bytes;
     hal_request request; /* scalars only; its pointers are not used */
+    hal_secrets secrets;
     hal_sink sink;
     hal_exchange_done done;
     void *ctx;
@@ -145,13 +147,38 @@ static void free_exchange(hal_exchange *x)
     hal_free(x->method);
     hal_free(x->url);
     hal_free(x->header_text);
+    if (x->body && x->secrets.in_body)
+        explicit_bzero(x->body, x->body_bytes);
     hal_free(x->body);
+    hal_secrets_wipe(&x->secrets);
     hal_buf_clear(&x->server_text);
     hal_free(x);
 }
 
+void hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n)
+{
+    bool good = x->status >= 200 && x->status < 300;
+    hal_secrets_hide(&x->secrets, bytes, n, good ? HAL_SECRET_DATA_MIN : HAL_SECRET_TEXT_MIN);
+}
+
+static void hide_in_outcome(hal_exchange *x)
+{
+    hal_outcome *o = &x->outcome;
+    struct {
+        char *bytes;
+        size_t n;
+    } texts[] = {{o->url, strlen(o->url)},
+                 {o->location, strlen(o->location)},
+                 {o->content_type, strlen(o->content_type)},
+                 {o->headers, x->outcome_header_bytes},
+                 {o->err.text, strlen(o->err.text)}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        hal_secrets_hide(&x->secrets, texts[i].bytes, texts[i].n, HAL_SECRET_TEXT_MIN);
+}
+
 static void finish(hal_exchange *x)
 {
+    hide_in_outcome(x);
     hal_loop *loop = x->loop;
     *(x->prev ? &x->prev->next : &loop->exchanges) = x->next;
     if (x->next)
@@ -646,6 +673,20 @@ static hal_status add_header(hal_exchange *x, const char *line, hal_err *err)
     return HAL_OK;
 }
 
+static hal_status add_authorization(hal_exchange *x, hal_err *err)
+{
+    static const char name[] = "Authorization: ";
+    size_t size = sizeof name + strlen(x->secrets.authorization);
+    char *line = hal_malloc(size);
+    if (!line)
+        return hal_err_nomem(err, size);
+    snprintf(line, size, "%s%s", name, x->secrets.authorization);
+    hal_status st = add_header(x, line, err);
+    explicit_bzero(line, size);
+    hal_free(line);
+    return st;
+}
+
 /* A host that the request was not made for gets no header it could be recognised by. */
 static hal_status list_headers(hal_exchange *x, hal_err *err)
 {
@@ -657,6 +698,8 @@ static hal_status list_headers(hal_exchange *x, hal_err *err)
     for (const char *line = x->header_text; *line && !st; line += strlen(line) + 1)
         if (home || survives_redirect(line))
             st = add_header(x, line, err);
+    if (!st && home && x->secrets.authorization)
+        st = add_authorization(x, err);
     uint64_t offset;
     const char *etag;
     if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &etag)) {
@@ -821,15 +864,19 @@ static hal_status follow(hal_exchange *x, hal_err *err)
                          x->location);
     else if ((st = ask_guard(x->loop, &next, err)))
         hal_err_note(err, st, "redirect from %s", x->target.host);
+    /* RFC 9110 15.4; that 301 and 302 change POST only is what clients do. */
+    bool is_post = !strcmp(x->method, "POST");
+    if (strcmp(x->method, "HEAD") != 0 && (x->status == 303 || (x->status < 303 && is_post)))
+        x->as_get = true;
+    if (!st && x->secrets.in_body && !x->as_get && !hal_target_same_origin(&x->first, &next))
+        st = hal_err_set(err, HAL_E_PERMISSION,
+                         "%s redirects a request that holds a password to %s; not followed",
+                         x->first.host, next.host);
     hal_gate *gate = st ? NULL : hal_gate_to(x->loop, next.host, next.port, err);
     if (!gate) {
         hal_target_clear(c, &next);
         return st ? st : HAL_E_NOMEM;
     }
-    /* RFC 9110 15.4; that 301 and 302 change POST only is what clients do. */
-    bool is_post = !strcmp(x->method, "POST");
-    if (strcmp(x->method, "HEAD") != 0 && (x->status == 303 || (x->status < 303 && is_post)))
-        x->as_get = true;
     hal_target_clear(c, &x->target);
     x->target = next;
     x->gate = gate;
@@ -891,9 +938,9 @@ static hal_fault status_failed(hal_exchange *x, hal_err *err)
                     colon, text);
         break;
     case HAL_E_PERMISSION:
-        hal_err_set(err, fault.status,
-                    "%s refuses access (HTTP %d)%s%s; this needs a credential of the archive", host,
-                    x->status, colon, text);
+        hal_err_set(
+            err, fault.status, "%s refuses access (HTTP %d)%s%s; %s", host, x->status, colon, text,
+            x->secrets.remedy ? x->secrets.remedy : "this needs a credential of the archive");
         break;
     case HAL_E_NOT_FOUND:
         hal_err_set(err, fault.status, "%s has no such thing (HTTP %d)%s%s; check the address",
@@ -1015,6 +1062,21 @@ static hal_status copy_request(hal_exchange *x, const hal_request *r, hal_err *e
     return HAL_OK;
 }
 
+/* Those that may not go there are as if they were not given, unless they are in the body. */
+static hal_status take_secrets(hal_exchange *x, const hal_secrets *s, hal_err *err)
+{
+    const hal_target *t = &x->first;
+    if (!s)
+        return HAL_OK;
+    if (s->may_go(s->ctx, t->host, t->port, t->https))
+        return hal_secrets_copy(&x->secrets, s, err);
+    return s->in_body ? hal_err_set(err, HAL_E_PERMISSION,
+                                    "a password may go to https hosts of the archive only, not to "
+                                    "%s://%s:%d",
+                                    t->https ? "https" : "http", t->host, t->port)
+                      : HAL_OK;
+}
+
 static hal_status prepare(hal_exchange *x, const hal_request *r, hal_err *err)
 {
     hal_loop *loop = x->loop;
@@ -1025,6 +1087,8 @@ static hal_status prepare(hal_exchange *x, const hal_request *r, hal_err *err)
         st = copy_request(x, r, err);
     if (!st)
         st = hal_target_parse(loop->curl, &x->first, r->url, NULL, err);
+    if (!st)
+        st = take_secrets(x, r->secrets, err);
     if (!st)
         st = ask_guard(loop, &x->first, err);
     if (!st)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "net/loop.h"
+#include "net/secret.h"
 
 #include <stdint.h>
 
@@ -46,6 +47,8 @@ typedef struct hal_request {
     /** One line of at most `size` - 1 bytes: what the body of an error answer (its first 16 KiB)
      * says. NULL: its text without tags. */
     void (*words)(char *out, size_t size, hal_slice body);
+    /** NULL: none. They do not show in the outcome. */
+    const hal_secrets *secrets;
 } hal_request;
 
 enum { HAL_HEADERS_BYTES = 8192, HAL_HEADERS_MAX = 64 };
@@ -90,6 +93,9 @@ typedef enum hal_judgement {
     HAL_JUDGED_FAILED /* `why`: a retryable code is retried within the tries, another ends the
                          exchange */
 } hal_judgement;
+/** Strikes the secrets of the exchange out of an answer that a script will see: the short ones too
+ * when it is an error. For a sink's functions. */
+void hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n);
 /** Once for each `end` of the sink, inside it or later, but not after `done`. */
 void hal_exchange_judged(hal_exchange *x, hal_judgement judgement, const hal_err *why);
 /** `done` follows with HAL_E_CANCELLED. */

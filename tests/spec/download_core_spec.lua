@@ -43,6 +43,26 @@ describe("a download", function()
     assert.is_nil((io.open(folder .. "/b.txt")))
   end)
 
+  it("sends the token to the archive when told to, and says how to give one", function()
+    local refused = "HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nexclusive"
+    local server <close> = peer.serve({ { served, "keep" }, { refused, "keep" } })
+    local request = { url = ("http://127.0.0.1:%d/c.txt"):format(server:port()), dir = folder,
+      path = "c.txt", auth = "mast" }
+    peer.set("archive", request.url:match("^http://[^/]+"))
+    peer.env("MAST_API_TOKEN", "test-token-0123")
+    download.file(request)
+    assert.truthy(server:request(1):find("Authorization: token test-token-0123\r\n", 1, true))
+    peer.env("MAST_API_TOKEN", nil)
+    peer.env("XDG_CONFIG_HOME", folder)
+    request.path = "d.txt"
+    local _, err = pcall(download.file, request)
+    peer.env("XDG_CONFIG_HOME", nil)
+    peer.set("archive", nil)
+    assert.equal("permission", err.code)
+    assert.truthy(err.message:find("exclusive; get a token at https://auth.mast", 1, true))
+    assert.is_nil(server:request(2):find("Authorization", 1, true))
+  end)
+
   it("refuses options that are missing, unknown or wrong", function()
     local url = "http://127.0.0.1/"
     assert.equal("usage", failure(download.file, { url = url, dir = folder }))

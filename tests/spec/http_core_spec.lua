@@ -354,6 +354,157 @@ describe("a small request", function()
   end)
 end)
 
+describe("credentials", function()
+  local token = "0123456789abcdef0123456789abcdef"
+  local folder = os.tmpname()
+  os.remove(folder)
+  os.execute("mkdir -p " .. folder .. "/halyard")
+
+  local function base(server)
+    return ("http://127.0.0.1:%d"):format(server:port())
+  end
+
+  before_each(function()
+    peer.env("MAST_API_TOKEN", token)
+    peer.env("XDG_CONFIG_HOME", folder)
+  end)
+  after_each(function()
+    for _, name in ipairs({ "MAST_API_TOKEN", "XDG_CONFIG_HOME", "CASJOBS_WSID", "CASJOBS_PW" }) do
+      peer.env(name, nil)
+    end
+    peer.set("archive", nil)
+    peer.set("archive.mashup", nil)
+  end)
+  teardown(function()
+    os.execute("rm -r " .. folder)
+  end)
+
+  it("go to the archive that the user named, when asked for", function()
+    local server <close> = peer.serve({ { reply(complete), "keep" } })
+    peer.set("archive", base(server))
+    fetch(server, { auth = "mast" })
+    http.request({ url = url(server), auth = "mast" })
+    fetch(server)
+    local line = "\r\nAuthorization: token " .. token .. "\r\n"
+    assert.truthy(server:request(1):find(line, 1, true))
+    assert.truthy(server:request(2):find(line, 1, true))
+    assert.is_nil(server:request(3):find("Authorization", 1, true))
+  end)
+
+  it("go to no other host or port", function()
+    for _, setting in ipairs({ "", "http://127.0.0.1:1", "http://127.0.0.2:%d",
+      "https://127.0.0.1:%d",
+      "http://127.0.0.1:%d0", "http://127.0.0.1:%d@x/" }) do
+      local server <close> = peer.serve({ { reply(complete), "keep" } })
+      peer.set("archive", setting ~= "" and setting:format(server:port()) or nil)
+      fetch(server, { auth = "mast" })
+      assert.is_nil(server:request(1):find(token, 1, true), setting)
+    end
+  end)
+
+  it("are dropped by a redirect to another origin", function()
+    local other <close> = peer.serve({ { reply(complete), "keep" } })
+    local server <close> = peer.serve({
+      { ("HTTP/1.1 307 Elsewhere\r\nLocation: %s/b\r\nContent-Length: 0\r\n\r\n"):format(
+        base(other)) },
+    })
+    peer.set("archive", base(server))
+    peer.set("archive.mashup", base(other))
+    fetch(server, { auth = "mast" })
+    assert.truthy(server:request(1):find(token, 1, true))
+    assert.is_nil(other:request(1):find(token, 1, true))
+    peer.env("CASJOBS_PW", "p&ss word")
+    local err = failure(http.request, {
+      url = url(server), method = "POST", secret = { pw = "CASJOBS_PW" },
+    })
+    assert.equal("permission", err.code)
+    assert.equal(1, other:requests())
+  end)
+
+  it("are struck out of what comes back", function()
+    local echo = ("HTTP/1.1 %s\r\nX-Echo: %s\r\nContent-Length: %d\r\n\r\n%s")
+    local body = '{"token":"' .. token .. '","message":"bad ' .. token .. '"}'
+    local server <close> = peer.serve({
+      { echo:format("200 OK", token, #body, body), "keep" },
+      { echo:format("400 Bad", token, #body, body), "keep" },
+    })
+    peer.set("archive", base(server))
+    local got = http.request({ url = url(server), auth = "mast" })
+    assert.equal((body:gsub(token, ("*"):rep(#token))), got.body)
+    assert.equal(("*"):rep(#token), got.headers["x-echo"])
+    local err = failure(fetch, server, { auth = "mast", tries = 1 })
+    assert.truthy(err.message:find("bad ****", 1, true))
+    assert.is_nil(err.message:find(token, 1, true))
+    assert.is_nil(err.outcome.headers["x-echo"]:find(token, 1, true))
+  end)
+
+  it("come from a file that only the user can read, or are missing without harm", function()
+    peer.env("MAST_API_TOKEN", nil)
+    local server <close> = peer.serve({
+      { reply(complete), "keep" }, { reply(complete), "keep" }, { reply("who?", "401 No"), "keep" },
+      { reply("who?", "401 No"), "keep" }, { reply("who?", "401 No"), "keep" },
+    })
+    peer.set("archive", base(server))
+    fetch(server, { auth = "mast" })
+    assert.is_nil(server:request(1):find("Authorization", 1, true))
+    local path = folder .. "/halyard/mast-token"
+    do
+      local file <close> = assert(io.open(path, "w"))
+      file:write(" ", token, "\n")
+    end
+    os.execute("chmod 640 " .. path)
+    local err = failure(fetch, server, { auth = "mast" })
+    assert.equal("permission", err.code)
+    assert.truthy(err.message:find("chmod 600", 1, true))
+    os.execute("chmod 600 " .. path)
+    fetch(server, { auth = "mast" })
+    assert.truthy(server:request(2):find("token " .. token, 1, true))
+    err = failure(fetch, server, { auth = "mast" })
+    assert.truthy(err.message:find("get a new one at https://auth.mast", 1, true))
+    os.remove(path)
+    err = failure(fetch, server, { auth = "mast" })
+    assert.equal("permission", err.code)
+    assert.truthy(err.message:find("MAST_API_TOKEN", 1, true))
+    local got = http.request({ url = url(server), auth = "mast" })
+    assert.equal(401, got.status)
+    assert.truthy(got.remedy:find("https://auth.mast.stsci.edu/token", 1, true))
+    for _, bad in ipairs({ "two words", "a\rb: c", "abc" }) do
+      peer.env("MAST_API_TOKEN", bad)
+      assert.equal("usage", failure(fetch, server, { auth = "mast" }).code)
+    end
+  end)
+
+  it("become fields of a form that no script sees", function()
+    peer.env("CASJOBS_PW", "p&ss word")
+    local server <close> = peer.serve({
+      { reply("wrong: p&ss word p%26ss%20word", "400 Bad"), "keep" },
+    })
+    local ask = {
+      url = url(server), method = "POST", body = "qry=x", secret = { pw = "CASJOBS_PW" },
+    }
+    assert.equal("permission", failure(http.request, ask).code) -- not the archive of this run
+    assert.equal(0, server:requests())
+    peer.set("archive", base(server))
+    local got = http.request(ask)
+    assert.truthy(server:request(1):find("\r\n\r\nqry=x&pw=p%26ss%20word", 1, true))
+    assert.equal("wrong: ********* *************", got.body)
+    ask.body = nil
+    http.request(ask)
+    assert.truthy(server:request(2):find("\r\n\r\npw=p%26ss%20word", 1, true))
+    for _, wrong in ipairs({
+      { secret = { pw = "HOME" } }, { secret = "x" }, { secret = { ["a=b"] = "CASJOBS_PW" } },
+      { secret = { pw = "CASJOBS_PW" }, method = "GET" }, { auth = "other" },
+    }) do
+      wrong.url, wrong.method = url(server), wrong.method or "POST"
+      assert.equal("usage", failure(http.request, wrong).code)
+    end
+    ask.secret = { wsid = "CASJOBS_WSID" }
+    local err = failure(http.request, ask)
+    assert.equal("permission", err.code)
+    assert.truthy(err.message:find("CASJOBS_WSID", 1, true))
+  end)
+end)
+
 describe("a form with files", function()
   it("is put together with a boundary that no part holds", function()
     local parts = {

@@ -83,6 +83,13 @@ static int set(lua_State *L)
     return 0;
 }
 
+/* env(name, value or nil) */
+static int env(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
+    return (value ? setenv(name, value, 1) : unsetenv(name)) ? luaL_error(L, "no environment") : 0;
+}
+
 int hal_open_test_peer(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"port", peer_port},
@@ -90,7 +97,8 @@ int hal_open_test_peer(lua_State *L)
                                        {"request", peer_request},
                                        {"stop", peer_stop},
                                        {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"serve", serve}, {"set", set}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"serve", serve}, {"set", set}, {"env", env}, {NULL, NULL}};
     luaL_newmetatable(L, "halyard.test.peer");
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");
