@@ -184,6 +184,18 @@ function methods.with(t, name, value, options)
   return core.with(t, name, value, options)
 end
 
+--- The table with one more column, `<name>_mjd`: the times of a column as Modified Julian Dates
+-- (float64, unit d, UCD time.epoch, in the time scale of the column). Timestamps, or texts
+-- "YYYY-MM-DD" and "YYYY-MM-DD hh:mm:ss", also with T, a fraction and Z; null and blank are null,
+-- anything else is an error that names the row. Exact to the resolution of a double, 0.6
+-- microseconds. Cost: per row, in C.
+-- @tparam string name
+-- @treturn halyard.table
+-- @raise `usage`
+function methods.mjd(t, name)
+  return core.mjd(t, name)
+end
+
 --- Arithmetic on columns: M.log10(t:column "flux"), M.lt(t:column "mag", 15). An operand may be a
 -- number; a null gives null. Angles are radians (M.rad makes them of degrees). Of one operand: abs
 -- floor ceil round sqrt exp log log10 log2 sin cos tan asin acos atan rad deg is_null is_nan plain

@@ -8,6 +8,7 @@
 #include "bind/objects.h"
 #include "bind/op.h"
 #include "data/arith.h"
+#include "data/epoch.h"
 #include "data/group.h"
 #include "data/join.h"
 #include "data/select.h"
@@ -337,6 +338,24 @@ static int with(lua_State *L)
     return hal_table_pushed(L, &err);
 }
 
+static hal_table *make_mjd(work *w, hal_err *err)
+{
+    return hal_table_mjd(w->left, w->first, err);
+}
+
+/* mjd(t, name) -> table with a column name_mjd */
+static int mjd(lua_State *L)
+{
+    hal_table *t = hal_arg_table(L, 1, "mjd");
+    hal_err err = HAL_ERR_INIT;
+    size_t i_col = 0;
+    if (hal_table_require(t, hal_arg_text(L, 2, "mjd: column name"), &i_col, &err))
+        return hal_raise(L, &err);
+    work *w = new_work(L, t, NULL, make_mjd);
+    w->first = i_col;
+    return start(L, w);
+}
+
 /* column(t, name) -> column object */
 static int column(lua_State *L)
 {
@@ -583,9 +602,10 @@ static int format_of(lua_State *L)
 void hal_table_add_functions(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"sort", sort},       {"unique", unique}, {"chosen", chosen},  {"slice", slice},
-        {"columns", columns}, {"with", with},     {"column", column},  {"group", group},
-        {"join", join},       {"match", match},   {"read", read_file}, {"format_of", format_of},
-        {NULL, NULL}};
+        {"sort", sort},           {"unique", unique},   {"chosen", chosen},
+        {"slice", slice},         {"columns", columns}, {"with", with},
+        {"column", column},       {"group", group},     {"mjd", mjd},
+        {"join", join},           {"match", match},     {"read", read_file},
+        {"format_of", format_of}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

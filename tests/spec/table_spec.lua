@@ -470,6 +470,48 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     refused("tells no format", function() return t:write("tables/x.unknown") end)
   end)
 
+  it("turns times into Modified Julian Dates", function()
+    local texts = { "2019-07-16T13:32:00.123456", "1993-09-24 21:00:16.633", "1858-11-17",
+      "2000-01-01T12:00:00Z", "1969-12-31T23:59:59.999999Z", "2019-07-16T13:32:00.1234567891", " ",
+      "2000-01-01" }
+    local rows = {}
+    for i, text in ipairs(texts) do
+      rows[i] = { id = i, start = text }
+    end
+    rows[#rows].start = nil
+    local t = tables.from_rows(rows, { "id", "start" }):mjd("start")
+    assert.same({ "id", "start", "start_mjd" }, t.columns)
+    assert.same({ 58680.563890317775, 49254.87519251157, 0.0, 51544.5, 40586.999999999985,
+      58680.56389031779 }, t:head(6):list("start_mjd"))
+    assert.equal(2, t:column("start_mjd"):nulls())
+    assert.equal(texts[2], t:get(2, "start"))
+    local c = t:column("start_mjd")
+    assert.same({ "float64", "d", "time.epoch" }, { c.type, c.unit, c.ucd })
+    refused('"start_mjd" already', function() return t:mjd("start") end)
+    refused("holds int64, not times", function() return t:mjd("id") end)
+    refused('no column', function() return t:mjd("nope") end)
+    for _, wrong in ipairs({ "2019-02-29", "2019-07-16T24:00:00", "58000.5", "null",
+      "2019-07-16T13:32:00+01:00", "2019-07-16T13:32:00.", "2019-07-16T13:32:00.12345Z7",
+      "2019-07-16T13:32:00.1234567x" }) do
+      refused('row 2 of column "start"', function()
+        return tables.from_rows({ { start = "2000-01-01" }, { start = wrong } }, { "start" })
+          :mjd("start")
+      end)
+    end
+    os.execute("mkdir -p " .. folder)
+    do
+      local file <close> = assert(io.open(folder .. "/times.vot", "w"))
+      file:write('<VOTABLE version="1.4"><RESOURCE><TABLE><FIELD name="t" datatype="char" ',
+        'arraysize="*" xtype="timestamp"/><DATA><TABLEDATA><TR><TD>1993-09-24T21:00:16.633</TD>',
+        "</TR><TR><TD/></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>")
+    end
+    local stamped = tables.read("times.vot"):mjd("t")
+    assert.equal(49254.87519251157, stamped:get(1, "t_mjd"))
+    assert.equal(1, stamped:column("t_mjd"):nulls())
+    assert.same({ "a", "a_mjd" }, tables.read("times.vot"):slice(1, 1):rename({ t = "a" })
+      :mjd("a").columns)
+  end)
+
   it("gives as text what a file of it would hold", function()
     local t = tables.concat({ stars(), stars() })
     for ending, format in pairs({ vot = "votable", csv = "csv" }) do

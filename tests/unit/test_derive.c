@@ -2,6 +2,7 @@
 /* Tables made from tables: order, groups, joins, arithmetic, summaries. What scripts see of them is
  * in tests/spec/table_spec.lua. */
 #include "data/arith.h"
+#include "data/epoch.h"
 #include "data/group.h"
 #include "data/join.h"
 #include "data/sort.h"
@@ -445,9 +446,44 @@ static void running_out_of_memory_is_reported_everywhere(void **state)
     hal_table_unref(t);
 }
 
+static void times_become_days_or_memory_ran_out(void **state)
+{
+    (void)state;
+    static const hal_field time = {
+        .name = "t", .type = HAL_TYPE_TIMESTAMP, .unit = "", .ucd = "", .description = ""};
+    hal_builder *b = hal_builder_new(&time, 1, NULL);
+    static const int64_t us[] = {0, -1, INT64_C(43200000000), INT64_MIN, INT64_MAX};
+    for (size_t i = 0; i < sizeof us / sizeof *us; i++) {
+        assert_int_equal(hal_builder_int64(b, 0, us[i], NULL), HAL_OK);
+        assert_int_equal(hal_builder_end_row(b, NULL), HAL_OK);
+    }
+    assert_int_equal(hal_builder_end_row(b, NULL), HAL_OK);
+    hal_table *t = hal_builder_finish(b, NULL), *made;
+    hal_builder_free(b);
+    size_t n_made, n = 0;
+    do {
+        hal_err err = HAL_ERR_INIT;
+        hal_alloc_fail_at(++n);
+        made = hal_table_mjd(t, 0, &err);
+        n_made = hal_alloc_fail_at(0);
+        assert_true(made || err.status == HAL_E_NOMEM);
+        if (n_made >= n)
+            hal_table_unref(made);
+    } while (n_made >= n);
+    assert_true(n > 5);
+    assert_true(hal_table_float64(made, 1, 0) == 40587);
+    assert_true(hal_table_float64(made, 1, 1) < 40587 && hal_table_float64(made, 1, 1) > 40586.9);
+    assert_true(hal_table_float64(made, 1, 2) == 40587.5);
+    assert_true(hal_table_float64(made, 1, 3) < -1e8 && hal_table_float64(made, 1, 4) > 1e8);
+    assert_true(hal_table_is_null(made, 1, 5));
+    hal_table_unref(made);
+    hal_table_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_become_days_or_memory_ran_out),
         cmocka_unit_test(sorting_is_stable_and_puts_nulls_last),
         cmocka_unit_test(groups_are_what_comparing_each_row_gives),
         cmocka_unit_test(a_sum_beyond_64_bits_is_refused),
