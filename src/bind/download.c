@@ -5,6 +5,7 @@
 #include "bind/args.h"
 #include "bind/auth.h"
 #include "bind/op.h"
+#include "data/answer_words.h"
 #include "net/download.h"
 
 #include <lauxlib.h>
@@ -76,6 +77,7 @@ static int file(lua_State *L)
         .expect_sha256 = hal_option_text(L, 1, "sha256", NULL),
         .replace = hal_option_boolean(L, 1, "replace", false),
         .verify = hal_option_boolean(L, 1, "verify", false),
+        .words = hal_answer_words,
     };
     file_op *f = hal_op_new(L, sizeof *f);
     f->op.clear = file_clear;

@@ -180,11 +180,30 @@ static hal_status post(hal_fetch *f, block *b, hal_err *err)
     return HAL_OK;
 }
 
-static hal_status post_filling(hal_fetch *f, hal_err *err)
+static hal_status post_last(hal_fetch *f, hal_err *err)
 {
     block *b = f->filling;
     f->filling = NULL;
-    return b ? post(f, b, err) : HAL_OK;
+    if (!b)
+        return HAL_OK;
+    hal_exchange_hide(f->exchange, b->bytes, b->size_bytes);
+    return post(f, b, err);
+}
+
+/* What may be the beginning of a secret waits for the next block. */
+static hal_status post_full(hal_fetch *f, hal_err *err)
+{
+    block *b = f->filling, *next = NULL;
+    size_t kept = hal_exchange_hide(f->exchange, b->bytes, b->size_bytes);
+    if (kept && !(next = block_new(f, JOB_FEED, err)))
+        return HAL_E_NOMEM;
+    if (kept) {
+        b->size_bytes -= kept;
+        memcpy(next->bytes, b->bytes + b->size_bytes, kept);
+        next->size_bytes = kept;
+    }
+    f->filling = next;
+    return post(f, b, err);
 }
 
 static hal_status sink_begin(void *ctx, int http_status, hal_err *err)
@@ -223,7 +242,7 @@ static hal_status sink_write(void *ctx, const char *bytes, size_t n, hal_err *er
         bytes += part;
         n -= part;
         if (part == room) {
-            hal_status st = post_filling(f, err);
+            hal_status st = post_full(f, err);
             if (st)
                 return st;
         }
@@ -235,7 +254,7 @@ static void sink_end(void *ctx)
 {
     hal_fetch *f = ctx;
     hal_err err = HAL_ERR_INIT;
-    hal_status st = post_filling(f, &err);
+    hal_status st = post_last(f, &err);
     if (!st) {
         block *b = block_new(f, JOB_FINISH, &err);
         st = b ? post(f, b, &err) : HAL_E_NOMEM;

@@ -43,6 +43,7 @@ struct hal_download {
     hal_strand *strand;
     char *url, *path;
     hal_secrets secrets;
+    void (*words)(char *out, size_t size, hal_slice body);
     char *source;
     int64_t expect_bytes;
     char expect_sha256[HAL_SHA256_TEXT_SIZE]; /* "" when unknown */
@@ -721,6 +722,7 @@ static void ask(hal_download *d)
     hal_request request = {.url = d->url,
                            .repeatable = true,
                            .deadline_ms = deadline_ms,
+                           .words = d->words,
                            .secrets = d->secrets.may_go ? &d->secrets : NULL};
     hal_sink sink = {on_begin, on_write, NULL, d};
     hal_resume resume = {resume_from, d};
@@ -938,6 +940,7 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
     d->expect_bytes = request->expect_bytes;
     d->replace = request->replace;
     d->verify = request->verify;
+    d->words = request->words;
     d->done = done;
     d->ctx = ctx;
     d->result.err = HAL_ERR_INIT;

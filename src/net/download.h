@@ -19,6 +19,7 @@ typedef struct hal_download_request {
     bool replace;               /* overwrite a foreign file or one of another source */
     bool verify;                /* re-hash a file that is there */
     const hal_secrets *secrets; /* NULL: none */
+    void (*words)(char *out, size_t size, hal_slice body); /* as of a request */
 } hal_download_request;
 
 typedef struct hal_download_result {

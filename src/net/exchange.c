@@ -155,10 +155,11 @@ static void free_exchange(hal_exchange *x)
     hal_free(x);
 }
 
-void hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n)
+size_t hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n)
 {
     bool good = x->status >= 200 && x->status < 300;
-    hal_secrets_hide(&x->secrets, bytes, n, good ? HAL_SECRET_DATA_MIN : HAL_SECRET_TEXT_MIN);
+    return hal_secrets_hide(&x->secrets, bytes, n,
+                            good ? HAL_SECRET_DATA_MIN : HAL_SECRET_TEXT_MIN);
 }
 
 static void hide_in_outcome(hal_exchange *x)

@@ -94,8 +94,8 @@ typedef enum hal_judgement {
                          exchange */
 } hal_judgement;
 /** Strikes the secrets of the exchange out of an answer that a script will see: the short ones too
- * when it is an error. For a sink's functions. */
-void hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n);
+ * when it is an error. So many of the last bytes may begin one. For a sink's functions. */
+size_t hal_exchange_hide(const hal_exchange *x, char *bytes, size_t n);
 /** Once for each `end` of the sink, inside it or later, but not after `done`. */
 void hal_exchange_judged(hal_exchange *x, hal_judgement judgement, const hal_err *why);
 /** `done` follows with HAL_E_CANCELLED. */

@@ -40,16 +40,19 @@ hal_status hal_secrets_copy(hal_secrets *out, const hal_secrets *in, hal_err *er
     return HAL_OK;
 }
 
-void hal_secrets_hide(const hal_secrets *s, char *bytes, size_t n, size_t size_min)
+size_t hal_secrets_hide(const hal_secrets *s, char *bytes, size_t n, size_t size_min)
 {
+    size_t longest = 1;
     for (size_t i = 0; i < s->n_values; i++) {
         size_t size = strlen(s->values[i]);
         char *at = bytes, *end = bytes + n;
         if (size < size_min || !n)
             continue;
+        longest = size > longest ? size : longest;
         while ((at = memmem(at, (size_t)(end - at), s->values[i], size))) {
             memset(at, '*', size);
             at += size;
         }
     }
+    return longest - 1 < n ? longest - 1 : n;
 }

@@ -30,7 +30,8 @@ typedef struct hal_secrets {
 hal_status hal_secrets_copy(hal_secrets *out, const hal_secrets *in, hal_err *err) HAL_MUST_CHECK;
 /** Overwrites and frees what hal_secrets_copy made. */
 void hal_secrets_wipe(hal_secrets *s);
-/** Overwrites every occurrence of a secret of at least `size_min` bytes with asterisks. */
-void hal_secrets_hide(const hal_secrets *s, char *bytes, size_t n, size_t size_min);
+/** Overwrites every occurrence of a secret of at least `size_min` bytes with asterisks. So many of
+ * the last bytes may be the beginning of one that goes on behind them. */
+size_t hal_secrets_hide(const hal_secrets *s, char *bytes, size_t n, size_t size_min);
 
 #endif

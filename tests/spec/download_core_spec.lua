@@ -44,7 +44,7 @@ describe("a download", function()
   end)
 
   it("sends the token to the archive when told to, and says how to give one", function()
-    local refused = "HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nexclusive"
+    local refused = 'HTTP/1.1 401 No\r\nContent-Length: 23\r\n\r\n{"message":"exclusive"}'
     local server <close> = peer.serve({ { served, "keep" }, { refused, "keep" } })
     local request = { url = ("http://127.0.0.1:%d/c.txt"):format(server:port()), dir = folder,
       path = "c.txt", auth = "mast" }

@@ -438,6 +438,29 @@ describe("credentials", function()
     assert.is_nil(err.outcome.headers["x-echo"]:find(token, 1, true))
   end)
 
+  it("are struck out of tables, wherever they stand in the answer", function()
+    local function body(n) -- the token begins n bytes before the end of a block of 256 KiB
+      local head = "id,text\n"
+      local filler = ("x"):rep(256 * 1024 - #head - 2 - n)
+      return head .. "1," .. filler .. token .. "\n2," .. token .. "\n"
+    end
+    local starts = { 0, 1, 15, #token - 1, #token }
+    local replies = {}
+    for i, n in ipairs(starts) do
+      replies[i] = { reply(body(n)), "keep" }
+    end
+    local server <close> = peer.serve(replies)
+    peer.set("archive", base(server))
+    for i, n in ipairs(starts) do
+      local rows = fetch(server, { auth = "mast", format = "csv" })
+      assert.equal(i, server:requests())
+      assert.equal(2, #rows)
+      assert.equal(256 * 1024 - 10 - n + #token, #rows:get(1, "text"))
+      assert.is_nil(rows:get(1, "text"):find("[^x*]"))
+      assert.equal(("*"):rep(#token), rows:get(2, "text"))
+    end
+  end)
+
   it("come from a file that only the user can read, or are missing without harm", function()
     peer.env("MAST_API_TOKEN", nil)
     local server <close> = peer.serve({
