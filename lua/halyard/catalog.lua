@@ -89,9 +89,12 @@ local function check_parallel(n)
   end
 end
 
+-- `usual`: 0 when the service declares no limit.
 local function row_limit(given, usual)
-  if given ~= nil and (math.type(given) ~= "integer" or given < 1 or given > usual) then
-    errors.raise("usage", ("row_limit is a whole number from 1 to %d"):format(usual))
+  local most = usual > 0 and usual or math.maxinteger
+  if given ~= nil and (math.type(given) ~= "integer" or given < 1 or given > most) then
+    errors.raise("usage", usual > 0 and ("row_limit is a whole number from 1 to %d"):format(usual)
+      or "row_limit is a whole number from 1 on")
   end
   return given or usual
 end

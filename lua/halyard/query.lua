@@ -67,6 +67,11 @@ function M.count(source, region, margin)
   return n
 end
 
+-- As many rows as the service's limit, where it has one: perhaps not all.
+local function at_limit(service, n)
+  return service.cap > 0 and n >= service.cap
+end
+
 -- Issues what the plan asks, each ask as a task of this scope; waits when the plan waits, until the
 -- next outcome or as long as it says; a long wait is told with its reason.
 local function drive(plan, serve, tell)
@@ -117,7 +122,7 @@ local function server(source, plan, harvest, seen)
     end
     local rows, cost = source.fetch(shape)
     local returned = #rows
-    if ask.kind == "fetch" and returned < source.service.cap then
+    if ask.kind == "fetch" and not at_limit(source.service, returned) then
       rows = source.refine(rows)
     end
     return { rows = rows, returned = returned, cost = cost }
@@ -137,7 +142,7 @@ local function server(source, plan, harvest, seen)
     seen.spent(got.cost)
     if ask.kind == "count" then
       plan:counted(ask.id, got.n)
-    elseif ask.kind == "probe" or got.returned >= source.service.cap then
+    elseif ask.kind == "probe" or at_limit(source.service, got.returned) then
       plan:complete(ask.id, got.returned, 0, 0)
     else
       local kept = harvest:tile(ask.id, got.rows, ask, ask.form)
@@ -265,11 +270,12 @@ local function dry_run(source, region, options, record)
     end
   until what ~= "ask"
   local account, boxes = plan:account(), source.service.takes_box
-  local least = known and math.max(1, math.ceil(known / source.service.cap))
+  local cap = source.service.cap
+  local least = known and cap > 0 and math.max(1, math.ceil(known / cap)) or nil
   record.plans[#record.plans + 1] = {
     service = source.name, region = tostring(region), ra = source.ra, dec = source.dec,
     ownership = "point", guard_arcsec = source.service.guard_arcsec or 1, rows = known,
-    form = boxes and "boxes" or "cones", cap = source.service.cap, lower_bound = least,
+    form = boxes and "boxes" or "cones", cap = cap, lower_bound = least,
     requests_low = least and (least == 1 and 1 or math.ceil(least * (boxes and 1.3 or 2.8))),
     requests_high = least and (least == 1 and 1 or math.ceil(least * (boxes and 3.6 or 5.6))),
     requests_max = account.requests_max, bytes = known and known * row_bytes,

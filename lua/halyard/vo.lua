@@ -6,7 +6,7 @@ local suggest = require("halyard.suggest")
 
 local M = {}
 
-local protocols = {}
+local protocols = { cone = "cone" }
 
 return setmetatable(M, {
   __index = function(t, name)

@@ -388,18 +388,20 @@ local function plan_lines(plan)
     ("  selection     columns %s, %s; a row belongs to the tile of its position; guard %g arcsec")
       :format(plan.ra, plan.dec, plan.guard_arcsec),
     "  rows          " .. rows,
-    ("  row limit     %d an answer, requests as %s"):format(plan.cap, plan.form),
+    ("  row limit     %s an answer, requests as %s")
+      :format(plan.cap > 0 and plan.cap or "not known: any round number of rows", plan.form),
   }
   if plan.rows then
     lines[#lines + 1] = ("  requests      at least %d, expected %d to %d, stop at %d"):format(
       plan.lower_bound, plan.requests_low, plan.requests_high, plan.requests_max)
     lines[#lines + 1] = ("  size          about %.1f MB"):format(plan.bytes / 1e6)
   else
-    local most = plan.requests_max * plan.cap
     lines[#lines + 1] = ("  requests      at least 1, stop at %d; more after the first answer")
       :format(plan.requests_max)
-    lines[#lines + 1] = ("  size          at most %.3g rows, about %.3g GB: the stop times the row "
-      .. "limit"):format(most, most * plan.bytes_per_row / 1e9)
+    local most = plan.requests_max * plan.cap
+    lines[#lines + 1] = most > 0 and ("  size          at most %.3g rows, about %.3g GB: the stop "
+      .. "times the row limit"):format(most, most * plan.bytes_per_row / 1e9)
+      or "  size          not known"
   end
   lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"
   for _, leaf in ipairs(plan.leaves) do
