@@ -282,57 +282,6 @@ static hal_status begin_table(fits_reader *r, hal_err *err)
     return st ? st : open_columns(r, err);
 }
 
-static bool is_utf8(const unsigned char *p, size_t n)
-{
-    const unsigned char *end = p + n;
-    while (p < end) {
-        unsigned char c = *p++;
-        if (c < 0x80)
-            continue;
-        int more = c >= 0xc2 && c < 0xe0   ? 1
-                   : (c & 0xf0) == 0xe0    ? 2
-                   : c >= 0xf0 && c < 0xf5 ? 3
-                                           : 0;
-        if (!more || end - p < more)
-            return false;
-        unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-        unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        if (*p < low || *p > high)
-            return false;
-        for (int i = 1; i < more; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return false;
-        p += more;
-    }
-    return true;
-}
-
-static bool is_ascii(const char *p, size_t n)
-{
-    unsigned char any = 0;
-    for (size_t i = 0; i < n; i++)
-        any |= (unsigned char)p[i];
-    return any < 0x80;
-}
-
-/* The text at `out`, Latin-1 as UTF-8 (at most twice as long). */
-static size_t copy_text(char *out, hal_slice text)
-{
-    if (is_ascii(text.data, text.size_bytes) ||
-        is_utf8((const unsigned char *)text.data, text.size_bytes)) {
-        memcpy(out, text.data, text.size_bytes);
-        return text.size_bytes;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < text.size_bytes; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c >= 0x80)
-            out[n++] = (char)(0xc0 | c >> 6);
-        out[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
-    }
-    return n;
-}
-
 static hal_status add_text(hal_vec *v, const hal_fits_cell *c, const char *in, uint64_t n,
                            hal_err *err)
 {
@@ -361,7 +310,7 @@ static hal_status add_text(hal_vec *v, const hal_fits_cell *c, const char *in, u
     if (st)
         return st;
     int64_t at = v->offsets[v->n_rows];
-    v->offsets[v->n_rows + 1] = at + (int64_t)copy_text(v->bytes + at, text);
+    v->offsets[v->n_rows + 1] = at + (int64_t)hal_fits_text_copy(v->bytes + at, text);
     return hal_vec_commit(v, 1, NULL, err);
 }
 

@@ -332,6 +332,56 @@ bool hal_fits_text(const char *in, uint64_t n, hal_slice *text)
     return true;
 }
 
+static bool is_utf8(const unsigned char *p, size_t n)
+{
+    const unsigned char *end = p + n;
+    while (p < end) {
+        unsigned char c = *p++;
+        if (c < 0x80)
+            continue;
+        int more = c >= 0xc2 && c < 0xe0   ? 1
+                   : (c & 0xf0) == 0xe0    ? 2
+                   : c >= 0xf0 && c < 0xf5 ? 3
+                                           : 0;
+        if (!more || end - p < more)
+            return false;
+        unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+        unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if (*p < low || *p > high)
+            return false;
+        for (int i = 1; i < more; i++)
+            if ((p[i] & 0xc0) != 0x80)
+                return false;
+        p += more;
+    }
+    return true;
+}
+
+static bool is_ascii(const char *p, size_t n)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < n; i++)
+        any |= (unsigned char)p[i];
+    return any < 0x80;
+}
+
+size_t hal_fits_text_copy(char *out, hal_slice text)
+{
+    if (is_ascii(text.data, text.size_bytes) ||
+        is_utf8((const unsigned char *)text.data, text.size_bytes)) {
+        memcpy(out, text.data, text.size_bytes);
+        return text.size_bytes;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < text.size_bytes; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c >= 0x80)
+            out[n++] = (char)(0xc0 | c >> 6);
+        out[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+    }
+    return n;
+}
+
 /* The field without blanks on both sides. */
 static hal_slice field_of(const hal_fits_cell *c, const char *in)
 {

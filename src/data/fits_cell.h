@@ -43,6 +43,8 @@ bool hal_fits_is_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t 
 /** Text of `n` bytes of a cell: up to the first NUL, or without the blanks at the end. False: null
  * (it begins with NUL, or holds nothing). */
 bool hal_fits_text(const char *in, uint64_t n, hal_slice *text);
+/** The text at `out`, Latin-1 as UTF-8 (at most twice as long); its size. */
+size_t hal_fits_text_copy(char *out, hal_slice text);
 
 typedef enum hal_fits_number {
     HAL_FITS_IS_NULL,
