@@ -808,4 +808,4 @@ static void free_class(void *self)
     hal_csv_free(self);
 }
 
-const hal_reader_class hal_csv_reader = {open_class, feed_class, finish_class, free_class};
+const hal_reader_class hal_csv_reader = {open_class, feed_class, finish_class, free_class, false};

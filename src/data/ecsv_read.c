@@ -447,4 +447,4 @@ static hal_status finish_class(void *self, hal_answer *answer, hal_table **table
     return st ? st : build(r, table, err);
 }
 
-const hal_reader_class hal_ecsv_reader = {open_class, feed_class, finish_class, free_class};
+const hal_reader_class hal_ecsv_reader = {open_class, feed_class, finish_class, free_class, false};

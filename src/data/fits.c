@@ -4,14 +4,14 @@
 #include "data/fits.h"
 
 #include "base/alloc.h"
-#include "base/number.h"
+#include "data/contents.h"
 #include "data/fits_cell.h"
 #include "data/types.h"
 #include "data/vec.h"
 
 #include <stdio.h>
 
-typedef enum stage { IN_HEADER, IN_SKIP, IN_ROWS, IN_GAP, IN_HEAP, IN_PADDING, PAST_TABLE } stage;
+typedef enum stage { IN_HEADER, IN_SKIP, IN_ROWS, IN_GAP, IN_HEAP, IN_PADDING, PAST_END } stage;
 
 enum {
     RUN_BYTES = 128 << 10, /* rows turned at a time: they stay in the cache for every column */
@@ -20,15 +20,15 @@ enum {
 
 typedef struct fits_reader {
     hal_reader_setup setup;
-    char *wanted; /* name of the table; NULL: by number */
-    uint64_t wanted_number;
+    hal_contents contents;
+    bool chosen; /* the table that is read has been found */
     stage stage;
     uint64_t offset; /* of the next byte in the file */
     uint64_t left;   /* bytes of this stage; of IN_ROWS and IN_HEAP too */
-    uint64_t n_tables;
     char block[HAL_FITS_BLOCK];
     size_t n_block;
-    hal_fits_header header;
+    hal_fits_header next;   /* the one that is read, until it is of the chosen table */
+    hal_fits_header header; /* of the chosen table */
     size_t n_columns, n_variable;
     hal_fits_cell *cells;
     hal_field *fields;
@@ -75,13 +75,14 @@ static void fits_free(void *self)
 {
     fits_reader *r = self;
     forget_table(r);
+    hal_fits_header_clear(&r->next);
     hal_fits_header_clear(&r->header);
     hal_buf_clear(&r->items);
     hal_buf_clear(&r->item_valid);
     hal_metadata_clear(&r->metadata);
     hal_buf_clear(&r->row);
     hal_buf_clear(&r->heap);
-    hal_free(r->wanted);
+    hal_contents_clear(&r->contents);
     hal_free(r);
 }
 
@@ -95,20 +96,11 @@ static void *fits_open(const hal_reader_setup *setup, hal_err *err)
     r->setup = *setup;
     r->setup.asked.table = NULL;
     r->offset = setup->offset;
-    r->wanted_number = 1;
-    int64_t number;
-    const char *table = setup->asked.table;
-    if (table && hal_number_read_int64(hal_slice_of(table), &number) && number > 0) {
-        r->wanted_number = (uint64_t)number;
-    } else if (table) {
-        r->wanted = hal_strdup(table);
-        if (!r->wanted) {
-            hal_err_nomem(err, strlen(table));
-            fits_free(r);
-            return NULL;
-        }
+    if (hal_contents_init(&r->contents, setup->asked.table, err)) {
+        fits_free(r);
+        return NULL;
     }
-    hal_fits_header_init(&r->header, r->offset, true);
+    hal_fits_header_init(&r->next, r->offset, true);
     return r;
 }
 
@@ -598,13 +590,21 @@ static void enter(fits_reader *r, stage next, uint64_t bytes)
 /* Whether the header just read is of the table that was asked for. */
 static hal_status choose(fits_reader *r, bool *chosen, hal_err *err)
 {
-    const hal_fits_header *h = &r->header;
+    const hal_fits_header *h = &r->next;
     *chosen = false;
     if (h->kind == HAL_FITS_IMAGE || (h->compressed && !h->compressed_table))
         return HAL_OK;
-    r->n_tables++;
-    *chosen = r->wanted ? hal_slice_equals(h->name, hal_slice_of(r->wanted))
-                        : r->n_tables == r->wanted_number;
+    char *name = hal_strndup(h->name.data ? h->name.data : "", h->name.size_bytes);
+    if (!name)
+        return hal_err_nomem(err, h->name.size_bytes);
+    /* The rows of a compressed table are pieces of it. */
+    int64_t n_rows = h->compressed_table ? -1 : (int64_t)h->n_rows;
+    hal_status st = hal_contents_add(&r->contents, name, NULL, n_rows, chosen, err);
+    hal_free(name);
+    if (st)
+        return st;
+    if (!r->contents.wanted)
+        *chosen = !r->chosen;
     if (*chosen && h->compressed_table)
         return hal_err_set(err, HAL_E_PROTOCOL,
                            "the FITS table is stored compressed (ZTABLE); unpack it with funpack");
@@ -618,9 +618,13 @@ static hal_status end_header(fits_reader *r, hal_err *err)
     if (st)
         return st;
     if (!chosen) {
-        enter(r, IN_SKIP, r->header.data_bytes + padding(r->header.data_bytes));
+        enter(r, IN_SKIP, r->next.data_bytes + padding(r->next.data_bytes));
         return HAL_OK;
     }
+    r->chosen = true;
+    hal_contents_choose(&r->contents);
+    r->header = r->next;
+    r->next = (hal_fits_header){0};
     st = begin_table(r, err);
     if (!st)
         enter(r, IN_ROWS, r->header.row_bytes * r->header.n_rows);
@@ -634,11 +638,16 @@ static hal_status take_header(fits_reader *r, const char *bytes, size_t n, size_
     *used = n < room ? n : room;
     memcpy(r->block + r->n_block, bytes, *used);
     r->n_block += *used;
-    if (r->n_block < HAL_FITS_BLOCK)
+    /* Behind the last extension anything else may stand (section 3.5). */
+    static const char mark[] = "XTENSION";
+    size_t n_mark = r->n_block < sizeof mark - 1 ? r->n_block : sizeof mark - 1;
+    if (r->chosen && !r->next.cards.size_bytes && memcmp(r->block, mark, n_mark) != 0)
+        r->stage = PAST_END;
+    if (r->stage == PAST_END || r->n_block < HAL_FITS_BLOCK)
         return HAL_OK;
     r->n_block = 0;
-    hal_status st = hal_fits_header_add(&r->header, r->block, err);
-    return st || !r->header.ended ? st : end_header(r, err);
+    hal_status st = hal_fits_header_add(&r->next, r->block, err);
+    return st || !r->next.ended ? st : end_header(r, err);
 }
 
 /* Moves on from stages that have all their bytes. */
@@ -648,12 +657,6 @@ static hal_status advance(fits_reader *r, hal_err *err)
     hal_status st = HAL_OK;
     while (r->left == 0 && !st) {
         switch (r->stage) {
-        case IN_SKIP: {
-            hal_fits_header_clear(&r->header);
-            hal_fits_header_init(&r->header, r->offset, false);
-            r->stage = IN_HEADER;
-            return HAL_OK;
-        }
         case IN_ROWS:
             enter(r, IN_GAP, h->heap_at - h->row_bytes * h->n_rows);
             break;
@@ -664,8 +667,11 @@ static hal_status advance(fits_reader *r, hal_err *err)
             st = take_variable(r, err);
             enter(r, IN_PADDING, padding(h->data_bytes));
             break;
+        case IN_SKIP:
         case IN_PADDING:
-            r->stage = PAST_TABLE;
+            hal_fits_header_clear(&r->next);
+            hal_fits_header_init(&r->next, r->offset, false);
+            r->stage = IN_HEADER;
             return HAL_OK;
         default:
             return HAL_OK;
@@ -678,7 +684,7 @@ static hal_status fits_feed(void *self, const char *bytes, size_t n, hal_err *er
 {
     fits_reader *r = self;
     hal_status st = HAL_OK;
-    while (n && r->stage != PAST_TABLE && !st) {
+    while (n && r->stage != PAST_END && !st) {
         size_t used = n;
         if (r->stage == IN_HEADER) {
             st = take_header(r, bytes, n, &used, err);
@@ -700,23 +706,22 @@ static hal_status fits_feed(void *self, const char *bytes, size_t n, hal_err *er
     return st;
 }
 
+/* HAL_OK: the file is whole. */
 static hal_status cut(const fits_reader *r, hal_err *err)
 {
-    const hal_fits_header *h = &r->header;
     unsigned long long at = r->offset;
     switch (r->stage) {
+    case PAST_END:
+        return HAL_OK;
     case IN_HEADER:
-        if (h->cards.size_bytes || r->n_block || r->n_tables == 0)
-            break;
-        if (r->wanted)
-            return hal_err_set(err, HAL_E_NOT_FOUND, "none of the %llu tables is named \"%s\"",
-                               (unsigned long long)r->n_tables, r->wanted);
-        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no table %llu: the file has %llu",
-                           (unsigned long long)r->wanted_number, (unsigned long long)r->n_tables);
+        if (r->next.cards.size_bytes || r->n_block)
+            return hal_err_set(err, HAL_E_INTEGRITY, "the file is cut at byte %llu: in a header",
+                               at);
+        return HAL_OK;
     case IN_ROWS:
-        return hal_err_set(err, HAL_E_INTEGRITY,
-                           "the file is cut at byte %llu: in row %llu of %llu", at,
-                           (unsigned long long)r->n_rows_read + 1, (unsigned long long)h->n_rows);
+        return hal_err_set(
+            err, HAL_E_INTEGRITY, "the file is cut at byte %llu: in row %llu of %llu", at,
+            (unsigned long long)r->n_rows_read + 1, (unsigned long long)r->header.n_rows);
     case IN_HEAP:
         return hal_err_set(err, HAL_E_INTEGRITY,
                            "the file is cut at byte %llu: behind the rows, %llu bytes of variable "
@@ -727,26 +732,28 @@ static hal_status cut(const fits_reader *r, hal_err *err)
                            "the file is cut at byte %llu: %llu bytes of its data are missing", at,
                            (unsigned long long)r->left);
     }
-    if (h->cards.size_bytes == 0 && r->n_block == 0)
-        return hal_err_set(err, HAL_E_PROTOCOL, "the FITS file holds no table, only images");
-    return hal_err_set(err, HAL_E_INTEGRITY, "the file is cut at byte %llu: in a header", at);
 }
 
 static hal_status fits_finish(void *self, hal_answer *answer, hal_table **table, hal_err *err)
 {
     fits_reader *r = self;
-    if (r->stage != PAST_TABLE)
-        return cut(r, err);
+    hal_status st = cut(r, err);
+    if (!st && !r->contents.n_tables)
+        st = hal_err_set(err, HAL_E_PROTOCOL, "the FITS file holds no table, only images");
+    else if (!st && !r->chosen)
+        st = hal_contents_missing(&r->contents, err);
     bool batches = r->setup.asked.batch && !r->n_variable;
-    hal_status st = batches && r->n_in_batch ? hand_batch(r, r->n_in_batch, err) : HAL_OK;
+    if (!st && batches && r->n_in_batch)
+        st = hand_batch(r, r->n_in_batch, err);
     if (st)
         return st;
     hal_table *t = make_table(r, batches ? 0 : r->header.n_rows, err);
     if (!t)
         return err ? err->status : HAL_E_NOMEM;
-    *answer = (hal_answer){HAL_ANSWER_COMPLETE, "", -1, -1, -1, -1, -1, -1, -1};
+    *answer = HAL_ANSWER_INIT;
+    hal_contents_tell(&r->contents, answer);
     *table = t;
     return HAL_OK;
 }
 
-const hal_reader_class hal_fits_reader = {fits_open, fits_feed, fits_finish, fits_free};
+const hal_reader_class hal_fits_reader = {fits_open, fits_feed, fits_finish, fits_free, true};

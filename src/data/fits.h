@@ -2,8 +2,8 @@
 /* FITS tables (FITS standard 4.0, section 7). Private to this folder.
  *
  * Reading: the first binary or ASCII table of a file (or the one named or numbered), from bytes in
- * any chunking; images and other tables are passed over. The table must be whole up to the end of
- * its last 2880-byte block; what follows is not looked at.
+ * any chunking; images and other tables, which are counted, are passed over. All of them must be
+ * whole up to the end of their last 2880-byte block; what follows the last is not looked at.
  *
  * Nulls: integers equal to TNULLn; floats and complex numbers with all bits set (any other NaN is
  * NaN); logicals that are neither T nor F; texts that begin with NUL. A text of blanks is empty,

@@ -21,6 +21,7 @@ typedef struct hal_reader_class {
     hal_status (*feed)(void *self, const char *bytes, size_t n, hal_err *err);
     hal_status (*finish)(void *self, hal_answer *answer, hal_table **table, hal_err *err);
     void (*free)(void *self);
+    bool several; /* a document may hold several tables: the class minds hal_reader_options.table */
 } hal_reader_class;
 
 /** A format's way of writing. It writes with hal_outfile_*; opening, syncing and renaming the file

@@ -91,13 +91,7 @@ hal_mashup *hal_mashup_new(const hal_reader_setup *setup, hal_err *err)
     m->asked = setup->asked;
     m->mashup_only = format == HAL_FORMAT_MASHUP_JSON || format == HAL_FORMAT_MASHUP_EXTJS;
     m->rows_only = format == HAL_FORMAT_ROWS_JSON;
-    m->answer = (hal_answer){.fraction_done = -1,
-                             .page = -1,
-                             .page_size = -1,
-                             .pages_filtered = -1,
-                             .rows = -1,
-                             .rows_filtered = -1,
-                             .rows_total = -1};
+    m->answer = HAL_ANSWER_INIT;
     hal_json_init(&m->json, setup->offset);
     return m;
 }
@@ -528,4 +522,5 @@ static void free_class(void *self)
     hal_mashup_free(self);
 }
 
-const hal_reader_class hal_mashup_reader = {open_class, feed_class, finish_class, free_class};
+const hal_reader_class hal_mashup_reader = {open_class, feed_class, finish_class, free_class,
+                                            false};

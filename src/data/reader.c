@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "data/answer_words.h"
+#include "data/contents.h"
 #include "data/format.h"
 #include "data/unpack.h"
 #include "data/vec.h"
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { HEAD_MAX = 4096, BATCH_ROWS = 65536 };
+enum { HEAD_MAX = 4096, BATCH_ROWS = 65536, LABEL_MAX = 200 };
 
 struct hal_reader {
     hal_reader_setup setup;
@@ -157,6 +158,20 @@ static hal_match is_binary(hal_slice head, const char **is)
     return first < ' ' && (first < '\t' || first > '\r') ? HAL_MATCH_YES : HAL_MATCH_NO;
 }
 
+/* For a format whose documents hold one table, which has no name. */
+static hal_status require_only_table(const hal_reader *r, hal_err *err)
+{
+    hal_contents contents;
+    bool wanted = true;
+    hal_status st = hal_contents_init(&contents, r->table, err);
+    if (!st && r->table)
+        st = hal_contents_add(&contents, NULL, NULL, -1, &wanted, err);
+    if (!st && !wanted)
+        st = hal_contents_missing(&contents, err);
+    hal_contents_clear(&contents);
+    return st;
+}
+
 /* Decides by the first bytes; HAL_OK also when more are needed. */
 static hal_status recognise(hal_reader *r, hal_err *err)
 {
@@ -184,6 +199,9 @@ static hal_status recognise(hal_reader *r, hal_err *err)
         open = match == HAL_MATCH_MORE;
     }
     if (r->class) {
+        hal_status st = r->class->several ? HAL_OK : require_only_table(r, err);
+        if (st)
+            return st;
         r->self = r->class->open(&r->setup, err);
         return r->self ? HAL_OK : err ? err->status : HAL_E_NOMEM;
     }
@@ -323,12 +341,33 @@ hal_status hal_reader_finish(hal_reader *r, hal_answer *answer, hal_table **tabl
     /* The two bytes of a CSV answer that is not ready (Mashup specification, section 4.5). */
     if (r->setup.format == HAL_FORMAT_CSV &&
         begins((hal_slice){head.data + i, head.size_bytes - i}, "{}")) {
-        *answer = (hal_answer){HAL_ANSWER_EXECUTING, "", -1, -1, -1, -1, -1, -1, -1};
+        *answer = HAL_ANSWER_INIT;
+        answer->status = HAL_ANSWER_EXECUTING;
         *table = NULL;
         return HAL_OK;
     }
     hal_slice text = {head.data + i, head.size_bytes - i};
     return take_literal(text, answer, table, err, &st) ? st : refuse(r, err);
+}
+
+bool hal_answer_others(const hal_answer *a, const char *label, const char *choice,
+                       char out[HAL_ANSWER_OTHERS_MAX])
+{
+    if (a->n_tables < 2)
+        return false;
+    unsigned n_others = a->n_tables - 1;
+    char of[24] = "the other one";
+    if (n_others > 1)
+        snprintf(of, sizeof of, "one of %u others", n_others);
+    char name[HAL_TABLE_NAME_MAX + 3] = "";
+    if (*a->table_name)
+        snprintf(name, sizeof name, " \"%s\"", a->table_name);
+    size_t n_label = strlen(label), at = n_label > LABEL_MAX ? n_label - LABEL_MAX : 0;
+    while (((unsigned char)label[at] & 0xc0) == 0x80) /* within a character */
+        at++;
+    snprintf(out, HAL_ANSWER_OTHERS_MAX, "%s holds %u tables: table %u%s was read; %s reads %s",
+             label + at, a->n_tables, a->table, name, choice, of);
+    return true;
 }
 
 hal_status hal_table_require_whole(const hal_table *t, hal_err *err)

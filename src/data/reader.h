@@ -44,7 +44,9 @@ typedef hal_status (*hal_reader_batch)(void *ctx, const hal_table *t, hal_err *e
 
 typedef struct hal_reader_options {
     hal_reader_limits limits;
-    /** Which table of a document of several: a number from 1 or a name; NULL: the first. */
+    /** Which table of the document: its number from 1, or its name (in a VOTable also its ID);
+     * HAL_E_USAGE lists the tables that there are. NULL: the first, of a VOTable's results before
+     * others. */
     const char *table;
     /** With `batch` the rows go to it as they come, and the table at the end has the columns but no
      * rows: memory does not grow with the number of rows. A column whose type the format does not
@@ -69,13 +71,33 @@ typedef enum hal_answer_status {
     HAL_ANSWER_NOT_FOUND  /* the same: a name or target that was asked for is not known */
 } hal_answer_status;
 
+enum { HAL_TABLE_NAME_MAX = 64, HAL_ANSWER_OTHERS_MAX = 512 };
+
 /** What an answer says about itself (Mashup specification, sections 4 and 5). */
 typedef struct hal_answer {
     hal_answer_status status;
     char message[512];
     double fraction_done; /* 0..1; < 0: not said */
     int64_t page, page_size, pages_filtered, rows, rows_filtered, rows_total; /* < 0: not said */
+    unsigned n_tables; /* of the document; 0: its format has documents of one table only */
+    unsigned table;    /* number of the one read, from 1 */
+    char table_name[HAL_TABLE_NAME_MAX]; /* its name or ID, "..." behind one that is cut; or "" */
 } hal_answer;
+
+/** Complete, and nothing else is said. */
+#define HAL_ANSWER_INIT                                                                            \
+    ((hal_answer){.fraction_done = -1,                                                             \
+                  .page = -1,                                                                      \
+                  .page_size = -1,                                                                 \
+                  .pages_filtered = -1,                                                            \
+                  .rows = -1,                                                                      \
+                  .rows_filtered = -1,                                                             \
+                  .rows_total = -1})
+
+/** For a person who read `label` and named no table: says which of several was read, and how many
+ * others there are for `choice` ("--table N"). False, and nothing said: it was the only one. */
+bool hal_answer_others(const hal_answer *a, const char *label, const char *choice,
+                       char out[HAL_ANSWER_OTHERS_MAX]);
 
 typedef struct hal_reader hal_reader;
 

@@ -6,7 +6,6 @@
 #include "data/votable_reader.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 enum {
@@ -93,51 +92,48 @@ static void start_resource(hal_votable *v, const XML_Char **a)
         v->results[v->depth] = !strcmp(type, "results");
 }
 
-static bool is_wanted(const hal_votable *v, const char *name, const char *id)
-{
-    if (!v->want)
-        return !v->chosen || v->results[v->depth];
-    char *end;
-    unsigned long number = strtoul(v->want, &end, 10);
-    if (*v->want >= '0' && *v->want <= '9' && !*end)
-        return number == v->n_tables;
-    return (name && !strcmp(name, v->want)) || (id && !strcmp(id, v->want));
-}
-
 static void start_table(hal_votable *v, const XML_Char **a)
 {
     const char *name = hal_vo_attribute(a, "name"), *id = hal_vo_attribute(a, "ID");
     const char *ref = hal_vo_attribute(a, "ref"), *nrows = hal_vo_attribute(a, "nrows");
     v->scopes[v->depth] = ++v->n_scopes;
-    v->n_tables++;
     hal_vo_header_clear(&v->current);
+    int64_t n_rows_said;
+    if (!nrows || !hal_number_read_int64(hal_slice_of(nrows), &n_rows_said) || n_rows_said < 0)
+        n_rows_said = -1;
+    bool wanted;
+    hal_status st = hal_contents_add(&v->contents, name, id, n_rows_said, &wanted, v->err);
+    if (st) {
+        hal_vo_fail(v, st);
+        return;
+    }
     if (id && !(v->current.id = hal_vo_keep(v, id, strlen(id))))
         return;
     hal_free(v->table_ref);
     v->table_ref = NULL;
     if (ref && !(v->table_ref = hal_vo_keep(v, ref, strlen(ref))))
         return;
-    if (v->final || !is_wanted(v, name, id))
+    if (!v->contents.wanted)
+        wanted = !v->chosen || v->results[v->depth];
+    if (v->final || !wanted)
         return;
     if (v->n_batched) {
         hal_vo_fail(v,
                     hal_err_set(v->err, HAL_E_USAGE,
                                 "the results stand in table %u of the document behind another one; "
                                 "name it: table %u",
-                                v->n_tables, v->n_tables));
+                                v->contents.n_tables, v->contents.n_tables));
         return;
     }
     hal_vo_drop_columns(v);
+    hal_contents_choose(&v->contents);
     v->chosen = v->reading = true;
-    v->final = v->want || v->results[v->depth];
+    v->final = v->contents.wanted || v->results[v->depth];
     v->n_path = 0;
     for (int i = 1; i <= v->depth; i++)
         v->path[v->n_path++] = v->scopes[i];
-    v->n_rows_said = -1;
-    int64_t said;
-    if (nrows && hal_number_read_int64(hal_slice_of(nrows), &said) && said >= 0)
-        v->n_rows_said = said;
-    hal_status st = hal_metadata_set(&v->metadata.name, hal_slice_of(name ? name : ""), v->err);
+    v->n_rows_said = n_rows_said;
+    st = hal_metadata_set(&v->metadata.name, hal_slice_of(name ? name : ""), v->err);
     if (!st)
         st = hal_metadata_set(&v->metadata.description, (hal_slice){"", 0}, v->err);
     if (st)
@@ -680,14 +676,14 @@ static hal_status votable_finish(void *self, hal_answer *answer, hal_table **tab
                          (unsigned long long)v->offset);
     if (st)
         return st;
-    *answer = (hal_answer){HAL_ANSWER_COMPLETE, "", -1, -1, -1, -1, -1, -1, -1};
+    *answer = HAL_ANSWER_INIT;
+    hal_contents_tell(&v->contents, answer);
     const char *status;
     hal_vo_settle_status(v, answer, &status);
     if (answer->status == HAL_ANSWER_ERROR)
         return HAL_OK;
-    if (!v->chosen && v->want)
-        return hal_err_set(v->err, HAL_E_NOT_FOUND, "the VOTable has no table %s; it has %u",
-                           v->want, v->n_tables);
+    if (!v->chosen && v->contents.n_tables)
+        return hal_contents_missing(&v->contents, v->err);
     if (!v->chosen)
         return hal_err_set(v->err, HAL_E_PROTOCOL, "the VOTable has no TABLE and names no error");
     return build(v, status, table);
@@ -706,7 +702,7 @@ static void votable_free(void *self)
         hal_vo_header_clear(&v->known[i]);
     hal_free(v->known);
     hal_free(v->table_ref);
-    hal_free(v->want);
+    hal_contents_clear(&v->contents);
     for (size_t i = 0; i < v->metadata.n_items; i++)
         hal_free(v->places[i].text);
     hal_free(v->places);
@@ -731,11 +727,11 @@ static void *votable_open(const hal_reader_setup *setup, hal_err *err)
     v->scan_allowed = true;
     v->n_rows_said = -1;
     hal_buf_init(&v->text, HAL_VO_CELL_TEXT_MAX);
-    const char *want = setup->asked.table;
-    v->parser = lib->create(NULL, &memory, NULL);
-    v->want = want ? hal_strdup(want) : NULL;
-    if (!v->parser || (want && !v->want)) {
-        hal_err_nomem(err, want ? strlen(want) : 0);
+    hal_status st = hal_contents_init(&v->contents, setup->asked.table, err);
+    v->parser = st ? NULL : lib->create(NULL, &memory, NULL);
+    if (!v->parser) {
+        if (!st)
+            hal_err_nomem(err, 0);
         votable_free(v);
         return NULL;
     }
@@ -771,4 +767,4 @@ hal_match hal_votable_recognise(hal_slice head)
 }
 
 const hal_reader_class hal_votable_reader = {votable_open, votable_feed, votable_finish,
-                                             votable_free};
+                                             votable_free, true};

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "data/base64.h"
+#include "data/contents.h"
 #include "data/expat_lib.h"
 #include "data/format.h"
 #include "data/team.h"
@@ -60,7 +61,6 @@ typedef struct hal_vo_block {
 
 typedef struct hal_votable {
     hal_reader_setup setup;
-    char *want; /* setup.asked.table */
     const hal_expat *lib;
     XML_Parser parser;
     uint64_t expat_bytes; /* given to Expat */
@@ -83,7 +83,7 @@ typedef struct hal_votable {
     bool collects; /* text of the innermost element */
     hal_buf text;
 
-    unsigned n_tables;
+    hal_contents contents;
     bool reading;                    /* within the chosen TABLE */
     bool chosen, final;              /* some table is; no later one will be */
     bool data_seen, rows_seen;       /* of the chosen one */

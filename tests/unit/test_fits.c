@@ -420,9 +420,83 @@ static void tables_are_found_by_number_and_name(void **state)
         hal_table_unref(t);
     }
     assert_null(read_file(&err, "3"));
-    assert_int_equal(err.status, HAL_E_NOT_FOUND);
+    assert_int_equal(err.status, HAL_E_USAGE);
+    assert_string_equal(err.text, "there is no table 3; there are 2: 1 \"part 1\" (1 row), "
+                                  "2 \"part 2\" (2 rows)");
     assert_null(read_file(&err, "part"));
-    assert_int_equal(err.status, HAL_E_NOT_FOUND);
+    assert_int_equal(err.status, HAL_E_USAGE);
+    assert_non_null(strstr(err.text, "no table \"part\"; there are 2"));
+}
+
+/* Two tables behind an image, and an image behind them; where each of these begins, and the end. */
+static void begin_several(size_t begins[5])
+{
+    static const char data[3000] = "abc";
+    begin_file();
+    for (size_t i = 0; i < 4; i++) {
+        begins[i] = file_size;
+        if (i == 1 || i == 3) {
+            card("XTENSION= 'IMAGE   '");
+            card("BITPIX  =                    8");
+            card("NAXIS   =                    1");
+            card("NAXIS1  =                 3000");
+            card("PCOUNT  =                    0");
+            card("GCOUNT  =                    1");
+        } else {
+            begin_table("BINTABLE", 1, 3, 0, 1);
+            card("TFORM1  = 'B'");
+            card("EXTNAME = '%s'", i ? "GTI" : "EVENTS");
+        }
+        end_header();
+        put_data(data, i == 1 || i == 3 ? sizeof data : 3);
+    }
+    begins[4] = file_size;
+}
+
+static void a_cut_behind_the_table_is_an_error_except_between_extensions(void **state)
+{
+    (void)state;
+    hal_err err;
+    size_t begins[5];
+    begin_several(begins);
+    size_t end = file_size, border = 1;
+    for (size_t n = begins[1]; n <= end; n++) {
+        border += n > begins[border];
+        file_size = n;
+        hal_table *t = read_file(&err, "1");
+        assert_int_equal(t != NULL, n == begins[border]);
+        if (t) {
+            assert_int_equal(hal_table_rows(t), 3);
+        } else {
+            assert_int_equal(err.status, HAL_E_INTEGRITY);
+            char place[40];
+            snprintf(place, sizeof place, "cut at byte %zu", n);
+            assert_non_null(strstr(err.text, place));
+        }
+        hal_table_unref(t);
+    }
+}
+
+static void what_is_no_extension_may_stand_behind_the_last(void **state)
+{
+    (void)state;
+    hal_err err;
+    size_t begins[5];
+    for (size_t n = 1; n < 10000; n += 1111) {
+        begin_several(begins);
+        memset(file + file_size, n % 2 ? 0 : 'x', n);
+        file_size += n;
+        hal_table *t = read_file(&err, NULL);
+        assert_non_null(t);
+        assert_int_equal(hal_table_rows(t), 3);
+        hal_table_unref(t);
+        assert_null(read_file(&err, "3")); /* what stands there may have been a table */
+        assert_int_equal(err.status, HAL_E_INTEGRITY);
+    }
+    begin_several(begins);
+    file[begins[2] + 80] = 'X'; /* BITPIX is lost, and with it where the next extension begins */
+    assert_null(read_file(&err, NULL));
+    assert_int_equal(err.status, HAL_E_INTEGRITY);
 }
 
 static void columns_without_a_name_of_their_own_get_one(void **state)
@@ -502,6 +576,8 @@ int main(void)
         cmocka_unit_test(ascii_tables_are_read_with_their_forms),
         cmocka_unit_test(an_ascii_number_beyond_a_double_is_refused),
         cmocka_unit_test(tables_are_found_by_number_and_name),
+        cmocka_unit_test(a_cut_behind_the_table_is_an_error_except_between_extensions),
+        cmocka_unit_test(what_is_no_extension_may_stand_behind_the_last),
         cmocka_unit_test(columns_without_a_name_of_their_own_get_one),
         cmocka_unit_test(headers_that_promise_too_much_are_refused),
     };
