@@ -28,7 +28,7 @@ extern "C" {
 #define HAL_VERSION "0.1.0"
 
 /** Raised by every addition; workflows state the level they need. */
-#define HAL_API_LEVEL 1
+#define HAL_API_LEVEL 2
 
 #ifndef HAL_BASE_STATUS_H /* inside the library the same list comes from base/status.def */
 /** What became of a call. The value of each name never changes within a major version. */
@@ -125,6 +125,11 @@ HAL_API hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *runni
 /** Ends the job soon, with HAL_E_CANCELLED. Any thread, and from a signal handler. */
 HAL_API void hal_runtime_interrupt(hal_runtime *rt);
 
+/* Which table of a file of several is read, wherever a `table` is asked for: its number among the
+ * tables of the file, from 1, or its name (TABLE name or ID of a VOTable, EXTNAME of FITS); what is
+ * not there is HAL_E_USAGE with the list of what is. NULL: the first, of a VOTable the first of its
+ * results; that there are others is then logged as a warning. */
+
 /** What to show of a file, for hal_runtime_show. */
 typedef struct hal_show {
     size_t struct_size; /* sizeof(hal_show) */
@@ -133,21 +138,28 @@ typedef struct hal_show {
     int64_t rows;       /* how many rows to print, at most 100,000; negative: 10 */
     bool stats;         /* count of values and nulls, minimum, maximum and mean of each column */
     bool json;          /* as JSON instead of text for people */
+    const char *table;  /* as above */
 } hal_show;
 
 /** Gives the columns of a table (type, unit, UCD, description) and its first rows to
  * hal_config.on_output. Reads the whole input in memory that does not grow with its rows. */
 HAL_API hal_status hal_runtime_show(hal_runtime *rt, const hal_show *show);
 
-/** Reads a recorded answer or table from `in` ("-": standard input) and writes it to `out` (NULL or
- * "-": standard output). `from`: a format's name; NULL or "auto": recognised from the bytes. `to`:
- * a format's name; NULL: by the ending of `out`, else csv. Memory does not grow with the rows;
- * where a column's type is only known at the end, the input is read twice (a pipe through a
- * temporary file in TMPDIR). What the output's format cannot express is logged as
- * warnings that name the columns, also by hal_runtime_match. A cut or damaged input is
- * HAL_E_INTEGRITY and leaves no file. */
-HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out,
-                                       const char *from, const char *to);
+/** A file to write in another format, for hal_runtime_convert. */
+typedef struct hal_convert_job {
+    size_t struct_size; /* sizeof(hal_convert_job) */
+    const char *in;     /* recorded answer or table; "-": standard input */
+    const char *out;    /* NULL or "-": standard output */
+    const char *from;   /* a format's name; NULL or "auto": recognised from the bytes */
+    const char *to;     /* a format's name; NULL: by the ending of `out`, else csv */
+    const char *table;  /* as above */
+} hal_convert_job;
+
+/** Memory does not grow with the rows; where a column's type is only known at the end, the input
+ * is read twice (a pipe through a temporary file in TMPDIR). What the output's format cannot
+ * express is logged as warnings that name the columns, also by hal_runtime_match. A cut or damaged
+ * input is HAL_E_INTEGRITY and leaves no file. */
+HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const hal_convert_job *job);
 
 /** A positional match of two files, for hal_runtime_match. */
 typedef struct hal_match_job {
@@ -172,6 +184,7 @@ typedef struct hal_match_job {
         *epoch2;    /* Julian year of the positions: "2016.0", or with motions a column */
     const char *at; /* Julian year to compare at; NULL: the epoch of the side that has
                      * no motions */
+    const char *table1, *table2; /* of `left` and `right`, as above */
 } hal_match_job;
 
 /** Reads two tables and writes one row per pair of rows whose positions lie within the radius:
@@ -228,13 +241,20 @@ struct ArrowArrayStream {
 
 #endif
 
-/** Reads a recorded answer or table from `in` ("-": standard input) into memory and gives it to the
- * caller as a stream of struct arrays of at most 65,536 rows, which share that memory. `from` as
- * for hal_runtime_convert. What is known of a column (unit, ucd, description, ...) is metadata of
- * its schema; docs/embedding.md lists types and keys. The caller releases the stream, and what was
- * taken out of it, in any order, on any thread, also after the runtime. After a failure
- * out->release is NULL. */
-HAL_API hal_status hal_runtime_read(hal_runtime *rt, const char *in, const char *from,
+/** A table to read, for hal_runtime_read. */
+typedef struct hal_read_job {
+    size_t struct_size; /* sizeof(hal_read_job) */
+    const char *in;     /* recorded answer or table; "-": standard input */
+    const char *from;   /* as in hal_convert_job */
+    const char *table;  /* as above */
+} hal_read_job;
+
+/** Reads a table into memory and gives it to the caller as a stream of struct arrays of at most
+ * 65,536 rows, which share that memory. What is known of a column (unit, ucd, description, ...) is
+ * metadata of its schema; docs/embedding.md lists types and keys. The caller releases the stream,
+ * and what was taken out of it, in any order, on any thread, also after the runtime. After a
+ * failure out->release is NULL. */
+HAL_API hal_status hal_runtime_read(hal_runtime *rt, const hal_read_job *job,
                                     struct ArrowArrayStream *out);
 /** Writes the rows that are left in `in`, a stream of struct arrays, to `out` (NULL or "-":
  * standard output), in the format `to` or, when that is NULL, by the ending of `out`, else csv. The

@@ -66,15 +66,24 @@ M.from_rows = core.from_rows
 --- Reads a file below the output folder. Waits; the format is recognised from the bytes. Gzip and
 -- zstd are unpacked.
 -- @tparam string path relative to the output folder
--- @tparam[opt] table options `format` (name), `table` (number or name, in a file of several)
+-- @tparam[opt] table options `format` (name), `table` (in a file of several: its number from 1, or
+-- its name: TABLE name or ID of a VOTable, EXTNAME of FITS; default: the first, of a VOTable the
+-- first of its results, with a warning that there are others)
 -- @treturn halyard.table
--- @raise `not_found`, `permission`, `integrity` for a cut or damaged file
+-- @raise `not_found`, `permission`, `integrity` for a cut or damaged file, `usage` for a table that
+-- is not there, with the list of those that are
 function M.read(path, options)
   options = options_of(options, { "format", "table" }, "table.read")
   if type(path) ~= "string" then
     usage("table.read takes a path, not a %s", type(path))
   end
-  return core.read({ path, tostring(options.table or "") }, options.format)
+  local which = options.table
+  local named = type(which) == "string" and which ~= ""
+  if which ~= nil and math.type(which) ~= "integer" and not named then
+    usage("table.read: table is the number, from 1, or the name of one, not %s",
+      type(which) == "table" and "a table" or '"' .. tostring(which) .. '"')
+  end
+  return core.read({ path, tostring(which or "") }, options.format)
 end
 
 --- Columns

@@ -39,6 +39,7 @@ struct work {
     hal_measure *measures;
     hal_pairing spec;
     uint64_t first, n_rows;
+    char warning[HAL_ANSWER_OTHERS_MAX]; /* "": none */
     atomic_bool stop;
     hal_table *(*make)(work *w, hal_err *err);
 };
@@ -513,8 +514,17 @@ static hal_table *read_all(work *w, int fd, hal_err *err)
     else if (hal_table_require_whole(t, err)) {
         hal_table_unref(t);
         t = NULL;
-    }
+    } else if (!options.table)
+        hal_answer_others(&answer, w->texts[0], "{ table = N }", w->warning);
     return t;
+}
+
+static int read_push(lua_State *L, hal_op *op)
+{
+    const work *w = (work *)op;
+    if (*w->warning)
+        hal_host_log(hal_host_of(L), "warning", w->warning);
+    return work_push(L, op);
 }
 
 /* The file below folder `root`, without following symbolic links; -1 and errno. */
@@ -574,6 +584,7 @@ static int read_file(lua_State *L)
     if (!root || !*root)
         return hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
     work *w = new_work(L, NULL, NULL, make_read);
+    w->op.push = read_push;
     hal_format f = HAL_FORMAT_AUTO;
     hal_err err = HAL_ERR_INIT;
     if (hal_format_from_name(&f, format, &err))

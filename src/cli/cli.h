@@ -13,7 +13,7 @@ typedef struct options {
     const char *archive;
     hal_pair bases[BASES_MAX];
     size_t n_bases;
-    const char *output, *workflow_path, *format, *from, *to;
+    const char *output, *workflow_path, *format, *from, *to, *table, *table1, *table2;
     const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
     const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;
     bool quiet, json, stats, private_net, help;

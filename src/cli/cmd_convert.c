@@ -4,14 +4,18 @@
 
 static hal_status convert(hal_runtime *rt, void *ctx)
 {
-    const options *opts = ctx;
-    return hal_runtime_convert(rt, opts->words[0], opts->n_words > 1 ? opts->words[1] : NULL,
-                               opts->from, opts->to);
+    return hal_runtime_convert(rt, ctx);
 }
 
 int cmd_convert(const command *cmd, const options *opts)
 {
     (void)cmd;
+    hal_convert_job job = {.struct_size = sizeof job,
+                           .in = opts->words[0],
+                           .out = opts->n_words > 1 ? opts->words[1] : NULL,
+                           .from = opts->from,
+                           .to = opts->to,
+                           .table = opts->table};
     progress p;
     progress_begin(&p, false, false);
     hal_config config = {.struct_size = sizeof config, .on_event = progress_event, .ctx = &p};
@@ -19,7 +23,7 @@ int cmd_convert(const command *cmd, const options *opts)
     hal_runtime *rt = hal_runtime_new(&config, why, sizeof why);
     if (!rt)
         return complain(hal_exit_code(HAL_E_NOMEM), "%s", why);
-    int code = run_interruptible(rt, convert, (void *)opts);
+    int code = run_interruptible(rt, convert, &job);
     progress_clear(&p);
     if (code != 0)
         complain(code, "%s", hal_runtime_error(rt));

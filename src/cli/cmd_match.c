@@ -35,7 +35,9 @@ int cmd_match(const command *cmd, const options *opts)
                          .pm2 = opts->pm2,
                          .epoch1 = opts->epoch1,
                          .epoch2 = opts->epoch2,
-                         .at = opts->at};
+                         .at = opts->at,
+                         .table1 = opts->table1,
+                         .table2 = opts->table2};
     progress p;
     progress_begin(&p, false, false);
     hal_config config = {.struct_size = sizeof config, .on_event = progress_event, .ctx = &p};

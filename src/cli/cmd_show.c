@@ -24,7 +24,8 @@ int cmd_show(const command *cmd, const options *opts)
                     .from = opts->from,
                     .rows = -1,
                     .stats = opts->stats,
-                    .json = opts->json};
+                    .json = opts->json,
+                    .table = opts->table};
     if (opts->rows && (job.rows = whole_number(opts->rows)) < 0)
         return complain(EXIT_USAGE, "--rows takes a whole number, not '%s'", opts->rows);
     progress p;

@@ -25,6 +25,8 @@ static const option table[] = {
     {'p', 0, "allow-private-net", NULL, "loopback and private addresses may be contacted"},
     {'F', 0, "from", "FORMAT", "format of IN (default: recognised from its bytes)"},
     {'T', 0, "to", "FORMAT", "format of OUT (default: by the ending of its name, else csv)"},
+    {'t', 0, "table", "N|NAME",
+     "which of several tables of IN (default: the first, or the results)"},
     {'n', 'n', "rows", "N", "rows to print (default: 10)"},
     {'s', 0, "stats", NULL, "values, nulls, minimum, maximum and mean of each column"},
     {'J', 0, "json", NULL, "as JSON"},
@@ -38,6 +40,9 @@ static const option table[] = {
     {'B', 0, "dec1", "COLUMN", "declination in A"},
     {'C', 0, "ra2", "COLUMN", "right ascension in B"},
     {'D', 0, "dec2", "COLUMN", "declination in B"},
+    {'U', 0, "table1", "N|NAME",
+     "which of several tables of A (default: the first, or the results)"},
+    {'V', 0, "table2", "N|NAME", "which of several tables of B"},
     {'P', 0, "pm1", "COLUMNS", "proper motions of A, mas/yr: pmra,pmdec or auto (found)"},
     {'Q', 0, "pm2", "COLUMNS", "proper motions of B"},
     {'E', 0, "epoch1", "YEAR", "epoch of the positions of A: 2016.0, or a column"},
@@ -143,6 +148,15 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'T':
         out->to = value;
+        return true;
+    case 't':
+        out->table = value;
+        return true;
+    case 'U':
+        out->table1 = value;
+        return true;
+    case 'V':
+        out->table2 = value;
         return true;
     case 'r':
         out->radius = value;

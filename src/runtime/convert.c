@@ -19,6 +19,7 @@ enum { COPY_BYTES = 1 << 20, BATCH_ROWS = 16384 };
 
 typedef struct conversion {
     const char *label; /* of the input; NULL: its path */
+    const char *table; /* of the input */
     const char *out;
     hal_format to;
     hal_writer *writer;
@@ -98,7 +99,12 @@ static hal_status pass(conversion *c, const char *in, hal_format from, const hal
             fields[i] = *hal_table_field(types, i);
         options.types = fields;
     }
-    hal_status st = hal_file_read_with(last, in, c->label, from, &options, c->watch, err);
+    const hal_file_input input = {.path = in,
+                                  .label = c->label,
+                                  .from = from,
+                                  .table = c->table,
+                                  .choice = types ? NULL : "--table N"}; /* said once */
+    hal_status st = hal_file_read_with(last, &input, &options, c->watch, err);
     hal_free(fields);
     return st;
 }
@@ -188,14 +194,14 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
     return st;
 }
 
-hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
-                       const hal_file_watch *watch, hal_err *err)
+hal_status hal_convert(const hal_convert_job *job, const hal_file_watch *watch, hal_err *err)
 {
+    const char *in = job->in;
     hal_format reads;
-    conversion c = {.out = out, .watch = watch};
-    hal_status st = hal_file_format_read(&reads, from, err);
+    conversion c = {.table = job->table, .out = job->out, .watch = watch};
+    hal_status st = hal_file_format_read(&reads, job->from, err);
     if (!st)
-        st = hal_file_format(&c.to, out, to, err);
+        st = hal_file_format(&c.to, job->out, job->to, err);
     if (st)
         return st;
     char path[64];

@@ -4,8 +4,10 @@
 
 #include "runtime/files.h"
 
+#include <halyard.h>
+
 /** hal_runtime_convert without a runtime. */
-hal_status hal_convert(const char *in, const char *out, const char *from, const char *to,
-                       const hal_file_watch *watch, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_convert(const hal_convert_job *job, const hal_file_watch *watch,
+                       hal_err *err) HAL_MUST_CHECK;
 
 #endif

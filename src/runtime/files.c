@@ -107,25 +107,26 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const hal_fil
     return st;
 }
 
-hal_status hal_file_read_with(hal_table **table, const char *in, const char *label, hal_format from,
+hal_status hal_file_read_with(hal_table **table, const hal_file_input *in,
                               const hal_reader_options *options, const hal_file_watch *watch,
                               hal_err *err)
 {
-    bool standard = hal_file_is_standard(in);
-    if (in && !*in)
+    const char *path = in->path;
+    bool standard = hal_file_is_standard(path);
+    if (path && !*path)
         return hal_err_set(err, HAL_E_USAGE, "the name of the input is empty");
-    int fd = standard ? STDIN_FILENO : open(in, O_RDONLY | O_CLOEXEC);
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", in);
+        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s", path);
     if (fd < 0)
-        return hal_err_errno(err, errno, "cannot open %s", in);
-    if (!label)
-        label = standard ? "standard input" : in;
+        return hal_err_errno(err, errno, "cannot open %s", path);
+    const char *label = in->label ? in->label : standard ? "standard input" : path;
     hal_answer answer;
     hal_table *t = NULL;
     hal_reader_options asked = *options;
-    asked.as_named = from != HAL_FORMAT_AUTO;
-    hal_reader *reader = hal_reader_new_with(from, &asked, err);
+    asked.table = in->table;
+    asked.as_named = in->from != HAL_FORMAT_AUTO;
+    hal_reader *reader = hal_reader_new_with(in->from, &asked, err);
     hal_status st = reader ? feed(reader, fd, label, watch, err) : err->status;
     if (!st)
         st = hal_reader_finish(reader, &answer, &t, err);
@@ -146,15 +147,18 @@ hal_status hal_file_read_with(hal_table **table, const char *in, const char *lab
         hal_table_unref(t);
         return hal_err_note(err, st, "%s", label);
     }
+    char others[HAL_ANSWER_OTHERS_MAX];
+    if (!in->table && in->choice && hal_answer_others(&answer, label, in->choice, others))
+        watch->say(watch->ctx, others);
     *table = t;
     return HAL_OK;
 }
 
-hal_status hal_file_read(hal_table **table, const char *in, hal_format from,
-                         const hal_file_watch *watch, hal_err *err)
+hal_status hal_file_read(hal_table **table, const hal_file_input *in, const hal_file_watch *watch,
+                         hal_err *err)
 {
     hal_reader_options options = {0};
-    return hal_file_read_with(table, in, NULL, from, &options, watch, err);
+    return hal_file_read_with(table, in, &options, watch, err);
 }
 
 /* In slices, between which an interrupt is seen. */

@@ -41,14 +41,17 @@ hal_status hal_match_files(const hal_match_job *job, hal_pairing_account *accoun
 {
     hal_pairing pairing = {.match.stop = watch->stop};
     hal_format to = HAL_FORMAT_CSV;
+    const hal_file_input inputs[] = {
+        {.path = job->left, .table = job->table1, .choice = "--table1 N"},
+        {.path = job->right, .table = job->table2, .choice = "--table2 N"}};
     hal_table *left = NULL, *right = NULL, *both = NULL;
     hal_status st = read_job(&pairing, job, err);
     if (!st)
         st = hal_file_format(&to, job->out, job->to, err);
     if (!st)
-        st = hal_file_read(&left, job->left, HAL_FORMAT_AUTO, watch, err);
+        st = hal_file_read(&left, &inputs[0], watch, err);
     if (!st)
-        st = hal_file_read(&right, job->right, HAL_FORMAT_AUTO, watch, err);
+        st = hal_file_read(&right, &inputs[1], watch, err);
     if (!st && !(both = hal_table_match(left, right, &pairing, account, err)))
         st = err->status;
     hal_table_unref(left);

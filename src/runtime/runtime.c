@@ -324,31 +324,35 @@ static hal_file_watch watch_files(hal_runtime *rt, watcher *w)
     return (hal_file_watch){.stop = &rt->interrupted, .say = on_warning, .read = on_read, .ctx = w};
 }
 
-hal_status hal_runtime_convert(hal_runtime *rt, const char *in, const char *out, const char *from,
-                               const char *to)
+hal_status hal_runtime_convert(hal_runtime *rt, const hal_convert_job *job)
 {
     rt->err = HAL_ERR_INIT;
+    if (!job || job->struct_size != sizeof *job)
+        return hal_err_set(&rt->err, HAL_E_USAGE,
+                           "hal_convert_job.struct_size must be sizeof(hal_convert_job)");
     watcher w;
     hal_file_watch watch = watch_files(rt, &w);
-    hal_status st = hal_convert(in, out, from, to, &watch, &rt->err);
+    hal_status st = hal_convert(job, &watch, &rt->err);
     atomic_store(&rt->interrupted, false);
     return st;
 }
 
-hal_status hal_runtime_read(hal_runtime *rt, const char *in, const char *from,
-                            struct ArrowArrayStream *out)
+hal_status hal_runtime_read(hal_runtime *rt, const hal_read_job *job, struct ArrowArrayStream *out)
 {
     rt->err = HAL_ERR_INIT;
-    if (!in || !out)
-        return hal_err_set(&rt->err, HAL_E_USAGE, "hal_runtime_read takes a file and a stream");
-    *out = (struct ArrowArrayStream){0};
+    if (out)
+        *out = (struct ArrowArrayStream){0};
+    if (!job || job->struct_size != sizeof *job || !job->in || !out)
+        return hal_err_set(&rt->err, HAL_E_USAGE,
+                           "hal_runtime_read takes a file and a stream, and "
+                           "hal_read_job.struct_size must be sizeof(hal_read_job)");
     watcher w;
     hal_file_watch watch = watch_files(rt, &w);
-    hal_format format;
+    hal_file_input in = {.path = job->in, .table = job->table, .choice = "--table N"};
     hal_table *t = NULL;
-    hal_status st = hal_file_format_read(&format, from, &rt->err);
+    hal_status st = hal_file_format_read(&in.from, job->from, &rt->err);
     if (!st)
-        st = hal_file_read(&t, in, format, &watch, &rt->err);
+        st = hal_file_read(&t, &in, &watch, &rt->err);
     if (!st)
         st = hal_arrow_export_stream(t, STREAM_ROWS, out, &rt->err);
     hal_table_unref(t);

@@ -528,12 +528,12 @@ hal_status hal_show_file(hal_buf *text, const hal_show *show, const hal_file_wat
                            ROWS_MAX);
     look l = {.stats = show->stats,
               .rows_wanted = show->rows < 0 ? ROWS_DEFAULT : (uint64_t)show->rows};
-    hal_format from;
-    hal_status st = hal_file_format_read(&from, show->from, err);
+    hal_file_input in = {.path = show->in, .table = show->table, .choice = "--table N"};
+    hal_status st = hal_file_format_read(&in.from, show->from, err);
     hal_reader_options options = {.batch = take_batch, .batch_ctx = &l};
     hal_table *last = NULL, *head = NULL;
     if (!st)
-        st = hal_file_read_with(&last, show->in, NULL, from, &options, watch, err);
+        st = hal_file_read_with(&last, &in, &options, watch, err);
     if (!st && l.n_head && !(head = hal_table_concat(l.head, l.n_head, err)))
         st = err->status;
     if (!st)

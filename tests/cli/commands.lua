@@ -274,6 +274,42 @@ check("CSV from CSV warns of nothing", code == 0 and err == ""
 code, _, err = run("match x.vot x.vot -r 1arcsec -o mm.csv")
 check("match warns of what its output does not say", code == 0 and contains(err,
   "warning: csv keeps no units, UCDs or descriptions (ra, dec, mag and 6 more)\n"), err)
+local several = '<VOTABLE version="1.4"><RESOURCE>'
+for i, name in ipairs({ "stars", "gti", "flats" }) do
+  several = several .. '<TABLE name="' .. name .. '" nrows="1"><FIELD name="v" datatype="int"/>'
+    .. "<DATA><TABLEDATA><TR><TD>" .. i .. "</TD></TR></TABLEDATA></DATA></TABLE>"
+end
+write(work .. "/several.vot", several .. '<INFO name="behind" value="the rows"/></RESOURCE>'
+  .. "</VOTABLE>")
+local left = 'warning: several.vot holds 3 tables: table 1 "stars" was read; '
+  .. "--table N reads one of 2 others\n"
+for args, v in pairs({ [""] = 1, ["--table 1"] = 1, ["--table 3"] = 3, ["--table gti"] = 2 }) do
+  for _, to in ipairs({ "one.vot", "-" }) do -- both read twice: INFO stands behind the rows
+    code, out, err = run(("convert --to votable %s several.vot %s"):format(args, to))
+    local one = to == "-" and out or read(work .. "/one.vot")
+    check("convert reads the table it is told: " .. args, code == 0
+      and contains(one, "<TD>" .. v .. "</TD>") and select(2, one:gsub("<TR>", "")) == 1, out, err)
+    check("convert says once what it left: " .. args .. to, err == (args == "" and left or ""), err)
+  end
+  code, out, err = run("show --json " .. args .. " several.vot")
+  check("show reads the table it is told: " .. args, code == 0
+    and contains(out, '{"v":' .. v .. "}"), out)
+  check("show says what it left: " .. args, err == (args == "" and left or ""), err)
+end
+code, _, err = run("convert - --to csv <several.vot")
+check("convert calls standard input by its name", code == 0
+  and contains(err, "warning: standard input holds 3 tables"), err)
+for _, name in ipairs({ "4", "0", "GTI" }) do
+  for _, command in ipairs({ "show", "convert" }) do
+    complains(command .. " of a table that is not there: " .. name,
+      ("%s --table %s several.vot"):format(command, name), 2, "several.vot: there is no table ",
+      name, '; there are 3: 1 "stars" (1 row), 2 "gti" (1 row), 3 "flats" (1 row)')
+  end
+end
+complains("a table without a name", "show --table '' several.vot", 2, "is empty")
+complains("a table of a format that has one", "show --table 2 x.csv", 2, "there is 1: 1")
+check("that one is table 1", run("convert --table 1 x.csv x1.csv") == 0
+  and read(work .. "/x1.csv") == read(work .. "/x.csv"))
 complains("an ending that stands for no format", "convert " .. caom .. " x.xyz", 2, "x.xyz",
   "--to")
 check("no file is left by it", not read(work .. "/x.xyz"))
@@ -349,6 +385,19 @@ for _, options in ipairs({ "--pm1 pmra,pmdec --epoch1 yr --epoch2 2016 -r 1arcse
 end
 code, out = run("match gaia.csv hip.csv --pm2 auto --epoch2 yr --at 2000 -r 1arcsec")
 check("match compares at the year it is told", code == 0 and select(2, out:gsub("\n", "")) == 1)
+local places = several:gsub('"v" datatype="int"', '"ra" datatype="double"')
+  :gsub("<DATA>", '<FIELD name="dec" datatype="double"/><DATA>')
+  :gsub("</TD>", "</TD><TD>0</TD>") .. "</RESOURCE></VOTABLE>"
+write(work .. "/places.vot", places)
+code, out, err = run("match places.vot places.vot -r 1arcsec --table1 gti --table2 2")
+check("match reads the tables it is told", code == 0 and contains(out, "\n2.0,0.0,2.0,0.0,"), out)
+check("match is silent about the others then", not contains(err, "tables"), err)
+code, out, err = run("match places.vot places.vot -r 1arcsec --table2 stars")
+check("match says what it left of one", code == 0 and contains(out, "\n1.0,0.0,1.0,0.0,")
+  and contains(err, 'table 1 "stars" was read; --table1 N reads one of 2 others\n')
+  and not contains(err, "--table2"), out, err)
+complains("a table of the second file that is not there", "match places.vot places.vot -r 1arcsec "
+  .. "--table1 1 --table2 flat", 2, "places.vot: there is no table \"flat\"")
 complains("motions without an epoch", "match hip.csv gaia.csv --pm1 auto -r 1arcsec", 2, "epoch")
 complains("a radius column without a unit", "match hip.csv gaia.csv -r err", 2, "err arcsec")
 complains("a number of nearest that is none", "match a.csv b.csv -r 1arcsec --nearest x", 2,

@@ -19,12 +19,27 @@ static bool check(bool ok, const char *what, int line)
     return ok;
 }
 
+static int n_warnings;
+
+static void on_event(void *ctx, const char *kind, const char *json)
+{
+    (void)ctx;
+    n_warnings += !strcmp(kind, "log") && strstr(json, "\"warning\"") != NULL;
+}
+
 static hal_runtime *new_runtime(void)
 {
-    hal_config config = {.struct_size = sizeof config};
+    hal_config config = {.struct_size = sizeof config, .on_event = on_event};
     hal_runtime *rt = hal_runtime_new(&config, NULL, 0);
     CHECK(rt != NULL);
     return rt;
+}
+
+static hal_status read_file(hal_runtime *rt, const char *in, const char *from, const char *table,
+                            struct ArrowArrayStream *out)
+{
+    hal_read_job job = {.struct_size = sizeof job, .in = in, .from = from, .table = table};
+    return hal_runtime_read(rt, &job, out);
 }
 
 /* The value of a key of the metadata, "" where there is none. */
@@ -107,7 +122,7 @@ static void a_recorded_table_is_read_and_outlives_the_runtime(void)
              getenv("HALYARD_SHARED"));
     hal_runtime *rt = new_runtime();
     struct ArrowArrayStream stream;
-    CHECK(hal_runtime_read(rt, path, NULL, &stream) == HAL_OK);
+    CHECK(read_file(rt, path, NULL, NULL, &stream) == HAL_OK);
     hal_runtime_free(rt);
     check_m31(&stream);
 }
@@ -119,11 +134,59 @@ static void a_table_that_is_written_reads_as_before(const char *out)
              getenv("HALYARD_SHARED"));
     hal_runtime *rt = new_runtime();
     struct ArrowArrayStream stream, again;
-    CHECK(hal_runtime_read(rt, path, "votable", &stream) == HAL_OK);
+    CHECK(read_file(rt, path, "votable", NULL, &stream) == HAL_OK);
     CHECK(hal_runtime_write(rt, &stream, out, NULL) == HAL_OK);
     stream.release(&stream);
-    if (CHECK(hal_runtime_read(rt, out, NULL, &again) == HAL_OK))
+    if (CHECK(read_file(rt, out, NULL, NULL, &again) == HAL_OK))
         check_m31(&again);
+    hal_runtime_free(rt);
+}
+
+/* Three tables of one row; those of the second and third have a name and an ID. */
+static void one_table_of_several_is_read(void)
+{
+    static const char row[] = "<FIELD name='v' datatype='long'/><DATA><TABLEDATA><TR><TD>%d</TD>"
+                              "</TR></TABLEDATA></DATA></TABLE>";
+    static const char *const begins[] = {"<VOTABLE><RESOURCE><TABLE>", "<TABLE name='stars'>",
+                                         "<TABLE ID='gti'>"};
+    FILE *f = fopen("several.vot", "w");
+    if (!CHECK(f != NULL))
+        return;
+    for (int i = 0; i < 3; i++) {
+        fputs(begins[i], f);
+        fprintf(f, row, i + 1);
+    }
+    fputs("</RESOURCE></VOTABLE>", f);
+    fclose(f);
+
+    static const struct {
+        const char *table;
+        int64_t value;
+    } cases[] = {{NULL, 1}, {"1", 1}, {"2", 2}, {"stars", 2}, {"3", 3}, {"gti", 3}};
+    hal_runtime *rt = new_runtime();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ArrowArrayStream stream;
+        struct ArrowArray rows;
+        n_warnings = 0;
+        if (!CHECK(read_file(rt, "several.vot", NULL, cases[i].table, &stream) == HAL_OK))
+            continue;
+        CHECK(n_warnings == !cases[i].table);
+        if (CHECK(!stream.get_next(&stream, &rows))) {
+            const struct ArrowArray *v = rows.children[0];
+            CHECK(((const int64_t *)v->buffers[1])[v->offset] == cases[i].value);
+            rows.release(&rows);
+        }
+        stream.release(&stream);
+        hal_convert_job job = {.struct_size = sizeof job,
+                               .in = "several.vot",
+                               .out = "out-one.vot",
+                               .table = cases[i].table};
+        CHECK(hal_runtime_convert(rt, &job) == HAL_OK);
+        CHECK(n_warnings == (cases[i].table ? 0 : 2));
+    }
+    struct ArrowArrayStream none;
+    CHECK(read_file(rt, "several.vot", NULL, "4", &none) == HAL_E_USAGE && !none.release);
+    CHECK(strstr(hal_runtime_error(rt), "there is no table 4; there are 3: 1, 2 \"stars\", 3"));
     hal_runtime_free(rt);
 }
 
@@ -260,13 +323,14 @@ static void what_cannot_be_read_gives_no_stream(void)
     hal_runtime *rt = new_runtime();
     struct ArrowArrayStream stream;
     memset(&stream, 0xff, sizeof stream);
-    CHECK(hal_runtime_read(rt, "no-such-file", NULL, &stream) == HAL_E_NOT_FOUND);
+    CHECK(read_file(rt, "no-such-file", NULL, NULL, &stream) == HAL_E_NOT_FOUND);
     CHECK(!stream.release && strstr(hal_runtime_error(rt), "no-such-file"));
-    CHECK(hal_runtime_read(rt, "no-such-file", "no format", &stream) == HAL_E_USAGE);
-    CHECK(hal_runtime_read(rt, NULL, NULL, &stream) == HAL_E_USAGE);
+    CHECK(read_file(rt, "no-such-file", "no format", NULL, &stream) == HAL_E_USAGE);
+    CHECK(read_file(rt, NULL, NULL, NULL, &stream) == HAL_E_USAGE);
+    CHECK(hal_runtime_read(rt, NULL, &stream) == HAL_E_USAGE);
     char path[1024];
     snprintf(path, sizeof path, "%s/data/votable/bad-truncated-xml.xml", getenv("HALYARD_SHARED"));
-    CHECK(hal_runtime_read(rt, path, NULL, &stream) == HAL_E_INTEGRITY && !stream.release);
+    CHECK(read_file(rt, path, NULL, NULL, &stream) == HAL_E_INTEGRITY && !stream.release);
     hal_runtime_free(rt);
 }
 
@@ -275,6 +339,7 @@ int main(void)
     a_recorded_table_is_read_and_outlives_the_runtime();
     a_table_that_is_written_reads_as_before("out-m31.vot");
     a_table_that_is_written_reads_as_before("out-m31.fits");
+    one_table_of_several_is_read();
     all_arrays_of_a_host_are_written();
     what_cannot_be_written_leaves_no_file();
     what_cannot_be_read_gives_no_stream();

@@ -134,7 +134,8 @@ static void another_thread_interrupts(const char *busy)
     CHECK(hal_exit_code(st) == 130);
     char recorded[1024];
     snprintf(recorded, sizeof recorded, "%s/data/mashup/caom.json", getenv("HALYARD_SHARED"));
-    CHECK(hal_runtime_convert(rt, recorded, "out.csv", NULL, NULL) == HAL_OK);
+    hal_convert_job convert = {.struct_size = sizeof convert, .in = recorded, .out = "out.csv"};
+    CHECK(hal_runtime_convert(rt, &convert) == HAL_OK);
     CHECK(hal_runtime_run(rt, workflow("hello"), NULL, 0) == HAL_OK);
     hal_runtime_free(rt);
 }
@@ -163,7 +164,10 @@ static void failures_have_a_status_and_one_line(void)
     CHECK(strstr(hal_runtime_error(rt), "whom") && !strchr(hal_runtime_error(rt), '\n'));
     CHECK(hal_runtime_run(rt, workflow("broken"), NULL, 0) == HAL_E_SCRIPT);
     CHECK(strstr(hal_runtime_error(rt), "no luck today") != NULL);
-    CHECK(hal_runtime_convert(rt, "no-such-file", NULL, NULL, NULL) == HAL_E_NOT_FOUND);
+    hal_convert_job convert = {.struct_size = sizeof convert, .in = "no-such-file"};
+    CHECK(hal_runtime_convert(rt, &convert) == HAL_E_NOT_FOUND);
+    convert.struct_size--;
+    CHECK(hal_runtime_convert(rt, &convert) == HAL_E_USAGE);
     bool running = true;
     CHECK(hal_runtime_step(rt, 0, &running) == HAL_E_USAGE && !running);
     hal_runtime_free(rt);

@@ -57,7 +57,10 @@ int main()
     const std::string table =
         std::string(std::getenv("HALYARD_SHARED")) + "/data/votable/pyvo-query-basic.xml";
     const std::unique_ptr<ArrowArrayStream, Release> stream(new ArrowArrayStream{});
-    if (hal_runtime_read(rt.get(), table.c_str(), nullptr, stream.get()) != HAL_OK ||
+    hal_read_job job{};
+    job.struct_size = sizeof job;
+    job.in = table.c_str();
+    if (hal_runtime_read(rt.get(), &job, stream.get()) != HAL_OK ||
         hal_runtime_write(rt.get(), stream.get(), "out-cpp.csv", nullptr) != HAL_OK) {
         std::printf("%s\n", hal_runtime_error(rt.get()));
         return 1;

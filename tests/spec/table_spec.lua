@@ -442,6 +442,37 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     assert.equal('{"level":"warning","text":"csv keeps no units (mag)"}\n', logged())
   end)
 
+  it("reads one of several tables by number, name and ID, and says what it left", function()
+    local logged = require("halyard.test").logged
+    os.execute("mkdir -p " .. folder)
+    do
+      local file <close> = assert(io.open(folder .. "/several.vot", "w"))
+      file:write('<VOTABLE version="1.4"><RESOURCE>')
+      for i, name in ipairs({ 'name="stars" nrows="1"', 'ID="gti"', "" }) do
+        file:write("<TABLE ", name, '><FIELD name="v" datatype="int"/><DATA><TABLEDATA><TR><TD>', i,
+          "</TD></TR></TABLEDATA></DATA></TABLE>")
+      end
+      file:write("</RESOURCE></VOTABLE>")
+    end
+    logged()
+    for which, v in pairs({ 1, 2, 3, stars = 1, gti = 2, ["3"] = 3 }) do
+      assert.same({ v }, tables.read("several.vot", { table = which }):list("v"))
+    end
+    assert.equal("", logged())
+    assert.same({ 1 }, tables.read("several.vot"):list("v"))
+    assert.equal('{"level":"warning","text":"several.vot holds 3 tables: table 1 \\u0022stars'
+      .. '\\u0022 was read; { table = N } reads one of 2 others"}\n', logged())
+    for _, which in ipairs({ 4, 0, "galaxies" }) do
+      local code, text = failure(tables.read, "several.vot", { table = which })
+      assert.equal("usage", code)
+      assert.truthy(text:find('several.vot: there is no table ', 1, true))
+      assert.truthy(text:find('; there are 3: 1 "stars" (1 row), 2 "gti", 3', 1, true))
+    end
+    for _, which in ipairs({ 1.5, "", {}, false }) do
+      refused("the number, from 1, or the name", tables.read, "several.vot", { table = which })
+    end
+  end)
+
   it("has no least value in a column of arrays", function()
     os.execute("mkdir -p " .. folder)
     do
