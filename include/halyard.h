@@ -161,6 +161,18 @@ typedef struct hal_convert_job {
  * input is HAL_E_INTEGRITY and leaves no file. */
 HAL_API hal_status hal_runtime_convert(hal_runtime *rt, const hal_convert_job *job);
 
+/** A format of files, for hal_format_get. */
+typedef struct hal_format_info {
+    size_t struct_size;  /* sizeof(hal_format_info), set by the caller */
+    const char *name;    /* for `from` and `to` */
+    const char *endings; /* of file names, ".fits .fit"; "": none tells it */
+    bool is_read, is_written;
+} hal_format_info;
+
+/** Format number `i`, from 0, in the order in which inputs are recognised; the texts are static.
+ * False: there is none, or struct_size is wrong. */
+HAL_API bool hal_format_get(size_t i, hal_format_info *info);
+
 /** A positional match of two files, for hal_runtime_match. */
 typedef struct hal_match_job {
     size_t struct_size;             /* sizeof(hal_match_job) */

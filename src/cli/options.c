@@ -318,6 +318,15 @@ bool options_parse(options *out, const command *cmd, int argc, char **argv)
     return true;
 }
 
+static void list_formats(const char *heading, bool written)
+{
+    hal_format_info f = {.struct_size = sizeof f};
+    printf("\n%s\n", heading);
+    for (size_t i = 0; hal_format_get(i, &f); i++)
+        if (written ? f.is_written : f.is_read)
+            printf("  %-*s%s\n", *f.endings ? 17 : 0, f.name, f.endings);
+}
+
 void command_help(const command *cmd)
 {
     printf("halyard %s %s\n%s\n\n", cmd->name, cmd->arguments, cmd->summary);
@@ -334,6 +343,10 @@ void command_help(const command *cmd)
     if (cmd->takes_params)
         printf("      --%-25s %s\n", "PARAMETER VALUE",
                "of the workflow; 'halyard help WORKFLOW' lists them");
+    if (strchr(cmd->takes, 'F'))
+        list_formats("Formats that are read, and the usual endings of their files:", false);
+    if (strchr(cmd->takes, 'T'))
+        list_formats("Formats that are written, and the endings that choose them:", true);
 }
 
 void general_help(void)

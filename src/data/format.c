@@ -99,6 +99,18 @@ const char *hal_format_name(hal_format f)
     return entry ? entry->name : f == HAL_FORMAT_AUTO ? "auto" : "unknown";
 }
 
+hal_format hal_format_number(size_t i)
+{
+    const hal_format_entry *entry = hal_format_at(i);
+    return entry ? entry->format : HAL_FORMAT_AUTO;
+}
+
+const char *hal_format_endings(hal_format f)
+{
+    const hal_format_entry *entry = hal_format_find(f);
+    return entry ? entry->endings : "";
+}
+
 bool hal_format_is_read(hal_format f)
 {
     const hal_format_entry *entry = hal_format_find(f);

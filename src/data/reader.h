@@ -23,7 +23,12 @@ typedef enum hal_format {
 
 /** "auto" or the name of a format ("json", "csv", ...); HAL_E_USAGE lists the known ones. */
 hal_status hal_format_from_name(hal_format *out, const char *name, hal_err *err) HAL_MUST_CHECK;
+/** Format number `i` from 0, in the order in which answers are recognised; HAL_FORMAT_AUTO behind
+ * the last. */
+hal_format hal_format_number(size_t i);
 const char *hal_format_name(hal_format f);
+/** Of file names: ".vot .xml"; "" where no ending stands for it. */
+const char *hal_format_endings(hal_format f);
 bool hal_format_is_read(hal_format f);
 bool hal_format_is_written(hal_format f);
 /** The names of all formats that are read (or written), as "a, b, c". */

@@ -324,6 +324,18 @@ static hal_file_watch watch_files(hal_runtime *rt, watcher *w)
     return (hal_file_watch){.stop = &rt->interrupted, .say = on_warning, .read = on_read, .ctx = w};
 }
 
+bool hal_format_get(size_t i, hal_format_info *info)
+{
+    hal_format f = hal_format_number(i);
+    if (f == HAL_FORMAT_AUTO || !info || info->struct_size != sizeof *info)
+        return false;
+    info->name = hal_format_name(f);
+    info->endings = hal_format_endings(f);
+    info->is_read = hal_format_is_read(f);
+    info->is_written = hal_format_is_written(f);
+    return true;
+}
+
 hal_status hal_runtime_convert(hal_runtime *rt, const hal_convert_job *job)
 {
     rt->err = HAL_ERR_INIT;

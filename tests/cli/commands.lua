@@ -87,8 +87,10 @@ code, out = run("run --help")
 check("run --help exits 0", code == 0)
 golden("help-run", out)
 check("help run is the same", select(2, run("help run")) == out)
-_, out = run("convert -h")
-golden("help-convert", out)
+for _, name in ipairs({ "convert", "show" }) do
+  _, out = run(name .. " -h")
+  golden("help-" .. name, out)
+end
 
 complains("an unknown command", "rum", 2, "did you mean 'run'?")
 complains("a command like no other", "xyzzyxyzzy", 2, "halyard help")

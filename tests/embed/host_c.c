@@ -153,6 +153,24 @@ static void a_runtime_can_be_freed_while_it_runs(void)
     hal_runtime_free(NULL);
 }
 
+/* Every format has a name and is read or written; some file is told by its ending. */
+static void formats_are_listed(void)
+{
+    hal_format_info f = {.struct_size = sizeof f};
+    size_t n = 0, n_read = 0, n_written = 0;
+    bool fits = false;
+    for (; hal_format_get(n, &f); n++) {
+        CHECK(f.name[0] && (f.is_read || f.is_written));
+        n_read += f.is_read;
+        n_written += f.is_written;
+        fits = fits || (!strcmp(f.name, "fits") && strstr(f.endings, ".fits") != NULL);
+    }
+    CHECK(fits && n_read < n && n_written < n);
+    CHECK(!hal_format_get(0, NULL));
+    f.struct_size--;
+    CHECK(!hal_format_get(0, &f));
+}
+
 static void failures_have_a_status_and_one_line(void)
 {
     seen s = {0};
@@ -187,6 +205,7 @@ int main(void)
     another_thread_interrupts("false");
     another_thread_interrupts("true");
     a_runtime_can_be_freed_while_it_runs();
+    formats_are_listed();
     failures_have_a_status_and_one_line();
     return n_failed == 0 ? 0 : 1;
 }
