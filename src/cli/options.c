@@ -15,7 +15,7 @@ typedef struct option {
 
 static const option table[] = {
     {'a', 0, "archive", "NAME", "mast (default), practice (started for this run) or a base URL"},
-    {'b', 0, "base", "INTERFACE=URL", "base URL of one interface: mashup or download"},
+    {'b', 0, "base", "INTERFACE=URL", "base URL of one interface: mashup, download, missions ..."},
     {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
     {'w', 0, "workflow-path", "DIRS",
      "folders in which workflows are looked up first, split by ':'"},

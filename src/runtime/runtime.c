@@ -111,6 +111,27 @@ static hal_status add_base(hal_runtime *rt, const char *setting, const char *url
     return st;
 }
 
+/* Those of halyard.archive.door, each with a base URL of its own. */
+static const char *const interfaces[] = {
+    "mashup", "download", "missions", "auth",      "cutouts", "tap",      "sia2",    "catalogs",
+    "exo",    "classic",  "gsss",     "ps1images", "hla",     "resolver", "casjobs", "cloud"};
+enum { INTERFACES = sizeof interfaces / sizeof *interfaces };
+
+static hal_status check_interface(const char *name, hal_err *err)
+{
+    char list[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < INTERFACES; i++) {
+        if (!strcmp(name, interfaces[i]))
+            return HAL_OK;
+        used +=
+            (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", interfaces[i]);
+    }
+    return hal_err_set(err, HAL_E_USAGE,
+                       "there is no interface '%s'; those with a base URL of their own are %s",
+                       name, list);
+}
+
 static hal_status set_archive(hal_runtime *rt, const hal_config *config, hal_err *err)
 {
     bool loopback = false;
@@ -120,11 +141,9 @@ static hal_status set_archive(hal_runtime *rt, const hal_config *config, hal_err
     for (size_t i = 0; i < config->n_bases && !st; i++) {
         const char *name = config->bases[i].name;
         char setting[NAME_MAX_BYTES];
-        if (strcmp(name, "mashup") != 0 && strcmp(name, "download") != 0)
-            return hal_err_set(err, HAL_E_USAGE,
-                               "there is no interface '%s'; those with a base URL of their own are "
-                               "mashup and download",
-                               name);
+        st = check_interface(name, err);
+        if (st)
+            return st;
         snprintf(setting, sizeof setting, "archive.%s", name);
         st = add_base(rt, setting, config->bases[i].value, &loopback, err);
     }

@@ -30,6 +30,16 @@ local homes = {
   casjobs = "https://mastweb.stsci.edu", cloud = "https://s3.amazonaws.com",
 }
 
+--- Names of the interfaces of MAST, sorted.
+function M.interfaces()
+  local names = {}
+  for name in pairs(homes) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
 --- Base URL of an interface of MAST: setting "archive.<interface>", then "archive", then MAST's own
 -- host. Without a slash at the end.
 -- @raise `usage` when a setting is not a URL
