@@ -97,6 +97,14 @@ hal_table *hal_table_from_parts(const hal_field *fields, hal_vec *vecs, size_t n
 /** A table over memory that someone else keeps: for blocks that are read, written and dropped. */
 hal_table *hal_table_borrow(const hal_field *fields, const hal_column *columns, size_t n_columns,
                             uint64_t n_rows, hal_err *err);
+
+/** Where a field's texts are, the name first. */
+enum { HAL_FIELD_TEXTS = 10 };
+void hal_field_texts(hal_field *f, const char **out[HAL_FIELD_TEXTS]);
+/** A copy with texts of its own ("" for NULL), cleared by hal_field_clear. */
+hal_status hal_field_copy(hal_field *out, const hal_field *f, hal_err *err) HAL_MUST_CHECK;
+void hal_field_clear(hal_field *f);
+
 /* The union of schemas: names in order of first appearance, types that hold every value. */
 typedef struct hal_schema {
     size_t n, capacity;
