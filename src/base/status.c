@@ -38,7 +38,7 @@ hal_status hal_err_set(hal_err *err, hal_status status, const char *fmt, ...)
         return status;
     *err = HAL_ERR_INIT;
     err->status = status;
-    err->retryable = hal_status_retryable(status);
+    err->retryable = known(status) && table[status].retryable;
     va_list args;
     va_start(args, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, args);
@@ -103,11 +103,6 @@ hal_status hal_status_from_name(const char *name)
         if (!strcmp(table[i].name, name))
             return (hal_status)i;
     return HAL_STATUS_COUNT;
-}
-
-bool hal_status_retryable(hal_status status)
-{
-    return known(status) && table[status].retryable;
 }
 
 int hal_status_exit_code(hal_status status)

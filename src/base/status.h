@@ -51,7 +51,6 @@ hal_status hal_err_nomem(hal_err *err, size_t size_bytes);
 const char *hal_status_name(hal_status status);
 /** Inverse of hal_status_name; HAL_STATUS_COUNT when unknown. */
 hal_status hal_status_from_name(const char *name);
-bool hal_status_retryable(hal_status status);
 /** Exit code of the command: table in the design, section "Exit codes". */
 int hal_status_exit_code(hal_status status);
 
