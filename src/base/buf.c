@@ -81,7 +81,9 @@ hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err)
             continue;
         st = hal_buf_append(b, text + plain, i - plain, err);
         if (!st)
-            st = hal_buf_printf(b, err, "\\u%04x", c);
+            st = c == '"' || c == '\\' ? hal_buf_printf(b, err, "\\%c", c)
+                 : c == '\n'           ? hal_buf_puts(b, "\\n", err)
+                                       : hal_buf_printf(b, err, "\\u%04x", c);
         plain = i + 1;
     }
     if (!st)

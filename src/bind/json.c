@@ -12,7 +12,6 @@
 #include <lua-cjson.h>
 #include <lualib.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { DEPTH_MAX = 64, TEXT_MAX = 64 << 20 };
@@ -44,32 +43,16 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 
 static void put_string(lua_State *L, hal_buf *out, hal_slice s)
 {
-    put(L, out, "\"", 1);
-    size_t from = 0, i = 0;
-    while (i < s.size_bytes) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            i++;
-            continue;
-        }
-        if (c >= 0x80) {
-            size_t n = utf8_length((const unsigned char *)s.data + i, s.size_bytes - i);
-            if (n == 0)
-                hal_bind_fail(L, HAL_E_USAGE,
-                              "json: text is not UTF-8 at byte %zu; JSON cannot hold it", i);
-            i += n;
-            continue;
-        }
-        put(L, out, s.data + from, i - from);
-        char escape[8];
-        int n = c == '"' || c == '\\' ? snprintf(escape, sizeof escape, "\\%c", c)
-                : c == '\n'           ? snprintf(escape, sizeof escape, "\\n")
-                                      : snprintf(escape, sizeof escape, "\\u%04x", c);
-        put(L, out, escape, (size_t)n);
-        from = ++i;
+    for (size_t i = 0; i < s.size_bytes;) {
+        size_t n = utf8_length((const unsigned char *)s.data + i, s.size_bytes - i);
+        if (n == 0)
+            hal_bind_fail(L, HAL_E_USAGE,
+                          "json: text is not UTF-8 at byte %zu; JSON cannot hold it", i);
+        i += n;
     }
-    put(L, out, s.data + from, i - from);
-    put(L, out, "\"", 1);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_buf_quote(out, s.data, s.size_bytes, &err))
+        hal_raise(L, &err);
 }
 
 static void put_number(lua_State *L, hal_buf *out, int index)

@@ -357,19 +357,7 @@ static hal_status print_text(hal_buf *out, const hal_show *show, const look *l, 
 
 static hal_status put_string(hal_buf *out, hal_slice text, hal_err *err)
 {
-    hal_status st = put(out, "\"", err);
-    for (size_t i = 0; i < text.size_bytes && !st; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        char escape[8];
-        if (c == '"' || c == '\\')
-            snprintf(escape, sizeof escape, "\\%c", c);
-        else if (c < 0x20)
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-        else
-            snprintf(escape, sizeof escape, "%c", c);
-        st = put(out, escape, err);
-    }
-    return st ? st : put(out, "\"", err);
+    return hal_buf_quote(out, text.data, text.size_bytes, err);
 }
 
 static hal_status put_named(hal_buf *out, const char *name, const char *text, hal_err *err)
