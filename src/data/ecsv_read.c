@@ -20,7 +20,8 @@ typedef struct ecsv_reader {
     hal_buf line, yaml; /* the header line so far; the header without its marks */
     size_t n_lines;     /* whole ones of the header */
     bool version_seen;
-    hal_csv *rows; /* behind the header */
+    bool header_ended;
+    hal_csv *rows; /* behind the header; NULL where it declares no columns */
     hal_ecsv_header header;
     hal_vec *vecs;
     uint64_t n_rows, n_given; /* in the columns; handed over before */
@@ -378,7 +379,8 @@ static hal_status end_header(ecsv_reader *r, hal_err *err)
     if (!r->vecs)
         return hal_err_nomem(err, r->header.n_columns * sizeof *r->vecs);
     st = set_types(r, err);
-    if (st)
+    r->header_ended = true;
+    if (st || !r->header.n_columns)
         return st;
     hal_reader_options texts = {.limits = r->asked.limits,
                                 .batch = take_texts,
@@ -416,7 +418,7 @@ static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *e
 {
     ecsv_reader *r = self;
     hal_status st = HAL_OK;
-    while (n && !r->rows && !st) {
+    while (n && !r->header_ended && !st) {
         if (!r->line.size_bytes && *bytes != '#') {
             st = end_header(r, err);
             break;
@@ -431,14 +433,24 @@ static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *e
         bytes += part;
         n -= part;
     }
-    return st || !n ? st : hal_csv_feed(r->rows, bytes, n, err);
+    if (st || r->rows)
+        return st || !n ? st : hal_csv_feed(r->rows, bytes, n, err);
+    for (; n; n--, bytes++)
+        if (*bytes != '\r' && *bytes != '\n')
+            return hal_err_set(err, HAL_E_INTEGRITY,
+                               "text follows an ECSV header that declares no columns");
+    return HAL_OK;
 }
 
 static hal_status finish_class(void *self, hal_answer *answer, hal_table **table, hal_err *err)
 {
     ecsv_reader *r = self;
-    if (!r->rows)
+    if (!r->header_ended)
         return hal_err_set(err, HAL_E_INTEGRITY, "the file ends inside its ECSV header");
+    if (!r->rows) {
+        *answer = (hal_answer){HAL_ANSWER_COMPLETE, "", -1, -1, -1, -1, -1, -1, -1};
+        return build(r, table, err);
+    }
     hal_table *texts = NULL;
     hal_status st = hal_csv_finish(r->rows, answer, &texts, err);
     if (!st)

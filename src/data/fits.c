@@ -235,8 +235,9 @@ static hal_status begin_table(fits_reader *r, hal_err *err)
     if (h->n_rows > limits->rows_max)
         return hal_err_set(err, HAL_E_BUDGET, "the table has %llu rows, more than %llu",
                            (unsigned long long)h->n_rows, (unsigned long long)limits->rows_max);
-    if (h->row_bytes == 0 && h->n_rows && h->n_columns)
-        return hal_err_set(err, HAL_E_INTEGRITY, "the table has rows of no bytes");
+    if (h->n_rows && (h->row_bytes == 0 || !h->n_columns))
+        return hal_err_set(err, HAL_E_INTEGRITY, "the table has rows of no %s",
+                           h->n_columns ? "bytes" : "columns");
     hal_status st = hal_fits_header_columns(h, err);
     if (st)
         return st;

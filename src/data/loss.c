@@ -48,6 +48,7 @@ struct hal_loss {
     uint8_t *kinds; /* CSV: as what the texts of a column read back (hal_csv_kind) */
     bool metas[METAS];
     bool beyond_ascii;        /* in the values of items */
+    uint64_t n_bare_rows;     /* without a single column */
     name_list bare, nameless; /* items whose notes are lost, and those that are lost whole */
 };
 
@@ -274,6 +275,7 @@ static bool any_row_not_finite(const hal_column *c, hal_type type, hal_items row
 void hal_loss_rows(hal_loss *l, const hal_table *t, const size_t *places, uint64_t first,
                    uint64_t n)
 {
+    l->n_bare_rows += l->n_columns || l->format == HAL_FORMAT_JSONL ? 0 : n;
     for (size_t i = 0; i < l->n_columns; i++) {
         size_t at = places[i];
         if (l->format == HAL_FORMAT_CSV && at != SIZE_MAX &&
@@ -403,6 +405,13 @@ void hal_loss_say(const hal_loss *l, char *const *names, void (*say)(void *ctx, 
         add(text, format, strlen(format));
         add(text, mark + 2, strlen(mark + 2));
         add_columns(text, l, names, lines[i].bit);
+        say(ctx, text);
+    }
+    if (l->n_bare_rows) {
+        char text[TEXT_MAX];
+        snprintf(text, sizeof text,
+                 "rows are lost: %s keeps none of a table without columns (%llu)",
+                 hal_format_name(l->format), (unsigned long long)l->n_bare_rows);
         say(ctx, text);
     }
 }

@@ -384,7 +384,7 @@ static void end_row(hal_votable *v)
         return;
     }
     if (v->n_columns == 0)
-        return;
+        return; /* rows without a cell: an empty answer (astropy-no_field_not_empty_table.xml) */
     hal_status st = hal_vo_took_row(v);
     if (st)
         hal_vo_fail(v, st);

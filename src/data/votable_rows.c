@@ -505,8 +505,9 @@ static hal_status took_bytes(hal_votable *v, size_t n)
                                      : "the STREAM holds gzip data, but its encoding is said to be "
                                        "base64 alone; ask the service for BINARY2 or TABLEDATA "
                                        "without compression, or correct it to encoding=\"gzip\"");
-    if (!v->n_columns)
-        b->size = 0;
+    if (!v->n_columns && n)
+        return hal_err_set(v->err, HAL_E_INTEGRITY,
+                           "the STREAM has bytes, but no FIELD says what they are");
     const uint8_t *p = (const uint8_t *)b->bytes, *end = p + b->size;
     while (b->whole < b->size && b->size - b->whole >= v->row_need && !st) {
         uint64_t size = 0;

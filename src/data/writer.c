@@ -14,6 +14,7 @@ struct hal_writer {
     size_t n_columns;
     char **names;
     hal_loss *loss;
+    bool is_bare;   /* no columns, and a format that has no rows then */
     size_t *places; /* of the columns in the table being written */
 };
 
@@ -50,6 +51,7 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
     }
     w->class = hal_format_find(format)->writer;
     w->file.fd = -1;
+    w->is_bare = !n_fields && format != HAL_FORMAT_JSONL;
     w->names = hal_calloc(n_fields ? n_fields : 1, sizeof *w->names);
     w->places = hal_calloc(n_fields ? n_fields : 1, sizeof *w->places);
     hal_status st =
@@ -137,7 +139,7 @@ hal_status hal_writer_rows(hal_writer *w, const hal_table *t, const size_t *plac
                            uint64_t n, hal_err *err)
 {
     hal_loss_rows(w->loss, t, places, first, n);
-    return w->class->rows(w->self, t, places, first, n, err);
+    return w->is_bare ? HAL_OK : w->class->rows(w->self, t, places, first, n, err);
 }
 
 hal_status hal_writer_slice(hal_writer *w, const hal_table *t, uint64_t first, uint64_t n,

@@ -211,7 +211,8 @@ static void free_text(void *self)
 
 static hal_status put_header(writer *w, hal_err *err)
 {
-    hal_status st = HAL_OK;
+    /* As the archive says it: an empty file is no table to any reader. */
+    hal_status st = w->n_columns ? HAL_OK : put(w, "no rows found", 13, err);
     for (size_t i = 0; i < w->n_columns && !st; i++) {
         const char *name = w->columns[i].name; /* what a reader takes for a separator is quoted */
         if (i)

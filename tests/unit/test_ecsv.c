@@ -299,6 +299,7 @@ static void damage_is_an_error_with_its_place(void **state)
         {"# %ECSV 1.0\nx\n", "empty"},
         {HEAD "# - {name: x, datatype: int8}\ny\n1\n", "line 5: column 1"},
         {HEAD "# - {name: x, datatype: int8}\nx y\n1 2\n", "line 5 names 2"},
+        {"# %ECSV 1.0\n# ---\n# datatype: []\nx\n1\n", "declares no columns"},
         {ONE("int8") "1,2\n1\n", "line 9"},
         {ONE("int8") "1,2\n#1,2\n", "line 9: a comment"},
         {ONE("int8") "1,2\n128,2\n", "row 2"},

@@ -553,6 +553,13 @@ static void headers_that_promise_too_much_are_refused(void **state)
     assert_null(read_file(&err, NULL));
     assert_int_equal(err.status, HAL_E_INTEGRITY); /* cut, and nothing was allocated for it */
     begin_file();
+    begin_table("BINTABLE", 1, 2, 0, 0);
+    end_header();
+    put_data("ab", 2);
+    assert_null(read_file(&err, NULL));
+    assert_int_equal(err.status, HAL_E_INTEGRITY);
+    assert_non_null(strstr(err.text, "rows of no columns"));
+    begin_file();
     file[2880 + 2880 - 1] = 0;
     card("XTENSION= 'BINTABLE'\x01");
     end_header();

@@ -163,6 +163,10 @@ static void small_forms_read_to_columns_in_order(void **state)
     hal_table *t = read_text("[]");
     assert_int_equal(hal_table_columns(t), 0);
     hal_table_unref(t);
+    t = read_text("[{},{}]"); /* rows that say nothing are rows */
+    assert_int_equal(hal_table_columns(t), 0);
+    assert_int_equal(hal_table_rows(t), 2);
+    hal_table_unref(t);
     t = read_text(" [ { \"a\" : 1 , \"b\" : \"x\" } , { \"b\" : null , \"c\" : 2.5 } ] ");
     assert_int_equal(hal_table_columns(t), 3);
     assert_true(hal_table_is_null(t, 0, 1));

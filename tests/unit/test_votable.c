@@ -626,6 +626,12 @@ static void what_cannot_be_trusted_is_refused(void **state)
     assert_int_equal(status_of(HEAD "<TR><TD>1</TD><TD>\xff</TD></TR>" FOOT, &err),
                      HAL_E_INTEGRITY);
     assert_int_equal(status_of(HEAD "<TX/>" FOOT, &err), HAL_E_INTEGRITY);
+    assert_int_equal(status_of("<VOTABLE><RESOURCE><TABLE><DATA><BINARY2><STREAM "
+                               "encoding='base64'>AAAA</STREAM></BINARY2></DATA></TABLE>"
+                               "</RESOURCE></VOTABLE>",
+                               &err),
+                     HAL_E_INTEGRITY);
+    assert_non_null(strstr(err.text, "no FIELD"));
     assert_int_equal(status_of("<VOTABLE><RESOURCE><TABLE nrows='2'><FIELD name='a' "
                                "datatype='int'/><DATA><TABLEDATA><TR><TD>1</TD></TR>" FOOT,
                                &err),

@@ -470,6 +470,63 @@ static void a_table_that_a_format_holds_whole_is_written_without_a_warning(void 
     hal_table_unref(t);
 }
 
+static hal_table *read_back(hal_format format)
+{
+    size_t n;
+    char *bytes = slurp(&n);
+    hal_reader *r = hal_reader_new(format, NULL, NULL);
+    hal_answer answer;
+    hal_table *back;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_reader_feed(r, bytes, n, &err) || hal_reader_finish(r, &answer, &back, &err))
+        fail_msg("%s: %s", bytes, err.text);
+    hal_reader_free(r);
+    free(bytes);
+    return back;
+}
+
+static void a_table_without_columns_is_read_back_and_its_rows_are_a_warning(void **state)
+{
+    (void)state;
+    static const hal_format formats[] = {HAL_FORMAT_CSV,     HAL_FORMAT_ECSV,
+                                         HAL_FORMAT_VOTABLE, HAL_FORMAT_VOTABLE_BINARY2,
+                                         HAL_FORMAT_FITS,    HAL_FORMAT_JSONL};
+    for (size_t i = 0; i < 12; i++) {
+        hal_format format = formats[i / 2];
+        bool rows = i % 2, keeps = format == HAL_FORMAT_JSONL;
+        hal_builder *b = hal_builder_new(NULL, 0, NULL);
+        for (int k = 0; k < 3 && rows; k++)
+            assert_int_equal(hal_builder_end_row(b, NULL), HAL_OK);
+        hal_table *t = hal_builder_finish(b, NULL);
+        hal_builder_free(b);
+        char warnings[2000] = "", expected[200] = "";
+        hal_err err = HAL_ERR_INIT;
+        hal_writer *w = hal_writer_open_like(path, format, t, &err);
+        if (!w || hal_writer_table(w, t, &err) || hal_writer_commit(w, NULL, &err))
+            fail_msg("%s", err.text);
+        hal_writer_warnings(w, keep_line, warnings);
+        hal_writer_free(w);
+        if (rows && !keeps)
+            snprintf(expected, sizeof expected,
+                     "rows are lost: %s keeps none of a table without columns (3)\n",
+                     hal_format_name(format));
+        assert_string_equal(warnings, expected);
+        if (keeps) {
+            size_t n;
+            char *text = slurp(&n);
+            assert_string_equal(text, rows ? "{}\n{}\n{}\n" : "");
+            free(text);
+        } else {
+            hal_table *back = read_back(HAL_FORMAT_AUTO);
+            assert_int_equal(hal_table_rows(back), 0);
+            assert_int_equal(hal_table_columns(back), 0);
+            hal_table_unref(back);
+        }
+        unlink(path);
+        hal_table_unref(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +541,7 @@ int main(void)
         cmocka_unit_test(what_a_format_cannot_say_is_a_warning_that_names_the_columns),
         cmocka_unit_test(what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it),
         cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
+        cmocka_unit_test(a_table_without_columns_is_read_back_and_its_rows_are_a_warning),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
