@@ -13,7 +13,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdatomic.h>
 
 enum {
     LIST_MAX = 1000000,        /* values of table:list */
@@ -618,6 +618,7 @@ typedef struct write_op {
     hal_format format;
     uint64_t size_bytes;
     hal_buf warnings; /* each ends with NUL */
+    _Atomic bool stop;
 } write_op;
 
 static void write_clear(hal_op *op)
@@ -627,6 +628,11 @@ static void write_clear(hal_op *op)
     hal_free(w->path);
     hal_buf_clear(&w->text);
     hal_buf_clear(&w->warnings);
+}
+
+static void write_cancel(hal_op *op)
+{
+    atomic_store(&((write_op *)op)->stop, true);
 }
 
 /* On a worker, which may not log. */
@@ -641,6 +647,8 @@ static void write_run(hal_op *op)
     write_op *w = (write_op *)op;
     hal_writer *writer = w->path ? hal_writer_open_like(w->path, w->format, w->table, &op->err)
                                  : hal_writer_open_memory(&w->text, w->format, w->table, &op->err);
+    if (writer)
+        hal_writer_stop_on(writer, &w->stop);
     if (writer && !hal_writer_table(writer, w->table, &op->err))
         op->err.status = hal_writer_commit(writer, &w->size_bytes, &op->err);
     if (writer && !op->err.status)
@@ -669,6 +677,7 @@ static write_op *new_write(lua_State *L, hal_table *t, const char *format)
     write_op *w = hal_op_new(L, sizeof *w);
     hal_buf_init(&w->warnings, HAL_WRITER_WARNINGS_MAX);
     w->op.clear = write_clear;
+    w->op.cancel = write_cancel;
     w->op.run = write_run;
     w->op.push = write_push;
     hal_err err = HAL_ERR_INIT;

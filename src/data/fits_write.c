@@ -420,7 +420,9 @@ static hal_status spill_read(fits_writer *w, void *bytes, size_t n, uint64_t *at
 
 static hal_status spill_block(fits_writer *w, hal_err *err)
 {
-    hal_status st = w->spill < 0 ? open_spill(w, err) : HAL_OK;
+    hal_status st = hal_outfile_check(w->file, err);
+    if (!st && w->spill < 0)
+        st = open_spill(w, err);
     if (!st)
         st = spill_write(w, &w->n_block, sizeof w->n_block, err);
     for (size_t i = 0; i < w->n_columns && !st; i++) {

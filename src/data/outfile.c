@@ -155,11 +155,18 @@ static hal_status append(hal_outfile *f, const char *bytes, size_t n, hal_err *e
     return hal_buf_append(f->memory, bytes, n, err);
 }
 
+hal_status hal_outfile_check(const hal_outfile *f, hal_err *err)
+{
+    return f->stop && atomic_load(f->stop) ? hal_err_set(err, HAL_E_CANCELLED, "interrupted")
+                                           : HAL_OK;
+}
+
 static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err *err)
 {
-    if (f->memory)
+    hal_status st = hal_outfile_check(f, err);
+    if (f->memory && !st)
         return append(f, bytes, n, err);
-    while (n) {
+    while (n && !st) {
         ssize_t done = write(f->fd, bytes, n);
         if (done < 0 && errno == EINTR)
             continue;
@@ -169,7 +176,7 @@ static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err
         n -= (size_t)done;
         f->size_bytes += (uint64_t)done;
     }
-    return HAL_OK;
+    return st;
 }
 
 static hal_status flush(hal_outfile *f, hal_err *err)
@@ -250,6 +257,9 @@ hal_status hal_outfile_commit(hal_outfile *f, hal_err *err)
         return st;
     if (fsync(f->fd))
         return hal_err_errno(err, errno, "cannot write %s", f->path);
+    st = hal_outfile_check(f, err); /* a large file takes its time to reach the disk */
+    if (st)
+        return st;
     int fd = f->fd;
     f->fd = -1;
     if (close(fd))

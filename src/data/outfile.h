@@ -17,6 +17,7 @@ typedef struct hal_outfile {
     size_t used;
     uint64_t size_bytes;
     hal_buf *memory; /* where the bytes go instead of a file; borrowed */
+    const _Atomic bool *stop; /* set after opening, or NULL */
 } hal_outfile;
 
 /** `path` NULL or "-": standard output. A file of this name keeps its permissions; a link is
@@ -27,6 +28,8 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err) HAL_
 hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err) HAL_MUST_CHECK;
 /** Appends to `to`, which outlives it; HAL_E_BUDGET at its ceiling. */
 hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err) HAL_MUST_CHECK;
+/** HAL_E_CANCELLED once *stop is true. Every write to the file and its commit begin with this. */
+hal_status hal_outfile_check(const hal_outfile *f, hal_err *err) HAL_MUST_CHECK;
 /** What hal_outfile_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_outfile_is_direct(const char *path);
 hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,

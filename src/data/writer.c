@@ -125,6 +125,11 @@ bool hal_writer_is_direct(const char *path)
     return hal_outfile_is_direct(path);
 }
 
+void hal_writer_stop_on(hal_writer *w, const _Atomic bool *stop)
+{
+    w->file.stop = stop;
+}
+
 void hal_writer_places(const hal_writer *w, const hal_table *t, size_t *places)
 {
     for (size_t i = 0; i < w->n_columns; i++) {

@@ -27,6 +27,8 @@ hal_writer *hal_writer_open_memory(hal_buf *to, hal_format format, const hal_tab
                                    hal_err *err);
 /** What hal_writer_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_writer_is_direct(const char *path);
+/** Writing and the commit end with HAL_E_CANCELLED soon after *stop has become true. */
+void hal_writer_stop_on(hal_writer *w, const _Atomic bool *stop);
 hal_status hal_writer_table(hal_writer *w, const hal_table *t, hal_err *err) HAL_MUST_CHECK;
 /** Rows [first, first + n) of a table. */
 hal_status hal_writer_slice(hal_writer *w, const hal_table *t, uint64_t first, uint64_t n,

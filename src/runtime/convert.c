@@ -56,6 +56,8 @@ static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
     if (!c->like)
         return err->status;
     c->writer = hal_writer_open_named(c->out, c->to, c->like, err);
+    if (c->writer)
+        hal_writer_stop_on(c->writer, c->watch->stop);
     return c->writer ? HAL_OK : err->status;
 }
 

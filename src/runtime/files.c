@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 128 << 10, SLICE_ROWS = 16384 };
+enum { CHUNK_BYTES = 128 << 10 };
 
 bool hal_file_is_standard(const char *path)
 {
@@ -161,20 +161,6 @@ hal_status hal_file_read(hal_table **table, const hal_file_input *in, const hal_
     return hal_file_read_with(table, in, &options, watch, err);
 }
 
-/* In slices, between which an interrupt is seen. */
-static hal_status write_rows(hal_writer *writer, const hal_table *table,
-                             const hal_file_watch *watch, hal_err *err)
-{
-    uint64_t n_rows = hal_table_rows(table);
-    hal_status st = HAL_OK;
-    for (uint64_t first = 0; first < n_rows && !st; first += SLICE_ROWS) {
-        uint64_t n = n_rows - first < SLICE_ROWS ? n_rows - first : SLICE_ROWS;
-        st = atomic_load(watch->stop) ? hal_err_set(err, HAL_E_CANCELLED, "interrupted")
-                                      : hal_writer_slice(writer, table, first, n, err);
-    }
-    return st;
-}
-
 hal_status hal_file_write(const hal_table *table, const char *out, hal_format to,
                           const hal_file_watch *watch, hal_err *err)
 {
@@ -182,7 +168,8 @@ hal_status hal_file_write(const hal_table *table, const char *out, hal_format to
     if (!writer)
         return err->status;
     uint64_t size_bytes = 0;
-    hal_status st = write_rows(writer, table, watch, err);
+    hal_writer_stop_on(writer, watch->stop);
+    hal_status st = hal_writer_table(writer, table, err);
     if (!st)
         st = hal_writer_commit(writer, &size_bytes, err);
     if (!st)

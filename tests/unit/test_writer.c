@@ -527,6 +527,42 @@ static void a_table_without_columns_is_read_back_and_its_rows_are_a_warning(void
     }
 }
 
+/* More bytes than a writer keeps back. */
+static hal_table *large(void)
+{
+    hal_builder *b = hal_builder_new((hal_field[]){{"x", HAL_TYPE_INT64}}, 1, NULL);
+    for (int64_t i = 0; i < 60000; i++) {
+        assert_int_equal(hal_builder_int64(b, 0, i << 40, NULL), HAL_OK);
+        assert_int_equal(hal_builder_end_row(b, NULL), HAL_OK);
+    }
+    hal_table *t = hal_builder_finish(b, NULL);
+    hal_builder_free(b);
+    return t;
+}
+
+static void an_interrupt_ends_writing_and_the_commit_and_leaves_nothing(void **state)
+{
+    (void)state;
+    static const hal_format formats[] = {HAL_FORMAT_CSV, HAL_FORMAT_ECSV, HAL_FORMAT_VOTABLE,
+                                         HAL_FORMAT_VOTABLE_BINARY2, HAL_FORMAT_FITS};
+    hal_table *t = large();
+    for (size_t i = 0; i < 10; i++) {
+        hal_err err = HAL_ERR_INIT;
+        bool late = i % 2, in_rows = !late && formats[i / 2] != HAL_FORMAT_FITS; /* one block */
+        _Atomic bool stop = !late;
+        hal_writer *w = hal_writer_open_like(path, formats[i / 2], t, &err);
+        hal_writer_stop_on(w, &stop);
+        assert_int_equal(hal_writer_table(w, t, &err), in_rows ? HAL_E_CANCELLED : HAL_OK);
+        stop = true;
+        if (!in_rows)
+            assert_int_equal(hal_writer_commit(w, NULL, &err), HAL_E_CANCELLED);
+        hal_writer_free(w);
+        assert_int_equal(n_unfinished(), 0);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+    hal_table_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +578,7 @@ int main(void)
         cmocka_unit_test(what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it),
         cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
         cmocka_unit_test(a_table_without_columns_is_read_back_and_its_rows_are_a_warning),
+        cmocka_unit_test(an_interrupt_ends_writing_and_the_commit_and_leaves_nothing),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
