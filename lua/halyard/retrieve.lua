@@ -51,7 +51,7 @@ end
 
 -- Last component of a product's file name: URL-type products carry CGI text before it.
 local function base_name(row)
-  local name = row.productFilename or row.dataURI
+  local name = rawget(row, "productFilename") or row.dataURI
   return name:match("([^/]+)/*$") or name
 end
 
@@ -61,18 +61,19 @@ local function relative_path(row, flat)
   if flat then
     return name
   end
-  return ("%s/%s/%s"):format(download.safe_name(row.obs_collection or "unknown"),
-    download.safe_name(row.obs_id or "unknown"), name)
+  return ("%s/%s/%s"):format(download.safe_name(rawget(row, "obs_collection") or "unknown"),
+    download.safe_name(rawget(row, "obs_id") or "unknown"), name)
 end
 
 -- Rows as a list of tables, each file once.
 local function listed(products)
   local rows, seen = {}, {}
   local function add(row)
-    if type(row.dataURI) ~= "string" or row.dataURI == "" then
+    local uri = rawget(row, "dataURI")
+    if type(uri) ~= "string" or uri == "" then
       errors.raise("usage", "a product row has no dataURI; pass rows of mast.products")
-    elseif not seen[row.dataURI] then
-      rows[#rows + 1], seen[row.dataURI] = row, true
+    elseif not seen[uri] then
+      rows[#rows + 1], seen[uri] = row, true
     end
   end
   if type(products) == "userdata" then
@@ -106,7 +107,7 @@ local function entries_of(rows, options, folder)
       path = renamed(path, row.dataURI)
     end
     taken[path:lower()] = true
-    local size = tonumber(row.size)
+    local size = tonumber(rawget(row, "size"))
     entries[i] = {
       uri = row.dataURI, file = folder .. "/" .. path,
       size = size and size > 0 and math.tointeger(size) or nil,

@@ -89,7 +89,8 @@ end
 --- Columns
 
 --- #t: the number of rows. t.columns: the names of the columns. t[i]: a row, a Lua table without
--- the keys of nulls; timestamps are seconds since 1970-01-01 UTC, complex numbers { re, im },
+-- the keys of nulls, in which a name that is no column raises `usage`; rawget(row, name) asks for a
+-- column that may be absent; timestamps are seconds since 1970-01-01 UTC, complex numbers { re, im },
 -- arrays lists. tostring(t): a preview with units. Cost: for what is seen.
 --
 -- t:rows(): for i, row in t:rows() do.
@@ -244,11 +245,11 @@ function methods.where(t, criteria)
   elseif type(criteria) ~= "function" then
     return core.where(t, criteria)
   end
-  local parts, metatable = {}, row_metatable(t)
+  local parts = {}
   for first = 0, math.max(#t - 1, 0), piece do
     local rows = {}
     for i = first + 1, math.min(first + piece, #t) do
-      if criteria(setmetatable(t[i], metatable)) then
+      if criteria(t[i]) then
         rows[#rows + 1] = i
       end
     end

@@ -30,7 +30,7 @@ static void push_metatable(lua_State *L);
 
 hal_table **hal_table_push(lua_State *L)
 {
-    hal_table **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    hal_table **slot = lua_newuserdatauv(L, sizeof *slot, 1); /* its value: see mark_row */
     *slot = NULL;
     push_metatable(L);
     lua_setmetatable(L, -2);
@@ -141,6 +141,57 @@ void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_ro
     }
 }
 
+static void push_columns(lua_State *L, const hal_table *t)
+{
+    size_t n = hal_table_columns(t);
+    lua_createtable(L, (int)n, 0);
+    for (size_t c = 0; c < n; c++) {
+        lua_pushstring(L, hal_table_field(t, c)->name);
+        lua_rawseti(L, -2, (lua_Integer)c + 1);
+    }
+}
+
+/* What a row has no value for: null, or a name that is misspelt. Upvalues: { name = true }, the
+ * list of names. */
+static int row_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_type(L, 2) != LUA_TSTRING || lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        return 0;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "halyard.suggest");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "unknown");
+    lua_pushliteral(L, "column of the row");
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_call(L, 3, 0); /* raises */
+    return 0;
+}
+
+/* Gives the row on top of the stack the metatable that all rows of the table at index 1 share. */
+static void mark_row(lua_State *L, const hal_table *t)
+{
+    if (lua_getiuservalue(L, 1, 1) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        size_t n = hal_table_columns(t);
+        lua_createtable(L, 0, (int)n);
+        for (size_t c = 0; c < n; c++) {
+            lua_pushboolean(L, true);
+            lua_setfield(L, -2, hal_table_field(t, c)->name);
+        }
+        push_columns(L, t);
+        lua_pushcclosure(L, row_index, 2);
+        lua_setfield(L, -2, "__index");
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, 1, 1);
+    }
+    lua_setmetatable(L, -2);
+}
+
+/* Row of the table at index 1. */
 static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
 {
     size_t n = hal_table_columns(t);
@@ -149,6 +200,7 @@ static void push_row(lua_State *L, const hal_table *t, uint64_t i_row)
         hal_push_cell(L, t, c, i_row);
         lua_setfield(L, -2, hal_table_field(t, c)->name);
     }
+    mark_row(L, t);
 }
 
 static int table_close(lua_State *L)
@@ -164,16 +216,6 @@ static int table_len(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)hal_table_rows(self(L)));
     return 1;
-}
-
-static void push_columns(lua_State *L, const hal_table *t)
-{
-    size_t n = hal_table_columns(t);
-    lua_createtable(L, (int)n, 0);
-    for (size_t c = 0; c < n; c++) {
-        lua_pushstring(L, hal_table_field(t, c)->name);
-        lua_rawseti(L, -2, (lua_Integer)c + 1);
-    }
 }
 
 /* The method at the key on top of the stack, which it replaces. Those written in Lua come with

@@ -166,6 +166,25 @@ describe("a table", function()
     assert.equal(1, #t:match(t, "1 arcsec"))
   end)
 
+  it("refuses a misspelt column of a row; rawget asks for one that may be absent", function()
+    local t = stars()
+    refused("unknown column of the row: feild; did you mean field?", function()
+      return t[2].feild
+    end)
+    refused("unknown column of the row: obsid", function()
+      for _, row in t:rows() do
+        return row.obsid
+      end
+    end)
+    assert.is_nil(t[5].g)
+    assert.is_nil(rawget(t[5], "obsid"))
+    local row = t[1]
+    row.mine = 1
+    assert.equal(1, row.mine)
+    assert.same({ id = 4, g = 12.0, r = 11.0 }, t[4])
+    assert.same({ 1, 4 }, tables.from_rows({ t[1], t[4] }, names):list("id"))
+  end)
+
   it("refuses a misspelt column in a function of rows; a null is nil", function()
     local t = stars()
     refused("did you mean field?", function()
