@@ -16,6 +16,13 @@ local function usage(text, ...)
   errors.raise("usage", text:format(...))
 end
 
+-- Further arguments, as in t:select("ra", "dec"), would be left out without a word.
+local function one_argument(what, n)
+  if n > 0 then
+    usage("%s takes one argument; several go into a list: { ..., ... }", what)
+  end
+end
+
 -- A list of names from a name or a list of names.
 local function names_of(value, what)
   if type(value) == "string" then
@@ -55,11 +62,11 @@ end
 M.concat = core.concat
 
 --- A table of Lua rows: M.from_rows({ { ra = 1.5 }, { ra = 2 } }, { "ra" }). At most 1,000,000
--- rows.
+-- rows. Cost: per cell.
 -- @tparam table rows list of tables
 -- @function from_rows
--- @tparam table names the columns, in order; their types come from the values; what is nil in all
--- rows is text
+-- @tparam table names the columns, in order: a projection, what else the rows hold is left out;
+-- their types come from the values; what is nil in all rows is text
 -- @treturn halyard.table
 M.from_rows = core.from_rows
 
@@ -89,8 +96,8 @@ end
 --- Columns
 
 --- #t: the number of rows. t.columns: the names of the columns. t[i]: a row, a Lua table without
--- the keys of nulls, in which a name that is no column raises `usage`; rawget(row, name) asks for a
--- column that may be absent; timestamps are seconds since 1970-01-01 UTC, complex numbers { re, im },
+-- the keys of nulls, in which a name that is no column raises `usage` (rawget(row, name) asks for
+-- one that may be absent); timestamps are seconds since 1970-01-01 UTC, complex numbers { re, im },
 -- arrays lists. tostring(t): a preview with units. Cost: for what is seen.
 --
 -- t:rows(): for i, row in t:rows() do.
@@ -123,7 +130,8 @@ methods.column = core.column
 --- The named columns in that order. Cost: none (shared memory).
 -- @tparam string|table names
 -- @treturn halyard.table
-function methods.select(t, names)
+function methods.select(t, names, ...)
+  one_argument("select", select("#", ...))
   return core.columns(t, names_of(names, "select"))
 end
 
@@ -147,27 +155,38 @@ function methods.rename(t, changes)
   return core.columns(t, old, names)
 end
 
--- The metatable of the rows a function sees: nil stands for a null, never for a misspelt column.
-local function row_metatable(t)
-  local columns, known = t.columns, {}
-  for _, name in ipairs(columns) do
-    known[name] = true
-  end
-  return { __index = function(_, key)
-    if not known[key] then
-      suggest.unknown("column of the row", tostring(key), columns)
-    end
-  end }
-end
-
-local function computed(t, f)
-  local metatable = row_metatable(t)
+-- A column of what f gives for each row: all numbers, all texts or all booleans.
+local function computed(t, name, f)
   local parts = {}
+  local kind, known, wide, fraction -- the type of all values; rows that show something
   for first = 0, math.max(#t - 1, 0), piece do
     local values = {}
-    local many = math.min(piece, #t - first)
-    for i = 1, many do
-      values[i] = { value = f(setmetatable(t[first + i], metatable)) }
+    for i = 1, math.min(piece, #t - first) do
+      local row = first + i
+      local value = f(t[row])
+      local is = type(value)
+      if is ~= kind and is ~= "nil" then
+        if is ~= "number" and is ~= "string" and is ~= "boolean" then
+          usage("with: column \"%s\", row %d: the function gives a %s; a cell is a number, text, "
+            .. "boolean or nil", name, row, is)
+        elseif kind then
+          usage("with: column \"%s\", row %d: the function gives a %s, for row %d a %s; a column "
+            .. "holds one type (tostring makes text of all)", name, row, is, known, kind)
+        end
+        kind, known = is, row
+      end
+      if is == "number" then
+        if math.type(value) == "float" then
+          fraction = fraction or row
+        elseif value ~= value + 0.0 then
+          wide = wide or row
+        end
+      end
+      values[i] = { value = value }
+    end
+    if wide and fraction then
+      usage("with: column \"%s\": the whole number of row %d has more digits than a column with "
+        .. "floats (row %d) keeps; give only whole numbers, or text", name, wide, fraction)
     end
     parts[#parts + 1] = core.from_rows(values, { "value" })
   end
@@ -176,8 +195,8 @@ end
 
 --- t:with("g_r", t:column "g" - t:column "r"): adds a column, or replaces the one of that name.
 -- Also t:with("g_r", function(row) return ... end): the function sees each row as a Lua table and
--- returns a number, text, boolean or nil (null). Cost: none beyond the arithmetic; with a function
--- about a microsecond a column and row.
+-- returns a number, text, boolean or nil (null), of one type for all rows. Cost: none beyond the
+-- arithmetic; with a function about a microsecond a column and row.
 -- To change what a column says about itself, give it again: t:with("ra", t:column "ra", { unit =
 -- "deg" }).
 -- @tparam string name
@@ -186,8 +205,12 @@ end
 -- @treturn halyard.table
 function methods.with(t, name, value, options)
   options = options_of(options, { "unit", "ucd", "utype", "xtype", "description" }, "with")
+  if type(name) ~= "string" or name == "" then
+    usage("with takes the name of a column first, not %s",
+      name == "" and "a text without letters" or "a " .. type(name))
+  end
   if type(value) == "function" then
-    value = computed(t, value)
+    value = computed(t, name, value)
   elseif not core.is_column(value) then
     usage("with takes a name and a column or a function, not a %s", type(value))
   end
@@ -239,7 +262,8 @@ end
 -- only. Cost: in proportion to the rows; a function about a microsecond a column and row.
 -- @tparam table|halyard.column|function criteria
 -- @treturn halyard.table
-function methods.where(t, criteria)
+function methods.where(t, criteria, ...)
+  one_argument("where", select("#", ...))
   if core.is_column(criteria) then
     return core.chosen(t, criteria)
   elseif type(criteria) ~= "function" then
@@ -264,7 +288,8 @@ end
 -- proportion to the rows, text n log n; a copy.
 -- @tparam string|table keys
 -- @treturn halyard.table
-function methods.sort(t, keys)
+function methods.sort(t, keys, ...)
+  one_argument("sort", select("#", ...))
   if type(keys) == "string" then
     keys = { keys }
   elseif type(keys) ~= "table" or #keys == 0 then
@@ -297,7 +322,8 @@ end
 -- Cost: in proportion to the rows.
 -- @tparam string|table names
 -- @treturn halyard.table
-function methods.unique(t, names)
+function methods.unique(t, names, ...)
+  one_argument("unique", select("#", ...))
   return core.unique(t, names_of(names, "unique"))
 end
 
@@ -423,7 +449,8 @@ end
 -- none, or `at`. Cost: about a second for a million rows on either side.
 -- @tparam halyard.table other
 -- @tparam string|number radius "1 arcsec", degrees as a number, or a column of this table with the
--- radius of each row: "err" or, where the column has no unit, "err arcsec" (null: matches nothing)
+-- radius of each row: "err" or, where the column has no unit, "err arcsec" (null or negative:
+-- matches nothing)
 -- @tparam[opt] table options `mode` "best" (default: for each row its nearest), "symmetric" (each
 -- is the nearest of the other), "all", "nearest" with `n` (1 to 1000); `how` "inner" (default) or
 -- "left" (rows without a partner stay, with nulls); `ra`, `dec`, `other_ra`, `other_dec` (column

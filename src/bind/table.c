@@ -4,6 +4,7 @@
 #include "bind/bind.h"
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
@@ -559,17 +560,25 @@ static void widen(lua_State *L, int *type, const char *column, lua_Integer row)
         seen = HAL_TYPE_STRING;
         break;
     }
+    static const char *const held[] = {[HAL_TYPE_BOOL] = "booleans",
+                                       [HAL_TYPE_INT64] = "numbers",
+                                       [HAL_TYPE_FLOAT64] = "numbers",
+                                       [HAL_TYPE_STRING] = "text"};
     bool numbers = (seen == HAL_TYPE_INT64 || seen == HAL_TYPE_FLOAT64) &&
                    (*type == HAL_TYPE_INT64 || *type == HAL_TYPE_FLOAT64);
-    if (seen < 0 || (*type >= 0 && seen != *type && !numbers))
+    if (seen < 0)
         hal_bind_fail(L, HAL_E_USAGE,
-                      "from_rows: row %lld, column \"%.60s\": a %s does not fit the "
-                      "column",
+                      "from_rows: row %lld, column \"%.60s\": a %s is no number, text or boolean",
                       (long long)row, column, luaL_typename(L, -1));
+    if (*type >= 0 && seen != *type && !numbers)
+        hal_bind_fail(L, HAL_E_USAGE,
+                      "from_rows: row %lld, column \"%.60s\": a %s, where the rows before hold %s",
+                      (long long)row, column, luaL_typename(L, -1), held[*type]);
     *type = numbers && seen != *type ? HAL_TYPE_FLOAT64 : seen;
 }
 
-static hal_status add_cell(lua_State *L, hal_builder *b, size_t c, hal_type type, hal_err *err)
+static hal_status add_cell(lua_State *L, hal_builder *b, size_t c, const char *name, hal_type type,
+                           hal_err *err)
 {
     hal_slice s;
     if (lua_isnil(L, -1))
@@ -580,6 +589,12 @@ static hal_status add_cell(lua_State *L, hal_builder *b, size_t c, hal_type type
     case HAL_TYPE_INT64:
         return hal_builder_int64(b, c, lua_tointeger(L, -1), err);
     case HAL_TYPE_FLOAT64:
+        if (lua_isinteger(L, -1) && !hal_number_fits_double(lua_tointeger(L, -1)))
+            return hal_err_set(
+                err, HAL_E_USAGE,
+                "from_rows: column \"%.60s\": %lld has more digits than a column with "
+                "floats keeps; give only whole numbers, or text",
+                name, (long long)lua_tointeger(L, -1));
         return hal_builder_float64(b, c, lua_tonumber(L, -1), err);
     case HAL_TYPE_STRING:
         s.data = lua_tolstring(L, -1, &s.size_bytes);
@@ -606,12 +621,20 @@ static int from_rows(lua_State *L)
                                 .unit = "",
                                 .ucd = "",
                                 .description = ""};
+        if (!*fields[c].name)
+            return hal_bind_fail(L, HAL_E_USAGE, "from_rows: column %d has an empty name",
+                                 (int)c + 1);
         types[c] = -1;
         lua_pop(L, 1);
     }
+    hal_check_unique_names(L, fields, n_cols);
     for (lua_Unsigned i = 1; i <= n_rows; i++) {
         if (lua_rawgeti(L, 1, (lua_Integer)i) != LUA_TTABLE)
             return hal_bind_fail(L, HAL_E_USAGE, "from_rows: row %llu is not a table",
+                                 (unsigned long long)i);
+        if (lua_rawlen(L, -1))
+            return hal_bind_fail(L, HAL_E_USAGE,
+                                 "from_rows: row %llu is a list; a row is { name = value }",
                                  (unsigned long long)i);
         for (lua_Unsigned c = 0; c < n_cols; c++) {
             lua_pushstring(L, fields[c].name);
@@ -633,7 +656,7 @@ static int from_rows(lua_State *L)
         for (lua_Unsigned c = 0; c < n_cols; c++) {
             lua_pushstring(L, fields[c].name);
             lua_rawget(L, -2);
-            if (add_cell(L, *builder, c, fields[c].type, &err))
+            if (add_cell(L, *builder, c, fields[c].name, fields[c].type, &err))
                 return hal_raise(L, &err);
             lua_pop(L, 1);
         }

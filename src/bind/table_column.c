@@ -126,6 +126,8 @@ static int summarise(lua_State *L, char what)
         return hal_bind_fail(L, HAL_E_USAGE,
                              "column \"%.60s\" holds %s: it has no min, max or mean", f->name,
                              hal_field_is_scalar(f) ? "complex numbers" : "arrays");
+    if (what == 'a' && f->type == HAL_TYPE_STRING && hal_table_has_values(c->table, c->i_col))
+        return hal_bind_fail(L, HAL_E_USAGE, "column \"%.60s\" is text: it has no mean", f->name);
     summary_op *s = hal_op_new(L, sizeof *s);
     s->op.clear = summary_clear;
     s->op.run = summary_run;

@@ -30,6 +30,9 @@ int hal_table_tostring(lua_State *L);
 /** Pushes what the table says about itself; returns 1. */
 int hal_table_push_metadata(lua_State *L, const hal_table *t);
 
+/** Raises `usage` when two fields have the same name. */
+void hal_check_unique_names(lua_State *L, const hal_field *fields, size_t n);
+
 /** Adds the functions that make tables and columns to the module on top of the stack. */
 void hal_table_add_functions(lua_State *L);
 void hal_column_add_functions(lua_State *L);

@@ -259,7 +259,7 @@ static int slice(lua_State *L)
 /* --- Columns ------------------------------------------------------------------------------------
  */
 
-static void check_unique_names(lua_State *L, const hal_field *fields, size_t n)
+void hal_check_unique_names(lua_State *L, const hal_field *fields, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++)
@@ -289,7 +289,7 @@ static int columns(lua_State *L)
         fields[i].name = hal_arg_text(L, -1, "column name");
         lua_pop(L, 1); /* the list still holds it */
     }
-    check_unique_names(L, fields, n);
+    hal_check_unique_names(L, fields, n);
     hal_table **slot = hal_table_push(L);
     hal_err err = HAL_ERR_INIT;
     *slot = hal_table_assemble(tables, i_cols, fields, n, hal_table_rows(t), hal_table_metadata(t),

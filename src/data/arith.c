@@ -411,6 +411,11 @@ hal_table *hal_column_compute(const char *name, const hal_operand *a, const hal_
                     b ? 2 : 1);
         return NULL;
     }
+    if (!a->t && !(b && b->t)) {
+        hal_err_set(err, HAL_E_USAGE, "'%.20s' takes a column; of numbers alone math makes it",
+                    name);
+        return NULL;
+    }
     if (check(op, a, b, err))
         return NULL;
     uint64_t n = hal_table_rows(a->t ? a->t : b->t);

@@ -75,7 +75,8 @@ static hal_status numeric_column(const hal_table *t, const char *name, const uni
         return st;
     const hal_field *f = hal_table_field(t, *i_col);
     if (!is_numeric(f) && !is_unknown(t, *i_col))
-        return hal_err_set(err, HAL_E_USAGE, "column '%s' is not numeric; %s", f->name, what);
+        return hal_err_set(err, HAL_E_USAGE, "column '%s' is %s; %s", f->name,
+                           f->type == HAL_TYPE_STRING ? "text, not numeric" : "not numeric", what);
     if (*f->unit && unit_divisor(units, f->unit) == 0)
         return hal_err_set(err, HAL_E_USAGE, "column '%s' is in %s; %s", f->name, f->unit, what);
     return HAL_OK;
@@ -101,6 +102,19 @@ static size_t columns_by(const hal_table *t, bool by_ucd, const char *text, cons
             out[n - 1] = i;
     }
     return n;
+}
+
+/* The first column of text of that UCD or name; their number when there is none. */
+static size_t text_column(const hal_table *t, bool by_ucd, const char *text)
+{
+    size_t i = 0, n = hal_table_columns(t);
+    for (; i < n; i++) {
+        const hal_field *f = hal_table_field(t, i);
+        if (!strcasecmp(by_ucd ? f->ucd : f->name, text) && f->type == HAL_TYPE_STRING &&
+            !is_unknown(t, i))
+            break;
+    }
+    return i;
 }
 
 /* *found: a pair is there. Columns of unknown type are taken only where there is no other pair. */
@@ -143,7 +157,8 @@ hal_status hal_table_find_position(const hal_table *t, const char *ra, const cha
         {false, {"ramean", "decmean"}},
         {false, {"matchra", "matchdec"}},
     };
-    static const char what[] = "positions must be numbers in degrees";
+    static const char what[] = "positions must be numbers in degrees (of sexagesimal text "
+                               "halyard.sky.position makes them)";
     if (!ra != !dec)
         return hal_err_set(err, HAL_E_USAGE, "column '%s' is one of two; name that of the %s too",
                            ra ? ra : dec, ra ? "declination" : "right ascension");
@@ -156,6 +171,11 @@ hal_status hal_table_find_position(const hal_table *t, const char *ra, const cha
     hal_status st = find_pair(t, known, sizeof known / sizeof *known, degrees, &found, i_cols, err);
     if (st)
         return st;
+    for (size_t k = 0; k < 2 * (sizeof known / sizeof *known) && !found; k++) {
+        size_t i_text = text_column(t, known[k / 2].by_ucd, known[k / 2].names[k % 2]);
+        if (i_text < hal_table_columns(t))
+            return numeric_column(t, hal_table_field(t, i_text)->name, degrees, what, i_ra, err);
+    }
     if (!found)
         return hal_err_set(
             err, HAL_E_USAGE,

@@ -185,6 +185,50 @@ describe("a table", function()
     assert.same({ 1, 4 }, tables.from_rows({ t[1], t[4] }, names):list("id"))
   end)
 
+  it("names column, row and types when a function gives several types of values", function()
+    local t = stars()
+    local function with(f)
+      return function() return t:with("z", f) end
+    end
+    refused('with: column "z", row 3: the function gives a string, for row 1 a number',
+      with(function(row) return row.id < 3 and row.id or "faint" end))
+    refused('with: column "z", row 2: the function gives a table',
+      with(function(row) return row.id == 2 and {} or nil end))
+    refused('with: column "z": the whole number of row 1 has more digits',
+      with(function(row) return row.id == 1 and 9007199254740993 or 0.5 end))
+    assert.same({ 1, 0.5 }, t:with("z", function(row)
+      return row.id < 3 and (row.id == 1 and 1 or 0.5) or nil
+    end):list("z"))
+    refused('row 2, column "a": a string, where the rows before hold numbers', tables.from_rows,
+      { { a = 1 }, { a = "x" } }, { "a" })
+    refused('column "a": 9007199254740993 has more digits', tables.from_rows,
+      { { a = 9007199254740993 }, { a = 0.5 } }, { "a" })
+  end)
+
+  it("refuses what would be left out or left empty without a word", function()
+    local t = stars()
+    for _, method in ipairs({ "select", "unique", "sort", "where" }) do
+      refused(method .. " takes one argument", t[method], t, "id", "g")
+    end
+    refused("two columns would be named", tables.from_rows, { { a = 1 } }, { "a", "a" })
+    refused("column 1 has an empty name", tables.from_rows, { { a = 1 } }, { "" })
+    refused("row 2 is a list", tables.from_rows, { { a = 1 }, { 1, 2 } }, { "a", "b" })
+    refused("name of a column first", function() return t:with("", t:column("g")) end)
+    refused("it has no mean", function() return t:column("field"):mean() end)
+    refused("'sqrt' takes a column", tables.sqrt, 4)
+    refused("'hypot' takes a column", tables.hypot, 3, 4)
+  end)
+
+  it("says of positions in text that they are text, and what reads them", function()
+    local t = tables.from_rows({ { ra = "13:26:47.28", dec = "-47:28:46.1", id = 1 } },
+      { "id", "ra", "dec" })
+    local b = tables.from_rows({ { ra = 201.697, dec = -47.4795 } }, { "ra", "dec" })
+    refused("column 'ra' is text", function() return t:match(b, "1 arcmin") end)
+    refused("halyard.sky.position", function()
+      return t:match(b, "1 arcmin", { ra = "ra", dec = "dec" })
+    end)
+  end)
+
   it("refuses a misspelt column in a function of rows; a null is nil", function()
     local t = stars()
     refused("did you mean field?", function()
