@@ -35,6 +35,7 @@ void hal_check_unique_names(lua_State *L, const hal_field *fields, size_t n);
 
 /** Adds the functions that make tables and columns to the module on top of the stack. */
 void hal_table_add_functions(lua_State *L);
+void hal_table_add_writers(lua_State *L);
 void hal_column_add_functions(lua_State *L);
 
 #endif
