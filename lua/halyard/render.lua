@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- A workflow's result as text: aligned lines for people, JSON or CSV for programs. Pure.
+-- A workflow's result as text: aligned lines for people, JSON or CSV for programs. Rows are spelled
+-- by the writers of tables, whether they come as a table or as a list. Pure.
 
+local core = require("halyard.core.table")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 
@@ -9,7 +11,7 @@ local M = {}
 local rows_shown = 20
 
 local function is_table_object(value)
-  return type(value) == "userdata" and type(value.columns) == "table"
+  return type(value) == "userdata" and getmetatable(value) == "halyard.table"
 end
 
 -- The value without what cannot be written: functions, userdata that are no tables.
@@ -18,7 +20,7 @@ local function plain(value, depth)
     if errors.is(value) then
       return tostring(value)
     end
-    local out = #value > 0 and json.array({}) or {}
+    local out = rawlen(value) > 0 and json.array({}) or {}
     for key, item in pairs(value) do
       out[key] = plain(item, depth + 1)
     end
@@ -28,91 +30,76 @@ local function plain(value, depth)
   end
 end
 
--- Rows and column names of a result that is a table of rows; nil otherwise.
-local function rows_of(result)
-  local rows, columns = {}, {}
-  if is_table_object(result) then
-    for i, row in result:rows() do
-      rows[i] = row
-    end
-    return rows, result.columns
-  elseif type(result) ~= "table" or type(result[1]) ~= "table" then
-    return nil
+local function is_finite(value)
+  return type(value) ~= "number" or value - value == 0
+end
+
+local function text(value)
+  if type(value) == "table" or type(value) == "number" and is_finite(value) then
+    return json.encode(value)
   end
-  local seen = {}
-  for i, row in ipairs(result) do
-    rows[i] = plain(row, 1)
-    for name, value in pairs(rows[i]) do
-      if type(value) ~= "table" and not seen[name] then
-        columns[#columns + 1], seen[name] = tostring(name), true
+  return tostring(value)
+end
+
+-- Integers that floats cannot hold are a kind of their own.
+local function kind_of(value)
+  return math.type(value) == "integer" and value ~= value + 0.0 and "wide" or type(value)
+end
+
+-- The table of a list of rows. Columns are sorted by name; where one holds several types, or lists,
+-- it is text.
+local function table_of(list)
+  local rows, columns, kinds = {}, {}, {}
+  for i, item in ipairs(list) do
+    rows[i] = {}
+    for key, value in pairs(plain(item, 1)) do
+      local name, kind = tostring(key), kind_of(value)
+      if not kinds[name] then
+        columns[#columns + 1], kinds[name] = name, kind
       end
+      if kind ~= kinds[name] or kind == "table" then
+        kinds[name] = "text"
+      end
+      rows[i][name] = value
     end
   end
   table.sort(columns)
-  return rows, columns
-end
-
-local function cell(value)
-  if value == nil then
-    return ""
-  elseif type(value) == "number" then
-    return json.encode(value)
-  end
-  return (tostring(value):gsub("%c", " "))
-end
-
-local function csv_cell(value)
-  local text = value == nil and "" or type(value) == "number" and json.encode(value)
-    or tostring(value)
-  if text:find('[",\r\n]') then
-    return '"' .. text:gsub('"', '""') .. '"'
-  end
-  return text
-end
-
-local function csv_line(values)
-  return table.concat(values, ",") .. "\n"
-end
-
-local function csv(rows, columns, out)
-  local names = {}
-  for i, name in ipairs(columns) do
-    names[i] = csv_cell(name)
-  end
-  out(csv_line(names))
   for _, row in ipairs(rows) do
-    local cells = {}
-    for i, name in ipairs(columns) do
-      cells[i] = csv_cell(row[name])
+    for name, value in pairs(row) do
+      row[name] = kinds[name] == "text" and text(value) or value
     end
-    out(csv_line(cells))
+  end
+  return core.from_rows(rows, columns)
+end
+
+-- The rows of a result as a table; nil when it has none.
+local function rows_of(result)
+  if is_table_object(result) then
+    return result
+  elseif type(result) == "table" and type(result[1]) == "table" then
+    return table_of(result)
   end
 end
 
-local function aligned(rows, columns, out)
-  local widths, lines = {}, {}
-  for i, name in ipairs(columns) do
-    widths[i] = utf8.len(name) or #name
+local function aligned(t, out)
+  local lines, widths = { t.columns }, {}
+  for i = 1, math.min(#t, rows_shown) do
+    lines[i + 1] = core.row_texts(t, i)
   end
-  for i = 1, math.min(#rows, rows_shown) do
-    lines[i] = {}
-    for j, name in ipairs(columns) do
-      lines[i][j] = cell(rows[i][name])
-      widths[j] = math.max(widths[j], utf8.len(lines[i][j]) or #lines[i][j])
-    end
-  end
-  local function put(cells)
-    for j, text in ipairs(cells) do
-      cells[j] = text .. (" "):rep(widths[j] - (utf8.len(text) or #text))
-    end
-    out((table.concat(cells, "  "):gsub("%s+$", "")) .. "\n")
-  end
-  put(table.move(columns, 1, #columns, 1, {}))
   for _, line in ipairs(lines) do
-    put(line)
+    for j, cell in ipairs(line) do
+      line[j] = cell:gsub("%c", " ")
+      widths[j] = math.max(widths[j] or 0, utf8.len(line[j]) or #line[j])
+    end
   end
-  if #rows > rows_shown then
-    out(("... %d rows in all\n"):format(#rows))
+  for _, line in ipairs(lines) do
+    for j, cell in ipairs(line) do
+      line[j] = cell .. (" "):rep(widths[j] - (utf8.len(cell) or #cell))
+    end
+    out((table.concat(line, "  "):gsub("%s+$", "")) .. "\n")
+  end
+  if #t > rows_shown then
+    out(("... %d rows in all\n"):format(#t))
   end
 end
 
@@ -126,22 +113,31 @@ local function summary(result, out)
   end
   table.sort(keys)
   for _, key in ipairs(keys) do
-    out(("%-" .. width .. "s  %s\n"):format(key, cell(result[key])))
+    out(("%-" .. width .. "s  %s\n"):format(key, (text(result[key]):gsub("%c", " "))))
   end
 end
 
 -- JSON has no NaN and no infinities: names the first.
-local function require_finite(rows, columns)
-  for i, row in ipairs(rows) do
-    for _, name in ipairs(columns) do
-      for _, v in pairs(type(row[name]) == "table" and row[name] or { row[name] }) do
-        if type(v) == "number" and (v ~= v or v == math.huge or v == -math.huge) then
-          errors.raise("usage", ("row %d, column \"%s\": %s is no number that JSON can hold; use "
-            .. "--format table or csv"):format(i, name, v ~= v and "NaN" or "infinity"))
-        end
+local function require_finite(column)
+  for i, value in column:values() do
+    for _, v in pairs(type(value) == "table" and value or { value }) do
+      if not is_finite(v) then
+        errors.raise("usage", ("row %d, column \"%s\": %s is no number that JSON can hold; use "
+          .. "--format table or csv"):format(i, column.name, v ~= v and "NaN" or "infinity"))
       end
     end
   end
+end
+
+-- A list of one object a row: lines of JSON with commas between them.
+local function list(t, out)
+  local lead = "["
+  core.text(t, "jsonl", function(piece)
+    local whole = piece:sub(-1) == "\n"
+    out(lead .. (whole and piece:sub(1, -2) or piece):gsub("\n", ",\n"))
+    lead = whole and ",\n" or ""
+  end)
+  out((#t == 0 and "[" or "") .. "]\n")
 end
 
 --- Writes `result` piece by piece through out(text).
@@ -151,19 +147,30 @@ end
 -- @tparam function out
 -- @raise `usage` when CSV is asked for and the result is not a table of rows
 function M.write(result, format, out)
-  if type(result) == "table" and is_table_object(result.table) then
-    result = result.table
+  if type(result) == "table" and is_table_object(rawget(result, "table")) then
+    result = rawget(result, "table")
   end
-  local rows, columns = rows_of(result)
+  local rows = rows_of(result)
   if format == "json" then
-    require_finite(rows or {}, columns)
-    out(json.encode(rows and json.array(rows) or plain(result, 1)) .. "\n")
+    for _, name in ipairs(rows and rows.columns or {}) do
+      local column = rows:column(name)
+      if column.type:find("^float") or column.type:find("^complex") then
+        require_finite(column)
+      end
+    end
+    if is_table_object(result) then
+      list(result, out)
+    else
+      out(json.encode(plain(result, 1)) .. "\n")
+    end
   elseif result == nil then
     return
+  elseif rows and format == "csv" then
+    core.text(rows, "csv", out)
   elseif rows then
-    (format == "csv" and csv or aligned)(rows, columns, out)
+    aligned(rows, out)
   elseif type(result) ~= "table" then
-    out(cell(result) .. "\n")
+    out((text(result):gsub("%c", " ")) .. "\n")
   elseif format == "csv" then
     errors.raise("usage", "the workflow returns no table of rows: use --format table or json")
   else

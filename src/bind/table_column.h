@@ -27,6 +27,8 @@ void hal_push_cell(lua_State *L, const hal_table *t, size_t i_col, uint64_t i_ro
 
 /** __tostring of tables: rows and columns, names, units, the first cells. */
 int hal_table_tostring(lua_State *L);
+/** row_texts(t, i): the texts of the cells of row i, as CSV spells them; "" is a null. */
+int hal_table_row_texts(lua_State *L);
 /** Pushes what the table says about itself; returns 1. */
 int hal_table_push_metadata(lua_State *L, const hal_table *t);
 

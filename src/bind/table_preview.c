@@ -4,6 +4,8 @@
 
 #include "base/number.h"
 #include "bind/args.h"
+#include "bind/objects.h"
+#include "host/host.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -39,23 +41,53 @@ static size_t copy_text(char *out, const char *text, size_t size_bytes)
     return n;
 }
 
+/* Appends the text of a cell as CSV spells it; nothing for a null. */
+static hal_status add_cell(hal_buf *out, const hal_table *t, size_t c, uint64_t i_row, hal_err *err)
+{
+    const hal_field *f = hal_table_field(t, c);
+    char text[HAL_DOUBLE_TEXT_MAX];
+    if (hal_table_is_null(t, c, i_row))
+        return HAL_OK;
+    if (!hal_type_is_float(f->type) || !hal_field_is_scalar(f))
+        return hal_table_cell_text(out, t, c, i_row, err);
+    double v = hal_table_float64(t, c, i_row);
+    return hal_buf_append(out, text,
+                          f->type == HAL_TYPE_FLOAT32 ? hal_number_print_float(text, (float)v)
+                                                      : hal_number_print_double(text, v),
+                          err);
+}
+
 static size_t cell_text(const hal_table *t, size_t c, uint64_t i_row, char out[CELL_BYTES])
 {
-    if (hal_table_is_null(t, c, i_row))
-        return 0;
     hal_buf text;
-    hal_err err = HAL_ERR_INIT;
-    const hal_field *f = hal_table_field(t, c);
-    if (f->type == HAL_TYPE_FLOAT64 && hal_field_is_scalar(f)) {
-        size_t n = hal_number_print_double(out, hal_table_float64(t, c, i_row));
-        return n < PREVIEW_WIDTH ? n : PREVIEW_WIDTH;
-    }
     hal_buf_init(&text, SIZE_MAX / 4);
     size_t n = 0;
-    if (!hal_table_cell_text(&text, t, c, i_row, &err))
+    if (!add_cell(&text, t, c, i_row, NULL) && text.size_bytes)
         n = copy_text(out, text.data, text.size_bytes);
     hal_buf_clear(&text);
     return n;
+}
+
+int hal_table_row_texts(lua_State *L)
+{
+    enum { TEXT_MAX = 64 << 20 };
+    const hal_table *t = hal_arg_table(L, 1, "row_texts");
+    lua_Integer row = hal_arg_integer(L, 2, "row number");
+    hal_err err = HAL_ERR_INIT;
+    if (row < 1 || (uint64_t)row > hal_table_rows(t))
+        return hal_bind_fail(L, HAL_E_USAGE, "there is no row %lld", (long long)row);
+    hal_buf *text = hal_scratch(L, TEXT_MAX);
+    size_t n = hal_table_columns(t);
+    lua_createtable(L, (int)n, 0);
+    for (size_t c = 0; c < n; c++) {
+        text->size_bytes = 0;
+        if (add_cell(text, t, c, (uint64_t)row - 1, &err))
+            return hal_raise(L, &err);
+        lua_pushlstring(L, hal_buf_text(text), text->size_bytes);
+        lua_rawseti(L, -2, (lua_Integer)c + 1);
+    }
+    hal_buf_clear(text);
+    return 1;
 }
 
 /* "[deg]" */

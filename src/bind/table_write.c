@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tables leave Lua: written to a file, or as text. */
+/* Tables leave Lua: written to a file, as one text, or as text piece by piece to a function. */
 #include "bind/table_column.h"
 
 #include "base/alloc.h"
@@ -11,6 +11,9 @@
 
 #include <lauxlib.h>
 #include <stdatomic.h>
+
+/* --- To a file, or as one text ------------------------------------------------------------------
+ */
 
 enum { ENCODED_MAX_DEFAULT = 64 << 20, ENCODED_MAX = 1 << 30 };
 
@@ -118,9 +121,74 @@ static int table_encode(lua_State *L)
     return hal_op_run(L, &w->op);
 }
 
+/* --- To a function ------------------------------------------------------------------------------
+ */
+
+/* What text(...) holds while it calls the script's function. */
+typedef struct text_out {
+    hal_writer *writer;
+    hal_buf text;
+} text_out;
+
+static int text_collect(lua_State *L)
+{
+    text_out *o = lua_touserdata(L, 1);
+    hal_writer_free(o->writer);
+    o->writer = NULL;
+    hal_buf_clear(&o->text);
+    return 0;
+}
+
+static void text_put(lua_State *L, text_out *o)
+{
+    if (!o->text.size_bytes)
+        return;
+    lua_pushvalue(L, 3);
+    lua_pushlstring(L, o->text.data, o->text.size_bytes);
+    o->text.size_bytes = 0;
+    lua_call(L, 1, 0);
+}
+
+/* text(t, format, put): the bytes that t:write would write go to put(piece), in pieces. */
+static int table_text(lua_State *L)
+{
+    enum { SLICE_ROWS = 4096, TEXT_MAX = 1 << 30 }; /* TEXT_MAX: of so many rows */
+    hal_table *t = hal_arg_table(L, 1, "text");
+    hal_format format;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_format_from_name(&format, hal_arg_text(L, 2, "text: format"), &err))
+        return hal_raise(L, &err);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    text_out *o = lua_newuserdatauv(L, sizeof *o, 0);
+    *o = (text_out){0};
+    hal_buf_init(&o->text, TEXT_MAX);
+    if (luaL_newmetatable(L, "halyard.text_out")) {
+        lua_pushcfunction(L, text_collect);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    hal_status st = HAL_OK;
+    uint64_t n = hal_table_rows(t);
+    if (!(o->writer = hal_writer_open_memory(&o->text, format, t, &err)))
+        return hal_raise(L, &err);
+    for (uint64_t at = 0; at < n && !st; at += SLICE_ROWS) {
+        st = hal_writer_slice(o->writer, t, at, n - at < SLICE_ROWS ? n - at : SLICE_ROWS, &err);
+        text_put(L, o);
+    }
+    if (!st)
+        st = hal_writer_commit(o->writer, NULL, &err);
+    if (st)
+        return hal_raise(L, &err);
+    text_put(L, o);
+    return 0;
+}
+
 void hal_table_add_writers(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"write", table_write}, {"encode", table_encode}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"write", table_write},
+                                         {"encode", table_encode},
+                                         {"text", table_text},
+                                         {"row_texts", hal_table_row_texts},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -18,6 +18,7 @@ typedef struct hal_outfile {
     uint64_t size_bytes;
     hal_buf *memory; /* where the bytes go instead of a file; borrowed */
     const _Atomic bool *stop; /* set after opening, or NULL */
+    hal_buf *memory;          /* instead of a file */
 } hal_outfile;
 
 /** `path` NULL or "-": standard output. A file of this name keeps its permissions; a link is
@@ -32,6 +33,8 @@ hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err) HA
 hal_status hal_outfile_check(const hal_outfile *f, hal_err *err) HAL_MUST_CHECK;
 /** What hal_outfile_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_outfile_is_direct(const char *path);
+/** The bytes are appended to `memory`, some of them not before the commit; it has to stay. */
+hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *memory, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,
                              hal_err *err) HAL_MUST_CHECK;
 /** Room for `n` <= 4096 bytes at f->buffer + f->used; the caller raises f->used. */

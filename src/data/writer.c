@@ -31,9 +31,22 @@ static bool names_differ(const hal_field *fields, size_t n_fields, hal_err *err)
     return true;
 }
 
-static hal_writer *open_writer(const char *path, hal_format format, const hal_field *fields,
-                               size_t n_fields, const hal_table *like, bool named, hal_buf *memory,
-                               hal_err *err)
+/* Where a writer writes to. */
+typedef struct target {
+    const char *path;
+    bool named;      /* by a person */
+    hal_buf *memory; /* instead of a path */
+} target;
+
+static hal_status open_target(hal_outfile *f, const target *to, hal_err *err)
+{
+    return to->memory  ? hal_outfile_open_memory(f, to->memory, err)
+           : to->named ? hal_outfile_open_named(f, to->path, err)
+                       : hal_outfile_open(f, to->path, err);
+}
+
+static hal_writer *open_writer(const target *to, hal_format format, const hal_field *fields,
+                               size_t n_fields, const hal_table *like, hal_err *err)
 {
     if (!names_differ(fields, n_fields, err))
         return NULL;
@@ -66,10 +79,7 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
     if (!st) {
         const hal_metadata *metadata = like ? hal_table_metadata(like) : NULL;
         w->loss = hal_loss_new(format, fields, n_fields, metadata, err);
-        st = !w->loss ? HAL_E_NOMEM
-             : memory ? hal_outfile_open_memory(&w->file, memory, err)
-             : named  ? hal_outfile_open_named(&w->file, path, err)
-                      : hal_outfile_open(&w->file, path, err);
+        st = w->loss ? open_target(&w->file, to, err) : HAL_E_NOMEM;
     }
     if (!st)
         w->self = w->class->open(&w->file, format, fields, n_fields, like, err);
@@ -83,11 +93,11 @@ static hal_writer *open_writer(const char *path, hal_format format, const hal_fi
 hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
                             size_t n_fields, hal_err *err)
 {
-    return open_writer(path, format, fields, n_fields, NULL, false, NULL, err);
+    return open_writer(&(target){.path = path}, format, fields, n_fields, NULL, err);
 }
 
-static hal_writer *open_like(const char *path, hal_format format, const hal_table *like, bool named,
-                             hal_buf *memory, hal_err *err)
+static hal_writer *open_like(const target *to, hal_format format, const hal_table *like,
+                             hal_err *err)
 {
     size_t n = hal_table_columns(like);
     hal_field *fields = hal_calloc(n ? n : 1, sizeof *fields);
@@ -97,7 +107,7 @@ static hal_writer *open_like(const char *path, hal_format format, const hal_tabl
     }
     for (size_t i = 0; i < n; i++)
         fields[i] = *hal_table_field(like, i);
-    hal_writer *w = open_writer(path, format, fields, n, like, named, memory, err);
+    hal_writer *w = open_writer(to, format, fields, n, like, err);
     hal_free(fields);
     return w;
 }
@@ -105,19 +115,19 @@ static hal_writer *open_like(const char *path, hal_format format, const hal_tabl
 hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
                                  hal_err *err)
 {
-    return open_like(path, format, like, false, NULL, err);
+    return open_like(&(target){.path = path}, format, like, err);
 }
 
 hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
                                   hal_err *err)
 {
-    return open_like(path, format, like, true, NULL, err);
+    return open_like(&(target){.path = path, .named = true}, format, like, err);
 }
 
 hal_writer *hal_writer_open_memory(hal_buf *to, hal_format format, const hal_table *like,
                                    hal_err *err)
 {
-    return open_like(NULL, format, like, false, to, err);
+    return open_like(&(target){.memory = to}, format, like, err);
 }
 
 bool hal_writer_is_direct(const char *path)

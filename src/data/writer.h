@@ -22,7 +22,8 @@ hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_
 hal_writer *hal_writer_open_named(const char *path, hal_format format, const hal_table *like,
                                   hal_err *err);
 /** The same into memory: what is written is appended to `to`, which outlives the writer.
- * HAL_E_BUDGET at its ceiling. */
+ * HAL_E_BUDGET at its ceiling. What is there may be taken out between two calls; all has come after
+ * the commit. */
 hal_writer *hal_writer_open_memory(hal_buf *to, hal_format format, const hal_table *like,
                                    hal_err *err);
 /** What hal_writer_open_named writes to as it is: bytes there cannot be taken back. */

@@ -172,9 +172,9 @@ describe("a table", function()
       return t[2].feild
     end)
     refused("unknown column of the row: obsid", function()
-      for _, row in t:rows() do
-        return row.obsid
-      end
+      local step, state, first = t:rows()
+      local _, row = step(state, first)
+      return row.obsid
     end)
     assert.is_nil(t[5].g)
     assert.is_nil(rawget(t[5], "obsid"))
