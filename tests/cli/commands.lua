@@ -558,6 +558,18 @@ end
 check("Ctrl-C ends a waiting run with 130", interrupted("INT", "") == 130)
 check("Ctrl-C ends a computing run with 130", interrupted("INT", "--busy true") == 130)
 check("SIGTERM ends a run with 143", interrupted("TERM", "") == 143)
+write(work .. "/signal.sh", ([[
+cd %s
+%s run %s -o o11 2>err &
+pid=$!
+until ls -a o11 2>/dev/null | grep -q late.csv; do
+  kill -0 $pid 2>/dev/null || break
+done
+kill -INT $pid
+wait $pid]]):format(work, quote(halyard), quote(here .. "/workflows/scribe.lua")))
+check("Ctrl-C ends a run that writes a table with 130", shell("sh " .. work .. "/signal.sh") == 130,
+  read(work .. "/err"))
+check("nothing is left of the table", shell("! ls -a " .. work .. "/o11 | grep -q late.csv") == 0)
 with_practice('echo $$ >pid2; echo http://127.0.0.1:9; exec sleep 1000', "--help")
 write(work .. "/signal.sh", ([[
 cd %s
