@@ -340,7 +340,7 @@ end
 -- @treturn halyard.table
 function methods.slice(t, first, last)
   last = last == nil and #t or last
-  if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 1 then
+  if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 1 or last < 0 then
     usage("slice takes the numbers of its first and last row; rows are counted from 1")
   end
   return core.slice(t, first, math.max(0, last - first + 1))
@@ -375,6 +375,11 @@ function methods.group(t, keys, measures)
     measure = type(measure) == "table" and measure or { measure }
     if type(measure[1]) ~= "string" or (measure[2] ~= nil and type(measure[2]) ~= "string") then
       usage("group: measure %s is \"count\" or { \"mean\", \"column\" }", name)
+    end
+    for key in pairs(measure) do
+      if key ~= 1 and key ~= 2 then
+        usage("group: measure %s has more than a name and a column", name)
+      end
     end
     kinds[i], columns[i] = measure[1], measure[2] or false
   end

@@ -409,8 +409,11 @@ static struct hal_bound to_bound(lua_State *L, int index)
         b.i = lua_tointeger(L, index);
     else if (ok)
         b.d = lua_tonumber(L, index);
-    if (!ok || isnan(b.d))
+    if (!ok)
         hal_bind_fail(L, HAL_E_USAGE, "where: min and max must be numbers");
+    if (isnan(b.d))
+        hal_bind_fail(L, HAL_E_USAGE,
+                      "where: nothing equals NaN; write t:where(halyard.table.is_nan(column))");
     return b;
 }
 

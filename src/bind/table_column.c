@@ -293,8 +293,11 @@ static void read_operand(lua_State *L, int index, const char *name, compute_op *
         o->i = o->is_int ? lua_tointeger(L, index) : 0;
         o->d = lua_tonumber(L, index);
     } else {
-        hal_bind_fail(L, HAL_E_USAGE, "'%s' takes columns and numbers, not a %s", name,
-                      luaL_typename(L, index));
+        hal_bind_fail(L, HAL_E_USAGE, "'%s' takes columns and numbers, not a %s%s", name,
+                      luaL_typename(L, index),
+                      lua_type(L, index) == LUA_TSTRING
+                          ? "; by text rows are chosen with t:where { column = \"text\" }"
+                          : "");
     }
 }
 

@@ -209,16 +209,43 @@ static hal_status check_kind(const operation *op, const hal_operand *o, hal_err 
     return HAL_OK;
 }
 
+static bool is_among(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word) != 0)
+        words++;
+    return *words;
+}
+
+/* A column that says that it is in degrees is not taken for radians, nor the other way round. */
+static hal_status check_angle(const operation *op, const hal_operand *a, hal_err *err)
+{
+    static const char *const degrees[] = {"deg", "degree", "degrees", NULL},
+                             *const radians[] = {"rad", "radian", "radians", NULL},
+                             *const others[] = {"arcmin", "arcsec",    "mas", "uas",
+                                                "h",      "hourangle", NULL},
+                             *const of_radians[] = {"sin", "cos", "tan", "deg", NULL};
+    bool of_degrees = !strcmp(op->name, "rad");
+    const char *unit = unit_of(a);
+    if ((!of_degrees && !is_among(op->name, of_radians)) ||
+        (!is_among(unit, of_degrees ? radians : degrees) && !is_among(unit, others)))
+        return HAL_OK;
+    return hal_err_set(err, HAL_E_USAGE,
+                       "'%s' takes %s, and column \"%s\" is in \"%s\": halyard.table.rad makes "
+                       "radians of degrees, halyard.table.plain drops the unit",
+                       op->name, of_degrees ? "degrees" : "radians", label(a), unit);
+}
+
 static hal_status check(const operation *op, const hal_operand *a, const hal_operand *b,
                         hal_err *err)
 {
+    if (!a->t && !(b && b->t))
+        return hal_err_set(err, HAL_E_USAGE, "'%s' needs a column; math is for numbers alone",
+                           op->name);
     hal_status st = check_kind(op, a, err);
-    if (!st && b)
-        st = check_kind(op, b, err);
+    if (!st)
+        st = b ? check_kind(op, b, err) : check_angle(op, a, err);
     if (st || !b)
         return st;
-    if (!a->t && !b->t)
-        return hal_err_set(err, HAL_E_USAGE, "'%s' needs a column", op->name);
     if (a->t && b->t && hal_table_rows(a->t) != hal_table_rows(b->t))
         return hal_err_set(err, HAL_E_USAGE,
                            "'%s' of columns of %llu and %llu rows: take both from one table",
@@ -409,11 +436,6 @@ hal_table *hal_column_compute(const char *name, const hal_operand *a, const hal_
     if (!op || op->n_operands != (b ? 2 : 1)) {
         hal_err_set(err, HAL_E_USAGE, "there is no operation '%.20s' of %d columns", name,
                     b ? 2 : 1);
-        return NULL;
-    }
-    if (!a->t && !(b && b->t)) {
-        hal_err_set(err, HAL_E_USAGE, "'%.20s' takes a column; of numbers alone math makes it",
-                    name);
         return NULL;
     }
     if (check(op, a, b, err))

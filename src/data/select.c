@@ -366,6 +366,11 @@ static hal_status add_alternative(matcher *m, const hal_alternative *a, hal_slic
                            "column \"%s\" is numeric: \"%.*s\" is not a number, \"a..b\" or \">n\"",
                            field->name, (int)(text.size_bytes < 60 ? text.size_bytes : 60),
                            text.data);
+    if (a->is_text && bound_to_double(min) > bound_to_double(max))
+        return hal_err_set(err, HAL_E_USAGE,
+                           "column \"%s\": no number lies in \"%.*s\"; write the smaller one first",
+                           field->name, (int)(text.size_bytes < 60 ? text.size_bytes : 60),
+                           text.data);
     add_range(m, type, min, max);
     return HAL_OK;
 }
