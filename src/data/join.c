@@ -15,12 +15,13 @@ hal_table *hal_table_take_or_null(const hal_table *t, const uint64_t *index, uin
     hal_vec *vecs = hal_calloc(n_columns + 1, sizeof *vecs);
     hal_field *fields = hal_calloc(n_columns + 1, sizeof *fields);
     hal_table *taken = NULL;
+    hal_metadata metadata = {0};
     hal_status st = HAL_OK;
     if (!vecs || !fields)
         st = hal_err_nomem(err, (n_columns + 1) * sizeof *fields);
     for (size_t c = 0; c < n_columns && !st; c++) {
         fields[c] = *hal_table_field(t, c);
-        st = hal_vec_set_type(&vecs[c], fields[c].type, err);
+        st = hal_vec_set_shape(&vecs[c], fields[c].type, fields[c].width, err);
         if (!st)
             st = hal_vec_grow(&vecs[c], n, err);
         for (uint64_t i = 0; i < n && !st;) {
@@ -34,7 +35,10 @@ hal_table *hal_table_take_or_null(const hal_table *t, const uint64_t *index, uin
         }
     }
     if (!st)
-        taken = hal_table_from_vecs(fields, vecs, n_columns, n, err);
+        st = hal_metadata_copy(&metadata, hal_table_metadata(t), err);
+    if (!st)
+        taken = hal_table_from_parts(fields, vecs, n_columns, n, &metadata, err);
+    hal_metadata_clear(&metadata);
     for (size_t c = 0; vecs && c < n_columns; c++)
         hal_vec_clear(&vecs[c]);
     hal_free(vecs);

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "every_type.h"
+
 enum { I, X, S, B, N_COLUMNS };
 static const hal_field fields[] = {
     {.name = "i", .type = HAL_TYPE_INT64, .unit = "", .ucd = "", .description = ""},
@@ -122,7 +124,7 @@ static void sorting_is_stable_and_puts_nulls_last(void **state)
     }
 }
 
-static bool same_cell(const hal_table *t, size_t c, uint64_t a, uint64_t b)
+static bool equal_cells(const hal_table *t, size_t c, uint64_t a, uint64_t b)
 {
     int ra = rank(t, c, a), rb = rank(t, c, b);
     return ra == rb && (ra || value_order(t, c, a, b) == 0);
@@ -144,14 +146,14 @@ static void groups_are_what_comparing_each_row_gives(void **state)
     for (uint64_t row = 0; row < n; row++) {
         bool again = false;
         for (uint64_t k = 0; k < row; k++)
-            again |= same_cell(t, S, row, k) && same_cell(t, B, row, k);
+            again |= equal_cells(t, S, row, k) && equal_cells(t, B, row, k);
         if (again)
             continue;
         int64_t rows = 0, have = 0, sum = 0;
         double mean = 0, low = INFINITY;
         uint64_t n_x = 0, n_low = 0, first = HAL_NO_ROW;
         for (uint64_t k = row; k < n; k++) {
-            if (!same_cell(t, S, row, k) || !same_cell(t, B, row, k))
+            if (!equal_cells(t, S, row, k) || !equal_cells(t, B, row, k))
                 continue;
             rows++;
             if (!hal_table_is_null(t, I, k)) {
@@ -256,6 +258,34 @@ static void joins_are_what_comparing_each_pair_gives(void **state)
         hal_table_unref(l);
         hal_table_unref(r);
     }
+}
+
+static void columns_of_every_type_are_joined_and_keep_what_the_table_says(void **state)
+{
+    (void)state;
+    enum { ROWS = 20 };
+    hal_table *t = every_table(ROWS, NULL);
+    const uint64_t index[] = {5, HAL_NO_ROW, HAL_NO_ROW, 0, 1, 19};
+    hal_table *taken = hal_table_take_or_null(t, index, 6, NULL);
+    assert_non_null(taken);
+    for (size_t c = 0; c < EVERY_COLUMNS; c++)
+        for (uint64_t i = 0; i < 6; i++)
+            assert_true(index[i] == HAL_NO_ROW ? hal_table_is_null(taken, c, i)
+                                               : same_cell(t, index[i], taken, i, c));
+    assert_string_equal(hal_table_metadata(taken)->name, "every");
+    const size_t key = HAL_TYPE_INT64;
+    hal_join join = {.left = &key, .right = &key, .n_keys = 1, .keep_left = true};
+    hal_table *j = hal_table_join(t, t, &join, NULL);
+    assert_non_null(j);
+    assert_int_equal(hal_table_columns(j), 2 * EVERY_COLUMNS - 1);
+    assert_int_equal(hal_table_rows(j), ROWS);
+    assert_string_equal(hal_table_metadata(j)->description, "all types");
+    for (size_t c = 0; c < EVERY_COLUMNS; c++)
+        for (uint64_t i = 0; i < ROWS; i++)
+            assert_true(same_cell(t, i, j, i, c));
+    hal_table_unref(t);
+    hal_table_unref(taken);
+    hal_table_unref(j);
 }
 
 static void whole_floats_meet_integers_and_a_join_has_a_limit(void **state)
@@ -491,6 +521,7 @@ int main(void)
         cmocka_unit_test(whole_floats_meet_integers_and_a_join_has_a_limit),
         cmocka_unit_test(every_operation_keeps_nulls),
         cmocka_unit_test(integers_are_compared_exactly_with_floats),
+        cmocka_unit_test(columns_of_every_type_are_joined_and_keep_what_the_table_says),
         cmocka_unit_test(a_summary_of_parts_is_that_of_the_whole),
         cmocka_unit_test(empty_tables_give_empty_tables),
         cmocka_unit_test(running_out_of_memory_is_reported_everywhere),
