@@ -20,17 +20,18 @@ hal_table *hal_table_take_or_null(const hal_table *t, const uint64_t *index, uin
     if (!vecs || !fields)
         st = hal_err_nomem(err, (n_columns + 1) * sizeof *fields);
     for (size_t c = 0; c < n_columns && !st; c++) {
+        hal_column column = hal_table_column(t, c);
         fields[c] = *hal_table_field(t, c);
         st = hal_vec_set_shape(&vecs[c], fields[c].type, fields[c].width, err);
         if (!st)
             st = hal_vec_grow(&vecs[c], n, err);
         for (uint64_t i = 0; i < n && !st;) {
-            uint64_t run = 1;
-            while (i + run < n && (index[i] == HAL_NO_ROW ? index[i + run] == HAL_NO_ROW
-                                                          : index[i + run] == index[i] + run))
+            bool none = index[i] == HAL_NO_ROW;
+            uint64_t run = 1; /* rows that follow each other are copied together */
+            while (i + run < n && index[i + run] == (none ? HAL_NO_ROW : index[i] + run))
                 run++;
-            st = index[i] == HAL_NO_ROW ? hal_vec_pad(&vecs[c], vecs[c].n_rows + run, err)
-                                        : hal_vec_add_rows(&vecs[c], t, c, index[i], run, err);
+            st = none ? hal_vec_pad(&vecs[c], vecs[c].n_rows + run, err)
+                      : hal_vec_append(&vecs[c], &column, index[i], run, err);
             i += run;
         }
     }

@@ -498,29 +498,7 @@ static hal_table *with_metadata(hal_table *t, const hal_metadata *metadata, hal_
 
 hal_table *hal_table_take(const hal_table *t, const uint64_t *index, uint64_t n, hal_err *err)
 {
-    hal_vec *vecs = hal_calloc(t->n_columns ? t->n_columns : 1, sizeof *vecs);
-    if (!vecs) {
-        hal_err_nomem(err, t->n_columns * sizeof *vecs);
-        return NULL;
-    }
-    hal_status st = HAL_OK;
-    for (size_t c = 0; c < t->n_columns && !st; c++) {
-        st = hal_vec_set_shape(&vecs[c], t->fields[c].type, t->fields[c].width, err);
-        if (!st)
-            st = hal_vec_grow(&vecs[c], n, err);
-        for (uint64_t i = 0; i < n && !st;) {
-            uint64_t run = 1; /* rows that follow each other are copied together */
-            while (i + run < n && index[i + run] == index[i] + run)
-                run++;
-            st = hal_vec_append(&vecs[c], &t->columns[c], index[i], run, err);
-            i += run;
-        }
-    }
-    hal_table *taken = st ? NULL : hal_table_from_vecs(t->fields, vecs, t->n_columns, n, err);
-    for (size_t c = 0; c < t->n_columns; c++)
-        hal_vec_clear(&vecs[c]);
-    hal_free(vecs);
-    return with_metadata(taken, &t->metadata, err);
+    return hal_table_take_or_null(t, index, n, err);
 }
 
 /* Bits [first, first + n) of a bitmap from bit 0 on: where they lie when a byte begins there, a
