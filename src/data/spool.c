@@ -400,6 +400,8 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
         st = b ? hal_builder_metadata(b, &m->metadata, err) : err->status;
         hal_table *like = st ? NULL : hal_builder_finish(b, err);
         k.writer = like ? hal_writer_open_like(to->path, to->format, like, err) : NULL;
+        if (k.writer)
+            hal_writer_stop_on(k.writer, m->cancel);
         st = k.writer ? HAL_OK : err->status;
         hal_table_unref(like);
         hal_builder_free(b);
