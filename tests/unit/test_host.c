@@ -104,7 +104,7 @@ static void progress_tells_how_far_a_file_is(void **state)
     hal_host *host = hal_host_new(loop, &config, NULL);
     hal_host_on_event(host, keep_event, event);
     hal_host_progress(host, "reading \"a\"", 41999999, 100000000);
-    assert_string_equal(event, "progress {\"stage\":\"reading \\u0022a\\u0022\",\"done\":41,"
+    assert_string_equal(event, "progress {\"stage\":\"reading \\\"a\\\"\",\"done\":41,"
                                "\"known\":100,\"unit\":\"MB\"}");
     hal_host_progress(host, "reading", 7, 0);
     assert_string_equal(event, "progress {\"stage\":\"reading\",\"bytes\":7}");
