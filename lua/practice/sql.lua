@@ -151,7 +151,7 @@ local function needed(text, views, tables)
   table.move(found, 1, #found, #views + 1, views)
 end
 
---- The statement of `options` (sql, params, views, tables, seconds, max) as C reads it.
+--- The statement of `options` (sql, params, views, tables, seconds, stars, max) as C reads it.
 function M.statement(options)
   local own, tables, views = {}, {}, {}
   for i, v in ipairs(options.views or {}) do
@@ -171,8 +171,9 @@ function M.statement(options)
   end
   needed(text, views, tables)
   table.move(own, 1, #own, #views + 1, views)
-  return { sql = options.sql, params = options.params, seconds = options.seconds,
-    max = math.min(options.max or ROWS_DEFAULT, ROWS_MAX), views = views, tables = tables }
+  return { sql = options.sql, params = options.params, views = views, tables = tables,
+    max = math.min(options.max or ROWS_DEFAULT, ROWS_MAX), seconds = options.seconds,
+    stars = options.stars }
 end
 
 --- Runs a statement: rows, columns, more; or nil, message. Only inside a handler.

@@ -17,6 +17,8 @@ enum {
     VALUES_MAX = 10000,
     OBSIDS_MAX = 5000,
     COLUMNS_MAX = 1000,
+    SECONDS_DEFAULT = 60,
+    STARS_DEFAULT = 20000000,
     HEADERS_MAX = 100
 };
 
@@ -304,7 +306,8 @@ void hal_script_take_sql(hal_script *s, lua_State *L, hal_sql **out, hal_err *fa
     hal_sql *q = *out = hal_sql_new(s->sky, failure);
     hal_status st = q ? HAL_OK : failure->status;
     if (!st)
-        hal_sql_set_seconds(q, number_field(L, t, "seconds", 60));
+        hal_sql_set_limits(q, number_field(L, t, "seconds", SECONDS_DEFAULT),
+                           (uint64_t)number_field(L, t, "stars", STARS_DEFAULT));
     if (!st)
         st = take_tables(s, L, t, q, failure);
     if (!st)

@@ -26,7 +26,7 @@ void hal_script_set_text(lua_State *L, const char *key, const char *value);
 
 /* script_answer.c: an answer's table is on top. */
 void hal_script_take_answer(hal_script *s, lua_State *L, hal_answer *out);
-/** A statement's table is on top: sql, params, views, tables, seconds. `*out` is NULL with
+/** A statement's table is on top: sql, params, views, tables, seconds, stars. `*out` is NULL with
  * `failure` set when the database refuses it. */
 void hal_script_take_sql(hal_script *s, lua_State *L, hal_sql **out, hal_err *failure);
 

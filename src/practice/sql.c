@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum {
-    STARS_MAX = 20000000, /* a statement may look at so many, as a question of the portal may */
+    STARS_DEFAULT = 20000000, /* a statement may look at so many, as a question of the portal may */
     SECONDS_DEFAULT = 60,
     OPERATIONS_BETWEEN_CHECKS = 20000,
     VALUE_BYTES_MAX = 16 * 1024 * 1024
@@ -27,6 +27,7 @@ struct hal_sql {
     bool has_begun;
     hal_sql_tables tables;
     double seconds_max, seconds_used;
+    uint64_t stars_max;
     struct timespec began; /* the call to sqlite3_step under way */
     bool out_of_time;
 };
@@ -135,8 +136,7 @@ hal_sql *hal_sql_new(hal_sky *sky, hal_err *err)
         return NULL;
     }
     q->tables.sky = sky;
-    q->tables.budget = STARS_MAX;
-    q->seconds_max = SECONDS_DEFAULT;
+    hal_sql_set_limits(q, SECONDS_DEFAULT, STARS_DEFAULT);
     int rc = sqlite3_open_v2(
         ":memory:", &q->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (!rc)
@@ -165,9 +165,10 @@ void hal_sql_free(hal_sql *q)
     hal_free(q);
 }
 
-void hal_sql_set_seconds(hal_sql *q, double seconds)
+void hal_sql_set_limits(hal_sql *q, double seconds, uint64_t stars)
 {
     q->seconds_max = seconds;
+    q->stars_max = q->tables.budget = stars;
 }
 
 /* ---- what the statement may name ---- */
@@ -352,10 +353,11 @@ static hal_status stopped(hal_sql *q, hal_err *err)
         return hal_err_set(err, HAL_E_TIMEOUT, "query takes too long: it was stopped after %g s",
                            q->seconds_max);
     if (q->tables.exhausted)
-        return hal_err_set(err, HAL_E_TIMEOUT,
-                           "query takes too long: it reads more than %d stars one by one; limit it "
-                           "by position, identifier or magnitude",
-                           STARS_MAX);
+        return hal_err_set(
+            err, HAL_E_TIMEOUT,
+            "query takes too long: it reads more than %llu stars one by one; limit it "
+            "by position, identifier or magnitude",
+            (unsigned long long)q->stars_max);
     return fail(q, err);
 }
 

@@ -33,8 +33,9 @@ hal_status hal_sql_prepare(hal_sql *q, hal_slice text, hal_err *err) HAL_MUST_CH
 /** Gives a parameter its value: a named one (":ra"), or with NULL the next "?". */
 hal_status hal_sql_bind(hal_sql *q, const char *name, const hal_cell *value,
                         hal_err *err) HAL_MUST_CHECK;
-/** The time that computing rows may take together; 60 s when not said. */
-void hal_sql_set_seconds(hal_sql *q, double seconds);
+/** The time that computing rows may take together and the stars that may be looked at; 60 s and
+ * 20,000,000 when not said. */
+void hal_sql_set_limits(hal_sql *q, double seconds, uint64_t stars);
 
 size_t hal_sql_columns(const hal_sql *q);
 /** Borrowed until the next call. All but the name are NULL for an expression. */
