@@ -42,7 +42,7 @@ typedef struct exchange {
     hal_server *server;
     hal_request request;
     hal_buf body;
-    bool too_large;
+    bool too_large; /* the body, or the number of its parameters or headers */
     size_t arguments_capacity, headers_capacity;
     hal_answer answer;
     hal_rows *rows;
@@ -501,6 +501,7 @@ static enum MHD_Result add_value(void *ctx, enum MHD_ValueKind kind, const char 
 {
     exchange *x = ctx;
     hal_request *r = &x->request;
+    x->too_large |= (kind == MHD_HEADER_KIND ? r->n_headers : r->n_arguments) == PAIRS_MAX;
     bool ok = kind == MHD_HEADER_KIND
                   ? add_pair(&r->headers, &r->n_headers, &x->headers_capacity, name, value)
                   : add_pair(&r->arguments, &r->n_arguments, &x->arguments_capacity, name, value);
@@ -555,10 +556,10 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *u
         *upload_size = 0;
         return MHD_YES;
     }
-    if (x->too_large)
-        return send_plain(x, c, 413, "The request is too large\n");
     MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_value, x);
     MHD_get_connection_values(c, MHD_HEADER_KIND, add_value, x);
+    if (x->too_large)
+        return send_plain(x, c, 413, "The request is too large\n");
     return answer(x, c);
 }
 

@@ -81,6 +81,10 @@ class Engine(unittest.TestCase):
         self.assertEqual((status, body), (200, b""))
         self.assertIn("Content-Type", dict(headers))
 
+    def test_what_is_too_large_is_refused(self):
+        for path, body in (("?" + "&".join(["a=1"] * 2001), None), ("", b"x" * (8 * 1024 * 1024 + 1))):
+            self.assertEqual(request(self.base, "POST", "/practice/echo/" + path, body)[0], 413)
+
     def test_headers_arrive_in_lower_case_and_name_the_base(self):
         got = self.echo("GET", "", headers={"X-Some-Thing": "Value", "Host": "archive.test:99"})
         self.assertEqual(got["headers"]["x-some-thing"], "Value")
