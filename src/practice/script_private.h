@@ -40,10 +40,8 @@ typedef struct hal_row_list {
 /** Outside the lock. At most `max` rows. */
 hal_status hal_row_list_read(hal_row_list *l, hal_sql *sql, uint64_t max, hal_err *err);
 void hal_row_list_clear(hal_row_list *l);
-/** Pushes rows, columns, more. */
+/** Pushes rows (lists; json.null for NULL), columns, more. */
 void hal_row_list_push(const hal_script *s, lua_State *L, const hal_row_list *l,
                        const hal_sql *sql);
-/** A value: integer, number, text or `json.null`. */
-void hal_script_push_cell(const hal_script *s, lua_State *L, const hal_cell *c);
 
 #endif
