@@ -16,9 +16,8 @@ typedef struct hal_outfile {
     char *buffer;
     size_t used;
     uint64_t size_bytes;
-    hal_buf *memory; /* where the bytes go instead of a file; borrowed */
+    hal_buf *memory;          /* where the bytes go instead of a file; borrowed */
     const _Atomic bool *stop; /* set after opening, or NULL */
-    hal_buf *memory;          /* instead of a file */
 } hal_outfile;
 
 /** `path` NULL or "-": standard output. A file of this name keeps its permissions; a link is
@@ -27,14 +26,13 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err) HAL_
 /** For a path that a person names: links are followed, and a pipe, a device or standard output
  * under any name is written to as it is. */
 hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err) HAL_MUST_CHECK;
-/** Appends to `to`, which outlives it; HAL_E_BUDGET at its ceiling. */
+/** Appends to `to`, some bytes not before the commit; it outlives `f`. HAL_E_BUDGET at its ceiling.
+ */
 hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err) HAL_MUST_CHECK;
 /** HAL_E_CANCELLED once *stop is true. Every write to the file and its commit begin with this. */
 hal_status hal_outfile_check(const hal_outfile *f, hal_err *err) HAL_MUST_CHECK;
 /** What hal_outfile_open_named writes to as it is: bytes there cannot be taken back. */
 bool hal_outfile_is_direct(const char *path);
-/** The bytes are appended to `memory`, some of them not before the commit; it has to stay. */
-hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *memory, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n,
                              hal_err *err) HAL_MUST_CHECK;
 /** Room for `n` <= 4096 bytes at f->buffer + f->used; the caller raises f->used. */
