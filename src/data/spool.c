@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "data/spool_file.h"
+#include "data/votable_null.h"
 #include "data/writer_rows.h"
 
 #include <inttypes.h>
@@ -164,6 +165,7 @@ typedef struct merge {
     size_t heap[FAN_IN], n_heap; /* sources with rows left; the smallest row first */
     hal_schema schema;
     hal_metadata metadata; /* of the first spool that has any */
+    const char *const *paths;
     const char *id_name;
     const _Atomic bool *cancel;
     _Atomic uint64_t *progress;
@@ -369,6 +371,25 @@ static hal_status check_rows(const merge *m, const target *to, hal_err *err)
     return HAL_OK;
 }
 
+/* What a VOTable declares for null: every row is read for it, where a column needs one. */
+static hal_status look_for_nulls(const merge *m, hal_nulls *nulls, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < m->n_open && !st && hal_nulls_needed(nulls); i++) {
+        hal_spool_source s = {0};
+        st = hal_spool_source_open(&s, m->paths[i], err);
+        if (!st)
+            st = hal_spool_source_next(&s, err);
+        while (!st && s.block) {
+            hal_nulls_look(nulls, s.block, m->sources[i].places, 0, hal_table_rows(s.block));
+            st = hal_spool_source_next(&s, err);
+        }
+        hal_spool_source_close(&s);
+    }
+    hal_nulls_choose(nulls);
+    return st;
+}
+
 static void keep_warning(void *ctx, const char *text)
 {
     char *lines = ctx;
@@ -381,6 +402,7 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
     size_t n = m->schema.n;
     hal_spool_output spool = {.file.fd = -1};
     hal_table *table = NULL;
+    hal_nulls nulls = {0};
     sink k = {.schema = &m->schema};
     k.fields = hal_calloc(n ? n : 1, sizeof *k.fields);
     k.vecs = hal_calloc(n ? n : 1, sizeof *k.vecs);
@@ -396,7 +418,11 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
                                    id ? schema_find(&m->schema, id) : -1, err);
         k.spool = &spool;
     } else if (!st && !to->table) {
-        hal_builder *b = hal_builder_new(k.fields, n, err);
+        st = hal_nulls_init(&nulls, to->format, k.fields, n, err);
+        if (!st)
+            st = look_for_nulls(m, &nulls, err);
+        hal_nulls_declare(&nulls, k.fields);
+        hal_builder *b = st ? NULL : hal_builder_new(k.fields, n, err);
         st = b ? hal_builder_metadata(b, &m->metadata, err) : err->status;
         hal_table *like = st ? NULL : hal_builder_finish(b, err);
         k.writer = like ? hal_writer_open_like(to->path, to->format, like, err) : NULL;
@@ -433,6 +459,7 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
     }
     hal_outfile_close(&spool.file);
     hal_writer_free(k.writer);
+    hal_nulls_clear(&nulls);
     for (size_t i = 0; i < n && k.vecs; i++)
         hal_vec_clear(&k.vecs[i]);
     hal_free(k.vecs);
@@ -450,6 +477,7 @@ static hal_status merge_once(const char *const *paths, size_t n, const char *id_
     merge *m = hal_calloc(1, sizeof *m);
     if (!m)
         return hal_err_nomem(err, sizeof *m);
+    m->paths = paths;
     m->id_name = id_name;
     m->cancel = cancel;
     m->progress = progress;

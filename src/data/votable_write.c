@@ -10,6 +10,7 @@
 #include "data/vec.h"
 #include "data/votable.h"
 #include "data/votable_cell.h"
+#include "data/votable_null.h"
 
 #include <math.h>
 
@@ -19,14 +20,14 @@ typedef struct column {
     char *name;
     hal_type type;
     int32_t width;
-    bool has_null; /* the items of an integer array: as its field declares, or as chosen */
+    bool has_null; /* the items of an array of integers */
     int64_t null;
 } column;
 
 typedef struct writer {
     hal_outfile *file;
     hal_table *schema; /* no rows: the fields and the metadata */
-    bool binary, begun;
+    bool binary;
     size_t n_columns;
     column *columns;
     hal_buf row, cell;
@@ -272,63 +273,30 @@ static hal_items items_of(const hal_table *t, size_t i_col, uint64_t row)
                                                           : hal_table_items(t, i_col, row);
 }
 
-static int64_t lowest_of(hal_type type)
+/* The integers that stand for null items: chosen by the rows of `like`, if it has any, so that a
+ * table in memory is written whole. */
+static hal_status choose_nulls(writer *w, hal_format format, const hal_field *fields,
+                               const hal_table *like, hal_err *err)
 {
-    return type == HAL_TYPE_UINT8   ? 0
-           : type == HAL_TYPE_INT16 ? INT16_MIN
-           : type == HAL_TYPE_INT32 ? INT32_MIN
-                                    : INT64_MIN;
-}
-
-static int64_t highest_of(hal_type type)
-{
-    return type == HAL_TYPE_UINT8   ? UINT8_MAX
-           : type == HAL_TYPE_INT16 ? INT16_MAX
-           : type == HAL_TYPE_INT32 ? INT32_MAX
-                                    : INT64_MAX;
-}
-
-/* An integer that is no item of the rows stands for their null items: the lowest, of bytes the
- * highest, or one of the 63 next to it. None when no item is null. */
-static void choose_null(column *c, const hal_table *t, size_t place, uint64_t first, uint64_t n)
-{
-    hal_column from = hal_table_column(t, place);
-    hal_type type = hal_table_field(t, place)->type;
-    if (!from.item_valid || !hal_type_is_integer(type))
-        return;
-    uint64_t used = 0;
-    bool any_null = false;
-    for (uint64_t row = first; row < first + n; row++) {
-        hal_items items =
-            hal_table_is_null(t, place, row) ? (hal_items){0, 0} : items_of(t, place, row);
-        for (uint64_t i = items.first; i < items.first + items.n; i++) {
-            bool null = hal_item_is_null(&from, i);
-            int64_t v = null ? 0 : hal_item_int64(&from, type, i);
-            uint64_t d = c->type == HAL_TYPE_UINT8 ? (uint64_t)(UINT8_MAX - v)
-                                                   : (uint64_t)v - (uint64_t)lowest_of(c->type);
-            any_null = any_null || null;
-            if (!null && d < 64)
-                used |= UINT64_C(1) << d;
-        }
+    hal_nulls nulls;
+    hal_field *chosen = hal_calloc(w->n_columns ? w->n_columns : 1, sizeof *chosen);
+    if (!chosen)
+        return hal_err_nomem(err, w->n_columns * sizeof *chosen);
+    hal_status st = hal_nulls_init(&nulls, format, fields, w->n_columns, err);
+    if (!st) {
+        if (like)
+            hal_nulls_look(&nulls, like, NULL, 0, hal_table_rows(like));
+        hal_nulls_choose(&nulls);
+        hal_nulls_declare(&nulls, chosen);
     }
-    int d = 0;
-    while (d < 64 && used >> d & 1)
-        d++;
-    c->has_null = any_null && d < 64;
-    c->null = c->type == HAL_TYPE_UINT8 ? UINT8_MAX - d : lowest_of(c->type) + d;
-}
-
-/* The head waits for the first rows: it declares the integers that stand for null items. */
-static hal_status begin(writer *w, const hal_table *t, const size_t *places, uint64_t first,
-                        uint64_t n, hal_err *err)
-{
-    for (size_t i = 0; i < w->n_columns && n; i++) {
+    for (size_t i = 0; i < w->n_columns && !st; i++) {
         column *c = &w->columns[i];
-        if (!c->has_null && c->width != 1 && hal_type_is_integer(c->type) && places[i] != SIZE_MAX)
-            choose_null(c, t, places[i], first, n);
+        c->has_null = chosen[i].null_value &&
+                      hal_number_read_int64(hal_slice_of(chosen[i].null_value), &c->null);
     }
-    w->begun = true;
-    return put_head(w, err);
+    hal_nulls_clear(&nulls);
+    hal_free(chosen);
+    return st;
 }
 
 static void *writer_open(hal_outfile *file, hal_format format, const hal_field *fields,
@@ -349,9 +317,6 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
         column *c = &w->columns[i];
         c->type = fields[i].type;
         c->width = fields[i].width ? fields[i].width : 1;
-        c->has_null = c->width != 1 && hal_type_is_integer(c->type) && fields[i].null_value &&
-                      hal_number_read_int64(hal_slice_of(fields[i].null_value), &c->null) &&
-                      c->null >= lowest_of(c->type) && c->null <= highest_of(c->type);
         c->name = hal_strdup(fields[i].name);
         if (!c->name)
             st = hal_err_nomem(err, strlen(fields[i].name));
@@ -369,6 +334,10 @@ static void *writer_open(hal_outfile *file, hal_format format, const hal_field *
     if (!st && !(w->schema = hal_builder_finish(b, err)))
         st = HAL_E_NOMEM;
     hal_builder_free(b);
+    if (!st)
+        st = choose_nulls(w, format, fields, like, err);
+    if (!st)
+        st = put_head(w, err);
     if (st) {
         writer_free(w);
         return NULL;
@@ -426,15 +395,16 @@ static bool is_complex(hal_type type)
 static hal_status no_null_item(const column *c, hal_err *err)
 {
     return hal_err_set(err, HAL_E_USAGE,
-                       "column %s: an array has a null item, and neither is an integer declared to "
-                       "stand for it (null_value) nor could one be chosen from the first rows",
+                       "column %s: an array has a null item, and every integer that could stand "
+                       "for it is a value; write ecsv",
                        c->name);
 }
 
 static hal_status no_null(const column *c, hal_err *err)
 {
     return hal_err_set(err, HAL_E_USAGE,
-                       "column %s: an item of an array is the integer that stands for null",
+                       "column %s: an item of an array is the integer that stands for null; write "
+                       "ecsv",
                        c->name);
 }
 
@@ -671,7 +641,7 @@ static hal_status writer_rows(void *self, const hal_table *t, const size_t *plac
                               uint64_t n, hal_err *err)
 {
     writer *w = self;
-    hal_status st = w->begun ? HAL_OK : begin(w, t, places, first, n, err);
+    hal_status st = HAL_OK;
     for (uint64_t row = first; row < first + n && !st; row++) {
         st = w->binary ? add_row(w, t, places, row, err) : put_row(w, t, places, row, err);
         if (!st && w->row.size_bytes >= STREAM_BYTES)
@@ -685,9 +655,7 @@ static hal_status writer_rows(void *self, const hal_table *t, const size_t *plac
 static hal_status writer_finish(void *self, hal_err *err)
 {
     writer *w = self;
-    hal_status st = w->begun ? HAL_OK : begin(w, NULL, NULL, 0, 0, err);
-    if (!st && w->binary)
-        st = put_stream(w, true, err);
+    hal_status st = w->binary ? put_stream(w, true, err) : HAL_OK;
     if (!st)
         st = put(w, w->binary ? "</STREAM></BINARY2></DATA>\n" : "</TABLEDATA></DATA>\n", err);
     return st ? st : put(w, "</TABLE>\n</RESOURCE>\n</VOTABLE>\n", err);

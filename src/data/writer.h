@@ -14,7 +14,8 @@ typedef struct hal_writer hal_writer;
  * the formats that are written. */
 hal_writer *hal_writer_open(const char *path, hal_format format, const hal_field *fields,
                             size_t n_fields, hal_err *err);
-/** The fields and the metadata of `like`; its rows are not written. */
+/** The fields and the metadata of `like`; its rows are not written, but a VOTable declares for null
+ * items what is no value of them. */
 hal_writer *hal_writer_open_like(const char *path, hal_format format, const hal_table *like,
                                  hal_err *err);
 /** The same for a path that a person names: links are followed, and a pipe, a device or standard

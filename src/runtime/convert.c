@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rows go from a reader to a writer in batches: memory does not grow with their number. Where the
  * format does not say the types and a later row needs a wider one than the rows already written,
- * the input is read once more with the types that hold everything. */
+ * or another integer for null than a VOTable has declared, the input is read once more with what
+ * holds for everything. */
 #include "runtime/convert.h"
 
 #include "base/alloc.h"
+#include "data/votable_null.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,8 @@ typedef struct conversion {
     hal_writer *writer;
     const hal_file_watch *watch;
     hal_table *like;              /* the writer's columns */
+    hal_nulls nulls;              /* of the rows seen so far */
+    bool looked;                  /* at the first batch */
     const hal_metadata *metadata; /* of the whole input, known when it is read again */
     bool dry;                     /* looks at types, writes nothing */
     bool changed;                 /* a later batch has other types than the writer */
@@ -48,11 +52,26 @@ static bool said_more(const hal_table *first, const hal_table *last)
     return hal_table_metadata(last)->n_items > hal_table_metadata(first)->n_items;
 }
 
+static hal_field *copy_fields(const hal_table *t, hal_err *err)
+{
+    size_t n = hal_table_columns(t);
+    hal_field *fields = hal_calloc(n + 1, sizeof *fields);
+    if (!fields)
+        hal_err_nomem(err, n * sizeof *fields);
+    for (size_t i = 0; i < n && fields; i++)
+        fields[i] = *hal_table_field(t, i);
+    return fields;
+}
+
 static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
 {
     hal_table *none = hal_table_take(t, NULL, 0, err);
-    c->like = none ? hal_table_with(none, NULL, c->metadata, err) : NULL;
+    hal_field *fields = none ? copy_fields(t, err) : NULL;
+    if (fields && c->nulls.n == hal_table_columns(t))
+        hal_nulls_declare(&c->nulls, fields);
+    c->like = fields ? hal_table_with(none, fields, c->metadata, err) : NULL;
     hal_table_unref(none);
+    hal_free(fields);
     if (!c->like)
         return err->status;
     c->writer = hal_writer_open_named(c->out, c->to, c->like, err);
@@ -61,11 +80,33 @@ static hal_status open_writer(conversion *c, const hal_table *t, hal_err *err)
     return c->writer ? HAL_OK : err->status;
 }
 
+/* Only formats that declare their columns have arrays: those stay the same in all batches. */
+static hal_status look_at_nulls(conversion *c, const hal_table *t, hal_err *err)
+{
+    size_t n = hal_table_columns(t);
+    hal_status st = HAL_OK;
+    if (!c->looked) {
+        hal_field *fields = copy_fields(t, err);
+        if (!fields)
+            return HAL_E_NOMEM;
+        st = hal_nulls_init(&c->nulls, c->to, fields, n, err);
+        hal_free(fields);
+        c->looked = true;
+    }
+    if (st || c->nulls.n != n)
+        return st;
+    hal_nulls_look(&c->nulls, t, NULL, 0, hal_table_rows(t));
+    if (hal_nulls_choose(&c->nulls) && c->writer)
+        c->changed = true;
+    return HAL_OK;
+}
+
 static hal_status take_batch(void *ctx, const hal_table *t, hal_err *err)
 {
     conversion *c = ctx;
-    if (c->dry || c->changed)
-        return HAL_OK;
+    hal_status looked = look_at_nulls(c, t, err);
+    if (looked || c->dry || c->changed)
+        return looked;
     if (!c->writer) {
         hal_status st = open_writer(c, t, err);
         if (st)
@@ -93,12 +134,10 @@ static hal_status pass(conversion *c, const char *in, hal_format from, const hal
     hal_reader_options options = {.batch = take_batch, .batch_ctx = c, .batch_rows = BATCH_ROWS};
     hal_field *fields = NULL;
     if (types) {
-        options.n_types = hal_table_columns(types);
-        fields = hal_calloc(options.n_types + 1, sizeof *fields);
+        fields = copy_fields(types, err);
         if (!fields)
-            return hal_err_nomem(err, options.n_types * sizeof *fields);
-        for (size_t i = 0; i < options.n_types; i++)
-            fields[i] = *hal_table_field(types, i);
+            return HAL_E_NOMEM;
+        options.n_types = hal_table_columns(types);
         options.types = fields;
     }
     const hal_file_input input = {.path = in,
@@ -142,6 +181,7 @@ static hal_status run(conversion *c, const char *in, hal_format from, hal_err *e
     if (!st)
         st = commit(c, again ? again : last, err);
     drop_writer(c);
+    hal_nulls_clear(&c->nulls);
     hal_table_unref(last);
     hal_table_unref(again);
     return st;
