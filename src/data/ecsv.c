@@ -140,26 +140,63 @@ static hal_status put_field(ecsv_writer *w, const hal_field *f, hal_err *err)
     return st ? st : put(w, "}}\n", err);
 }
 
-static hal_status put_metadata(ecsv_writer *w, hal_err *err)
+bool hal_ecsv_key_is_carried(const char *name)
 {
-    const hal_metadata *m = hal_table_metadata(w->schema);
-    hal_status st = HAL_OK;
-    bool any = false;
-    for (size_t i = 0; i < m->n_items && !st; i++) {
-        const hal_meta *item = &m->items[i];
-        if (!*item->name)
-            continue;
-        if (!any)
-            st = put(w, "# meta: !!omap\n", err);
-        any = true;
+    return *name && strcmp(name, "name") != 0 && strcmp(name, "description") != 0;
+}
+
+/* {"ID": "sys", "system": "ICRS"} */
+static hal_status put_attributes(ecsv_writer *w, const hal_meta *item, hal_err *err)
+{
+    hal_status st = put(w, "{", err);
+    for (size_t i = 0; i < item->n_attributes && !st; i++) {
+        st = i ? put(w, ", ", err) : HAL_OK;
         if (!st)
-            st = put_entry(w, "# - {", item->name, err);
+            st = put_quoted(w, item->attributes[i].name, err);
         if (!st)
             st = put(w, ": ", err);
         if (!st)
-            st = put_quoted(w, item->value, err);
-        if (!st)
-            st = put(w, "}\n", err);
+            st = put_quoted(w, item->attributes[i].value, err);
+    }
+    return st ? st : put(w, "}", err);
+}
+
+static hal_status put_meta(ecsv_writer *w, const char *name, const hal_meta *item,
+                           const char *value, hal_err *err)
+{
+    hal_status st = put(w, "# - {", err);
+    if (!st)
+        st = put_quoted(w, name, err);
+    if (!st)
+        st = put(w, ": ", err);
+    if (!st)
+        st = item ? put_attributes(w, item, err) : put_quoted(w, value, err);
+    return st ? st : put(w, "}\n", err);
+}
+
+static hal_status put_metadata(ecsv_writer *w, hal_err *err)
+{
+    static const char *const mappings[] = {[HAL_META_COOSYS] = "COOSYS",
+                                           [HAL_META_TIMESYS] = "TIMESYS",
+                                           [HAL_META_LINK] = "LINK",
+                                           [HAL_META_KEY] = NULL};
+    const hal_metadata *m = hal_table_metadata(w->schema);
+    bool named = m->name && *m->name, described = m->description && *m->description;
+    bool any = named || described;
+    for (size_t i = 0; i < m->n_items && !any; i++)
+        any = mappings[m->items[i].kind] || hal_ecsv_key_is_carried(m->items[i].name);
+    hal_status st = any ? put(w, "# meta: !!omap\n", err) : HAL_OK;
+    if (!st && named)
+        st = put_meta(w, "name", NULL, m->name, err);
+    if (!st && described)
+        st = put_meta(w, "description", NULL, m->description, err);
+    for (size_t i = 0; i < m->n_items && !st; i++) {
+        const hal_meta *item = &m->items[i];
+        const char *mapping = mappings[item->kind];
+        if (mapping)
+            st = put_meta(w, mapping, item, NULL, err);
+        else if (hal_ecsv_key_is_carried(item->name))
+            st = put_meta(w, item->name, NULL, item->value, err);
     }
     return st;
 }

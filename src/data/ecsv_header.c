@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32, ATTRIBUTES_MAX = 32 };
 
 typedef struct parser {
     const hal_yaml *yaml;
@@ -290,7 +290,19 @@ static hal_status take_columns(parser *p)
 static hal_status add_item(parser *p)
 {
     char *value = NULL;
+    hal_slice path = hal_buf_slice(&p->path);
+    hal_metadata *m = &p->out->metadata;
+    const char **own = hal_slice_equals(path, hal_slice_of("name"))          ? &m->name
+                       : hal_slice_equals(path, hal_slice_of("description")) ? &m->description
+                                                                             : NULL;
     hal_status st = take_text(p, &value);
+    if (!st && own) {
+        bool twice = *own && **own;
+        st = twice ? wrong(p, "this key stands twice")
+                   : hal_metadata_set(own, hal_slice_of(value), p->err);
+        hal_free(value);
+        return st;
+    }
     if (!st)
         st = hal_buf_append(&p->path, "", 1, p->err);
     if (!st)
@@ -303,37 +315,116 @@ static hal_status add_item(parser *p)
     return st;
 }
 
+static hal_status take_meta(parser *p, int depth);
+
+/* The current event begins the value of `key`, which is one more part of the path. */
+static hal_status take_nested(parser *p, const char *key, int depth)
+{
+    size_t size = p->path.size_bytes;
+    if (!*key)
+        return wrong(p, "metadata with an empty name");
+    hal_status st = size ? hal_buf_append(&p->path, ".", 1, p->err) : HAL_OK;
+    if (!st)
+        st = hal_buf_append(&p->path, key, strlen(key), p->err);
+    if (!st)
+        st = take_meta(p, depth + 1);
+    p->path.size_bytes = size;
+    return st;
+}
+
+static bool is_attribute_name(const char *name)
+{
+    static const char more[] = "-_.0123456789";
+    bool good = (*name | 0x20) >= 'a' && (*name | 0x20) <= 'z';
+    for (const char *p = name; *p && good; p++)
+        good = ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || strchr(more, *p);
+    return good;
+}
+
+/* The texts in a mapping of that name are the attributes of one item; what else stands in it is
+ * metadata like other. */
+static hal_status take_attributes(parser *p, hal_meta_kind kind, int depth)
+{
+    char *texts[2 * ATTRIBUTES_MAX + 2] = {0};
+    hal_attribute attributes[ATTRIBUTES_MAX];
+    size_t n = 0;
+    bool end = false;
+    hal_status st = next_key(p, &end);
+    while (!st && !end) {
+        char **key = &texts[2 * n];
+        st = take_text(p, key);
+        for (size_t i = 0; i < n && !st; i++)
+            if (!strcmp(*key, attributes[i].name))
+                st = wrong(p, "this key stands twice");
+        if (!st)
+            st = next(p);
+        if (!st && is(p, YAML_SCALAR_EVENT) && n < ATTRIBUTES_MAX && is_attribute_name(*key)) {
+            st = take_text(p, &key[1]);
+            attributes[n++] = (hal_attribute){key[0], key[1]};
+        } else if (!st) {
+            st = take_nested(p, *key, depth);
+            hal_free(*key);
+            *key = NULL;
+        }
+        if (!st)
+            st = next_key(p, &end);
+    }
+    if (!st)
+        st = hal_metadata_add(
+            &p->out->metadata,
+            &(hal_meta){.kind = kind, .attributes = attributes, .n_attributes = n}, p->err);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        hal_free(texts[i]);
+    return st;
+}
+
+static bool is_attributes(const parser *p, hal_meta_kind *kind)
+{
+    static const struct {
+        const char *name;
+        hal_meta_kind kind;
+    } mappings[] = {
+        {"COOSYS", HAL_META_COOSYS}, {"TIMESYS", HAL_META_TIMESYS}, {"LINK", HAL_META_LINK}};
+    hal_slice path = hal_buf_slice(&p->path);
+    for (size_t i = 0; i < sizeof mappings / sizeof *mappings && is(p, YAML_MAPPING_START_EVENT);
+         i++)
+        if (hal_slice_equals(path, hal_slice_of(mappings[i].name))) {
+            *kind = mappings[i].kind;
+            return true;
+        }
+    return false;
+}
+
 /* The names of nested mappings are joined by dots; a list (and the ordered mapping of single ones
  * that Astropy writes) gives one item for each element. */
 static hal_status take_meta(parser *p, int depth)
 {
+    hal_meta_kind kind;
     if (depth == DEPTH_MAX)
         return wrong(p, "metadata nested more than 32 deep");
-    size_t size = p->path.size_bytes;
     if (is(p, YAML_SCALAR_EVENT))
-        return size                   ? add_item(p)
+        return p->path.size_bytes     ? add_item(p)
                : scalar(p).size_bytes ? wrong(p, "metadata without names")
                                       : HAL_OK;
+    if (is_attributes(p, &kind))
+        return take_attributes(p, kind, depth);
     bool mapping = is(p, YAML_MAPPING_START_EVENT), end = false;
     for (;;) {
+        char *key = NULL;
         hal_status st = mapping ? next_key(p, &end) : next(p);
         end = end || is(p, YAML_SEQUENCE_END_EVENT);
         if (st || end)
             return st;
-        if (mapping) {
-            hal_slice key = scalar(p);
-            if (memchr(key.data, '\0', key.size_bytes) || !key.size_bytes)
-                return wrong(p, "metadata with an empty name or a NUL in it");
-            if (size)
-                st = hal_buf_append(&p->path, ".", 1, p->err);
-            if (!st)
-                st = hal_buf_append(&p->path, key.data, key.size_bytes, p->err);
+        if (!mapping) {
+            st = take_meta(p, depth + 1);
+        } else {
+            st = take_text(p, &key);
             if (!st)
                 st = next(p);
+            if (!st)
+                st = take_nested(p, key, depth);
+            hal_free(key);
         }
-        if (!st)
-            st = take_meta(p, depth + 1);
-        p->path.size_bytes = size;
         if (st)
             return st;
     }

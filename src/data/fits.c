@@ -120,26 +120,32 @@ static hal_status note_card(fits_reader *r, const hal_fits_card *card, hal_err *
 {
     char name[HAL_FITS_CARD + 1] = {0};
     memcpy(name, card->key.data, card->key.size_bytes);
-    char *value = hal_strndup(card->value.data ? card->value.data : "", card->value.size_bytes);
-    if (!value)
-        return hal_err_nomem(err, card->value.size_bytes);
-    const hal_meta item = {.kind = HAL_META_KEY, .name = name, .value = value};
-    hal_status st = hal_metadata_add(&r->metadata, &item, err);
-    hal_free(value);
+    hal_slice texts[2] = {card->value, card->comment};
+    char *copies[2] = {0};
+    for (int i = 0; i < 2; i++)
+        copies[i] = hal_strndup(texts[i].data ? texts[i].data : "", texts[i].size_bytes);
+    const hal_meta item = {
+        .kind = HAL_META_KEY, .name = name, .value = copies[0], .text = copies[1]};
+    hal_status st = copies[0] && copies[1] ? hal_metadata_add(&r->metadata, &item, err)
+                                           : hal_err_nomem(err, card->value.size_bytes);
+    hal_free(copies[0]);
+    hal_free(copies[1]);
     return st;
 }
 
 static hal_status note_cards(fits_reader *r, hal_err *err)
 {
-    hal_buf room;
+    hal_buf room, notes;
     hal_buf_init(&room, (size_t)HAL_FITS_CARDS_MAX * HAL_FITS_CARD);
+    hal_buf_init(&notes, (size_t)HAL_FITS_CARDS_MAX * HAL_FITS_CARD);
     hal_fits_card card;
     hal_status st = hal_metadata_set(&r->metadata.name, r->header.name, err);
-    for (size_t at = 0; !st && hal_fits_header_next(&r->header, &at, &room, &card);)
+    for (size_t at = 0; !st && hal_fits_header_next(&r->header, &at, &room, &notes, &card);)
         if (card.key.size_bytes && (card.kind != HAL_FITS_NONE || card.value.size_bytes) &&
             !hal_fits_card_is_layout(card.key))
             st = note_card(r, &card, err);
     hal_buf_clear(&room);
+    hal_buf_clear(&notes);
     return st;
 }
 

@@ -40,13 +40,26 @@ static bool is(hal_slice s, const char *text)
     return hal_slice_equals(s, hal_slice_of(text));
 }
 
-/* Section 4.2.1: the text between quotes at `p`, '' for one quote, appended to `room`. */
-static bool take_text(hal_slice field, hal_buf *room)
+/* What a slash begins, if it begins `from` or stands behind blanks there. */
+static hal_slice comment_of(hal_slice from)
+{
+    hal_slice rest = trimmed(from.data, from.size_bytes);
+    return rest.size_bytes && *rest.data == '/' ? trimmed(rest.data + 1, rest.size_bytes - 1)
+                                                : (hal_slice){"", 0};
+}
+
+/* Section 4.2.1: the text between quotes at `p`, '' for one quote, appended to `room`; the comment
+ * behind it to `notes`, with a blank between those of several cards. */
+static bool take_text(hal_slice field, hal_buf *room, hal_buf *notes)
 {
     const char *p = field.data + 1, *end = field.data + field.size_bytes;
     for (; p < end; p++) {
-        if (*p == '\'' && (p + 1 == end || p[1] != '\''))
-            return true;
+        if (*p == '\'' && (p + 1 == end || p[1] != '\'')) {
+            hal_slice comment = comment_of((hal_slice){p + 1, (size_t)(end - p) - 1});
+            bool more = comment.size_bytes && notes->size_bytes;
+            return !(more && hal_buf_append(notes, " ", 1, NULL)) &&
+                   !hal_buf_append(notes, comment.data, comment.size_bytes, NULL);
+        }
         if (*p == '\'')
             p++;
         if (hal_buf_append(room, p, 1, NULL))
@@ -69,6 +82,9 @@ static void take_plain(hal_slice field, hal_fits_card *card)
     hal_slice v = trimmed(field.data, slash ? (size_t)(slash - field.data) : field.size_bytes);
     card->value = v;
     card->kind = HAL_FITS_OTHER;
+    if (slash)
+        card->comment =
+            comment_of((hal_slice){slash, (size_t)(field.data + field.size_bytes - slash)});
     if (v.size_bytes == 0) {
         card->kind = HAL_FITS_NONE;
     } else if (is(v, "T") || is(v, "F")) {
@@ -109,7 +125,8 @@ static hal_slice value_field(const char *card, hal_slice *key)
     return (hal_slice){NULL, 0};
 }
 
-bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, hal_fits_card *card)
+bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, hal_buf *notes,
+                          hal_fits_card *card)
 {
     if (h->cards.size_bytes - *at < HAL_FITS_CARD)
         return false;
@@ -131,8 +148,9 @@ bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, h
         return true;
     }
     hal_buf_clear(room);
+    hal_buf_clear(notes);
     card->kind = HAL_FITS_TEXT;
-    bool whole = take_text(field, room);
+    bool whole = take_text(field, room, notes);
     card->value = without_padding(room);
     /* Section 4.2.1.2: "&" at the end and a CONTINUE card behind it. */
     while (whole && card->value.size_bytes && card->value.data[card->value.size_bytes - 1] == '&' &&
@@ -143,9 +161,10 @@ bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, h
             break;
         *at += HAL_FITS_CARD;
         room->size_bytes = card->value.size_bytes - 1;
-        whole = take_text(more, room);
+        whole = take_text(more, room, notes);
         card->value = without_padding(room);
     }
+    card->comment = without_padding(notes);
     return true;
 }
 
@@ -211,12 +230,13 @@ static hal_status keep_name(hal_fits_header *h, hal_slice name, hal_err *err)
 static hal_status measure(hal_fits_header *h, hal_err *err)
 {
     sizes s = {.bitpix = 0, .naxis = -1, .gcount = 1, .theap = -1, .axes = 1, .axes_but_first = 1};
-    hal_buf room;
+    hal_buf room, notes;
     hal_buf_init(&room, TEXT_MAX);
+    hal_buf_init(&notes, TEXT_MAX);
     hal_fits_card card;
     hal_status st = HAL_OK;
     h->kind = HAL_FITS_IMAGE;
-    for (size_t at = 0; !st && hal_fits_header_next(h, &at, &room, &card);) {
+    for (size_t at = 0; !st && hal_fits_header_next(h, &at, &room, &notes, &card);) {
         take_size(h, &s, &card);
         if (card.kind != HAL_FITS_TEXT)
             continue;
@@ -228,6 +248,7 @@ static hal_status measure(hal_fits_header *h, hal_err *err)
             st = keep_name(h, card.value, err);
     }
     hal_buf_clear(&room);
+    hal_buf_clear(&notes);
     if (st)
         return st;
     int64_t bits = s.bitpix == -32 || s.bitpix == -64 ? -s.bitpix : s.bitpix;
@@ -366,17 +387,19 @@ hal_status hal_fits_header_columns(hal_fits_header *h, hal_err *err)
     }
     for (size_t i = 0; i < h->n_columns; i++)
         h->columns[i].scale = 1;
-    hal_buf room;
+    hal_buf room, notes;
     hal_buf_init(&room, TEXT_MAX);
+    hal_buf_init(&notes, TEXT_MAX);
     hal_fits_card card;
     hal_status st = hal_buf_append(&h->texts, "", 1, err);
-    for (size_t at = 0; !st && hal_fits_header_next(h, &at, &room, &card);) {
+    for (size_t at = 0; !st && hal_fits_header_next(h, &at, &room, &notes, &card);) {
         if (card.kind == HAL_FITS_TEXT)
             st = take_column_text(h, all, &card, err);
         else if (card.kind != HAL_FITS_NONE)
             st = take_column_number(h, &card, err);
     }
     hal_buf_clear(&room);
+    hal_buf_clear(&notes);
     h->name = (hal_slice){h->texts.data, name_bytes};
     for (size_t i = 0; i < h->n_columns && !st; i++) {
         hal_fits_column *c = &h->columns[i];

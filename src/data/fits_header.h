@@ -35,7 +35,8 @@ typedef enum hal_fits_value {
 typedef struct hal_fits_card {
     hal_slice key; /* without padding; HIERARCH: what stands between it and "=" */
     hal_fits_value kind;
-    hal_slice value; /* texts without quotes and trailing blanks */
+    hal_slice value;   /* texts without quotes and trailing blanks */
+    hal_slice comment; /* behind the value */
     bool logical;
     int64_t integer;
 } hal_fits_card;
@@ -79,8 +80,10 @@ hal_status hal_fits_header_add(hal_fits_header *h, const char block[HAL_FITS_BLO
 /** Fills `columns`. Fails with HAL_E_INTEGRITY when a column is not described. */
 hal_status hal_fits_header_columns(hal_fits_header *h, hal_err *err) HAL_MUST_CHECK;
 
-/** The cards in order: start with *at = 0; false behind the last. `room` holds long texts. */
-bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, hal_fits_card *card);
+/** The cards in order: start with *at = 0; false behind the last. `room` holds long texts and
+ * `notes` long comments. */
+bool hal_fits_header_next(const hal_fits_header *h, size_t *at, hal_buf *room, hal_buf *notes,
+                          hal_fits_card *card);
 /** True for the cards that say how the data is laid out: everything in `columns`, sizes, checksums
  * and dates of writing. */
 bool hal_fits_card_is_layout(hal_slice key);

@@ -71,6 +71,8 @@ static inline bool hal_fits_flag(const hal_buf *flags, uint64_t i)
     return i < flags->size_bytes && flags->data[i];
 }
 
+/** Whether the text of an INFO, a PARAM or a key is written as the comment of its card. */
+bool hal_fits_comment_has_room(const hal_meta *m);
 /** In the heap, an empty text is one blank (nothing is null), and a NUL makes blanks count. */
 static inline bool hal_fits_needs_extra(hal_slice text)
 {

@@ -15,6 +15,7 @@ typedef struct header {
     hal_buf *cards;
     hal_err *err;
     hal_status st;
+    bool cut; /* a comment found no room behind its value */
 } header;
 
 static void put_card(header *h, const char *text, size_t n)
@@ -27,12 +28,36 @@ static void put_card(header *h, const char *text, size_t n)
         h->st = hal_buf_append(h->cards, card, sizeof card, h->err);
 }
 
-static void put_plain(header *h, const char *key, const char *value)
+/* Behind the `n` bytes of a card, if there is room for the whole of it. */
+static size_t add_comment(header *h, char card[HAL_FITS_CARD], size_t n, const char *comment)
+{
+    size_t size = strlen(comment);
+    if (size && n + 3 + size > HAL_FITS_CARD) {
+        h->cut = true;
+        return n;
+    }
+    if (!size)
+        return n;
+    memcpy(card + n, " / ", 3);
+    memcpy(card + n + 3, comment, size);
+    return n + 3 + size;
+}
+
+static void put_value(header *h, const char *key, const char *value, const char *comment)
 {
     char card[HAL_FITS_CARD + 1];
-    int n = strlen(key) > 8 ? snprintf(card, sizeof card, "HIERARCH %s = %s", key, value)
-                            : snprintf(card, sizeof card, "%-8s= %20s", key, value);
-    put_card(h, card, n < HAL_FITS_CARD ? (size_t)n : HAL_FITS_CARD);
+    /* In the fixed format unless the comment needs the room. */
+    bool fixed = strlen(key) <= 8 && (30 + 3 + strlen(comment) <= HAL_FITS_CARD || !*comment);
+    int n = strlen(key) > 8
+                ? snprintf(card, sizeof card, "HIERARCH %s = %s", key, value)
+                : snprintf(card, sizeof card, fixed ? "%-8s= %20s" : "%-8s= %s", key, value);
+    size_t size = n < HAL_FITS_CARD ? (size_t)n : HAL_FITS_CARD;
+    put_card(h, card, add_comment(h, card, size, comment));
+}
+
+static void put_plain(header *h, const char *key, const char *value)
+{
+    put_value(h, key, value, "");
 }
 
 static void put_integer(header *h, const char *key, int64_t value)
@@ -43,7 +68,7 @@ static void put_integer(header *h, const char *key, int64_t value)
 }
 
 /* A text over as many cards as it needs (CONTINUE). */
-static void put_text(header *h, const char *key, const char *text)
+static void put_noted_text(header *h, const char *key, const char *text, const char *comment)
 {
     char card[HAL_FITS_CARD];
     char lead[HAL_FITS_CARD + 1];
@@ -74,7 +99,12 @@ static void put_text(header *h, const char *key, const char *text)
     while (n < start + 8 && n < HAL_FITS_CARD - 1)
         card[n++] = ' ';
     card[n++] = '\'';
-    put_card(h, card, n);
+    put_card(h, card, add_comment(h, card, n, comment));
+}
+
+static void put_text(header *h, const char *key, const char *text)
+{
+    put_noted_text(h, key, text, "");
 }
 
 static void put_numbered(header *h, const char *prefix, size_t i, const char *text)
@@ -168,6 +198,7 @@ static void put_meta(header *h, const hal_meta *m)
         return;
     if (!strcmp(m->name, "COMMENT") || !strcmp(m->name, "HISTORY")) {
         put_comment(h, m->name, m->value);
+        h->cut = h->cut || *m->text;
         return;
     }
     if (!hal_fits_key_is_carried(m->name))
@@ -183,9 +214,19 @@ static void put_meta(header *h, const hal_meta *m)
     bool is_number = (kind == HAL_NUMBER_INT || kind == HAL_NUMBER_FLOAT) &&
                      number.size_bytes == n_value && n_value <= 20;
     if (is_number || !strcmp(m->value, "T") || !strcmp(m->value, "F"))
-        put_plain(h, key, m->value);
+        put_value(h, key, m->value, m->text);
     else
-        put_text(h, key, m->value);
+        put_noted_text(h, key, m->value, m->text);
+}
+
+bool hal_fits_comment_has_room(const hal_meta *m)
+{
+    hal_buf cards;
+    hal_buf_init(&cards, (size_t)HAL_FITS_CARDS_MAX * HAL_FITS_CARD);
+    header h = {.cards = &cards};
+    put_meta(&h, m);
+    hal_buf_clear(&cards);
+    return !h.cut;
 }
 
 hal_status hal_fits_make_headers(const hal_fits_out *w, hal_buf *cards, hal_err *err)

@@ -4,7 +4,9 @@
 
 #include "base/alloc.h"
 #include "data/csv_block.h"
+#include "data/ecsv.h"
 #include "data/fits_header.h"
+#include "data/fits_write.h"
 #include "data/types.h"
 
 #include <math.h>
@@ -15,7 +17,9 @@ enum {
     TEXT_MAX = 400,
     NAMES_SHOWN = 3,
     NAME_MAX_BYTES = 40,
-    METAS = HAL_META_KEY + 2, /* the kinds of metadata, then the description */
+    META_DESCRIPTION = HAL_META_KEY + 1, /* behind the kinds of metadata */
+    META_NAME,
+    METAS,
 };
 
 /* Bits of a column. */
@@ -47,7 +51,7 @@ struct hal_loss {
     uint16_t *columns;
     uint8_t *kinds; /* CSV: as what the texts of a column read back (hal_csv_kind) */
     bool metas[METAS];
-    bool beyond_ascii;        /* in the values of items */
+    bool beyond_ascii;        /* in the table's name, or the values and comments of items */
     uint64_t n_bare_rows;     /* without a single column */
     name_list bare, nameless; /* items whose notes are lost, and those that are lost whole */
 };
@@ -126,10 +130,10 @@ static void add_list(char *text, const name_list *list)
     add(text, more, strlen(more));
 }
 
-/* Whether something is said beside name, value and how the value is spelled. */
-static bool has_notes(const hal_meta *m)
+/* Whether something is said beside name, value and how the value is spelled that is lost. */
+static bool loses_notes(hal_format format, const hal_meta *m)
 {
-    bool any = has(m->text);
+    bool any = has(m->text) && !(format == HAL_FORMAT_FITS && hal_fits_comment_has_room(m));
     for (size_t i = 0; i < m->n_attributes; i++)
         any = any || (strcmp(m->attributes[i].name, "datatype") != 0 &&
                       strcmp(m->attributes[i].name, "arraysize") != 0);
@@ -140,21 +144,26 @@ static void meta_losses(hal_loss *l, const hal_meta *m)
 {
     bool has_value =
         m->kind == HAL_META_INFO || m->kind == HAL_META_PARAM || m->kind == HAL_META_KEY;
-    bool fits = l->format == HAL_FORMAT_FITS;
+    bool fits = l->format == HAL_FORMAT_FITS, ecsv = l->format == HAL_FORMAT_ECSV;
     if (l->format == HAL_FORMAT_VOTABLE || l->format == HAL_FORMAT_VOTABLE_BINARY2 ||
         (m->kind == HAL_META_INFO && !strcmp(m->name, "QUERY_STATUS")))
         return;
-    if (!has_value || (!fits && l->format != HAL_FORMAT_ECSV)) {
+    if (!fits && !ecsv) {
         l->metas[m->kind] = true;
         return;
     }
-    if (fits ? !hal_fits_key_is_carried(m->name) : !*m->name) {
+    if (!has_value) {
+        l->metas[m->kind] = fits;
+        return;
+    }
+    if (fits ? !hal_fits_key_is_carried(m->name) : !hal_ecsv_key_is_carried(m->name)) {
         list_name(&l->nameless, *m->name ? m->name : "\"\"");
         return;
     }
-    if (has_notes(m))
+    if (loses_notes(l->format, m))
         list_name(&l->bare, m->name);
-    l->beyond_ascii = l->beyond_ascii || (fits && beyond_ascii(m->value));
+    l->beyond_ascii =
+        l->beyond_ascii || (fits && (beyond_ascii(m->value) || beyond_ascii(m->text)));
 }
 
 hal_loss *hal_loss_new(hal_format format, const hal_field *fields, size_t n_fields,
@@ -178,8 +187,11 @@ hal_loss *hal_loss_new(hal_format format, const hal_field *fields, size_t n_fiel
     }
     for (size_t i = 0; metadata && i < metadata->n_items; i++)
         meta_losses(l, &metadata->items[i]);
-    l->metas[METAS - 1] = metadata && has(metadata->description) && format != HAL_FORMAT_VOTABLE &&
-                          format != HAL_FORMAT_VOTABLE_BINARY2;
+    bool bare = format == HAL_FORMAT_CSV || format == HAL_FORMAT_JSONL,
+         fits = format == HAL_FORMAT_FITS;
+    l->metas[META_DESCRIPTION] = metadata && has(metadata->description) && (bare || fits);
+    l->metas[META_NAME] = metadata && has(metadata->name) && bare;
+    l->beyond_ascii = l->beyond_ascii || (metadata && fits && beyond_ascii(metadata->name));
     return l;
 }
 
@@ -342,8 +354,8 @@ static void say_notes(const hal_loss *l, char *const *names, void (*say)(void *,
                       void *ctx)
 {
     static const char *const notes[] = {"units", "UCDs", "utypes", "descriptions"};
-    static const char *const metas[METAS] = {"INFO", "PARAM", "COOSYS",     "TIMESYS",
-                                             "LINK", "keys",  "description"};
+    static const char *const metas[METAS] = {"INFO", "PARAM", "COOSYS",      "TIMESYS",
+                                             "LINK", "keys",  "description", "name"};
     const char *format = hal_format_name(l->format);
     unsigned bits = all_losses(l) & LOSS_NOTES;
     char text[TEXT_MAX];
@@ -368,12 +380,14 @@ static void say_notes(const hal_loss *l, char *const *names, void (*say)(void *,
         say(ctx, text);
     }
     if (l->bare.n) {
-        snprintf(text, sizeof text, "%s keeps only name and value of INFO and PARAM", format);
+        snprintf(text, sizeof text, "%s keeps only name and value of INFO, PARAM and keys", format);
         add_list(text, &l->bare);
         say(ctx, text);
     }
     if (l->beyond_ascii) {
-        snprintf(text, sizeof text, "%s has '?' for what is not ASCII in INFO and PARAM", format);
+        snprintf(text, sizeof text,
+                 "%s has '?' for what is not ASCII in INFO, PARAM, keys or the name of the table",
+                 format);
         say(ctx, text);
     }
 }

@@ -387,7 +387,7 @@ static void what_a_format_cannot_say_is_a_warning_that_names_the_columns(void **
          "fits keeps no COOSYS of the table\n"
          "fits has '?' for what is not ASCII in names and notes (\xc3\xa9toile)\n"
          "values are changed: fits has no null array, only empty or of nulls (flux)\n"},
-        {HAL_FORMAT_ECSV, "ecsv keeps no COOSYS of the table\n"},
+        {HAL_FORMAT_ECSV, ""},
         {HAL_FORMAT_VOTABLE,
          "values are changed: votable cannot tell what is empty from null (\xc3\xa9toile)\n"},
         {HAL_FORMAT_VOTABLE_BINARY2, ""},
@@ -425,6 +425,16 @@ static void what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it(void 
     add_item(&m, HAL_META_KEY, "NAXIS1", "1", NULL);
     add_item(&m, HAL_META_INFO, "", "\xc3\xa9", NULL);
     add_item(&m, HAL_META_INFO, "who", "\xc3\xa9", NULL);
+    add_item(&m, HAL_META_INFO, "name", "n", NULL);
+    const char *comments[] = {"seconds",
+                              "a comment that is too long to stand behind a value of a card"};
+    for (int i = 0; i < 2; i++) {
+        const hal_meta key = {
+            HAL_META_KEY, i ? "LONG" : "EXPTIME", "12345678901234567", comments[i], NULL, 0};
+        assert_int_equal(hal_metadata_add(&m, &key, NULL), 0);
+    }
+    assert_int_equal(hal_metadata_set(&m.name, hal_slice_of("t"), NULL), 0);
+    assert_int_equal(hal_metadata_set(&m.description, hal_slice_of("d"), NULL), 0);
     assert_int_equal(hal_builder_metadata(b, &m, NULL), 0);
     hal_metadata_clear(&m);
     const char *words[] = {"12", "1e5", "-inf"};
@@ -440,16 +450,20 @@ static void what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it(void 
         const char *warnings;
     } cases[] = {
         {HAL_FORMAT_CSV, "csv keeps no UCDs (r_deg)\n"
-                         "csv keeps no INFO, PARAM or keys of the table\n"
+                         "csv keeps no INFO, PARAM, keys, description or name of the table\n"
                          "csv keeps times as text only (t)\n"
                          "csv reads back as numbers or booleans what is text (code)\n"},
         {HAL_FORMAT_JSONL, "jsonl keeps no UCDs (r_deg)\n"
-                           "jsonl keeps no INFO, PARAM or keys of the table\n"},
-        {HAL_FORMAT_FITS, "fits has no keys of such names (a b, NAXIS1, \"\")\n"
-                          "fits keeps only name and value of INFO and PARAM (seeing)\n"
-                          "fits has '?' for what is not ASCII in INFO and PARAM\n"},
-        {HAL_FORMAT_ECSV, "ecsv has no keys of such names (\"\")\n"
-                          "ecsv keeps only name and value of INFO and PARAM (seeing)\n"},
+                           "jsonl keeps no INFO, PARAM, keys, description or name of the table\n"},
+        {HAL_FORMAT_FITS, "fits keeps no description of the table\n"
+                          "fits has no keys of such names (a b, NAXIS1, \"\")\n"
+                          "fits keeps only name and value of INFO, PARAM and keys (seeing, LONG)\n"
+                          "fits has '?' for what is not ASCII in INFO, PARAM, keys or the name of "
+                          "the table\n"},
+        {HAL_FORMAT_ECSV,
+         "ecsv has no keys of such names (\"\", name)\n"
+         "ecsv keeps only name and value of INFO, PARAM and keys (seeing, EXPTIME, "
+         "LONG)\n"},
         {HAL_FORMAT_VOTABLE, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
