@@ -48,6 +48,7 @@ struct hal_csv {
     size_t n_cells, cells_capacity;
     bool header_seen, body; /* the first row behind the header is read too */
     char title[200];        /* a line of text before the header */
+    size_t n_note_cells;    /* of the line before the header, where it might be the header */
     size_t n_columns;
     hal_csv_column *columns;
     uint64_t n_rows, n_given; /* in the columns; handed over before */
@@ -192,6 +193,20 @@ static hal_status ask_types(hal_csv *c, hal_err *err)
     return st;
 }
 
+/* Numbers are no names: those of the columns stand in the line that was passed over. */
+static hal_status expect_names(const hal_csv *c, hal_err *err)
+{
+    for (size_t i = 0; i < c->n_cells && c->n_cells == c->n_note_cells; i++)
+        if (begins_with(c, i, "+-.0123456789") &&
+            hal_csv_kind_of(cell_at(c, i), HAL_CSV_OPEN) != HAL_CSV_STRING)
+            return hal_err_set(
+                err, HAL_E_INTEGRITY,
+                "line %llu has a number where the columns are named, and the comment "
+                "before it as many cells: if these are the names, remove the mark",
+                (unsigned long long)c->first_line_no);
+    return HAL_OK;
+}
+
 static hal_status take_header(hal_csv *c, hal_err *err)
 {
     hal_status st = HAL_OK;
@@ -199,6 +214,8 @@ static hal_status take_header(hal_csv *c, hal_err *err)
         c->separator = find_separator(c);
         if (c->separator != ',')
             st = split_header(c, err);
+        if (!st)
+            st = expect_names(c, err);
     }
     if (!st)
         st = name_columns(c, err);
@@ -216,6 +233,7 @@ static hal_status take_second_header(hal_csv *c, hal_err *err)
 {
     size_t n = strlen(c->columns[0].name), max = sizeof c->title - 1;
     memcpy(c->title, c->columns[0].name, n < max ? n : max);
+    c->n_note_cells = c->n_cells;
     drop_columns(c);
     return take_header(c, err);
 }
@@ -347,6 +365,8 @@ static hal_status end_line(hal_csv *c, hal_err *err)
     if (!c->header_seen) {
         if (!blank && (c->texts || !begins_with(c, 0, "#@")))
             st = take_header(c, err);
+        else if (!blank)
+            c->n_note_cells = c->n_cells > 1 ? c->n_cells : 0;
     } else if (blank && (c->n_columns > 1 || words_of(c) != HAL_CSV_NO_WORDS)) {
         c->blank_line_no = line_no;
     } else if (c->n_cells == c->n_columns) {
@@ -356,7 +376,7 @@ static hal_status end_line(hal_csv *c, hal_err *err)
             st = is_prose(c) ? refuse_words(HAL_CSV_WORDS_PROSE, c->columns[0].name, err)
                              : take_row(c, err);
         c->body = true;
-    } else if (!c->body && !c->texts && c->n_columns == 1) {
+    } else if (!c->body && !c->texts && c->n_columns == 1 && strchr(c->columns[0].name, ' ')) {
         st = take_second_header(c, err);
     } else if (c->texts || c->n_cells != 1 || !begins_with(c, 0, "#@")) {
         st = hal_err_set(err, HAL_E_INTEGRITY, "line %llu has %zu cells, the header %zu", line_no,

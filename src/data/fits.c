@@ -267,6 +267,11 @@ static hal_status begin_table(fits_reader *r, hal_err *err)
         st = name_columns(r, err);
     if (st)
         return st;
+    if (h->kind == HAL_FITS_BINARY && at != h->row_bytes)
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "the columns of the FITS table take %llu bytes of a row, NAXIS1 says "
+                           "%llu",
+                           (unsigned long long)at, (unsigned long long)h->row_bytes);
     /* What follows would let a small file ask for much memory. */
     if (used > 2 * h->row_bytes)
         return hal_err_set(err, HAL_E_INTEGRITY, "the columns of the FITS table overlap");
@@ -687,6 +692,19 @@ static hal_status advance(fits_reader *r, hal_err *err)
     return st;
 }
 
+/* Section 3.3.2: zeros, in ASCII tables blanks. Anything else may be rows that the header does not
+ * count. */
+static hal_status check_fill(const fits_reader *r, const char *bytes, size_t n, hal_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] && bytes[i] != ' ')
+            return hal_err_set(err, HAL_E_INTEGRITY,
+                               "byte %llu: data behind the %llu rows that the FITS header counts",
+                               (unsigned long long)(r->offset + i),
+                               (unsigned long long)r->header.n_rows);
+    return HAL_OK;
+}
+
 static hal_status fits_feed(void *self, const char *bytes, size_t n, hal_err *err)
 {
     fits_reader *r = self;
@@ -702,6 +720,8 @@ static hal_status fits_feed(void *self, const char *bytes, size_t n, hal_err *er
                 st = take_rows(r, bytes, used, err);
             else if (r->stage == IN_HEAP && r->n_variable)
                 st = hal_buf_append(&r->heap, bytes, used, err);
+            else if (r->stage == IN_PADDING)
+                st = check_fill(r, bytes, used, err);
             r->left -= used;
         }
         bytes += used;

@@ -229,7 +229,13 @@ static hal_status keep_name(hal_fits_header *h, hal_slice name, hal_err *err)
 
 static hal_status measure(hal_fits_header *h, hal_err *err)
 {
-    sizes s = {.bitpix = 0, .naxis = -1, .gcount = 1, .theap = -1, .axes = 1, .axes_but_first = 1};
+    sizes s = {.bitpix = 0,
+               .naxis = -1,
+               .gcount = 1,
+               .tfields = -1,
+               .theap = -1,
+               .axes = 1,
+               .axes_but_first = 1};
     hal_buf room, notes;
     hal_buf_init(&room, TEXT_MAX);
     hal_buf_init(&notes, TEXT_MAX);

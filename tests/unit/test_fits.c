@@ -405,7 +405,7 @@ static void tables_are_found_by_number_and_name(void **state)
         card("ORIGIN  = 'a place' / of the file");
         card("HIERARCH ESO DET ID = 12");
         end_header();
-        put_data("ab", 2);
+        put_data("ab", (size_t)i);
     }
     const char *which[] = {"1", "2", "part 2"};
     for (int i = 0; i < 3; i++) {
