@@ -119,17 +119,25 @@ static hal_status take_entry(parser *p, const entry *entries, size_t n, bool ski
     return st ? st : skip_node(p);
 }
 
+/* A mapping, or the ordered one of single ones that Astropy writes. */
 static hal_status take_column_meta(parser *p, hal_ecsv_column *c)
 {
     const entry entries[] = {{"ucd", &c->ucd}, {"utype", &c->utype}, {"xtype", &c->xtype}};
-    if (!is(p, YAML_MAPPING_START_EVENT))
-        return skip_node(p);
-    bool end = false;
-    hal_status st = next_key(p, &end);
-    while (!st && !end) {
-        st = take_entry(p, entries, sizeof entries / sizeof *entries, true);
-        if (!st)
+    bool list = is(p, YAML_SEQUENCE_START_EVENT), end = false;
+    hal_status st = list ? next(p) : HAL_OK;
+    for (; !st && !(list && is(p, YAML_SEQUENCE_END_EVENT)); st = list ? next(p) : HAL_OK) {
+        if (!is(p, YAML_MAPPING_START_EVENT)) {
+            st = skip_node(p);
+        } else {
             st = next_key(p, &end);
+            while (!st && !end) {
+                st = take_entry(p, entries, sizeof entries / sizeof *entries, true);
+                if (!st)
+                    st = next_key(p, &end);
+            }
+        }
+        if (st || !list)
+            return st;
     }
     return st;
 }

@@ -175,7 +175,7 @@ static const char astropy[] =
     "#     \\ text\"}\n"
     "# - name: arr\n#   datatype: string\n#   meta: {ucd: phot, more: {x: [1]}}\n"
     "#   subtype: float64[2,3]\n"
-    "# - {name: b, datatype: bool}\n"
+    "# - {name: b, datatype: bool, meta: !!omap [{utype: u}, x, {ucd: meta.code, z: [1]}, {}]}\n"
     "# - {name: l, datatype: string, subtype: 'int64[null]'}\n"
     "# - {name: o, datatype: string, subtype: json}\n"
     "# meta: !!omap\n# - comments: [one, two]\n# - {K: 5}\n# - n:\n#     z: !x.Y {y: 1.5}\n"
@@ -199,6 +199,8 @@ static void what_astropy_writes_is_understood(void **state)
     assert_string_equal(hal_table_field(t, 3)->description, "x: \"y\" \xc3\xa9 long text");
     assert_string_equal(hal_table_field(t, 4)->shape, "3x2");
     assert_string_equal(hal_table_field(t, 4)->ucd, "phot");
+    assert_string_equal(hal_table_field(t, 5)->ucd, "meta.code");
+    assert_string_equal(hal_table_field(t, 5)->utype, "u");
     assert_int_equal(hal_table_field(t, 6)->width, HAL_WIDTH_VARIABLE);
     static const char *const cells[3][8] = {
         {"1", NULL, "[1,2]", NULL, "[0,1,2,3,4,null]", "true", "[]", "{\"a\":1}"},
