@@ -161,42 +161,62 @@ static hal_status put_attributes(ecsv_writer *w, const hal_meta *item, hal_err *
     return st ? st : put(w, "}", err);
 }
 
-static hal_status put_meta(ecsv_writer *w, const char *name, const hal_meta *item,
-                           const char *value, hal_err *err)
+static const char *mapping_of(const hal_meta *item)
+{
+    return item->kind == HAL_META_COOSYS    ? "COOSYS"
+           : item->kind == HAL_META_TIMESYS ? "TIMESYS"
+           : item->kind == HAL_META_LINK    ? "LINK"
+                                            : NULL;
+}
+
+/* NULL when it is not written. */
+static const char *name_of(const hal_meta *item)
+{
+    const char *mapping = mapping_of(item);
+    return mapping ? mapping : hal_ecsv_key_is_carried(item->name) ? item->name : NULL;
+}
+
+/* Several of one name as a list: Astropy would keep the last of several entries only. */
+static hal_status put_meta(ecsv_writer *w, const char *name, const hal_meta *items, size_t n,
+                           hal_err *err)
 {
     hal_status st = put(w, "# - {", err);
     if (!st)
         st = put_quoted(w, name, err);
     if (!st)
-        st = put(w, ": ", err);
-    if (!st)
-        st = item ? put_attributes(w, item, err) : put_quoted(w, value, err);
-    return st ? st : put(w, "}\n", err);
+        st = put(w, n > 1 ? ": [" : ": ", err);
+    for (size_t i = 0; i < n && !st; i++) {
+        st = i ? put(w, ", ", err) : HAL_OK;
+        if (!st)
+            st = mapping_of(&items[i]) ? put_attributes(w, &items[i], err)
+                                       : put_quoted(w, items[i].value, err);
+    }
+    return st ? st : put(w, n > 1 ? "]}\n" : "}\n", err);
 }
 
 static hal_status put_metadata(ecsv_writer *w, hal_err *err)
 {
-    static const char *const mappings[] = {[HAL_META_COOSYS] = "COOSYS",
-                                           [HAL_META_TIMESYS] = "TIMESYS",
-                                           [HAL_META_LINK] = "LINK",
-                                           [HAL_META_KEY] = NULL};
     const hal_metadata *m = hal_table_metadata(w->schema);
-    bool named = m->name && *m->name, described = m->description && *m->description;
-    bool any = named || described;
+    const hal_meta own[] = {{.value = m->name}, {.value = m->description}};
+    static const char *const own_names[] = {"name", "description"};
+    bool any = false;
+    for (size_t i = 0; i < 2; i++)
+        any = any || (own[i].value && *own[i].value);
     for (size_t i = 0; i < m->n_items && !any; i++)
-        any = mappings[m->items[i].kind] || hal_ecsv_key_is_carried(m->items[i].name);
+        any = name_of(&m->items[i]) != NULL;
     hal_status st = any ? put(w, "# meta: !!omap\n", err) : HAL_OK;
-    if (!st && named)
-        st = put_meta(w, "name", NULL, m->name, err);
-    if (!st && described)
-        st = put_meta(w, "description", NULL, m->description, err);
-    for (size_t i = 0; i < m->n_items && !st; i++) {
-        const hal_meta *item = &m->items[i];
-        const char *mapping = mappings[item->kind];
-        if (mapping)
-            st = put_meta(w, mapping, item, NULL, err);
-        else if (hal_ecsv_key_is_carried(item->name))
-            st = put_meta(w, item->name, NULL, item->value, err);
+    for (size_t i = 0; i < 2 && !st; i++)
+        if (own[i].value && *own[i].value)
+            st = put_meta(w, own_names[i], &own[i], 1, err);
+    for (size_t i = 0, n = 1; i < m->n_items && !st; i += n, n = 1) {
+        const char *name = name_of(&m->items[i]);
+        for (; name && i + n < m->n_items; n++) {
+            const char *next = name_of(&m->items[i + n]);
+            if (!next || strcmp(name, next) != 0)
+                break;
+        }
+        if (name)
+            st = put_meta(w, name, &m->items[i], n, err);
     }
     return st;
 }

@@ -295,19 +295,24 @@ static hal_status take_columns(parser *p)
     return st;
 }
 
-static hal_status add_item(parser *p)
+/* The table's own name and description; a second of either is an item like any other. */
+static const char **own_text(parser *p)
 {
-    char *value = NULL;
     hal_slice path = hal_buf_slice(&p->path);
     hal_metadata *m = &p->out->metadata;
     const char **own = hal_slice_equals(path, hal_slice_of("name"))          ? &m->name
                        : hal_slice_equals(path, hal_slice_of("description")) ? &m->description
                                                                              : NULL;
+    return own && !*own ? own : NULL;
+}
+
+static hal_status add_item(parser *p)
+{
+    char *value = NULL;
+    const char **own = own_text(p);
     hal_status st = take_text(p, &value);
     if (!st && own) {
-        bool twice = *own && **own;
-        st = twice ? wrong(p, "this key stands twice")
-                   : hal_metadata_set(own, hal_slice_of(value), p->err);
+        st = hal_metadata_set(own, hal_slice_of(value), p->err);
         hal_free(value);
         return st;
     }

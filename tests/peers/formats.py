@@ -459,15 +459,18 @@ def losses():
     for source, text, says in LOSSES:
         with open(path(source), "w", encoding="utf-8") as file:
             file.write(text)
-        for to, (code, said) in convert(source, {to: f"lost.{to}" for to in says}).items():
+        for to, (code, said) in convert(source, {to: f"{source}.{to}" for to in says}).items():
             if code or said.splitlines() != ["warning: " + line for line in says[to]]:
                 failures.append(f"{source} to {to}: {code}\n{said}")
     for to, text in BACK.items():
-        code, said = convert(f"lost.{to}", {"ecsv": f"back-{to}"})["ecsv"]
+        code, said = convert(f"nulls.ecsv.{to}", {"ecsv": f"back-{to}"})["ecsv"]
         if code or said or contents(f"back-{to}").decode() != text:
             failures.append(f"{to} back to ecsv: {said}\n" + contents(f"back-{to}").decode())
-    if [json.loads(line)["s"] for line in contents("lost.jsonl").splitlines()] != ["a", "", None]:
+    if [json.loads(line)["s"] for line in contents("nulls.ecsv.jsonl").splitlines()] != ["a", "", None]:
         failures.append("jsonl: null and empty text")
+    meta = Table.read(path("rich.vot.ecsv"), format="ascii.ecsv").meta
+    if (meta["name"], meta["description"], meta["COOSYS"]) != ("T", "d", {"ID": "s", "system": "ICRS"}):
+        failures.append(f"ecsv: {meta}")
 
 
 def late_null():
