@@ -37,11 +37,12 @@ def contents(name):
 
 
 def convert(source, outputs):
-    """One input to several formats at once: {format: (exit code, what was said)}."""
+    """One input to several formats at once: {format: (exit code, what was said beside the progress)}."""
     runs = {to: subprocess.Popen([HALYARD, "convert", "--to", to, path(source), path(target)],
                                  stderr=subprocess.PIPE, text=True) for to, target in outputs.items()}
-    said = {to: run.communicate()[1] for to, run in runs.items()}
-    return {to: (run.returncode, said[to].strip()) for to, run in runs.items()}
+    said = {to: [line for line in run.communicate()[1].splitlines() if not line.startswith("reading ")]
+            for to, run in runs.items()}
+    return {to: (run.returncode, "\n".join(said[to])) for to, run in runs.items()}
 
 
 def cell(value):
