@@ -184,8 +184,8 @@ static hal_status find_type(const parser *p, hal_ecsv_column *c, hal_slice name)
 static hal_status take_dimensions(const parser *p, hal_ecsv_column *c, const char *text)
 {
     uint64_t product = 1;
-    char end = '[';
-    while (end != ']' && c->n_dimensions < HAL_ECSV_DIMENSIONS_MAX) {
+    char end = *text;
+    while (end && end != ']' && c->n_dimensions < HAL_ECSV_DIMENSIONS_MAX) {
         uint64_t n = 0;
         const char *digits = ++text;
         while (*text >= '0' && *text <= '9' && n < INT32_MAX)
