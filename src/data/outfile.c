@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE /* flock */
+#define _GNU_SOURCE /* flock, sync_file_range */
 #include "data/outfile.h"
 
 #include "base/alloc.h"
@@ -15,7 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 256 << 10, NAME_KEPT_BYTES = 200, SUFFIX_BYTES = 40, TRIES_MAX = 1000 };
+enum {
+    BUFFER_SIZE = 256 << 10,
+    SEND_BYTES = 8 << 20,
+    NAME_KEPT_BYTES = 200,
+    SUFFIX_BYTES = 40,
+    TRIES_MAX = 1000
+};
 
 static size_t folder_length(const char *path)
 {
@@ -176,6 +182,11 @@ static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err
         n -= (size_t)done;
         f->size_bytes += (uint64_t)done;
     }
+    /* The disk begins now, or the end would wait for all of it. */
+    if (!f->direct && f->size_bytes - f->sent_bytes >= SEND_BYTES) {
+        sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        f->sent_bytes = f->size_bytes;
+    }
     return st;
 }
 
@@ -228,7 +239,7 @@ hal_status hal_outfile_restart(hal_outfile *f, int *old, hal_err *err)
         return st;
     unlink(f->part_path);
     *old = f->fd;
-    f->size_bytes = 0;
+    f->size_bytes = f->sent_bytes = 0;
     int error = create_part(f);
     if (!error)
         return HAL_OK;

@@ -15,9 +15,9 @@ typedef struct hal_outfile {
     char *path, *part_path, *folder;
     char *buffer;
     size_t used;
-    uint64_t size_bytes;
-    hal_buf *memory;          /* where the bytes go instead of a file; borrowed */
-    const _Atomic bool *stop; /* set after opening, or NULL */
+    uint64_t size_bytes, sent_bytes; /* in the file; of them on their way to the disk */
+    hal_buf *memory;                 /* where the bytes go instead of a file; borrowed */
+    const _Atomic bool *stop;        /* set after opening, or NULL */
 } hal_outfile;
 
 /** `path` NULL or "-": standard output. A file of this name keeps its permissions; a link is
