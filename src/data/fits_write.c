@@ -18,7 +18,6 @@
 
 enum {
     BLOCK_BYTES = 8 << 20,
-    BLOCK_ROWS = 65536,
     RUN_ROWS = 1024,
     WIDE_TEXT = 255, /* longer texts may go to the heap */
 };
@@ -31,16 +30,11 @@ typedef hal_fits_out fits_writer;
 static void writer_free(void *self)
 {
     fits_writer *w = self;
-    for (size_t i = 0; i < w->n_columns; i++) {
-        hal_buf_clear(&w->columns[i].nulls);
-        hal_buf_clear(&w->columns[i].counts);
-        hal_buf_clear(&w->columns[i].items);
-        hal_buf_clear(&w->columns[i].item_nulls);
-    }
+    hal_fits_free_behind(w->behind);
+    hal_fits_free_columns(w->columns, w->n_columns);
     if (w->spill >= 0)
         close(w->spill);
     hal_buf_clear(&w->written_blocks);
-    hal_free(w->columns);
     hal_table_unref(w->schema);
     hal_free(w);
 }
@@ -58,10 +52,7 @@ static void init_column(column *c, const hal_field *f)
     c->variable = c->type == HAL_TYPE_STRING || c->width == HAL_WIDTH_VARIABLE;
     c->item =
         c->type == HAL_TYPE_STRING || c->type == HAL_TYPE_BOOL ? 1 : hal_type_bits(c->type) / 8;
-    hal_buf_init(&c->nulls, BLOCK_ROWS);
-    hal_buf_init(&c->counts, 4 * BLOCK_ROWS);
-    hal_buf_init(&c->items, SIZE_MAX / 2);
-    hal_buf_init(&c->item_nulls, SIZE_MAX / 2);
+    hal_fits_init_block(c);
 }
 
 static void *writer_open(hal_outfile *file, hal_format format, const hal_field *fields, size_t n,
@@ -358,16 +349,6 @@ static hal_status add_run(fits_writer *w, size_t i, const hal_table *t, size_t p
     return HAL_OK;
 }
 
-static void empty_block(fits_writer *w)
-{
-    for (size_t i = 0; i < w->n_columns; i++) {
-        column *c = &w->columns[i];
-        c->nulls.size_bytes = c->counts.size_bytes = 0;
-        c->items.size_bytes = c->item_nulls.size_bytes = 0;
-    }
-    w->n_block = 0;
-}
-
 /* The temporary file. */
 
 static hal_status open_spill(fits_writer *w, hal_err *err)
@@ -435,13 +416,13 @@ static hal_status spill_block(fits_writer *w, hal_err *err)
                 st = spill_write(w, parts[k]->data, parts[k]->size_bytes, err);
         }
     }
-    empty_block(w);
+    hal_fits_empty_block(w);
     return st;
 }
 
 static hal_status load_block(fits_writer *w, uint64_t *at, hal_err *err)
 {
-    empty_block(w);
+    hal_fits_empty_block(w);
     hal_status st = spill_read(w, &w->n_block, sizeof w->n_block, at, err);
     for (size_t i = 0; i < w->n_columns && !st; i++) {
         hal_buf *parts[] = {&w->columns[i].nulls, &w->columns[i].counts, &w->columns[i].items,
@@ -556,7 +537,7 @@ static hal_status put_headers(fits_writer *w, bool again, hal_err *err)
 /* The next `n` rows that were written at once. */
 static hal_status load_rows(fits_writer *w, uint64_t n, uint64_t *at, hal_err *err)
 {
-    empty_block(w);
+    hal_fits_empty_block(w);
     size_t size = (size_t)(RUN_ROWS * w->written_row_bytes);
     unsigned char *run = hal_malloc(size);
     hal_status st = run ? HAL_OK : hal_err_nomem(err, size);
@@ -636,7 +617,7 @@ static hal_status move_rows(fits_writer *w, uint64_t n_last, hal_err *err)
     close(w->spill);
     w->spill = -1;
     w->spill_size = 0;
-    empty_block(w);
+    hal_fits_empty_block(w);
     return note_written(w, n_last, err);
 }
 
@@ -648,7 +629,7 @@ static hal_status store_block(fits_writer *w, hal_err *err)
 {
     if (w->spill >= 0)
         return spill_block(w, err);
-    uint64_t n = w->n_block, heap = 0;
+    uint64_t n = w->n_block;
     hal_status st = lay_out(w, err);
     if (st)
         return st;
@@ -656,11 +637,11 @@ static hal_status store_block(fits_writer *w, hal_err *err)
     if (at_once && (w->n_written == 0 || layout_holds(w))) {
         st = w->n_written == 0 ? put_headers(w, false, err) : HAL_OK;
         if (!st)
-            st = hal_fits_put_rows(w, &heap, err);
-        empty_block(w);
+            st = hal_fits_put_rows_behind(w, err);
         return st ? st : note_written(w, n, err);
     }
-    if (w->n_written) {
+    st = hal_fits_settle(w, err);
+    if (!st && w->n_written) {
         w->spill_size = w->header_bytes + w->n_written * w->written_row_bytes;
         st = hal_outfile_restart(w->file, &w->spill, err);
     }
@@ -690,7 +671,8 @@ static hal_status writer_rows(void *self, const hal_table *t, const size_t *plac
         w->n_rows += run;
         first += run;
         n -= run;
-        if (w->n_block % RUN_ROWS == 0 && (w->n_block == BLOCK_ROWS || size >= BLOCK_BYTES))
+        if (w->n_block % RUN_ROWS == 0 &&
+            (w->n_block == HAL_FITS_BLOCK_ROWS || size >= BLOCK_BYTES))
             st = store_block(w, err);
     }
     return st;
@@ -701,6 +683,8 @@ static hal_status writer_finish(void *self, hal_err *err)
     static const char zeros[HAL_FITS_BLOCK];
     fits_writer *w = self;
     hal_status st = w->n_block && (w->n_written || w->spill >= 0) ? store_block(w, err) : HAL_OK;
+    if (!st)
+        st = hal_fits_settle(w, err);
     if (!st)
         st = lay_out(w, err);
     bool is_written = w->n_written && w->spill < 0;

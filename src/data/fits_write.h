@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the parts of the FITS writer share: the block of columns that is being collected and the
- * layout of the table. fits_write.c collects blocks and lays the table out, fits_write_cards.c
- * makes its header, fits_write_rows.c turns blocks into rows and the heap. Private to these. */
+ * layout of the table. fits_write.c collects blocks and lays the table out, fits_write_block.c
+ * keeps them and writes one while the next fills, fits_write_cards.c makes the header,
+ * fits_write_rows.c turns blocks into rows and the heap. Private to these. */
 #ifndef HAL_DATA_FITS_WRITE_H
 #define HAL_DATA_FITS_WRITE_H
 
@@ -9,6 +10,8 @@
 
 #include "base/buf.h"
 #include "data/types.h"
+
+enum { HAL_FITS_BLOCK_ROWS = 65536 };
 
 /* Where a column's cells lie in a row and what they look like. */
 typedef struct hal_fits_place {
@@ -52,7 +55,14 @@ typedef struct hal_fits_out {
     /* The temporary file: n_written such rows, then blocks as they were in memory. */
     int spill; /* -1: none */
     uint64_t spill_size;
+    struct hal_fits_behind *behind; /* NULL: no block was written behind yet */
 } hal_fits_out;
+
+/** Buffers for a block of HAL_FITS_BLOCK_ROWS rows, nothing allocated. */
+void hal_fits_init_block(hal_fits_out_column *c);
+/** Keeps the memory. */
+void hal_fits_empty_block(hal_fits_out *w);
+void hal_fits_free_columns(hal_fits_out_column *columns, size_t n);
 
 /** The empty primary header and the header of the table. Of one size for all rows of a table:
  * blank cards stand for the null values that it might have needed, where they make a difference. */
@@ -60,6 +70,13 @@ hal_status hal_fits_make_headers(const hal_fits_out *w, hal_buf *cards,
                                  hal_err *err) HAL_MUST_CHECK;
 /** Writes the rows of the block; `heap` is how far the heap is filled by the blocks before. */
 hal_status hal_fits_put_rows(hal_fits_out *w, uint64_t *heap, hal_err *err) HAL_MUST_CHECK;
+/** The same for a block without heap, on a thread of its own while the next block fills: the block
+ * is empty afterwards, what goes wrong is said at the next call. */
+hal_status hal_fits_put_rows_behind(hal_fits_out *w, hal_err *err) HAL_MUST_CHECK;
+/** Waits for these rows: before anything else is done with the file. */
+hal_status hal_fits_settle(hal_fits_out *w, hal_err *err) HAL_MUST_CHECK;
+/** Drops them when nobody has begun to write them. */
+void hal_fits_free_behind(struct hal_fits_behind *b);
 /** Appends `n` rows, written as `written` says, to the block. */
 hal_status hal_fits_take_rows(hal_fits_out *w, const unsigned char *rows, uint64_t n,
                               hal_err *err) HAL_MUST_CHECK;

@@ -4,7 +4,9 @@
 #include "support/tables.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { BLOCK = 65536, FIELDS = 9, PARTS_MAX = 8 };
 
@@ -217,6 +219,53 @@ static void bytes_of_all_values_with_nulls_become_wider(void **state)
     same_bytes(parts, 3);
 }
 
+/* Two full blocks and more, of which some are on their way to the file at any time. */
+static hal_status write_some(const char *path, hal_table *t, bool commit, hal_err *err)
+{
+    hal_writer *w = hal_writer_open(path, HAL_FORMAT_FITS, fields, FIELDS, err);
+    if (!w)
+        fail_msg("%s", err->text);
+    hal_status st = HAL_OK;
+    for (int i = 0; i < 3 && !st; i++)
+        st = hal_writer_table(w, t, err);
+    if (!st && commit)
+        st = hal_writer_commit(w, NULL, err);
+    hal_writer_free(w);
+    return st;
+}
+
+static void a_file_that_is_not_finished_leaves_nothing(void **state)
+{
+    hal_err err = HAL_ERR_INIT;
+    char folder[] = "/tmp/halyard-layout-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/out.fits", folder);
+    MUST(write_some(path, *state, false, &err));
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void a_full_disk_is_an_error_and_leaves_nothing(void **state)
+{
+    hal_err err = HAL_ERR_INIT;
+    char folder[] = "/tmp/halyard-layout-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/out.fits", folder);
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t size = 1 << 20; size < 12 << 20; size += 4 << 20) { /* in each block */
+        small = (struct rlimit){size, old.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        hal_status st = write_some(path, *state, true, &err);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_int_equal(st, HAL_E_IO);
+        assert_non_null(strstr(err.text, "cannot write"));
+        assert_non_null(strstr(err.text, "out.fits"));
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static int make(void **state)
 {
     *state = ordinary(true);
@@ -240,6 +289,8 @@ int main(void)
         cmocka_unit_test(a_lone_blank_is_written_the_same),
         cmocka_unit_test(a_value_that_meant_null_moves_the_null),
         cmocka_unit_test(bytes_of_all_values_with_nulls_become_wider),
+        cmocka_unit_test(a_file_that_is_not_finished_leaves_nothing),
+        cmocka_unit_test(a_full_disk_is_an_error_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
