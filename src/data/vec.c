@@ -37,16 +37,6 @@ static uint64_t items_of(const hal_vec *v, uint64_t rows)
     return v->width > 1 ? rows * (uint64_t)v->width : rows;
 }
 
-static hal_column view(const hal_vec *v)
-{
-    return (hal_column){.valid = v->valid,
-                        .n_nulls = v->n_nulls,
-                        .values = v->values,
-                        .offsets = v->offsets,
-                        .bytes = v->bytes ? v->bytes : "",
-                        .item_valid = v->item_valid};
-}
-
 /* `p` at its new size; NULL and `err` when there is no memory. What is new is not set: memory that
  * is never used must never be touched, or doubling the capacity doubles the memory. */
 static void *resized(void *p, uint64_t size, hal_err *err)
@@ -492,7 +482,7 @@ static bool convert_cell(hal_vec *to, const hal_vec *from, uint64_t i, bool near
     }
     if (to->type == HAL_TYPE_STRING) {
         char text[HAL_CELL_TEXT_MAX];
-        hal_column c = view(from);
+        hal_column c = hal_vec_column(from);
         size_t size = nearest ? hal_item_print(text, &c, from->type, i)
                               : hal_item_print_promoted(text, &c, from->type, i);
         *st = hal_vec_add_string(to, (hal_slice){text, size}, err);

@@ -34,6 +34,17 @@ typedef struct hal_vec {
     uint8_t *item_valid;     /* arrays; NULL: no null items */
 } hal_vec;
 
+/** A column of a table over the memory of `v`; dies with the next change. */
+static inline hal_column hal_vec_column(const hal_vec *v)
+{
+    return (hal_column){.valid = v->n_nulls ? v->valid : NULL,
+                        .n_nulls = v->n_nulls,
+                        .values = v->values,
+                        .offsets = v->offsets,
+                        .bytes = v->bytes ? v->bytes : "",
+                        .item_valid = v->item_valid};
+}
+
 /** {0} is an empty column of open type. */
 void hal_vec_clear(hal_vec *v);
 /** The type of an open column of scalars; its nulls become real. */

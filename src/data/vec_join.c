@@ -29,10 +29,6 @@ hal_status hal_vec_extend(hal_vec *v, hal_vec *from, hal_err *err)
         st = unite(v, from, err);
     if (st)
         return st;
-    const hal_column rows = {.valid = from->n_nulls ? from->valid : NULL,
-                             .n_nulls = from->n_nulls,
-                             .values = from->values,
-                             .offsets = from->offsets,
-                             .bytes = from->bytes};
+    const hal_column rows = hal_vec_column(from);
     return hal_vec_append(v, &rows, 0, from->n_rows, err);
 }

@@ -134,12 +134,7 @@ static hal_status append_rows(hal_votable *v, hal_vo_block *b, uint64_t first, u
                 st = hal_vec_convert(from, to->type, false, &done, v->err);
             if (!st && HAL_BUG(!done))
                 st = hal_err_set(v->err, HAL_E_INTERNAL, "column %s narrows", v->columns[i].name);
-            hal_column rows = {.valid = from->valid,
-                               .n_nulls = from->n_nulls,
-                               .values = from->values,
-                               .offsets = from->offsets,
-                               .bytes = from->bytes,
-                               .item_valid = from->item_valid};
+            const hal_column rows = hal_vec_column(from);
             if (!st)
                 st = hal_vec_append(to, &rows, first, part, v->err);
         }
