@@ -238,35 +238,11 @@ static hal_status take_second_header(hal_csv *c, hal_err *err)
     return take_header(c, err);
 }
 
-/* The words of a line of types (MAST classic and VO services, sections 1.1 and 1.4). */
-static const struct {
-    const char *word;
-    hal_csv_kind kind;
-} type_words[] = {
-    {"string", HAL_CSV_STRING}, {"ustring", HAL_CSV_STRING}, {"substring", HAL_CSV_STRING},
-    {"integer", HAL_CSV_INT},   {"long", HAL_CSV_INT},       {"float", HAL_CSV_FLOAT},
-    {"real", HAL_CSV_FLOAT},    {"double", HAL_CSV_FLOAT},   {"numeric", HAL_CSV_FLOAT},
-    {"ra", HAL_CSV_OPEN},       {"dec", HAL_CSV_OPEN},       {"datetime", HAL_CSV_STRING}};
-
-static int type_word(hal_slice text)
-{
-    int n = sizeof type_words / sizeof *type_words;
-    for (int i = 0; i < n; i++)
-        if (hal_slice_equals(text, hal_slice_of(type_words[i].word)))
-            return i;
-    return -1;
-}
-
-bool hal_csv_is_type_word(hal_slice text)
-{
-    return type_word(text) >= 0;
-}
-
 /* A first row of nothing but type words declares the columns. */
 static bool is_type_row(const hal_csv *c)
 {
     for (size_t i = 0; i < c->n_cells; i++)
-        if (c->cells[i].quoted || type_word(cell_at(c, i)) < 0)
+        if (c->cells[i].quoted || !hal_csv_type_word(cell_at(c, i), NULL))
             return false;
     return c->n_cells > 1;
 }
@@ -275,7 +251,8 @@ static hal_status take_type_row(hal_csv *c, hal_err *err)
 {
     hal_status st = HAL_OK;
     for (size_t i = 0; i < c->n_cells && !st; i++) {
-        hal_csv_kind kind = type_words[type_word(cell_at(c, i))].kind;
+        hal_csv_kind kind = HAL_CSV_OPEN;
+        hal_csv_type_word(cell_at(c, i), &kind);
         if (c->columns[i].kind == HAL_CSV_OPEN && kind != HAL_CSV_OPEN)
             st = hal_csv_column_widen(&c->columns[i], kind, err);
     }

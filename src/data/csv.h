@@ -31,7 +31,4 @@ hal_status hal_csv_feed(hal_csv *c, const char *bytes, size_t n, hal_err *err) H
 hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table,
                           hal_err *err) HAL_MUST_CHECK;
 
-/** A word of a line of types: a row of nothing else behind the header is such a line. */
-bool hal_csv_is_type_word(hal_slice text);
-
 #endif

@@ -67,3 +67,23 @@ hal_csv_words hal_csv_words_of(const hal_csv_column *columns, size_t n)
         return HAL_CSV_WORDS_JSON;
     return is_prose_of(names, n, n == 1 ? 2 : 3) ? HAL_CSV_WORDS_PROSE : HAL_CSV_NO_WORDS;
 }
+
+bool hal_csv_type_word(hal_slice text, hal_csv_kind *kind)
+{
+    /* MAST classic and VO services, sections 1.1 and 1.4. */
+    static const struct {
+        const char *word;
+        hal_csv_kind kind;
+    } words[] = {
+        {"string", HAL_CSV_STRING}, {"ustring", HAL_CSV_STRING}, {"substring", HAL_CSV_STRING},
+        {"integer", HAL_CSV_INT},   {"long", HAL_CSV_INT},       {"float", HAL_CSV_FLOAT},
+        {"real", HAL_CSV_FLOAT},    {"double", HAL_CSV_FLOAT},   {"numeric", HAL_CSV_FLOAT},
+        {"ra", HAL_CSV_OPEN},       {"dec", HAL_CSV_OPEN},       {"datetime", HAL_CSV_STRING}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (hal_slice_equals(text, hal_slice_of(words[i].word))) {
+            if (kind)
+                *kind = words[i].kind;
+            return true;
+        }
+    return false;
+}

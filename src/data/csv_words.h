@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Answers in words that stand where the header of a CSV table should be. Private to this folder. */
+/* Lines of a CSV file that hold words about it: an answer where the header should be, a line of
+ * types behind it. Private to this folder. */
 #ifndef HAL_DATA_CSV_WORDS_H
 #define HAL_DATA_CSV_WORDS_H
 
@@ -19,5 +20,8 @@ hal_csv_words hal_csv_words_of(const hal_csv_column *columns, size_t n);
 /** Whether cells read like a sentence of three or more words: the only one of its line, or one of
  * several of which another begins with a blank, as behind the comma of a sentence. */
 bool hal_csv_is_prose(const hal_slice *cells, size_t n);
+/** A word of a line of types, and which type (NULL: unwanted): a row of nothing else behind the
+ * header is such a line. */
+bool hal_csv_type_word(hal_slice text, hal_csv_kind *kind);
 
 #endif

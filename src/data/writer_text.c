@@ -2,7 +2,7 @@
 /* Rows as text: CSV (RFC 4180) and JSON lines. */
 #include "base/alloc.h"
 #include "base/number.h"
-#include "data/csv.h"
+#include "data/csv_words.h"
 #include "data/format.h"
 #include "data/vec.h"
 
@@ -260,7 +260,7 @@ static bool is_like_types(const writer *w, const hal_table *t, const size_t *pla
     for (size_t i = 0; i < w->n_columns; i++)
         if (places[i] == SIZE_MAX || hal_table_is_null(t, places[i], row) ||
             hal_table_field(t, places[i])->type != HAL_TYPE_STRING ||
-            !hal_csv_is_type_word(hal_table_string(t, places[i], row)))
+            !hal_csv_type_word(hal_table_string(t, places[i], row), NULL))
             return false;
     return true;
 }
