@@ -16,7 +16,8 @@ enum {
     BLOCK_BYTES = 256 << 10,
     BLOCK_SLACK = 16, /* that can be read behind a block */
     JOBS_MAX = 24,    /* blocks in flight */
-    HELP_AT = 20      /* so many of them: this thread reads one too */
+    HELP_AT = 20,     /* so many of them: this thread reads one too */
+    BATCH_MIN = 256   /* rows of a block that are worth a batch of their own */
 };
 
 typedef enum state { CELL_START, PLAIN, QUOTED, AFTER_QUOTE, AFTER_CR } state;
@@ -493,8 +494,8 @@ static hal_status read_bytes(hal_csv *c, const char *bytes, size_t n, bool one_r
     return st;
 }
 
-/* The rows so far as a table over the memory of the columns. */
-static hal_table *lend(hal_csv *c, hal_err *err)
+/* The rows of `b`, or else those so far, as a table over the memory where they are. */
+static hal_table *lend(hal_csv *c, const hal_csv_block *b, hal_err *err)
 {
     hal_field *fields = hal_calloc(c->n_columns, sizeof *fields);
     hal_column *columns = hal_calloc(c->n_columns, sizeof *columns);
@@ -503,16 +504,35 @@ static hal_table *lend(hal_csv *c, hal_err *err)
         const hal_vec *v = &c->columns[i].vec;
         st = hal_csv_column_settle(&c->columns[i], err);
         fields[i] = (hal_field){.name = c->columns[i].name, .type = v->type, .width = 1};
-        columns[i] = (hal_column){.valid = v->n_nulls ? v->valid : NULL,
-                                  .n_nulls = v->n_nulls,
-                                  .values = v->values,
-                                  .offsets = v->offsets,
-                                  .bytes = v->bytes ? v->bytes : ""};
+        columns[i] = b ? hal_csv_block_values(&b->columns[i], v->type) : hal_vec_column(v);
     }
-    hal_table *t = st ? NULL : hal_table_borrow(fields, columns, c->n_columns, c->n_rows, err);
+    uint64_t n = b ? b->n_rows : c->n_rows;
+    hal_table *t = st ? NULL : hal_table_borrow(fields, columns, c->n_columns, n, err);
     hal_free(fields);
     hal_free(columns);
     return t;
+}
+
+/* Hands over the rows of `b`, when no others wait, or else those so far. */
+static hal_status hand_over(hal_csv *c, const hal_csv_block *b, hal_err *err)
+{
+    hal_table *t = lend(c, b, err);
+    if (!t)
+        return HAL_E_NOMEM;
+    uint64_t n_rows = hal_table_rows(t), most = c->asked.batch_rows;
+    hal_status st = HAL_OK;
+    for (uint64_t first = 0; first < n_rows && !st; first += most) {
+        uint64_t n = n_rows - first < most ? n_rows - first : most;
+        hal_table *part = n == n_rows ? hal_table_ref(t) : hal_table_slice(t, first, n, err);
+        st = part ? c->asked.batch(c->asked.batch_ctx, part, err) : HAL_E_NOMEM;
+        hal_table_unref(part);
+    }
+    hal_table_unref(t);
+    c->n_given += n_rows;
+    c->n_rows = 0;
+    for (size_t i = 0; i < c->n_columns; i++)
+        hal_csv_column_restart(&c->columns[i]);
+    return st;
 }
 
 /* Hands the rows so far over when there are enough of them, or `all`. */
@@ -520,16 +540,7 @@ static hal_status give(hal_csv *c, bool all, hal_err *err)
 {
     if (!c->asked.batch || !c->n_rows || (!all && c->n_rows < c->asked.batch_rows))
         return HAL_OK;
-    hal_table *t = lend(c, err);
-    if (!t)
-        return HAL_E_NOMEM;
-    c->n_given += c->n_rows;
-    c->n_rows = 0;
-    hal_status st = c->asked.batch(c->asked.batch_ctx, t, err);
-    hal_table_unref(t);
-    for (size_t i = 0; i < c->n_columns; i++)
-        hal_csv_column_restart(&c->columns[i]);
-    return st;
+    return hand_over(c, NULL, err);
 }
 
 /* Runs on any thread. */
@@ -537,6 +548,17 @@ static void run_job(void *ctx)
 {
     job *j = ctx;
     j->st = hal_csv_block_read(&j->block, j->n_columns, j->separator, j->kinds);
+}
+
+/* Whether the block, read with `kinds`, is a batch as it is. Not the first: the more rows that has,
+ * the better it knows the types. */
+static bool is_batch(const hal_csv *c, const job *j)
+{
+    const hal_csv_block *b = &j->block;
+    bool is = c->n_given && !c->n_rows && b->n_rows >= BATCH_MIN;
+    for (size_t i = 0; i < c->n_columns && is; i++)
+        is = b->columns[i].kind == c->columns[i].kind || b->columns[i].kind == HAL_CSV_OPEN;
+    return is;
 }
 
 /* The rows of a block that was read go to the columns; it is read again where the other rows want
@@ -559,12 +581,17 @@ static hal_status append_block(hal_csv *c, job *j, hal_err *err)
         if (again)
             run_job(j);
     }
+    c->line_no += b->n_lines;
+    c->first_line_no = c->line_no;
+    if (is_batch(c, j)) {
+        for (size_t i = 0; i < c->n_columns; i++)
+            c->columns[i].wide = c->columns[i].wide || b->columns[i].wide;
+        return hand_over(c, b, err);
+    }
     hal_status st = HAL_OK;
     for (size_t i = 0; i < c->n_columns && !st; i++)
         st = hal_csv_column_append(&c->columns[i], j->kinds[i], b, i, err);
     c->n_rows += b->n_rows;
-    c->line_no += b->n_lines;
-    c->first_line_no = c->line_no;
     return st ? st : give(c, false, err);
 }
 

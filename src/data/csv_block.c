@@ -335,7 +335,7 @@ static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind
     size_t most = b->size_bytes / n_columns + 1; /* every cell takes a byte */
     size_t capacity = ((lines < most ? lines : most) + 64) / 64 * 64;
     size_t each = capacity * 10 + capacity / 8;
-    size_t size = n_columns * (each + sizeof *b->columns);
+    size_t size = n_columns * (each + sizeof *b->columns) + b->size_bytes;
     if (size > b->arena_size) {
         hal_free(b->arena);
         b->arena = hal_malloc(size);
@@ -356,6 +356,7 @@ static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind
         };
     for (size_t i = 0; i < n_columns; i++)
         memset(b->columns[i].valid, 0, capacity / 8);
+    b->texts = at;
     b->n_columns = n_columns;
     return HAL_OK;
 }
@@ -379,6 +380,66 @@ static void begin_again(hal_csv_block *b)
         c->wide = c->is_long = false;
     }
     b->n_rows = b->n_lines = 0;
+}
+
+static size_t copy_undoubled(char *to, const char *from, size_t n)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        to[used++] = from[i];
+        i += from[i] == '"';
+    }
+    return used;
+}
+
+/* Texts to `to`, one behind the other; each gives its place to an offset. Returns the end. */
+static char *gather_texts(const hal_csv_block *b, hal_csv_block_column *c, char *to)
+{
+    int64_t *offsets = c->values.offsets, at = 0;
+    c->bytes = to;
+    for (uint64_t i = 0; i < b->n_rows; i++) {
+        hal_csv_text text;
+        memcpy(&text, &offsets[i], sizeof text);
+        offsets[i] = at;
+        const char *from = b->bytes + text.at;
+        size_t n = text.size;
+        if (HAL_UNLIKELY(text.doubled))
+            n = copy_undoubled(to + at, from, n);
+        else
+            memcpy(to + at, from, n);
+        at += (int64_t)n;
+    }
+    offsets[b->n_rows] = at;
+    return to + at;
+}
+
+static void gather_bools(const hal_csv_block *b, hal_csv_block_column *c)
+{
+    uint8_t byte = 0;
+    for (uint64_t i = 0; i < b->n_rows; i++) {
+        byte = (uint8_t)(byte | (c->values.ints[i] ? 1u << i % 8 : 0));
+        if (i % 8 == 7 || i + 1 == b->n_rows) {
+            c->values.bits[i / 8] = byte; /* never before what is still to be read */
+            byte = 0;
+        }
+    }
+}
+
+/* The values become those of a table's column, in the memory where they were collected. */
+static void gather(hal_csv_block *b)
+{
+    char *to = b->texts;
+    _Static_assert(sizeof(hal_csv_text) == sizeof(int64_t), "an offset takes the place of a text");
+    for (size_t i = 0; i < b->n_columns; i++) {
+        hal_csv_block_column *c = &b->columns[i];
+        c->bytes = to;
+        if (c->kind == HAL_CSV_STRING)
+            to = gather_texts(b, c, to);
+        else if (c->kind == HAL_CSV_BOOL)
+            gather_bools(b, c);
+        else if (c->kind == HAL_CSV_OPEN)
+            c->values.ints[b->n_rows] = 0; /* the last offset, if it is one of texts */
+    }
 }
 
 hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator,
@@ -417,7 +478,18 @@ hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator
         break;
     }
     b->consumed = (size_t)(s.p - b->bytes);
+    gather(b);
     return HAL_OK;
+}
+
+hal_column hal_csv_block_values(const hal_csv_block_column *c, hal_type type)
+{
+    bool text = type == HAL_TYPE_STRING;
+    return (hal_column){.valid = c->n_nulls ? c->valid : NULL,
+                        .n_nulls = c->n_nulls,
+                        .values = text ? NULL : c->values.ints,
+                        .offsets = text ? c->values.offsets : NULL,
+                        .bytes = c->bytes};
 }
 
 void hal_csv_block_clear(hal_csv_block *b)

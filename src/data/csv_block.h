@@ -5,8 +5,7 @@
 #ifndef HAL_DATA_CSV_BLOCK_H
 #define HAL_DATA_CSV_BLOCK_H
 
-#include "base/slice.h"
-#include "base/status.h"
+#include "data/table.h"
 
 #include <stdint.h>
 
@@ -36,7 +35,7 @@ typedef struct hal_csv_spelling {
     uint8_t *low;
 } hal_csv_spelling;
 
-/** A text of the block; behind its opening quote when quoted. */
+/** A text in the block's bytes; behind its opening quote when quoted. */
 typedef struct hal_csv_text {
     uint32_t at;
     uint32_t size : 31, doubled : 1; /* it holds doubled quotes */
@@ -48,12 +47,15 @@ typedef struct hal_csv_block_column {
     bool wide;      /* some integer lies beyond 2^53 */
     bool is_long;   /* some double has more than HAL_CSV_SHORT_MAX as digits */
     uint8_t *valid; /* bitmap, always filled */
-    /* One of them, n_rows items; nulls are zeros. */
+    /* n_rows of them as a table's column has them; nulls (and all of an open column) are zeros. */
     union {
-        int64_t *ints; /* bool: 0 and 1 */
+        int64_t *ints;
         double *doubles;
-        hal_csv_text *texts;
+        uint8_t *bits;       /* bool; while the rows are read, `ints` */
+        int64_t *offsets;    /* text: n_rows + 1 places in `bytes` */
+        hal_csv_text *texts; /* while the rows are read */
     } values;
+    char *bytes;
     hal_csv_spelling spelling; /* of doubles */
     hal_csv_text *odd;         /* texts of odd spellings, in order */
     size_t n_odd, odd_capacity;
@@ -69,12 +71,16 @@ typedef struct hal_csv_block {
     hal_csv_block_column *columns;
     void *arena;
     size_t arena_size;
+    char *texts; /* in the arena: room for all */
 } hal_csv_block;
 
 /** Reads rows of `n_columns` cells separated by `separator`; kinds[i] is where column i begins.
  * Fails with HAL_E_NOMEM only. */
 hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator,
                               const hal_csv_kind *kinds) HAL_MUST_CHECK;
+/** The column as one of a table, of the type of its kind or, when it is open, of any; dies with the
+ * next reading. */
+hal_column hal_csv_block_values(const hal_csv_block_column *c, hal_type type);
 /** Frees all but `bytes`. */
 void hal_csv_block_clear(hal_csv_block *b);
 

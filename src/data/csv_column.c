@@ -260,38 +260,18 @@ hal_csv_kind hal_csv_column_unite(const hal_csv_column *c, const hal_csv_block_c
     return numbers && !wide ? HAL_CSV_FLOAT : HAL_CSV_STRING;
 }
 
-static size_t copy_undoubled(char *to, const char *from, size_t n)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < n; i++) {
-        to[used++] = from[i];
-        i += from[i] == '"';
-    }
-    return used;
-}
-
-static hal_status append_texts(hal_vec *v, const hal_csv_block *b, const hal_csv_text *texts,
+static hal_status append_texts(hal_vec *v, const hal_csv_block_column *from, uint64_t n,
                                hal_err *err)
 {
-    uint64_t total = 0;
-    for (uint64_t i = 0; i < b->n_rows; i++)
-        total += texts[i].size;
-    hal_status st = hal_vec_reserve_bytes(v, total, err);
+    const int64_t *ends = from->values.offsets + 1;
+    hal_status st = hal_vec_reserve_bytes(v, (uint64_t)ends[n - 1], err);
     if (st)
         return st;
-    int64_t *offsets = v->offsets + v->n_rows;
-    char *to = v->bytes;
-    int64_t at = offsets[0];
-    for (uint64_t i = 0; i < b->n_rows; i++) {
-        const char *from = b->bytes + texts[i].at;
-        size_t n = texts[i].size;
-        if (HAL_UNLIKELY(texts[i].doubled))
-            n = copy_undoubled(to + at, from, n);
-        else if (n)
-            memcpy(to + at, from, n);
-        at += (int64_t)n;
-        offsets[i + 1] = at;
-    }
+    int64_t *to = v->offsets + v->n_rows, begin = *to++;
+    if (ends[n - 1])
+        memcpy(v->bytes + begin, from->bytes, (size_t)ends[n - 1]);
+    for (uint64_t i = 0; i < n; i++)
+        to[i] = begin + ends[i];
     return HAL_OK;
 }
 
@@ -334,7 +314,7 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
         for (uint64_t i = 0; i < n; i++) {
             uint8_t *byte = (uint8_t *)v->values + (v->n_rows + i) / 8,
                     bit = 1u << (v->n_rows + i) % 8;
-            *byte = (uint8_t)(from->values.ints[i] ? *byte | bit : *byte & ~bit);
+            *byte = (uint8_t)(get_bit(from->values.bits, i) ? *byte | bit : *byte & ~bit);
         }
         break;
     case HAL_CSV_INT:
@@ -345,7 +325,7 @@ hal_status hal_csv_column_append(hal_csv_column *c, hal_csv_kind kind, const hal
         st = append_doubles(c, b, from, err);
         break;
     default:
-        st = append_texts(v, b, from->values.texts, err);
+        st = append_texts(v, from, n, err);
     }
     return st ? st : hal_vec_commit(v, n, from->n_nulls ? from->valid : NULL, err);
 }
