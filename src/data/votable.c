@@ -660,7 +660,7 @@ static hal_status build(hal_votable *v, const char *status, hal_table **table)
     hal_status st = HAL_OK;
     if (v->setup.asked.batch && v->n_rows)
         st = hal_vo_flush(v);
-    return st ? st : hal_vo_rows_table(v, status, table);
+    return st ? st : hal_vo_rows_table(v, status, false, table);
 }
 
 static hal_status votable_finish(void *self, hal_answer *answer, hal_table **table, hal_err *err)

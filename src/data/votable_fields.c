@@ -340,12 +340,30 @@ static hal_status own_metadata(hal_votable *v, const char *status, hal_metadata 
     return st;
 }
 
-hal_status hal_vo_rows_table(hal_votable *v, const char *status, hal_table **out)
+/* The rows in the columns, over their memory. */
+static hal_table *lend(hal_votable *v)
+{
+    hal_column *columns = hal_calloc(v->n_columns ? v->n_columns : 1, sizeof *columns);
+    if (!columns) {
+        hal_err_nomem(v->err, v->n_columns * sizeof *columns);
+        return NULL;
+    }
+    for (size_t i = 0; i < v->n_columns; i++)
+        columns[i] = hal_vec_column(&v->vecs[i]);
+    hal_table *t = hal_table_borrow(v->fields, columns, v->n_columns, v->n_rows, v->err);
+    hal_free(columns);
+    return t;
+}
+
+hal_status hal_vo_rows_table(hal_votable *v, const char *status, bool lent, hal_table **out)
 {
     hal_metadata metadata = {0};
     hal_table *rows = NULL;
     hal_status st = own_metadata(v, status, &metadata);
-    if (!st && !(rows = hal_table_from_vecs(v->fields, v->vecs, v->n_columns, v->n_rows, v->err)))
+    if (!st)
+        rows = lent ? lend(v)
+                    : hal_table_from_vecs(v->fields, v->vecs, v->n_columns, v->n_rows, v->err);
+    if (!st && !rows)
         st = HAL_E_NOMEM;
     if (!st && !(*out = hal_table_with(rows, NULL, &metadata, v->err)))
         st = HAL_E_NOMEM;

@@ -146,8 +146,10 @@ void hal_vo_remember(hal_votable *v);
 void hal_vo_add_meta(hal_votable *v, hal_meta_kind kind, const XML_Char **a);
 /** What the document says of itself; `*status` is that of the metadata. */
 void hal_vo_settle_status(hal_votable *v, hal_answer *answer, const char **status);
-/** The rows in the columns with what belongs to the chosen table and has been read of it. */
-hal_status hal_vo_rows_table(hal_votable *v, const char *status, hal_table **out) HAL_MUST_CHECK;
+/** The rows in the columns with what belongs to the chosen table and has been read of it. The table
+ * takes the memory of the columns, or is `lent` it until they change. */
+hal_status hal_vo_rows_table(hal_votable *v, const char *status, bool lent,
+                             hal_table **out) HAL_MUST_CHECK;
 
 /* votable_rows.c */
 

@@ -80,15 +80,15 @@ hal_status hal_vo_flush(hal_votable *v)
     for (size_t i = 0; i < v->n_columns; i++) /* what was widened stays wide */
         v->fields[i].type = v->vecs[i].type;
     hal_table *t;
-    hal_status st = hal_vo_rows_table(v, "", &t);
+    hal_status st = hal_vo_rows_table(v, "", true, &t);
     if (st)
         return st;
     st = v->setup.asked.batch(v->setup.asked.batch_ctx, t, v->err);
     hal_table_unref(t);
     v->n_batched += v->n_rows;
     v->n_rows = 0;
-    for (size_t i = 0; i < v->n_columns && !st; i++)
-        st = hal_vec_set_shape(&v->vecs[i], v->fields[i].type, v->fields[i].width, v->err);
+    for (size_t i = 0; i < v->n_columns; i++)
+        v->vecs[i].n_rows = v->vecs[i].n_nulls = 0;
     return st;
 }
 
