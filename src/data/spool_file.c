@@ -17,13 +17,7 @@ enum { HEADER_MAX = 64 << 20, FIELD_TEXTS = 10 };
 static const char magic[8] = "HALSPL3";
 enum { MARK_HEADER = 0x01020304, MARK_BLOCK = 0x4b434c42, MARK_END = 0x21444e45 };
 
-/* Stands before the schema, before every block and at the end. */
-typedef struct part {
-    uint32_t mark, n_columns;
-    uint64_t n_rows;
-    uint64_t n_bytes; /* that follow */
-    uint64_t sum;     /* of all above and of what follows */
-} part;
+typedef hal_spool_part part;
 
 /* Word-wise FNV-1a in four lanes: any change within one word changes the sum. */
 static uint64_t add_sum(uint64_t sum, const void *bytes, size_t n)
@@ -51,7 +45,7 @@ static uint64_t add_sum(uint64_t sum, const void *bytes, size_t n)
     return sum;
 }
 
-static uint64_t part_sum(const part *p, const void *bytes)
+uint64_t hal_spool_part_sum(const part *p, const void *bytes)
 {
     return add_sum(add_sum(0, p, offsetof(part, sum)), bytes, (size_t)p->n_bytes);
 }
@@ -60,7 +54,7 @@ static uint64_t part_sum(const part *p, const void *bytes)
 
 static hal_status put_part(hal_spool_output *o, part p, const void *bytes, hal_err *err)
 {
-    p.sum = part_sum(&p, bytes);
+    p.sum = hal_spool_part_sum(&p, bytes);
     hal_status st = hal_outfile_write(&o->file, &p, sizeof p, err);
     return st ? st : hal_outfile_write(&o->file, bytes, (size_t)p.n_bytes, err);
 }
@@ -251,7 +245,7 @@ static hal_status read_part(hal_spool_source *s, part *p, hal_err *err)
         s->payload_capacity = p->n_bytes;
     }
     st = read_exactly(s, s->payload, p->n_bytes, err);
-    if (!st && part_sum(p, s->payload) != p->sum)
+    if (!st && hal_spool_part_sum(p, s->payload) != p->sum)
         st = damaged(s, err, "a check sum is wrong");
     return st;
 }
@@ -399,7 +393,9 @@ static hal_status read_header(hal_spool_source *s, hal_err *err)
     const char *mark = take_bytes(&c, sizeof magic, false);
     const char *id = take_bytes(&c, sizeof(int32_t), false);
     if (p.mark == MARK_HEADER && mark && !memcmp(mark, magic, 6) && mark[6] != magic[6])
-        return damaged(s, err, "another version of halyard wrote it");
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "another version of halyard wrote the spool %s; ask for its tile again",
+                           s->path);
     if (p.mark != MARK_HEADER || !id || memcmp(mark, magic, sizeof magic) != 0)
         return damaged(s, err, "its header is wrong");
     int32_t i_id;

@@ -9,6 +9,17 @@
 
 enum { HAL_SPOOL_BLOCK_ROWS = 8192 }; /* of a block at most */
 
+/** Stands before the schema, before every block and at the end. */
+typedef struct hal_spool_part {
+    uint32_t mark, n_columns;
+    uint64_t n_rows;
+    uint64_t n_bytes; /* that follow */
+    uint64_t sum;     /* of all above and of what follows */
+} hal_spool_part;
+
+/** What `sum` is to be when `bytes` follow. */
+uint64_t hal_spool_part_sum(const hal_spool_part *p, const void *bytes);
+
 /** Its `file` is closed by the user: hal_outfile_close, also after a failure. */
 typedef struct hal_spool_output {
     hal_outfile file;

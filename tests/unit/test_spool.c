@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/alloc.h"
 #include "data/spool.h"
+#include "data/spool_file.h"
+#include "every_type.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -346,6 +348,71 @@ static void any_damage_to_a_spool_is_found(void **state)
     unlink(path);
 }
 
+static void a_spool_of_another_version_is_refused_and_says_so(void **state)
+{
+    (void)state;
+    uint64_t *keys;
+    hal_table *t = make_part(3, 1, 0, &keys);
+    const char *path = in_folder("s");
+    assert_int_equal(hal_spool_write(path, t, keys, 0, NULL, NULL), 0);
+    free(keys);
+    hal_table_unref(t);
+    size_t n;
+    char *bytes = slurp(path, &n);
+    hal_spool_part part;
+    memcpy(&part, bytes, sizeof part);
+    assert_memory_equal(bytes + sizeof part, "HALSPL", 6);
+    for (int change = -1; change <= 1; change += 2) { /* an older and a newer one, undamaged */
+        bytes[sizeof part + 6] = (char)(bytes[sizeof part + 6] + change);
+        part.sum = hal_spool_part_sum(&part, bytes + sizeof part);
+        memcpy(bytes, &part, sizeof part);
+        dump(path, bytes, n);
+        bytes[sizeof part + 6] = (char)(bytes[sizeof part + 6] - change);
+        hal_merge_report report;
+        hal_table *merged;
+        hal_err err = HAL_ERR_INIT;
+        assert_int_equal(hal_spool_merge(&path, 1, "id", NULL, NULL, HAL_FORMAT_CSV, &merged, NULL,
+                                         NULL, &report, &err),
+                         HAL_E_INTEGRITY);
+        assert_non_null(strstr(err.text, "another version of halyard"));
+        assert_non_null(strstr(err.text, path));
+    }
+    free(bytes);
+    unlink(path);
+}
+
+/* Else fuzzing from them would test nothing but the version. HALYARD_WRITE_SEEDS=1 in the
+ * environment writes them anew. */
+static void the_spools_that_fuzzing_starts_from_are_those_of_today(void **state)
+{
+    (void)state;
+    const char *source = getenv("HALYARD_SOURCE");
+    if (!source)
+        skip();
+    static const char *const names[] = {"no-rows", "every-type", "stars"};
+    uint64_t keys[5] = {9, 1, 4, 4, UINT64_MAX}, *star_keys;
+    hal_table *tables[] = {every_table(0, NULL), every_table(5, NULL),
+                           make_part(9, 1, 0, &star_keys)};
+    for (int i = 0; i < 3; i++) {
+        char seed[512];
+        snprintf(seed, sizeof seed, "%s/tests/fuzz/corpus/spool/%s", source, names[i]);
+        const char *path = getenv("HALYARD_WRITE_SEEDS") ? seed : in_folder(names[i]);
+        assert_int_equal(hal_spool_write(path, tables[i], i == 2 ? star_keys : keys,
+                                         i == 2 ? 0 : -1, NULL, NULL),
+                         0);
+        size_t n, n_seed;
+        char *bytes = slurp(path, &n), *kept = slurp(seed, &n_seed);
+        assert_int_equal(n, n_seed);
+        assert_memory_equal(bytes, kept, n);
+        free(bytes);
+        free(kept);
+        hal_table_unref(tables[i]);
+        if (path != seed)
+            unlink(path);
+    }
+    free(star_keys);
+}
+
 static void a_failed_or_cancelled_merge_leaves_no_file(void **state)
 {
     (void)state;
@@ -460,6 +527,8 @@ int main(void)
         cmocka_unit_test(types_of_spools_unite_and_absent_columns_are_null),
         cmocka_unit_test(what_the_first_spool_says_about_its_table_and_columns_is_kept),
         cmocka_unit_test(any_damage_to_a_spool_is_found),
+        cmocka_unit_test(a_spool_of_another_version_is_refused_and_says_so),
+        cmocka_unit_test(the_spools_that_fuzzing_starts_from_are_those_of_today),
         cmocka_unit_test(a_failed_or_cancelled_merge_leaves_no_file),
         cmocka_unit_test(a_merge_of_other_rows_than_expected_leaves_no_file),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
