@@ -89,13 +89,18 @@ static inline void check_same(const hal_table *a, const hal_table *b)
     }
 }
 
-/** Text formats: what is written reads back and is written the same. */
+/** Text formats: what is written reads back and is written the same. Tables without columns are
+ * not: they are written with a warning. */
 static inline void check_text_comes_back(const hal_table *t, hal_format format,
                                          const hal_reader_options *options)
 {
     size_t n, n_again;
     char *text = write_bytes(t, format, &n);
     check(text);
+    if (!hal_table_columns(t)) {
+        free(text);
+        return;
+    }
     hal_table *back = read_pieces(format, text, n, n, options, NULL);
     /* A name such as "" or "#x" alone in the header is quoted and comes back. */
     check(back && hal_table_rows(back) == hal_table_rows(t));
