@@ -209,16 +209,28 @@ static void free_text(void *self)
     hal_free(w);
 }
 
+/* Of a name: what a reader takes for a separator or, in the first one, for the mark of a format
+ * that is no text. */
+static bool may_mislead(const char *name)
+{
+    bool control = false;
+    for (const char *p = name; *p && !control; p++)
+        control = (unsigned char)*p < ' ';
+    return control || strpbrk(name, "|;") || *name == '%' || *name == '\x7f' ||
+           !strncmp(name, "SIMPLE", 6);
+}
+
 static hal_status put_header(writer *w, hal_err *err)
 {
     /* As the archive says it: an empty file is no table to any reader. */
     hal_status st = w->n_columns ? HAL_OK : put(w, "no rows found", 13, err);
     for (size_t i = 0; i < w->n_columns && !st; i++) {
-        const char *name = w->columns[i].name; /* what a reader takes for a separator is quoted */
+        const char *name = w->columns[i].name;
+        bool quote = may_mislead(name);
         if (i)
             st = put_char(w, ',', err);
         if (!st)
-            st = put_csv_text(w, hal_slice_of(name), strpbrk(name, "\t|;") != NULL, err);
+            st = put_csv_text(w, hal_slice_of(name), quote, err);
     }
     return st ? st : put_char(w, '\n', err);
 }

@@ -400,6 +400,45 @@ static void what_a_format_cannot_say_is_a_warning_that_names_the_columns(void **
     hal_table_unref(t);
 }
 
+static void csv_of_any_first_name_is_recognised_as_csv(void **state)
+{
+    (void)state;
+    const char *const names[] = {"\b1\x17",
+                                 "PK\x03\x04",
+                                 "\x7f\x45LF",
+                                 "%PDF-1.4",
+                                 "SIMPLE  =",
+                                 "{a",
+                                 "# %ECSV 1.0",
+                                 "<VOTABLE>",
+                                 "[",
+                                 " a",
+                                 "\xef\xbb\xbf"
+                                 "a",
+                                 "a\tb",
+                                 "a|b;c"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        hal_builder *b = hal_builder_new(&(hal_field){names[i], HAL_TYPE_INT64}, 1, NULL);
+        assert_int_equal(hal_builder_int64(b, 0, 7, NULL), 0);
+        assert_int_equal(hal_builder_end_row(b, NULL), 0);
+        hal_table *t = hal_builder_finish(b, NULL), *back = NULL;
+        hal_builder_free(b);
+        char warnings[2000], *text = written_like(HAL_FORMAT_CSV, t, warnings);
+        hal_reader *r = hal_reader_new(HAL_FORMAT_AUTO, NULL, NULL);
+        hal_answer answer;
+        hal_err err = HAL_ERR_INIT;
+        if (hal_reader_feed(r, text, strlen(text), &err) ||
+            hal_reader_finish(r, &answer, &back, &err))
+            fail_msg("%s: %s", text, err.text);
+        assert_string_equal(hal_table_field(back, 0)->name, names[i]);
+        assert_int_equal(hal_table_int64(back, 0, 0), 7);
+        hal_reader_free(r);
+        hal_table_unref(back);
+        hal_table_unref(t);
+        free(text);
+    }
+}
+
 static void a_table_without_columns_is_said_not_to_come_back_from_text(void **state)
 {
     (void)state;
@@ -612,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
         cmocka_unit_test(a_float_has_its_own_digits_only_in_a_column_of_floats),
         cmocka_unit_test(what_a_format_cannot_say_is_a_warning_that_names_the_columns),
+        cmocka_unit_test(csv_of_any_first_name_is_recognised_as_csv),
         cmocka_unit_test(a_table_without_columns_is_said_not_to_come_back_from_text),
         cmocka_unit_test(what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it),
         cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
