@@ -84,6 +84,8 @@ static hal_status skip_node(parser *p)
         depth -= is(p, YAML_MAPPING_END_EVENT) || is(p, YAML_SEQUENCE_END_EVENT);
         if (depth == 0)
             return HAL_OK;
+        if (depth > DEPTH_MAX) /* libyaml's time grows with the square of the depth */
+            return wrong(p, "YAML nested more than 32 deep");
         hal_status st = next(p);
         if (st)
             return st;

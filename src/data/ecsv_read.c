@@ -13,7 +13,14 @@
 #include <math.h>
 #include <strings.h>
 
-enum { HEADER_MAX_BYTES = 16 << 20, BATCH_ROWS = 16384 };
+enum {
+    HEADER_MAX_BYTES = 16 << 20,
+    BATCH_ROWS = 16384,
+    /* A null array of declared size holds its items: what such arrays may take beyond 200 times
+     * the bytes of the document. */
+    NULL_RATIO = 200,
+    NULL_BYTES = 128 << 20
+};
 
 typedef struct ecsv_reader {
     hal_reader_options asked;
@@ -24,6 +31,7 @@ typedef struct ecsv_reader {
     hal_csv *rows; /* behind the header; NULL where it declares no columns */
     hal_ecsv_header header;
     hal_vec *vecs;
+    uint64_t null_bytes_left;
     uint64_t n_rows, n_given; /* in the columns; handed over before */
     hal_buf items, item_valid;
 } ecsv_reader;
@@ -45,6 +53,7 @@ static void *open_class(const hal_reader_setup *setup, hal_err *err)
         return NULL;
     }
     r->asked = setup->asked;
+    r->null_bytes_left = NULL_BYTES;
     hal_buf_init(&r->line, HEADER_MAX_BYTES);
     hal_buf_init(&r->yaml, HEADER_MAX_BYTES);
     hal_buf_init(&r->items, SIZE_MAX / 4);
@@ -246,6 +255,18 @@ static hal_status misfit(const ecsv_reader *r, const hal_ecsv_column *c, hal_sli
                                       : c->datatype);
 }
 
+static hal_status add_null(ecsv_reader *r, const hal_ecsv_column *c, hal_vec *v, hal_err *err)
+{
+    uint64_t n_bytes = c->width > 1 ? hal_items_bytes(v->type, (uint64_t)c->width) : 0;
+    if (n_bytes > r->null_bytes_left)
+        return hal_err_set(err, HAL_E_BUDGET,
+                           "column %s: its null arrays of %d items need more than 200 times the "
+                           "bytes of the document; declare %.*s[null]",
+                           c->name, (int)c->width, (int)strcspn(c->subtype, "["), c->subtype);
+    r->null_bytes_left -= n_bytes;
+    return hal_vec_pad(v, v->n_rows + 1, err);
+}
+
 static hal_status add_cell(ecsv_reader *r, const hal_ecsv_column *c, hal_vec *v, hal_slice text,
                            uint64_t row, hal_err *err)
 {
@@ -282,7 +303,7 @@ static hal_status add_column(ecsv_reader *r, size_t i, const hal_table *texts, h
         bool null = hal_table_is_null(texts, i, row);
         hal_slice text = null ? (hal_slice){"", 0} : hal_table_string(texts, i, row);
         if (null || (empty_is_null && !text.size_bytes))
-            st = hal_vec_pad(v, v->n_rows + 1, err);
+            st = add_null(r, c, v, err);
         else if (c->type == HAL_TYPE_STRING)
             st = hal_vec_add_string(v, text, err);
         else
@@ -418,6 +439,7 @@ static hal_status feed_class(void *self, const char *bytes, size_t n, hal_err *e
 {
     ecsv_reader *r = self;
     hal_status st = HAL_OK;
+    r->null_bytes_left += NULL_RATIO * n;
     while (n && !r->header_ended && !st) {
         if (!r->line.size_bytes && *bytes != '#') {
             st = end_header(r, err);

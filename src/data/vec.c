@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { WIDE_ITEMS = 4096 }; /* of a row, for which there is no room ahead of rows */
+
 void hal_vec_clear(hal_vec *v)
 {
     hal_free(v->valid);
@@ -103,7 +105,7 @@ hal_status hal_vec_grow(hal_vec *v, uint64_t rows, hal_err *err)
     if (!v->typed || v->capacity - v->n_rows >= rows)
         return HAL_OK;
     uint64_t need = v->n_rows + rows;
-    uint64_t capacity = v->capacity < 8 ? 16 : v->capacity * 2;
+    uint64_t capacity = v->capacity >= 8 ? v->capacity * 2 : v->width > WIDE_ITEMS ? 8 : 16;
     return set_capacity(v, capacity < need ? (need + 7) / 8 * 8 : capacity, err);
 }
 
@@ -173,7 +175,8 @@ hal_status hal_vec_set_shape(hal_vec *v, hal_type type, int32_t width, hal_err *
         return hal_err_set(err, HAL_E_USAGE, "no column of %s has the width %d",
                            hal_type_name(type), (int)width);
     hal_vec typed = {.typed = true, .type = type, .width = width};
-    hal_status st = set_capacity(&typed, v->n_rows + 8 - v->n_rows % 8, err);
+    bool wide = width > WIDE_ITEMS && !v->n_rows; /* no row may ever come */
+    hal_status st = set_capacity(&typed, wide ? 0 : v->n_rows + 8 - v->n_rows % 8, err);
     if (!st)
         st = hal_vec_pad(&typed, v->n_rows, err);
     if (st)

@@ -635,6 +635,7 @@ static hal_status votable_feed(void *self, const char *bytes, size_t n, hal_err 
     hal_votable *v = self;
     hal_err ignored = HAL_ERR_INIT;
     v->err = err ? err : &ignored;
+    v->scratch.null_bytes_left += HAL_VO_NULL_RATIO * (uint64_t)n;
     hal_status st = HAL_OK;
     if (v->expat_bytes == 0 && n && ((unsigned char)bytes[0] >= 0xf0 || bytes[0] == '\0'))
         v->scan_allowed = false; /* UTF-16 */
@@ -726,6 +727,7 @@ static void *votable_open(const hal_reader_setup *setup, hal_err *err)
     v->offset = setup->offset;
     v->scan_allowed = true;
     v->n_rows_said = -1;
+    v->scratch.null_bytes_left = HAL_VO_NULL_BYTES;
     hal_buf_init(&v->text, HAL_VO_CELL_TEXT_MAX);
     hal_status st = hal_contents_init(&v->contents, setup->asked.table, err);
     v->parser = st ? NULL : lib->create(NULL, &memory, NULL);

@@ -344,6 +344,19 @@ hal_status hal_vo_add_items(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *
     return hal_vec_add_items(v, s->items, n, lists[1], err);
 }
 
+static hal_status add_null_array(const hal_vo_column *c, hal_vec *v, hal_vo_scratch *s,
+                                 hal_err *err)
+{
+    uint64_t n_bytes = hal_items_bytes(v->type, c->n_items);
+    if (n_bytes > s->null_bytes_left)
+        return hal_err_set(err, HAL_E_BUDGET,
+                           "column %s: its null arrays of %llu items need more than 200 times the "
+                           "bytes of the document; declare arraysize=\"*\"",
+                           c->name, (unsigned long long)c->n_items);
+    s->null_bytes_left -= n_bytes;
+    return hal_vo_add_null(v, err);
+}
+
 static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice text,
                                  hal_vo_scratch *s, hal_err *err)
 {
@@ -383,7 +396,7 @@ static hal_status add_text_items(const hal_vo_column *c, hal_vec *v, hal_slice t
         n /= 2;
     }
     if (!c->is_variable && n == 0)
-        return hal_vo_add_null(v, err);
+        return add_null_array(c, v, s, err);
     if (!c->is_variable && n != c->n_items)
         return hal_err_set(err, HAL_E_INTEGRITY,
                            "column %s: a cell of %llu items, declared are %llu", c->name,

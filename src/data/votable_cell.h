@@ -42,8 +42,14 @@ typedef struct hal_vo_column {
     const char *name;      /* borrowed */
 } hal_vo_column;
 
+/** An array of declared size holds its items also when it is null, which a document says in 5
+ * bytes: what such arrays may take beyond 200 times the bytes of the document, and in a block of
+ * text. */
+enum { HAL_VO_NULL_RATIO = 200, HAL_VO_NULL_BYTES = 128 << 20 };
+
 /** Room for the items of one cell and for a block of rows, used again and again. {0} to begin. */
 typedef struct hal_vo_scratch {
+    uint64_t null_bytes_left; /* for null arrays of declared size */
     bool keeps_type;        /* an integer beyond the column's type is an error, it does not widen */
     uint8_t *items, *nulls; /* nulls: a byte for each item */
     size_t items_capacity;  /* bytes, as all of them */

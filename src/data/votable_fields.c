@@ -144,24 +144,33 @@ static bool name_is_taken(const hal_votable *v, size_t n, const char *name)
     return false;
 }
 
-/* A name no column before has; the declared one stays as original_name. */
-static void name_column(hal_votable *v, size_t i)
+static const char *declared_name(const hal_vo_declared *d)
+{
+    const char *name = d->field.original_name ? d->field.original_name : d->field.name;
+    return *name ? name : d->field.id;
+}
+
+/* A name no column before has; the declared one stays as original_name. The second of a name gets
+ * "_2", the third "_3". Where such a name is declared too, `*next` goes on from the number of
+ * columns over all of them: no number is tried twice, however columns are named. */
+static void name_column(hal_votable *v, size_t i, size_t *next)
 {
     hal_vo_declared *d = &v->mine.list[i];
-    const char *name = *d->field.name ? d->field.name : d->field.id;
-    if (*name && !name_is_taken(v, i, name)) {
+    const char *name = declared_name(d);
+    size_t n_before = 0;
+    for (size_t k = 0; k < i; k++)
+        n_before += !strcmp(declared_name(&v->mine.list[k]), name);
+    if (*name && !n_before && !name_is_taken(v, i, name)) {
         v->fields[i].name = name;
         return;
     }
     char text[1100];
-    for (unsigned k = 2;; k++) {
-        if (*name)
-            snprintf(text, sizeof text, "%.1000s_%u", name, k);
-        else
-            snprintf(text, sizeof text, k == 2 ? "column_%zu" : "column_%zu_%u", i + 1, k);
-        if (!name_is_taken(v, i, text))
-            break;
-    }
+    if (*name)
+        snprintf(text, sizeof text, "%.1000s_%zu", name, n_before ? n_before + 1 : 2);
+    else
+        snprintf(text, sizeof text, "column_%zu", i + 1);
+    while (name_is_taken(v, i, text))
+        snprintf(text, sizeof text, "%.1000s_%zu", *name ? name : "column", ++*next);
     char *own = hal_vo_keep(v, text, strlen(text));
     if (!own)
         return;
@@ -222,10 +231,11 @@ void hal_vo_lay_out(hal_votable *v)
         return;
     }
     v->n_columns = n;
+    size_t next_suffix = n;
     for (size_t i = 0; i < n && !v->st; i++) {
         hal_vo_declared *d = &v->mine.list[i];
         v->fields[i] = d->field;
-        name_column(v, i);
+        name_column(v, i, &next_suffix);
         if (v->st)
             return;
         hal_status st = hal_vo_column_init(&v->columns[i], v->fields[i].name, d->datatype,

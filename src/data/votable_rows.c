@@ -225,6 +225,7 @@ static hal_status prepare(hal_votable *v, hal_vo_block *b)
     b->v = v;
     b->st = HAL_OK;
     b->scratch.keeps_type = true;
+    b->scratch.null_bytes_left = HAL_VO_NULL_BYTES;
     return st;
 }
 

@@ -365,6 +365,28 @@ static void limits_are_kept(void **state)
     assert_int_equal(read_bytes(hal_slice_of(astropy), 0, 100, &options, &t, &err), HAL_E_BUDGET);
     options = (hal_reader_options){.limits = {.rows_max = 2}};
     assert_int_equal(read_bytes(hal_slice_of(astropy), 0, 100, &options, &t, &err), HAL_E_BUDGET);
+    static const char nulls[] = HEAD "# - {name: a, datatype: string, subtype: 'int64[99999999]'}\n"
+                                     "# - {name: b, datatype: int8}\n"
+                                     "# delimiter: ','\na,b\n,1\n";
+    options = (hal_reader_options){0};
+    assert_int_equal(read_bytes(hal_slice_of(nulls), 0, 100, &options, &t, &err), HAL_E_BUDGET);
+    assert_non_null(strstr(err.text, "declare int64[null]"));
+}
+
+static void yaml_that_is_passed_over_is_not_nested_without_end(void **state)
+{
+    (void)state;
+    char deep[30000];
+    static const char head[] = HEAD "# - {name: x, datatype: int8}\n# schema: ";
+    memset(deep, '[', sizeof deep);
+    memcpy(deep, head, sizeof head - 1);
+    memcpy(deep + sizeof deep - 6, "\nx\n1\n", 6);
+    hal_table *t;
+    hal_err err = HAL_ERR_INIT;
+    hal_reader_options options = {0};
+    assert_int_equal(read_bytes((hal_slice){deep, sizeof deep}, 0, SIZE_MAX, &options, &t, &err),
+                     HAL_E_INTEGRITY);
+    assert_non_null(strstr(err.text, "line 5: YAML nested more than 32 deep"));
 }
 
 static void running_out_of_memory_at_any_point_is_reported(void **state)
@@ -397,6 +419,7 @@ int main(void)
         cmocka_unit_test(damage_is_an_error_with_its_place),
         cmocka_unit_test(batches_have_all_rows_and_the_metadata),
         cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(yaml_that_is_passed_over_is_not_nested_without_end),
         cmocka_unit_test(running_out_of_memory_at_any_point_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
