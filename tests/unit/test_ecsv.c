@@ -290,6 +290,8 @@ static void damage_is_an_error_with_its_place(void **state)
         {HEAD "# - {name: x, datatype: int8, subtype: json}\nx\n", "line 4: a subtype"},
         {HEAD "# - {name: x, datatype: string, subtype: int8}\nx\n", "line 4"},
         {HEAD "# - {name: x, datatype: string, subtype: 'int8[3,null]'}\nx\n", "line 4"},
+        {HEAD "# - {name: x, datatype: string, subtype: int8}\nx\n",
+         "line 4: column x has a subtype"},
         {HEAD "# - {name: x, datatype: string, subtype: 'int8[0]'}\nx\n", "line 4"},
         {HEAD "# - {name: x, datatype: string, subtype: 'int8[99999,99999]'}\nx\n", "line 4"},
         {HEAD "# - {name: x, datatype: int8\nx\n", "line 5"},
