@@ -396,7 +396,7 @@ static hal_status read_header(hal_spool_source *s, hal_err *err)
         return hal_err_set(err, HAL_E_INTEGRITY,
                            "another version of halyard wrote the spool %s; ask for its tile again",
                            s->path);
-    if (p.mark != MARK_HEADER || !id || memcmp(mark, magic, sizeof magic) != 0)
+    if (p.mark != MARK_HEADER || !mark || !id || memcmp(mark, magic, sizeof magic) != 0)
         return damaged(s, err, "its header is wrong");
     int32_t i_id;
     memcpy(&i_id, id, sizeof i_id);
