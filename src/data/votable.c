@@ -565,6 +565,13 @@ static hal_status expat_error(hal_votable *v, uint64_t expat_before)
                        (unsigned long long)offset, why);
 }
 
+/* Bytes of a token that Expat waits for the rest of. */
+static uint64_t unfinished(const hal_votable *v)
+{
+    XML_Index at = v->lib->byte_index(v->parser);
+    return at < 0 ? 0 : v->expat_bytes - (uint64_t)at;
+}
+
 static hal_status give_expat(hal_votable *v, const char *p, size_t n, bool final)
 {
     uint64_t before = v->expat_bytes;
@@ -574,8 +581,7 @@ static hal_status give_expat(hal_votable *v, const char *p, size_t n, bool final
         return v->st;
     if (parsed != XML_STATUS_OK)
         return expat_error(v, before);
-    XML_Index at = v->lib->byte_index(v->parser);
-    if (at >= 0 && v->expat_bytes - (uint64_t)at > TOKEN_MAX + PIECE)
+    if (unfinished(v) > TOKEN_MAX + PIECE)
         return hal_err_set(v->err, HAL_E_BUDGET,
                            "byte %llu of the VOTable: a tag or comment of more than 1 MiB",
                            (unsigned long long)v->offset);
@@ -596,12 +602,15 @@ static hal_vo_mode next_mode(const hal_votable *v)
 }
 
 /* How many bytes Expat gets before it is seen whether something else may go on: to the end of a
- * row, elsewhere of a tag. */
+ * row, elsewhere of a tag. Expat looks at an unfinished token from its beginning each time, so that
+ * there are to be twice as many bytes of it then. */
 static size_t expat_part(const hal_votable *v, const char *p, size_t n)
 {
     element e = (element)v->stack[v->depth];
     bool in_rows = v->reading && (e == E_TABLEDATA || e == E_TR || e == E_TD);
-    const char *at = p, *end = p + (n < PIECE ? n : PIECE);
+    const char *end = p + (n < PIECE ? n : PIECE);
+    uint64_t skip = unfinished(v);
+    const char *at = skip < (uint64_t)(end - p) ? p + skip : end;
     while (v->scan_allowed && (at = memchr(at, '>', (size_t)(end - at)))) {
         at++;
         if (!in_rows || (at - p >= 5 && !memcmp(at - 5, "</TR>", 5)))

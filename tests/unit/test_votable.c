@@ -646,36 +646,6 @@ static void what_cannot_be_trusted_is_refused(void **state)
     assert_int_equal(status_of(deep, &err), HAL_E_BUDGET);
 }
 
-static void columns_of_one_name_are_told_apart_also_when_there_are_thousands(void **state)
-{
-    (void)state;
-    enum { N = 6000 }; /* the last third is named like what the first would be renamed to */
-    hal_buf text;
-    hal_buf_init(&text, 1 << 20);
-    assert_int_equal(hal_buf_append(&text, "<VOTABLE><RESOURCE><TABLE>", 26, NULL), 0);
-    for (int i = 0; i < N; i++) {
-        char field[80], suffix[16] = "";
-        if (i >= 2 * N / 3)
-            snprintf(suffix, sizeof suffix, "_%d", i - 2 * N / 3 + 2);
-        int n = snprintf(field, sizeof field, "<FIELD name='a%s' datatype='int'/>", suffix);
-        assert_int_equal(hal_buf_append(&text, field, (size_t)n, NULL), 0);
-    }
-    assert_int_equal(hal_buf_append(&text, "</TABLE></RESOURCE></VOTABLE>", 29, NULL), 0);
-    hal_answer answer;
-    hal_table *t;
-    hal_err err = HAL_ERR_INIT;
-    if (read_bytes(text.data, text.size_bytes, 4096, NULL, &answer, &t, &err))
-        fail_msg("%s", err.text);
-    assert_string_equal(hal_table_field(t, 0)->name, "a");
-    assert_string_equal(hal_table_field(t, 1)->name, "a_2");
-    assert_string_equal(hal_table_field(t, 1)->original_name, "a");
-    assert_string_equal(hal_table_field(t, 2 * N / 3 - 1)->name, "a_4000");
-    assert_string_equal(hal_table_field(t, 2 * N / 3)->name, "a_2_2");
-    assert_string_equal(hal_table_field(t, 2 * N / 3)->original_name, "a_2");
-    hal_table_unref(t);
-    hal_buf_clear(&text);
-}
-
 static void arrays_of_declared_size_take_no_memory_ahead_of_their_items(void **state)
 {
     (void)state;
@@ -788,7 +758,6 @@ int main(void)
         cmocka_unit_test(what_the_answer_says_of_itself_is_heard),
         cmocka_unit_test(a_number_beyond_its_type_is_infinity_and_underflow_rounds),
         cmocka_unit_test(what_cannot_be_trusted_is_refused),
-        cmocka_unit_test(columns_of_one_name_are_told_apart_also_when_there_are_thousands),
         cmocka_unit_test(arrays_of_declared_size_take_no_memory_ahead_of_their_items),
         cmocka_unit_test(what_is_written_reads_back_the_same),
         cmocka_unit_test(every_failed_allocation_is_reported),

@@ -478,9 +478,64 @@ static void what_stands_in_cdata_is_no_element(void **state)
     }
 }
 
+static void columns_of_one_name_are_told_apart_also_when_there_are_thousands(void **state)
+{
+    (void)state;
+    enum { N = 6000 }; /* the last third is named like what the first would be renamed to */
+    hal_buf text;
+    hal_buf_init(&text, 1 << 20);
+    assert_int_equal(hal_buf_append(&text, "<VOTABLE><RESOURCE><TABLE>", 26, NULL), 0);
+    for (int i = 0; i < N; i++) {
+        char field[80], suffix[16] = "";
+        if (i >= 2 * N / 3)
+            snprintf(suffix, sizeof suffix, "_%d", i - 2 * N / 3 + 2);
+        int n = snprintf(field, sizeof field, "<FIELD name='a%s' datatype='int'/>", suffix);
+        assert_int_equal(hal_buf_append(&text, field, (size_t)n, NULL), 0);
+    }
+    assert_int_equal(hal_buf_append(&text, "</TABLE></RESOURCE></VOTABLE>", 29, NULL), 0);
+    hal_answer answer;
+    hal_table *t;
+    hal_err err = HAL_ERR_INIT;
+    if (read_bytes(text.data, text.size_bytes, 4096, NULL, &answer, &t, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(hal_table_field(t, 0)->name, "a");
+    assert_string_equal(hal_table_field(t, 1)->name, "a_2");
+    assert_string_equal(hal_table_field(t, 1)->original_name, "a");
+    assert_string_equal(hal_table_field(t, 2 * N / 3 - 1)->name, "a_4000");
+    assert_string_equal(hal_table_field(t, 2 * N / 3)->name, "a_2_2");
+    assert_string_equal(hal_table_field(t, 2 * N / 3)->original_name, "a_2");
+    hal_table_unref(t);
+    hal_buf_clear(&text);
+}
+
+static void a_comment_is_read_once_whatever_is_in_it(void **state)
+{
+    (void)state;
+    enum { N = 900000 };
+    static const char head[] = "<VOTABLE><RESOURCE><TABLE><FIELD name='n' datatype='int'/><DATA>"
+                               "<TABLEDATA><TR><!-- ";
+    static const char tail[] = "--><TD>1</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>";
+    size_t n = sizeof head - 1 + N + sizeof tail - 1;
+    char *text = malloc(n);
+    memcpy(text, head, sizeof head - 1);
+    for (size_t i = 0; i < N; i++)
+        text[sizeof head - 1 + i] = "</TR>"[i % 5];
+    memcpy(text + n - (sizeof tail - 1), tail, sizeof tail - 1);
+    hal_answer answer;
+    hal_table *t;
+    hal_err err = HAL_ERR_INIT;
+    if (read_bytes(text, n, 16384, NULL, &answer, &t, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(hal_table_rows(t), 1);
+    hal_table_unref(t);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_of_one_name_are_told_apart_also_when_there_are_thousands),
+        cmocka_unit_test(a_comment_is_read_once_whatever_is_in_it),
         cmocka_unit_test(any_chunking_gives_the_same_table),
         cmocka_unit_test(a_document_cut_at_any_byte_is_never_a_shorter_table),
         cmocka_unit_test(a_flipped_bit_is_an_error_or_a_table_however_it_comes_in),
