@@ -319,10 +319,15 @@ static hal_status add_text(hal_vec *v, const hal_fits_cell *c, const char *in, u
 }
 
 static hal_status add_array(fits_reader *r, size_t i, const unsigned char *in, uint64_t n,
-                            hal_err *err)
+                            uint64_t row, hal_err *err)
 {
     const hal_fits_cell *c = &r->cells[i];
     hal_vec *v = &r->vecs[i];
+    uint64_t huge;
+    if (hal_fits_find_huge(c, in, n, 8, &huge))
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "row %llu of the FITS table: column %s has %llu in an array: no int64",
+                           (unsigned long long)row + 1, c->column->name, (unsigned long long)huge);
     hal_status st = hal_buf_reserve(&r->items, hal_items_bytes(c->type, n) + 1, err);
     if (!st)
         st = hal_buf_reserve(&r->item_valid, n / 8 + 1, err);
@@ -386,7 +391,7 @@ static hal_status huge_run(fits_reader *r, size_t i, const unsigned char *in, ui
         uint64_t huge;
         int64_t small;
         uint8_t valid = 1;
-        if (hal_fits_is_huge(c, in, &huge)) {
+        if (hal_fits_find_huge(c, in, 1, 0, &huge)) {
             char text[24];
             int size = snprintf(text, sizeof text, "%llu", (unsigned long long)huge);
             st = hal_vec_add_string(v, (hal_slice){text, (size_t)size}, err);
@@ -401,16 +406,9 @@ static hal_status huge_run(fits_reader *r, size_t i, const unsigned char *in, ui
 
 static bool run_is_huge(const fits_reader *r, size_t i, const unsigned char *in, uint64_t n)
 {
-    const hal_fits_cell *c = &r->cells[i];
     uint64_t value;
-    if (c->code != 'K' || !c->column->scaled || c->type != HAL_TYPE_INT64)
-        return false;
-    if (r->vecs[i].type == HAL_TYPE_STRING)
-        return true;
-    for (uint64_t k = 0; k < n; k++)
-        if (hal_fits_is_huge(c, in + k * r->header.row_bytes, &value))
-            return true;
-    return false;
+    return r->vecs[i].type == HAL_TYPE_STRING ||
+           hal_fits_find_huge(&r->cells[i], in, n, r->header.row_bytes, &value);
 }
 
 static hal_status pointer_run(fits_reader *r, size_t i, const unsigned char *in, uint64_t n,
@@ -443,14 +441,13 @@ static hal_status column_run(fits_reader *r, size_t i, const unsigned char *row,
             st = add_text(v, c, (const char *)in + k * r->header.row_bytes, c->bytes, err);
         return st;
     }
-    if (run_is_huge(r, i, in, n))
-        return huge_run(r, i, in, n, err);
-    bool scalar = c->repeat == 1;
-    if (!scalar) {
+    if (c->repeat != 1) {
         for (uint64_t k = 0; k < n && !st; k++)
-            st = add_array(r, i, in + k * r->header.row_bytes, c->repeat, err);
+            st = add_array(r, i, in + k * r->header.row_bytes, c->repeat, r->n_rows_read + k, err);
         return st;
     }
+    if (run_is_huge(r, i, in, n))
+        return huge_run(r, i, in, n, err);
     st = hal_vec_grow(v, n, err);
     if (st)
         return st;
@@ -571,7 +568,7 @@ static hal_status take_column(fits_reader *r, size_t i, uint64_t *budget, hal_er
         *budget -= bytes;
         const char *in = count ? r->heap.data + at : "";
         st = c->code == 'A' ? add_text(&r->vecs[i], c, in, count, err)
-                            : add_array(r, i, (const unsigned char *)in, count, err);
+                            : add_array(r, i, (const unsigned char *)in, count, row, err);
     }
     hal_buf_clear(&r->pointers[i]);
     return st;

@@ -182,13 +182,18 @@ static int64_t integer_at(const hal_fits_cell *c, const unsigned char *p)
     }
 }
 
-bool hal_fits_is_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t *value)
+bool hal_fits_find_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t n,
+                        uint64_t stride, uint64_t *value)
 {
     if (c->code != 'K' || c->type != HAL_TYPE_INT64 || !c->column->scaled)
         return false;
-    int64_t raw = integer_at(c, in);
-    *value = (uint64_t)raw ^ UINT64_C(1) << 63;
-    return raw >= 0 && !(c->column->has_null && raw == c->column->null_value);
+    for (uint64_t i = 0; i < n; i++, in += stride) {
+        int64_t raw = integer_at(c, in);
+        *value = (uint64_t)raw ^ UINT64_C(1) << 63;
+        if (raw >= 0 && !(c->column->has_null && raw == c->column->null_value))
+            return true;
+    }
+    return false;
 }
 
 /* One scaled or offset item; true when it is null. */

@@ -37,8 +37,10 @@ uint64_t hal_fits_items(const hal_fits_cell *c, const unsigned char *in, uint64_
 uint64_t hal_fits_scalars(const hal_fits_cell *c, const unsigned char *in, uint64_t stride,
                           uint64_t n, void *out, uint8_t *valid);
 
-/** An unsigned 64-bit integer that no int64 holds: true, and its value. */
-bool hal_fits_is_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t *value);
+/** True when one of `n` items, `stride` bytes apart, is an unsigned 64-bit integer that no int64
+ * holds, and the value of the first. */
+bool hal_fits_find_huge(const hal_fits_cell *c, const unsigned char *in, uint64_t n,
+                        uint64_t stride, uint64_t *value);
 
 /** Text of `n` bytes of a cell: up to the first NUL, or without the blanks at the end. False: null
  * (it begins with NUL, or holds nothing). */

@@ -288,6 +288,37 @@ static void unsigned_and_scaled_integers_have_their_physical_values(void **state
     hal_table_unref(t);
 }
 
+static void an_unsigned_integer_beyond_int64_in_an_array_is_refused(void **state)
+{
+    (void)state;
+    static const char small[16] = {(char)0x80, 0, 0, 0, 0, 0, 0, 5, (char)0xff};
+    for (int last = 0xff; last >= 0; last -= 0xff)
+        for (int variable = 0; variable < 2; variable++) {
+            char items[16];
+            memcpy(items, small, 16);
+            items[8] = (char)last; /* the sign bit says that an int64 holds it */
+            begin_file();
+            begin_table("BINTABLE", variable ? 8 : 16, 1, variable ? 16 : 0, 1);
+            card(variable ? "TFORM1  = '1PK(2)  '" : "TFORM1  = '2K      '");
+            card("TZERO1  =  9223372036854775808");
+            end_header();
+            char data[24] = {0, 0, 0, 2, 0, 0, 0, 0};
+            memcpy(data + (variable ? 8 : 0), items, 16);
+            put_data(data, variable ? 24 : 16);
+            hal_err err;
+            hal_table *t = read_file(&err, NULL);
+            assert_int_equal(t != NULL, last != 0);
+            if (last == 0) {
+                assert_int_equal(err.status, HAL_E_INTEGRITY);
+                assert_non_null(strstr(err.text, "row 1"));
+                assert_non_null(strstr(err.text, "9223372036854775808 in an array"));
+            } else {
+                assert_int_equal(((const int64_t *)hal_table_column(t, 0).values)[0], 5);
+            }
+            hal_table_unref(t);
+        }
+}
+
 static void bits_long_texts_and_variable_arrays_are_read(void **state)
 {
     (void)state;
@@ -579,6 +610,7 @@ int main(void)
         cmocka_unit_test(many_blocks_come_back_through_the_temporary_file),
         cmocka_unit_test(a_table_without_rows_or_with_all_columns_fits_allow_is_one),
         cmocka_unit_test(unsigned_and_scaled_integers_have_their_physical_values),
+        cmocka_unit_test(an_unsigned_integer_beyond_int64_in_an_array_is_refused),
         cmocka_unit_test(bits_long_texts_and_variable_arrays_are_read),
         cmocka_unit_test(ascii_tables_are_read_with_their_forms),
         cmocka_unit_test(an_ascii_number_beyond_a_double_is_refused),
