@@ -64,7 +64,7 @@ static void spell_out(hal_buf *out, const char *p, const char *end)
             p = eol ? eol + 1 : end;
         }
         pad(out, BLOCK, ' ');
-        const char *next = next_header(p, end);
+        const char *next = next_header(p - 1, end); /* from the line end behind END on */
         check(!hal_buf_append(out, p, (size_t)(next - p), NULL));
         pad(out, BLOCK, '\0');
         p = next;

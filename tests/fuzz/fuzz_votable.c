@@ -61,7 +61,7 @@ static void among_rows(const uint8_t *data, size_t size)
         p = put(p, row);
     }
     p = put(p, "</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>");
-    same(text, (size_t)(p - text), 1 + size % 5000, false);
+    same(text, (size_t)(p - text), 500 + size % 5000, false);
     free(text);
 }
 
