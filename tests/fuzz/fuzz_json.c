@@ -44,18 +44,20 @@ static void compare(hal_format format, const char *bytes, size_t n, size_t piece
 /* The input behind and before more than a block of rows. */
 static void among_rows(const char *bytes, size_t size)
 {
-    enum { N = 3500, ROW = 256 };
-    char row[ROW]; /* few cells: what is between the blocks counts, not what is in them */
-    snprintf(row, sizeof row, "{\"n\":1,\"s\":\"%0180d\"},\n", 0);
+    enum { N = 3000, ROW = 256 };
+    char row[2][ROW]; /* few cells: what is between the blocks counts, not what is in them */
+    snprintf(row[0], ROW, "{\"n\":1,\"f\":1.5,\"b\":true,\"s\":\"%0180d\"},\n", 0);
+    snprintf(row[1], ROW, "{\"n\":null,\"f\":-2,\"b\":null,\"s\":\"%0180d\"},\n", 0);
     char *text = malloc(2 * N * ROW + size + ROW);
-    size_t n = 0, n_row = strlen(row);
+    size_t n = 0;
     text[n++] = '[';
     for (int i = 0; i < 2 * N; i++) {
         if (i == N) {
             memcpy(text + n, bytes, size);
             n += size;
         }
-        memcpy(text + n, row, n_row);
+        size_t n_row = strlen(row[i % 2]);
+        memcpy(text + n, row[i % 2], n_row);
         n += n_row;
     }
     n += (size_t)snprintf(text + n, ROW, "{\"n\":2,\"s\":null}]");
