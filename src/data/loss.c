@@ -408,12 +408,6 @@ void hal_loss_say(const hal_loss *l, char *const *names, void (*say)(void *ctx, 
         {LOSS_NULL_ITEM, "values are changed: null items of arrays are NaN in %s"},
         {LOSS_NOT_FINITE, "values are lost: NaN and infinities are null in %s"},
     };
-    if (!l->n_columns && (l->format == HAL_FORMAT_CSV || l->format == HAL_FORMAT_ECSV)) {
-        char text[TEXT_MAX];
-        snprintf(text, sizeof text, "%s cannot hold a table without columns: it does not read back",
-                 hal_format_name(l->format));
-        say(ctx, text);
-    }
     say_notes(l, names, say, ctx);
     unsigned bits = all_losses(l);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

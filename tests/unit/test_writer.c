@@ -439,29 +439,6 @@ static void csv_of_any_first_name_is_recognised_as_csv(void **state)
     }
 }
 
-static void a_table_without_columns_is_said_not_to_come_back_from_text(void **state)
-{
-    (void)state;
-    hal_builder *b = hal_builder_new(NULL, 0, NULL);
-    hal_table *t = hal_builder_finish(b, NULL);
-    hal_builder_free(b);
-    const struct {
-        hal_format format;
-        const char *warnings;
-    } cases[] = {
-        {HAL_FORMAT_CSV, "csv cannot hold a table without columns: it does not read back\n"},
-        {HAL_FORMAT_ECSV, "ecsv cannot hold a table without columns: it does not read back\n"},
-        {HAL_FORMAT_FITS, ""},
-        {HAL_FORMAT_VOTABLE, ""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char warnings[2000];
-        free(written_like(cases[i].format, t, warnings));
-        assert_string_equal(warnings, cases[i].warnings);
-    }
-    hal_table_unref(t);
-}
-
 static void add_item(hal_metadata *m, hal_meta_kind kind, const char *name, const char *value,
                      const char *unit)
 {
@@ -652,7 +629,6 @@ int main(void)
         cmocka_unit_test(a_float_has_its_own_digits_only_in_a_column_of_floats),
         cmocka_unit_test(what_a_format_cannot_say_is_a_warning_that_names_the_columns),
         cmocka_unit_test(csv_of_any_first_name_is_recognised_as_csv),
-        cmocka_unit_test(a_table_without_columns_is_said_not_to_come_back_from_text),
         cmocka_unit_test(what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it),
         cmocka_unit_test(a_table_that_a_format_holds_whole_is_written_without_a_warning),
         cmocka_unit_test(a_table_without_columns_is_read_back_and_its_rows_are_a_warning),
