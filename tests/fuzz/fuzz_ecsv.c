@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hal_table *slow = read_pieces(HAL_FORMAT_ECSV, bytes, size, 1, &options, NULL);
     check_same(t, slow);
     if (t && has_lists_of_texts(t)) {
-        size_t n;
+        size_t n = 0;
         char *text = write_bytes(t, HAL_FORMAT_ECSV, &n);
         hal_table_unref(t);
         t = read_pieces(HAL_FORMAT_ECSV, text, n, n, &options, NULL);
