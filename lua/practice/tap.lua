@@ -77,8 +77,9 @@ local upload_types = { bool = "int", uint8 = "short", int16 = "short", int32 = "
 local function upload_columns(t)
   local out = {}
   for i, c in ipairs(t.columns) do
-    out[i] = { name = c.name, type = upload_types[c.type] or "char", ucd = c.ucd ~= "" and c.ucd
-      or nil, unit = c.unit ~= "" and c.unit or nil }
+    out[i] = { name = c.name, type = upload_types[c.type] or "char",
+      ucd = c.ucd ~= "" and c.ucd or nil, unit = c.unit ~= "" and c.unit or nil,
+      xtype = c.type == "timestamp" and "timestamp" or nil }
   end
   return out
 end

@@ -48,12 +48,29 @@ local schema_tables = {
     { "target_column", "char", "The column it leads to" } }) },
 }
 
+local keys = {
+  { "tables", "schemas", "schema_name" }, { "columns", "tables", "table_name" },
+  { "keys", "tables", "from_table", "table_name" },
+  { "keys", "tables", "target_table", "table_name" }, { "key_columns", "keys", "key_id" },
+}
+
+-- Foreign keys of a table of TAP_SCHEMA: { target table, column, column there }.
+local function keys_from(short)
+  local out = {}
+  for _, key in ipairs(keys) do
+    if key[1] == short then
+      out[#out + 1] = { "TAP_SCHEMA." .. key[2], key[3], key[4] or key[3] }
+    end
+  end
+  return out
+end
+
 --- All tables of a service, those of TAP_SCHEMA last.
 function M.tables(catalog)
   local out = table.move(catalog.tables, 1, #catalog.tables, 1, {})
   for _, t in ipairs(schema_tables) do
     out[#out + 1] = { name = "TAP_SCHEMA." .. t[1], sql = "tap_schema_" .. t[1], schema = true,
-      description = t[2], columns = t[3], std = true }
+      description = t[2], columns = t[3], keys = keys_from(t[1]) }
   end
   return out
 end
@@ -102,12 +119,6 @@ function rows_of.columns(all)
   return out
 end
 
-local keys = {
-  { "tables", "schemas", "schema_name" }, { "columns", "tables", "table_name" },
-  { "keys", "tables", "from_table", "table_name" },
-  { "keys", "tables", "target_table", "table_name" }, { "key_columns", "keys", "key_id" },
-}
-
 function rows_of.keys()
   local out = {}
   for i, key in ipairs(keys) do
@@ -150,6 +161,11 @@ local function table_element(t, brief)
     element("description", t.description), element("utype", t.utype) }
   for _, c in ipairs(brief and {} or t.columns) do
     parts[#parts + 1] = column_element(c)
+  end
+  for _, key in ipairs(t.keys or {}) do
+    parts[#parts + 1] = ("<foreignKey><targetTable>%s</targetTable><fkColumn><fromColumn>%s"
+      .. "</fromColumn><targetColumn>%s</targetColumn></fkColumn></foreignKey>\n"):format(
+      table.unpack(key))
   end
   parts[#parts + 1] = "</table>\n"
   return table.concat(parts)
@@ -214,6 +230,7 @@ function M.capabilities(catalog, base, cap)
     plain_capability("capabilities", base .. "/capabilities"),
     plain_capability("availability", base .. "/availability"),
     plain_capability("tables-1.1", base .. "/tables"),
+    plain_capability("examples", base .. "/examples"):gsub("VOSI#", "DALI#"),
     ('<capability standardID="ivo://ivoa.net/std/TAP" xsi:type="tr:TableAccess">\n<interface '
       .. 'role="std" version="1.1" xsi:type="vs:ParamHTTP"><accessURL use="base">%s</accessURL>'
       .. "</interface>\n"):format(base),
@@ -251,7 +268,7 @@ end
 function M.examples(catalog)
   local parts = { '<?xml version="1.0" encoding="UTF-8"?>\n'
     .. '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Examples</title></head>\n'
-    .. '<body vocab="http://www.ivoa.net/rdf/examples">\n<h1>Examples</h1>\n' }
+    .. '<body vocab="http://www.ivoa.net/rdf/examples#">\n<h1>Examples</h1>\n' }
   for i, t in ipairs(M.tables(catalog)) do
     local where = t.position and (" WHERE 1=CONTAINS(POINT('ICRS',%s,%s),"
       .. "CIRCLE('ICRS',201.697,-20.48,0.05))"):format(t.position.ra, t.position.dec) or ""
