@@ -51,7 +51,7 @@ end
 -- Catalogues ------------------------------------------------------------------------------------
 
 -- Dialects that have catalogues, in the order in which a name is looked for.
-local catalog_doors = { "mashup" }
+local catalog_doors = { "mashup", "tap" }
 
 --- A catalogue by name: "Gaia DR3", "TIC", "CTL", "GALEX", ... (docs/archives lists them).
 -- @tparam string name case, blanks and hyphens do not matter
@@ -256,7 +256,7 @@ end
 -- Other doors -----------------------------------------------------------------------------------
 
 -- What else MAST offers, each with its dialect, loaded when it is first used.
-local parts = {}
+local parts = { tap = "mast_tap" }
 
 return setmetatable(M, {
   __index = function(t, name)

@@ -1,0 +1,264 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- A table of a TAP service as a catalogue: what halyard.query needs, worded as ADQL (section 8 of
+-- the VO specification). Tiles are half-open boxes in right ascension and declination: exact, quick
+-- where the service has an index, understood by every service.
+
+local adql = require("halyard.archive.adql")
+local criteria = require("halyard.archive.criteria")
+local door = require("halyard.archive.door")
+local errors = require("halyard.error")
+local meta = require("halyard.archive.tap_meta")
+
+local M = {}
+
+-- Where a service does not tell its limit: what overflows is flagged, so this is only a size.
+local cap_unknown = 1000000
+
+-- Roles of columns: UCDs, then usual names.
+local roles = {
+  id = { ucds = { "meta.id;meta.main" }, names = { "source_id", "objid", "matchid", "id",
+    "obs_publisher_did", "obs_id" } },
+  ra = { ucds = { "pos.eq.ra;meta.main", "pos.eq.ra" }, names = { "ra", "s_ra", "raj2000",
+    "ramean" } },
+  dec = { ucds = { "pos.eq.dec;meta.main", "pos.eq.dec" }, names = { "dec", "s_dec", "dej2000",
+    "decmean" } },
+}
+
+-- The columns ---------------------------------------------------------------------------------
+
+local function columns_of(record)
+  local columns = meta.columns(record.service, record.table)
+  if not columns then
+    local rows = record.service:rows(("SELECT TOP 1 * FROM %s"):format(record.sql), {})
+    columns = {}
+    for i, name in ipairs(rows.columns) do
+      local field = rows:field(name)
+      columns[name:lower()] = { name = name, place = i, type = field.type == "string" and "char"
+        or field.type:gsub("%d+$", ""):gsub("^bool$", "int"), unit = field.unit, ucd = field.ucd,
+        description = field.description }
+    end
+  end
+  return columns
+end
+
+-- The one column with a UCD; several are none.
+local function with_ucd(columns, ucd)
+  local found
+  for _, column in pairs(columns) do
+    if (column.ucd or ""):lower() == ucd then
+      if found then
+        return nil
+      end
+      found = column
+    end
+  end
+  return found
+end
+
+local function role(record, columns, name)
+  local given = record[name]
+  if given then
+    return door.column(columns, given, record.name)
+  end
+  for _, ucd in ipairs(roles[name].ucds) do
+    local found = with_ucd(columns, ucd)
+    if found then
+      return found
+    end
+  end
+  for _, usual in ipairs(roles[name].names) do
+    if columns[usual] then
+      return columns[usual]
+    end
+  end
+  errors.raise("usage", ("%s: no column is known to be its %s: name it, service:table(\"%s\", "
+    .. "{ %s = \"...\" })"):format(record.name, name == "id" and "identifier" or name,
+    record.table, name))
+end
+
+-- Conditions ------------------------------------------------------------------------------------
+
+local function number(value)
+  return criteria.text(value)
+end
+
+-- A plain range of boxes; full ranges are left out. Half-open, but for the ends of the sky.
+local function box_condition(ra, dec, ra_min, ra_max, dec_min, dec_max)
+  local parts = {}
+  if ra_min > 0 or ra_max < 360 then
+    parts[1] = ("%s >= %s AND %s %s %s"):format(ra, number(ra_min), ra, ra_max >= 360 and "<="
+      or "<", number(ra_max))
+  end
+  if dec_min > -90 or dec_max < 90 then
+    parts[#parts + 1] = ("%s >= %s AND %s %s %s"):format(dec, number(dec_min), dec,
+      dec_max >= 90 and "<=" or "<", number(dec_max))
+  end
+  return table.concat(parts, " AND ")
+end
+
+-- The box round a circle, as conditions; it lets an index help (MAST: a circle alone takes
+-- minutes).
+local function box_round(ra, dec, circle)
+  local low, high = circle.dec - circle.radius, circle.dec + circle.radius
+  local margin = 1e-6
+  if low <= -90 or high >= 90 then
+    return box_condition(ra, dec, 0, 360, math.max(-90, low - margin), math.min(90, high + margin))
+  end
+  local half = math.deg(math.asin(math.min(1, math.sin(math.rad(circle.radius))
+    / math.cos(math.rad(circle.dec))))) + margin
+  local from, to = circle.ra - half, circle.ra + half
+  if circle.radius >= 90 or to - from >= 360 then
+    return box_condition(ra, dec, 0, 360, low - margin, high + margin)
+  elseif from < 0 or to > 360 then
+    return ("(%s >= %s OR %s <= %s) AND %s"):format(ra, number(from % 360), ra, number(to % 360),
+      box_condition(ra, dec, 0, 360, low - margin, high + margin))
+  end
+  return box_condition(ra, dec, from, to, low - margin, high + margin)
+end
+
+-- Inside a circle: with the service's own geometry, else by the haversine formula.
+local function circle_condition(geometry, ra, dec, circle)
+  local inside
+  if geometry.CONTAINS and geometry.POINT and geometry.CIRCLE then
+    inside = ("1 = CONTAINS(POINT('ICRS', %s, %s), CIRCLE('ICRS', %s, %s, %s))"):format(ra, dec,
+      number(circle.ra), number(circle.dec), number(circle.radius))
+  else
+    inside = ("POWER(SIN(RADIANS(%s - %s) / 2), 2) + COS(RADIANS(%s)) * %s * "
+      .. "POWER(SIN(RADIANS(%s - %s) / 2), 2) <= %s"):format(dec, "(" .. number(circle.dec) .. ")",
+      dec, number(math.cos(math.rad(circle.dec))), ra, "(" .. number(circle.ra) .. ")",
+      number(math.sin(math.rad(circle.radius / 2)) ^ 2))
+  end
+  local box = box_round(ra, dec, circle)
+  return box == "" and inside or box .. " AND " .. inside
+end
+
+local function where_condition(record, columns, where)
+  local parts, loose, names = {}, false, {}
+  for name in pairs(where or {}) do
+    names[#names + 1] = tostring(name)
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local column = door.column(columns, name, record.name)
+    local text, wide = adql.condition({ name = column.name, kind = meta.kind(column) }, where[name])
+    parts[#parts + 1], loose = text, loose or wide
+  end
+  return table.concat(parts, " AND "), loose
+end
+
+local function joined(a, b)
+  if a == "" or b == "" then
+    return a .. b
+  end
+  return a .. " AND " .. b
+end
+
+-- The source --------------------------------------------------------------------------------------
+
+local function source_of(record, options)
+  local columns = columns_of(record)
+  local id, ra, dec = role(record, columns, "id"), role(record, columns, "ra"),
+    role(record, columns, "dec")
+  local limits = meta.capabilities(record.service)
+  local cap = limits.rows_max or limits.rows_default or cap_unknown
+  local names = options.columns
+    and door.chosen({ id.name, ra.name, dec.name }, options.columns, columns, record.name)
+  local list = {}
+  for i, name in ipairs(names or {}) do
+    list[i] = adql.name(name)
+  end
+  local where, loose = where_condition(record, columns, options.where)
+  local spelt = loose and door.spelt(options.where, columns, record.name)
+  local ra_name, dec_name = adql.name(ra.name), adql.name(dec.name)
+  local from = ("FROM %s"):format(record.sql)
+
+  local function ask(what, condition, maxrec)
+    local all = joined(condition, where)
+    local text = ("SELECT %s %s%s"):format(what, from, all ~= "" and " WHERE " .. all or "")
+    return record.service:rows(text, { maxrec = maxrec, tries = 1 })
+  end
+  -- Boxes across ra = 0 are two questions.
+  local function conditions(shape)
+    if shape.radius then
+      return { circle_condition(limits.geometry, ra_name, dec_name, shape) }
+    end
+    local out = {}
+    door.each_box(shape, function(...)
+      out[#out + 1] = box_condition(ra_name, dec_name, ...)
+    end)
+    return out
+  end
+  local function count(condition)
+    local rows, _, cost = ask("COUNT(*) AS n", condition)
+    local n = #rows == 1 and math.tointeger(rows:get(1, rows.columns[1]))
+    if not n then
+      errors.raise("protocol", ("%s: the count is not a number"):format(record.name))
+    end
+    return n, cost
+  end
+  local function refine(rows)
+    rows = spelt and rows:where(spelt) or rows
+    return record.service:dated(door.described(rows, columns))
+  end
+
+  local what = names and table.concat(list, ", ") or "*"
+  local source = {
+    name = record.name, id = id.name, ra = ra.name, dec = dec.name, window = 4,
+    verdict = door.verdict, refine = refine,
+    service = {
+      takes_box = true, takes_cone = false, counts = not loose, cap = cap,
+      pos_quantum_deg = record.pos_quantum_deg or 0,
+    },
+  }
+  function source.fetch(shape)
+    local parts, cost = {}, { requests = 0, bytes = 0 }
+    for _, condition in ipairs(conditions(shape)) do
+      local rows, _, one = ask(what, condition, cap)
+      parts[#parts + 1] = rows
+      door.add_cost(cost, one)
+    end
+    return door.joined(parts), cost
+  end
+  function source.count(shape)
+    local sum, cost = 0, { requests = 0, bytes = 0 }
+    for _, condition in ipairs(conditions(shape)) do
+      local n, one = count(condition)
+      sum = sum + n
+      door.add_cost(cost, one)
+    end
+    return sum, cost
+  end
+  if not loose then
+    source.count_plain = function()
+      return count("")
+    end
+  end
+  function source.plain()
+    local n, cost = count("")
+    if n >= cap then
+      errors.raise("truncated", ("%s: %d rows meet the criteria, one answer holds %d: give a "
+        .. "region (sky.all() for the whole sky), which is asked in parts"):format(record.name, n,
+        cap))
+    end
+    local rows, _, one = ask(what, "", cap)
+    door.add_cost(cost, one)
+    return refine(rows), cost, not loose and n or nil
+  end
+  return source
+end
+
+--- Completes the record of a table: `service`, `table` (its name), `name`, and maybe `id`, `ra`,
+-- `dec`, `pos_quantum_deg`.
+function M.complete(record)
+  record.door = "tap"
+  record.sql = adql.table_name(record.table)
+  record.columns = function()
+    return columns_of(record)
+  end
+  record.source = function(options)
+    return source_of(record, options)
+  end
+  return record
+end
+
+return M
