@@ -17,6 +17,7 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 local protocols = {
   "practice.cone",
   "practice.console",
+  "practice.tap",
 }
 
 -- The record ------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ local function uploads_of(request, given)
       local t, why = core.table(part.body, "votable")
       if not t then
         return nil, ("UPLOAD %s: %s"):format(name, why)
+      elseif #t.rows > cap then
+        return nil, ("UPLOAD %s: %d rows are more than the limit of %d"):format(name, #t.rows, cap)
       end
       out[name:lower()] = t
     end

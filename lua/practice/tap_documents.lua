@@ -7,7 +7,6 @@ local json = require "practice.json"
 local M = {}
 
 M.duration_default, M.duration_max = 600, 1200
-M.upload_bytes = 8 * 1024 * 1024
 
 local function schema_of(name)
   return name:match("^(.-)%.") or "dbo"
@@ -253,8 +252,8 @@ function M.capabilities(catalog, base, cap)
       :format(M.duration_default, M.duration_max),
     ('<outputLimit><default unit="row">%d</default><hard unit="row">%d</hard></outputLimit>\n')
       :format(cap, cap),
-    ('<uploadLimit><default unit="byte">%d</default><hard unit="byte">%d</hard></uploadLimit>\n')
-      :format(M.upload_bytes, M.upload_bytes),
+    ('<uploadLimit><default unit="row">%d</default><hard unit="row">%d</hard></uploadLimit>\n')
+      :format(cap, cap),
     "</capability>\n</vosi:capabilities>\n" })
 end
 

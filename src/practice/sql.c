@@ -42,6 +42,16 @@ static hal_status fail(hal_sql *q, hal_err *err)
 
 /* ---- functions of the dialect ---- */
 
+/* pause(s): waits, at most a second, for answers that come when something has changed. */
+static void pause_s(sqlite3_context *out, int n, sqlite3_value **v)
+{
+    (void)n;
+    double s = sqlite3_value_double(v[0]);
+    if (s > 0)
+        nanosleep(&(struct timespec){s >= 1, s >= 1 ? 0 : (long)(s * 1e9)}, NULL);
+    sqlite3_result_null(out);
+}
+
 static void separation(sqlite3_context *out, int n, sqlite3_value **v)
 {
     double x[4];
@@ -82,7 +92,10 @@ static int add_functions(hal_sql *q)
         const char *name;
         int n;
         void (*f)(sqlite3_context *, int, sqlite3_value **);
-    } functions[] = {{"separation", 4, separation}, {"uniform", 2, uniform}, {"normal", 2, normal}};
+    } functions[] = {{"separation", 4, separation},
+                     {"uniform", 2, uniform},
+                     {"normal", 2, normal},
+                     {"pause", 1, pause_s}};
     int rc = hal_sql_number_register(q->db);
     for (size_t i = 0; i < sizeof functions / sizeof *functions && !rc; i++)
         rc = sqlite3_create_function_v2(q->db, functions[i].name, functions[i].n,

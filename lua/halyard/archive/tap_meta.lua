@@ -154,7 +154,14 @@ function M.tables(service)
     if not ok and not refused(got) then
       error(got, 0)
     end
-    here.tables = ok and #got > 0 and got or tables_of_document(service)
+    if not ok or #got == 0 then
+      local found, document = errors.try(tables_of_document, service)
+      if not found then
+        error(ok and document or got, 0)
+      end
+      got = document
+    end
+    here.tables = got
   end
   return here.tables
 end

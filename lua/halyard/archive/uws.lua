@@ -112,9 +112,9 @@ local ends = { COMPLETED = true, ERROR = true, ABORTED = true, ARCHIVED = true }
 
 -- The job's document once its phase is not `known` any more, or after a while. UWS 1.0 services do
 -- not know WAIT and answer at once; a gateway may cut a long poll.
-local function long_poll(self, known)
-  local ok, got = errors.try(get, self, "?" .. door.arguments({ { "WAIT", wait_s },
-    { "PHASE", known } }), { tries = 1, deadline = wait_s + margin_s })
+local function long_poll(self, known, seconds)
+  local ok, got = errors.try(get, self, "?" .. door.arguments({ { "WAIT", seconds },
+    { "PHASE", known } }), { tries = 1, deadline = seconds + margin_s })
   if ok then
     return described(self, got.body)
   elseif got.code == "timeout" or got.code == "network" or got.code == "busy"
@@ -172,14 +172,15 @@ function methods:wait(seconds)
       end
       self:run()
     end
-    if seconds and system.monotonic() - began > seconds then
+    local left = seconds and seconds - (system.monotonic() - began) or wait_s
+    if left <= 0 then
       errors.raise("timeout", ("%s: the job is %s after %d s; it goes on: take it up again by its "
         .. "address %s"):format(self.what, document.phase, math.floor(seconds), self.url),
         { job = self.url })
     end
     system.emit("progress", { stage = "the archive is working on it", phase = document.phase })
     local asked, known = system.monotonic(), document.phase
-    document = long_poll(self, known) or document
+    document = long_poll(self, known, math.ceil(math.min(wait_s, left))) or document
     if document.phase == known and system.monotonic() - asked < 1 then
       task.sleep(pause)
       pause = math.min(pause_max_s, pause * 1.5)
