@@ -228,7 +228,7 @@ local obscore = {
 }
 local obscore_columns = {}
 for i, c in ipairs(obscore) do
-  obscore_columns[i] = { name = c[1], is = c[2], type = c[3], unit = c[4], ucd = c[5],
+  obscore_columns[i] = { name = c[1], is = c[2], type = c[3], unit = c[4] or false, ucd = c[5],
     utype = "obscore:" .. c[6], principal = true, indexed = c[1]:find("^s_[rd]e?[ac]") ~= nil,
     xtype = c[1] == "s_region" and "adql:REGION" or nil }
 end

@@ -1,0 +1,242 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The TAP dialect without a network: what a query names, how criteria are worded, what each phase
+-- of a job leads to, small XML documents.
+
+local adql = require("halyard.archive.adql")
+local errors = require("halyard.error")
+local xml = require("halyard.xml")
+
+local function failure(f, ...)
+  local ok, err = errors.try(f, ...)
+  assert.is_nil(ok)
+  return err
+end
+
+describe("ADQL", function()
+  local function map(...)
+    local out = {}
+    for _, name in ipairs({ ... }) do
+      out[name:lower()] = { name = name }
+    end
+    return out
+  end
+
+  -- What a query's check says, with tables a (ra, dec, "Date") and b (id, ra).
+  local function check(query)
+    local found = adql.read(query)
+    for _, t in ipairs(found.tables) do
+      t.map = ({ ["s.a"] = map("ra", "dec", "Date"), b = map("id", "ra") })[t.name]
+    end
+    local ok, err = errors.try(adql.check_columns, found)
+    return ok or err.message
+  end
+
+  it("names its tables, with aliases, in joins, lists and subqueries", function()
+    local function tables(query)
+      local out = {}
+      for i, t in ipairs(adql.read(query).tables) do
+        out[i] = t.name .. (t.alias and "=" .. t.alias or "")
+      end
+      return table.concat(out, " ")
+    end
+    assert.equal("s.a b=x", tables("SELECT * FROM s.a, b AS x WHERE ra > 1"))
+    assert.equal("s.a=y b c", tables(
+      "SELECT TOP 3 * FROM s.a y JOIN b USING (id) LEFT OUTER JOIN c ON b.id=c.id ORDER BY 1"))
+    assert.equal("a b", tables("SELECT * FROM (SELECT x, y FROM a) AS t, b GROUP BY x, y"))
+    assert.equal("a b", tables("SELECT * FROM a WHERE x IN (SELECT x FROM b) -- FROM c"))
+    assert.equal("a b", tables("SELECT f(x, 'FROM c') FROM a UNION SELECT x FROM b"))
+    assert.equal("Odd Name", tables('SELECT * FROM "Odd Name"'))
+  end)
+
+  it("passes columns, aliases and functions that are there", function()
+    for _, query in ipairs({
+      "SELECT ra, s.a.dec, a.ra, \"Date\" FROM s.a WHERE dec BETWEEN -1e-3 AND 2.5",
+      "SELECT COUNT(*) AS n, ROUND(ra, 1) AS bin FROM s.a GROUP BY bin ORDER BY n DESC",
+      "SELECT x.*, ra + 1 shifted FROM s.a AS x ORDER BY shifted",
+      "SELECT 1=CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 1, 2, 3)) FROM s.a",
+      "SELECT whatever FROM unknown.t JOIN b ON b.id = t.id",
+      "SELECT whatever FROM (SELECT ra FROM s.a) AS t",
+      "SELECT u.id FROM b AS u WHERE EXISTS (SELECT ra FROM s.a WHERE a.ra = u.ra)",
+    }) do
+      assert.is_true(check(query), query)
+    end
+  end)
+
+  it("finds misspelt columns, with the nearest names", function()
+    assert.equal("unknown column of s.a: decc; did you mean dec?", check("SELECT decc FROM s.a"))
+    assert.equal("unknown column of b: raa; did you mean ra?",
+      check("SELECT x.raa FROM b AS x JOIN unknown.t ON 1=1"))
+    assert.is_truthy(check("SELECT ra FROM s.a WHERE dae > 3"):find("dae", 1, true))
+    assert.is_truthy(check("SELECT idd FROM s.a JOIN b USING (ra)"):find("id", 1, true))
+  end)
+
+  it("words criteria as table:where means them", function()
+    local mag, name = { name = "mag", kind = "number" }, { name = "size", kind = "text" }
+    for want, given in pairs({
+      ["mag < 15"] = "<15", ["mag BETWEEN 1 AND 2.5"] = "1..2.5", ["mag >= 3"] = { min = 3 },
+      ["(mag = 1 OR mag = 2)"] = { 1, 2 }, ["(mag IS NULL OR NOT mag = 4)"] = "!4",
+    }) do
+      assert.equal(want, (adql.condition(mag, given)))
+    end
+    assert.equal("\"size\" LIKE 'o''a%'", (adql.condition(name, "o'a*")))
+    assert.equal("(\"size\" = 'a' OR \"size\" = 'b') AND (\"size\" IS NULL OR NOT \"size\" = 'c')",
+      (adql.condition(name, { "a", "b", "!c" })))
+    local text, loose = adql.condition(name, "a_*")
+    assert.equal("\"size\" LIKE 'a_%'", text)
+    assert.is_true(loose)
+    assert.is_nil((adql.condition(name, "!a_*")))
+    assert.equal("usage", failure(adql.condition, mag, "bright").code)
+  end)
+
+  it("quotes names that need it, once", function()
+    assert.equal("ra", adql.name("ra"))
+    assert.equal('"date"', adql.name("date"))
+    assert.equal('"2MASS"', adql.name("2MASS"))
+    assert.equal('"a ""b"""', adql.name('a "b"'))
+    assert.equal('"I/355/gaiadr3"', adql.name('"I/355/gaiadr3"'))
+    assert.equal('dbo."date"', adql.table_name("dbo.date"))
+  end)
+
+  it("refuses texts without an end", function()
+    assert.is_truthy(failure(adql.read, "SELECT 'a FROM b").message:find("character 8", 1, true))
+  end)
+end)
+
+describe("a small XML document", function()
+  it("is a tree of names without prefixes", function()
+    local root = xml.parse('<?xml version="1.0"?><!-- a <b> --><uws:job xmlns:uws="u">\n'
+      .. '<uws:x a:id="1&amp;2" q=\'a="b"\'/>text &lt;&#65;&#x42;<![CDATA[<c>&]]></uws:job>', "x")
+    assert.equal("job", root.name)
+    assert.equal("text <AB<c>&", (root.text:match("%S.*")))
+    assert.same({ id = "1&2", q = 'a="b"' }, root.children[1].attributes)
+    assert.equal("text <AB<c>&", xml.text({ children = { root } }, "job"))
+    assert.is_nil(xml.text(root, "x"))
+  end)
+
+  it("is refused when it is none", function()
+    for _, text in ipairs({ "", "plain", "<a><b></a>", "<a", "<a>", "</a>", "<a><![CDATA[x</a>",
+      ("<a>"):rep(200) }) do
+      local err = failure(xml.parse, text, "the job")
+      assert.equal("protocol", err.code, text)
+      assert.is_truthy(err.message:find("the job", 1, true))
+    end
+  end)
+end)
+
+describe("a job", function()
+  local uws, asked, answers, slept
+  local kept = {}
+  local replaced = { "halyard.core.http", "halyard.core.task" }
+  local url = "http://tap.example/async/7"
+
+  local function document(phase, more)
+    return { status = 200, headers = {}, url = url, body = ("<uws:job><uws:phase>%s</uws:phase>"
+      .. "%s</uws:job>"):format(phase, more or "") }
+  end
+
+  before_each(function()
+    asked, answers, slept = {}, {}, {}
+    for _, name in ipairs(replaced) do
+      kept[name] = package.loaded[name] or false
+    end
+    package.loaded["halyard.core.http"] = {
+      request = function(request)
+        asked[#asked + 1] = ("%s %s %s"):format(request.method or "GET",
+          request.url:gsub("^http://tap.example", ""), request.body or "")
+        local answer = assert(table.remove(answers, 1), "one request too many: " .. request.url)
+        if errors.is(answer) then
+          error(answer, 0)
+        end
+        return answer
+      end,
+    }
+    package.loaded["halyard.core.task"] = {
+      sleep = function(seconds)
+        slept[#slept + 1] = seconds
+      end,
+    }
+    package.loaded["halyard.archive.uws"] = nil
+    uws = require("halyard.archive.uws")
+  end)
+
+  after_each(function()
+    for name, module in pairs(kept) do
+      package.loaded[name] = module or nil
+    end
+    package.loaded["halyard.archive.uws"] = nil
+    assert.same({}, answers)
+  end)
+
+  local see = { status = 303, headers = {}, body = "", location = url .. "/" }
+
+  it("is made once, and run when its creation did not run it", function()
+    answers = { see, document("PENDING"), see }
+    local job = uws.create("tap", "http://tap.example/async", { body = "QUERY=x" })
+    assert.equal(url, job.url)
+    assert.same({ "POST /async QUERY=x", "GET /async/7 ", "POST /async/7/phase PHASE=RUN" }, asked)
+    asked, answers = {}, { see, see, document("EXECUTING") }
+    uws.create("tap", "http://tap.example/async", { body = "QUERY=x" }, 30)
+    assert.equal("POST /async/7/executionduration EXECUTIONDURATION=30", asked[2])
+    assert.equal(3, #asked)
+  end)
+
+  it("that is not made says why", function()
+    answers = { { status = 400, headers = {}, body = '<VOTABLE><INFO name="QUERY_STATUS" '
+      .. 'value="ERROR">no &lt;uploads&gt; here</INFO></VOTABLE>' } }
+    local err = failure(uws.create, "tap", "http://tap.example/async", { body = "" })
+    assert.is_truthy(err.message:find("HTTP 400: no <uploads> here", 1, true), err.message)
+    answers = { { status = 200, headers = {}, body = "<p>hello</p>" } }
+    assert.equal("protocol", failure(uws.create, "tap", "http://tap.example/async",
+      { body = "" }).code)
+  end)
+
+  it("is polled through every phase on its way, with growing pauses where WAIT is not known",
+    function()
+      answers = { document("QUEUED"), document("EXECUTING"), document("EXECUTING"),
+        document("UNKNOWN"), document("SUSPENDED"), document("SUSPENDED"),
+        errors.new("timeout", "the gateway was tired"),
+        document("COMPLETED", '<uws:results><uws:result id="other" href="o"/>'
+          .. '<uws:result id="result" xlink:href="r"/></uws:results>') }
+      assert.equal("r", uws.job("tap", url):wait().result)
+      assert.equal("GET /async/7?WAIT=30&PHASE=QUEUED ", asked[2])
+      assert.same({ 1, 1.5, 2.25 }, slept)
+    end)
+
+  it("that is held is told to run again, but not for ever", function()
+    answers = { document("HELD"), see, document("EXECUTING"), document("COMPLETED") }
+    uws.job("tap", url):wait()
+    answers = { document("HELD"), see, document("HELD"), see, document("HELD"), see,
+      document("HELD") }
+    assert.is_truthy(failure(uws.job("tap", url).wait, uws.job("tap", url)).message
+      :find("stays HELD", 1, true))
+  end)
+
+  it("that failed, was aborted or is archived gives no rows but the reason", function()
+    for phase, case in pairs({
+      ERROR = { "archive", "<uws:errorSummary><uws:message>disk full</uws:message>"
+        .. "</uws:errorSummary>", "disk full" },
+      ABORTED = { "archive", "<uws:executionDuration>600</uws:executionDuration>"
+        .. '<uws:results><uws:result id="result" href="partial"/></uws:results>', "600 s" },
+      ARCHIVED = { "not_found", "", "gone" },
+    }) do
+      answers = { document(phase, case[2]) }
+      local err = failure(uws.job("tap", url).wait, uws.job("tap", url))
+      assert.equal(case[1], err.code)
+      assert.is_truthy(err.message:find(case[3], 1, true), err.message)
+      assert.equal(url, err.job)
+    end
+    answers = { document("ERROR"), { status = 200, headers = {}, body = "table is missing\n" } }
+    assert.is_truthy(failure(uws.job("tap", url).wait, uws.job("tap", url)).message
+      :find("table is missing", 1, true))
+  end)
+
+  it("is deleted by DELETE or, where that is not known, by a form", function()
+    answers = { { status = 303, headers = {}, body = "" } }
+    uws.job("tap", url):delete()
+    answers = { { status = 405, headers = {}, body = "" }, see }
+    uws.job("tap", url):delete()
+    assert.equal("POST /async/7 ACTION=DELETE", asked[3])
+    answers = { { status = 404, headers = {}, body = "" } }
+    uws.job("tap", url):delete()
+  end)
+end)
