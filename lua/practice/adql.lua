@@ -362,6 +362,10 @@ function parser:predicate()
   if self:accept("IS") then
     local negated = self:accept("NOT") and "NOT " or ""
     self:expect("NULL")
+    -- Where a column is never null there is no need to read them all.
+    if left.column and left.column.filled and #self.scope == 1 and self.scope[1] == left.from then
+      return condition(negated == "" and "0" or "1", left)
+    end
     return condition(("%s IS %sNULL"):format(value(left).sql, negated), left)
   end
   local negated = self:accept("NOT") and "NOT " or ""

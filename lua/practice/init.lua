@@ -15,6 +15,7 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 
 -- The dialects beside the portal's: modules that return { routes = { [path] = handler } }.
 local protocols = {
+  "practice.casjobs",
   "practice.cone",
   "practice.console",
   "practice.tap",

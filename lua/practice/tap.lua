@@ -81,7 +81,7 @@ local function upload_columns(t)
   for i, c in ipairs(t.columns) do
     out[i] = { name = c.name, type = upload_types[c.type] or "char",
       ucd = c.ucd ~= "" and c.ucd or nil, unit = c.unit ~= "" and c.unit or nil,
-      xtype = c.type == "timestamp" and "timestamp" or nil }
+      xtype = c.xtype ~= "" and c.xtype or nil }
   end
   return out
 end

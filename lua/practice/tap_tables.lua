@@ -14,8 +14,8 @@ function M.catalog(word, title)
   return catalogs[word]
 end
 
---- A table of a service: name ("schema.table"), description, columns (as for sql.define, also utype
--- and xtype; flags may be said by principal = true, indexed = true), and `from` (a view) or `rows`;
+--- A table of a service: name ("schema.table"), description, columns (as for sql.define, also
+-- utype, xtype, principal, indexed, and filled: never null), and `from` (a view) or `rows`;
 -- `position` { ra, dec, exact } names the columns that the hidden circle is about; exact: false
 -- where it finds more than the points.
 function M.add(word, t)
@@ -24,7 +24,7 @@ function M.add(word, t)
   local columns = sql.columns(name)
   for i, c in ipairs(t.columns) do
     columns[i].utype, columns[i].xtype = c.utype, c.xtype
-    columns[i].principal, columns[i].indexed = c.principal, c.indexed
+    columns[i].principal, columns[i].indexed, columns[i].filled = c.principal, c.indexed, c.filled
   end
   local tables = catalogs[word].tables
   tables[#tables + 1] = { name = t.name, sql = name, description = t.description, utype = t.utype,
@@ -226,11 +226,13 @@ local obscore = {
   { "instrument_name", "instrument_name", "char", nil, "meta.id;instr",
     "Provenance.ObsConfig.Instrument.name" },
 }
+local filled = { calib_level = true, obs_collection = true, obs_id = true,
+  obs_publisher_did = true }
 local obscore_columns = {}
 for i, c in ipairs(obscore) do
   obscore_columns[i] = { name = c[1], is = c[2], type = c[3], unit = c[4] or false, ucd = c[5],
     utype = "obscore:" .. c[6], principal = true, indexed = c[1]:find("^s_[rd]e?[ac]") ~= nil,
-    xtype = c[1] == "s_region" and "adql:REGION" or nil }
+    xtype = c[1] == "s_region" and "adql:REGION" or nil, filled = filled[c[1]] }
 end
 -- The hidden circle finds footprints that touch it: all points inside are among them.
 local caom_place = { ra = "s_ra", dec = "s_dec", exact = false }

@@ -3,6 +3,7 @@
 -- its statement is counted through, so that what fails fails in the job; the rows themselves are
 -- made again for whoever fetches them. PHASE=RUN in the creating POST is ignored, as services do.
 -- The switch "executing=N" keeps each job in EXECUTING for N seconds.
+local clock = require "practice.clock"
 local faults = require "practice.faults"
 local http = require "practice.http"
 local sql = require "practice.sql"
@@ -12,19 +13,10 @@ local M = {}
 local JOBS_MAX <const>, WAIT_MAX <const> = 200, 60
 local retention_s = 86400
 
+local now, iso = clock.now, clock.iso
 local jobs, order, last = {}, {}, 0
 
 local final = { COMPLETED = true, ERROR = true, ABORTED = true }
-
--- Seconds since 1970, to a millisecond; another request may come in between.
-local function now()
-  local rows = sql.query("SELECT (julianday('now') - 2440587.5) * 86400.0", nil, { max = 1 })
-  return rows[1][1]
-end
-
-local function iso(seconds)
-  return seconds and os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(seconds)) or ""
-end
 
 local function plain(text)
   return http.answer(text .. "\n", "text/plain")

@@ -232,6 +232,7 @@ static void push_table(const hal_script *s, lua_State *L, const hal_table *t)
         hal_script_set_text(L, "type", hal_field_is_scalar(f) ? hal_type_name(f->type) : "string");
         hal_script_set_text(L, "unit", f->unit);
         hal_script_set_text(L, "ucd", f->ucd);
+        hal_script_set_text(L, "xtype", f->xtype);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "columns");

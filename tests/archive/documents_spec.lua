@@ -5,6 +5,9 @@
 package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
 local practice = require("practice")
 
+-- The account of the practice archive's CasJobs.
+practice.environment = "CASJOBS_WSID=1001 CASJOBS_USERID=practice CASJOBS_PW=practice"
+
 local folder_of_documents = assert(os.getenv("HALYARD_SOURCE")) .. "/docs/archives"
 
 local documents = {}

@@ -8,6 +8,8 @@ local source = assert(os.getenv("HALYARD_SOURCE"), "HALYARD_SOURCE is not set")
 
 M.workflows = source .. "/tests/data/workflows"
 M.shipped = source .. "/workflows"
+--- Variables for the command: "A=b C=d".
+M.environment = ""
 
 --- Quotes a text for the shell.
 function M.quote(text)
@@ -59,8 +61,8 @@ end
 function M.halyard(arguments)
   local folder = M.folder()
   local out, err = folder .. "/out", folder .. "/err"
-  local _, how, code = os.execute(("%s %s >%s 2>%s"):format(M.quote(bin .. "/halyard"), arguments,
-    out, err))
+  local _, how, code = os.execute(("%s %s %s >%s 2>%s"):format(M.environment,
+    M.quote(bin .. "/halyard"), arguments, out, err))
   local stdout, stderr = M.read(out), M.read(err)
   M.remove(folder)
   return how == "exit" and code or 128 + code, stdout, stderr

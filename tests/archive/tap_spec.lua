@@ -209,6 +209,17 @@ return workflow {
     assert.is_true(practice.same(folder .. "/out/sync.csv", folder .. "/out/parts.csv"))
   end)
 
+  it("gives times also as Modified Julian Dates", function()
+    archive = practice.start("")
+    works([[
+      local t = halyard.table.from_rows({ { id = 1, seen = "2012-05-31T12:00:00" } },
+        { "id", "seen" })
+      t = t:with("seen", t:column "seen", { xtype = "timestamp" })
+      local r = gaia:query("SELECT * FROM TAP_UPLOAD.t", { upload = { t = t } }).table
+      assert(r:get(1, "seen_mjd") == 56078.5 and r:column("seen_mjd").unit == "d")
+      assert(table.concat(r.columns, ",") == "id,seen,seen_mjd")]])
+  end)
+
   local function tiled(region, more)
     works(([[
       local table = gaia:table("gaia_source")

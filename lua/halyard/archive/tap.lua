@@ -97,8 +97,8 @@ end
 --- Rows with times also as Modified Julian Dates.
 function methods.dated(_, rows)
   for _, name in ipairs(rows.columns) do
-    local field = rows:field(name)
-    if field.type == "timestamp" or (field.xtype or ""):lower():find("timestamp", 1, true) then
+    local column = rows:column(name)
+    if column.type == "timestamp" or column.xtype:lower():find("timestamp", 1, true) then
       rows = rows:mjd(name)
     end
   end
@@ -341,6 +341,12 @@ local function given(self, record, rows, cost, options, job)
   return result
 end
 
+-- Instead of rows, in a plan.
+local function planned(self, record, options)
+  record.notes[#record.notes + 1] = self.url .. " would be asked for rows by ADQL"
+  return { rows = 0, path = options.into and record:path(options.into) }
+end
+
 local function check_output(record, options, what)
   if options.into then
     record:path(options.into)
@@ -398,8 +404,7 @@ function methods:query(query, options)
     checked(self, query, options.upload)
   end
   if record.dry then
-    record.notes[#record.notes + 1] = self.url .. " would be asked a query in ADQL"
-    return { rows = 0, path = options.into and record:path(options.into) }
+    return planned(self, record, options)
   end
   local sent = { mode = how.mode, maxrec = how.ask, duration = how.duration, uploads = how.uploads }
   local rows, answer, cost, job
@@ -424,7 +429,9 @@ end
 
 for _, name in ipairs({ "phase", "wait", "abort", "delete", "document" }) do
   job_methods[name] = function(self, ...)
-    begin(self.service)
+    if begin(self.service).dry and (name == "abort" or name == "delete") then
+      errors.raise("usage", ("a plan cannot go on here: job:%s changes a job"):format(name))
+    end
     return self.job[name](self.job, ...)
   end
 end
@@ -437,6 +444,9 @@ function job_methods:result(options)
   suggest.check_keys(options, { "into", "format", "keep", "wait" }, "job:result")
   local record = begin(self.service)
   check_output(record, options, "job:result")
+  if record.dry then
+    return planned(self.service, record, options)
+  end
   local rows, _, cost = read_result(self.service, self.job, self.job:wait(options.wait), {})
   local result = given(self.service, record, rows, cost, options, self.job.url)
   if not options.keep then
@@ -457,7 +467,9 @@ function methods:submit(query, options)
   options = options or {}
   suggest.check_keys(options, { "upload", "maxrec", "duration", "check" }, "tap:submit")
   check_text(query, "tap:submit")
-  begin(self)
+  if begin(self).dry then
+    errors.raise("usage", "a plan cannot go on here: tap:submit starts a job")
+  end
   local how = how_of(self, options, "tap:submit")
   local uploads = uploads_of(self, options)
   if options.check ~= false then
