@@ -157,6 +157,25 @@ return workflow {
     fails(2, [[return gaia:job("http://elsewhere.example/async/1")]], "URL of a job of")
   end)
 
+  it("leaves the address of a running job on disk when it is killed", function()
+    archive = practice.start("--faults executing=60")
+    run("return 1")
+    local path = folder .. "/killed.lua"
+    assert(os.execute(("sed 's/return 1/return gaia:query(\"SELECT TOP 2 ra FROM gaia_source\", "
+      .. "{ mode = \"async\" })/; s/tap-test/killed/' %s/tap-test.lua >%s"):format(folder, path)))
+    os.execute(([[%s run %s --archive %s -o %s/out --quiet >/dev/null 2>&1 & pid=$!
+      for i in $(seq 300); do test -s %s/out/.halyard/jobs && break; sleep 0.1; done
+      kill -9 $pid; wait $pid 2>/dev/null]]):format(practice.quote(os.getenv("HALYARD_BIN")
+      .. "/halyard"), path, archive.url, folder, folder))
+    local url = practice.read(folder .. "/out/.halyard/jobs"):match("^(http://%S+/async/job%d+)\n$")
+    works(([[
+      local job = gaia:job(%q)
+      assert(job:phase() == "EXECUTING")
+      job:abort()
+      job:delete()]]):format(url))
+    assert.equal("", practice.read(folder .. "/out/.halyard/jobs"))
+  end)
+
   it("raises what ends a job badly", function()
     archive = practice.start("--faults executing=30")
     fails(4, [[return gaia:query("SELECT TOP 3 ra FROM gaia_source",

@@ -240,3 +240,103 @@ describe("a job", function()
     uws.job("tap", url):delete()
   end)
 end)
+
+describe("a query", function()
+  local tap, asked, answers
+  local kept = {}
+  local fresh = { "halyard.archive.door", "halyard.archive.jobs", "halyard.archive.tap",
+    "halyard.archive.tap_catalog", "halyard.archive.tap_meta", "halyard.archive.uws",
+    "halyard.catalog" }
+  local url = "http://tap.example/tap"
+
+  local function next_answer(request)
+    asked[#asked + 1] = ("%s %s"):format(request.method or "GET", request.url:sub(#url + 1))
+    local answer = assert(table.remove(answers, 1), "one request too many: " .. request.url)
+    if errors.is(answer) then
+      error(answer, 0)
+    end
+    return answer
+  end
+
+  before_each(function()
+    asked = {}
+    kept["halyard.core.http"] = package.loaded["halyard.core.http"] or false
+    package.loaded["halyard.core.http"] = {
+      request = next_answer, limit = function() end,
+      fetch = function(request)
+        return table.unpack(next_answer(request))
+      end,
+    }
+    for _, name in ipairs(fresh) do
+      package.loaded[name] = nil
+    end
+    tap = require("halyard.archive.tap")
+  end)
+
+  after_each(function()
+    package.loaded["halyard.core.http"] = kept["halyard.core.http"] or nil
+    for _, name in ipairs(fresh) do
+      package.loaded[name] = nil
+    end
+    assert.same({}, answers)
+  end)
+
+  local function reply(body, more)
+    local out = { status = 200, headers = {}, body = body, url = url }
+    for key, value in pairs(more or {}) do
+      out[key] = value
+    end
+    return out
+  end
+
+  local function rows(n)
+    local list = {}
+    for i = 1, n do
+      list[i] = { a = i }
+    end
+    return { require("halyard.core.table").from_rows(list, { "a" }), { overflow = false },
+      { bytes = 1 } }
+  end
+
+  local capabilities = '<capabilities><capability standardID="ivo://ivoa.net/std/TAP"><outputLimit>'
+    .. '<default unit="row">2</default><hard unit="row">3</hard></outputLimit></capability>'
+    .. "</capabilities>"
+
+  it("that a gateway gives up is run as a job, whose rows are safe before it is deleted", function()
+    answers = { reply(capabilities), errors.new("archive", "gateway", { http_status = 504 }),
+      reply("", { status = 303, location = url .. "/async/1" }),
+      reply("<job><phase>EXECUTING</phase></job>"), reply("<job><phase>COMPLETED</phase></job>"),
+      rows(2), reply("") }
+    local result = tap.tap(url):query("SELECT a FROM t", { check = false })
+    assert.equal(2, result.rows)
+    assert.equal(url .. "/async/1", result.job)
+    assert.same({ "GET /capabilities", "POST /sync", "POST /async", "GET /async/1", "GET /async/1",
+      "GET /async/1/results/result", "DELETE /async/1" }, asked)
+  end)
+
+  it("that the service refuses is not run again", function()
+    answers = { reply(capabilities),
+      errors.new("archive", "no such column", { http_status = 400 }) }
+    local err = failure(function()
+      return tap.tap(url):query("SELECT a FROM t", { check = false })
+    end)
+    assert.equal("no such column", err.message:match("no such column"))
+  end)
+
+  it("that is full to the service's limit without a word is suspected", function()
+    answers = { reply(capabilities), rows(3) }
+    local err = failure(function()
+      return tap.tap(url):query("SELECT a FROM t", { check = false })
+    end)
+    assert.equal("truncated", err.code)
+    answers = { rows(3) }
+    assert.equal(3, tap.tap(url):query("SELECT TOP 3 a FROM t", { check = false }).rows)
+  end)
+
+  it("goes on where a service tells neither limits nor columns", function()
+    answers = { errors.new("not_found", "404", { http_status = 404 }),
+      errors.new("archive", "no TAP_SCHEMA", { http_status = 400 }),
+      errors.new("not_found", "404", { http_status = 404 }), rows(3) }
+    assert.equal(3, tap.tap(url .. "2"):query("SELECT a FROM t", { mode = "sync" }).rows)
+  end)
+end)

@@ -7,6 +7,7 @@ local casjobs_text = require("halyard.archive.casjobs_text")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
+local jobs = require("halyard.archive.jobs")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
@@ -173,6 +174,10 @@ job_type.__tostring = function(self)
   return ("CasJobs job %s"):format(self.id)
 end
 
+local function address(self)
+  return ("%s %s"):format(self.site.url, self.id)
+end
+
 local function number(root, what)
   local n = math.tointeger(tonumber(root.text))
   if not n then
@@ -210,6 +215,7 @@ function job_methods:wait(seconds)
   while state ~= "finished" do
     if state == "failed" or state == "cancelled" then
       local told = described(self.site, self.id)
+      jobs.over(address(self))
       errors.raise("archive", ("CasJobs: job %s %s: %s"):format(self.id, state == "failed"
         and "failed" or "was cancelled", (told.error or "") ~= "" and told.error
         or "the service does not say why"), { job = self.id })
@@ -225,6 +231,7 @@ function job_methods:wait(seconds)
     pause = math.min(poll_max_s, pause * 1.5)
     state = self:status()
   end
+  jobs.over(address(self))
   return described(self.site, self.id)
 end
 
@@ -252,6 +259,7 @@ local function submit(self, sql, options)
   })
   local job = job_of(self, number(root, "SubmitJob"))
   system.log("info", ("CasJobs: job %s in %s"):format(job.id, options.context or self.context))
+  jobs.begun(address(job))
   return job
 end
 

@@ -116,9 +116,8 @@ end
 local function async(self, query, how)
   local job = uws.create(self.url, self.url .. "/async", form(query, how.maxrec, how.uploads),
     how.duration)
-  local rows, answer, cost = read_result(self, job, job:wait(), how)
-  job:delete()
-  return rows, answer, cost, job.url
+  table.insert(how.jobs, job)
+  return read_result(self, job, job:wait(), how)
 end
 
 -- A synchronous query that a gateway or the service gave up after a while.
@@ -128,7 +127,7 @@ local function took_too_long(err)
     or text:find("timed? ?out") or text:find("too long") or text:find("time limit")
 end
 
--- One query in the mode that was asked for: rows, answer, cost, URL of the job.
+-- One query in the mode that was asked for: rows, answer, cost; jobs that it ran as join how.jobs.
 local function ask(self, query, how)
   if how.mode == "async" then
     return async(self, query, how)
@@ -406,15 +405,17 @@ function methods:query(query, options)
   if record.dry then
     return planned(self, record, options)
   end
-  local sent = { mode = how.mode, maxrec = how.ask, duration = how.duration, uploads = how.uploads }
-  local rows, answer, cost, job
-  if options.split then
-    rows, answer, cost = ask_split(self, query, sent, options)
-  else
-    rows, answer, cost, job = ask(self, query, sent)
-  end
+  local sent = {
+    mode = how.mode, maxrec = how.ask, duration = how.duration, uploads = how.uploads, jobs = {},
+  }
+  local rows, answer, cost = (options.split and ask_split or ask)(self, query, sent, options)
   check_full(self, query, rows, how, answer)
-  return given(self, record, rows, cost, options, job)
+  local last = sent.jobs[#sent.jobs]
+  local result = given(self, record, rows, cost, options, last and last.url)
+  for _, job in ipairs(sent.jobs) do -- only now: the rows are safe
+    job:delete()
+  end
+  return result
 end
 
 -- A job of a TAP service: what uws says, and the rows.

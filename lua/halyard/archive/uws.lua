@@ -5,6 +5,7 @@
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
+local jobs = require("halyard.archive.jobs")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 local xml = require("halyard.xml")
@@ -137,7 +138,9 @@ local function ended(self, document)
   local phase = document.phase
   if phase == "COMPLETED" then
     return document
-  elseif phase == "ERROR" then
+  end
+  jobs.over(self.url)
+  if phase == "ERROR" then
     errors.raise("archive", ("%s: the job failed: %s (%s)"):format(self.what, told(self, document),
       self.url), { job = self.url })
   elseif phase == "ABORTED" then
@@ -196,6 +199,7 @@ end
 
 --- Deletes the job and its result; one that is gone already is no failure.
 function methods:delete()
+  jobs.over(self.url)
   local ok, reply = errors.try(http.request, {
     method = "DELETE", url = self.url, redirects = false, tries = 2,
   })
@@ -235,6 +239,7 @@ function M.create(what, list, request, duration)
   end
   local job = M.job(what, url)
   system.log("info", ("%s: job %s"):format(what, job.url))
+  jobs.begun(job.url)
   if duration then
     post(job, "/executionduration", { { "EXECUTIONDURATION", duration } })
   end
