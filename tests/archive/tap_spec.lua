@@ -281,6 +281,9 @@ return workflow {
     archive = practice.start("")
     local code, _, err = run("return gaia:tables()", '"elsewhere.example"')
     assert.equal(6, code, err)
+    code, _, err = run(("return vo.tap(%q):tables()"):format(archive.url
+      .. "/vo-tap/api/v0.1/gaiadr3"), ("%q"):format(archive.url:match("//(.*)$")))
+    assert.equal(0, code, err)
   end)
 
   it("is an error when it is something else", function()

@@ -333,6 +333,25 @@ describe("a query", function()
     assert.equal(3, tap.tap(url):query("SELECT TOP 3 a FROM t", { check = false }).rows)
   end)
 
+  it("for a count that takes too long is followed by one without", function()
+    local catalog = require("halyard.archive.tap_catalog")
+    local list = { ra = { name = "ra", type = "double", place = 1 },
+      dec = { name = "dec", type = "double", place = 2 },
+      id = { name = "id", type = "long", place = 3 } }
+    package.loaded["halyard.archive.tap_meta"].columns = function()
+      return list
+    end
+    answers = { reply(capabilities), errors.new("timeout", "the archive was silent") }
+    local service = tap.tap("http://slow.example/tap")
+    local source = catalog.complete({ service = service, table = "t", name = "t" }).source({})
+    assert.is_true(source.service.counts)
+    assert.is_nil((source.count({ ra = 1, dec = 2, radius = 1 })))
+    assert.is_false(source.service.counts)
+    assert.equal("ambiguous", source.verdict(errors.new("archive", "Query timed out")))
+    assert.equal("over", source.verdict(errors.new("truncated", "cut")))
+    assert.equal("fatal", source.verdict(errors.new("archive", "no such column")))
+  end)
+
   it("goes on where a service tells neither limits nor columns", function()
     answers = { errors.new("not_found", "404", { http_status = 404 }),
       errors.new("archive", "no TAP_SCHEMA", { http_status = 400 }),

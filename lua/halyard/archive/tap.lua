@@ -9,6 +9,7 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local meta = require("halyard.archive.tap_meta")
+local report = require("halyard.report")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
@@ -120,13 +121,6 @@ local function async(self, query, how)
   return read_result(self, job, job:wait(), how)
 end
 
--- A synchronous query that a gateway or the service gave up after a while.
-local function took_too_long(err)
-  local text = err.message:lower()
-  return err.code == "timeout" or err.http_status == 504 or err.http_status == 502
-    or text:find("timed? ?out") or text:find("too long") or text:find("time limit")
-end
-
 -- One query in the mode that was asked for: rows, answer, cost; jobs that it ran as join how.jobs.
 local function ask(self, query, how)
   if how.mode == "async" then
@@ -143,7 +137,7 @@ local function ask(self, query, how)
     return table.unpack(results, 2, results.n)
   end
   local err = results[2]
-  if took_too_long(err) then
+  if tap_catalog.too_long(err) then
     system.log("info", ("%s: %s; the query is run as a job"):format(self.url, err.message))
     return async(self, query, how)
   elseif err.code == "network" or err.code == "busy" then
@@ -318,8 +312,22 @@ end
 
 -- The public part ---------------------------------------------------------------------------------
 
-local function begin(self, parallel)
-  return door.begin(self.host, self.url, parallel)
+-- The name by which a workflow may have declared the service: its host, or "mast".
+local function host_of(self)
+  local host = door.host(self.url)
+  if host ~= door.host(door.base("tap")) then
+    return host
+  end
+  for _, name in ipairs(report.current().hosts or {}) do
+    if name == host then
+      return host
+    end
+  end
+  return "mast"
+end
+
+local function begin(self)
+  return door.begin(host_of(self), self.url)
 end
 
 -- Rows to the caller: in memory or in a file.
@@ -518,7 +526,7 @@ function methods:table(name, options)
   end
   meta.columns(self, name)
   return catalog.new(tap_catalog.complete({
-    service = self, table = meta.table_name(self, name), name = name, host = self.host,
+    service = self, table = meta.table_name(self, name), name = name, host = host_of(self),
     id = options.id, ra = options.ra, dec = options.dec,
     url = function()
       return self.url
@@ -559,10 +567,7 @@ function M.tap(url)
   if type(url) ~= "string" or not door.host(url) then
     errors.raise("usage", "vo.tap takes the URL of a service: http(s)://host/path")
   end
-  url = living(url):gsub("[/?&]+$", "")
-  local host = door.host(url)
-  return setmetatable({ url = url, host = host == door.host(door.base("tap")) and "mast" or host },
-    service_type)
+  return setmetatable({ url = (living(url):gsub("[/?&]+$", "")) }, service_type)
 end
 
 --- MAST's TAP service of a catalogue: "caom", "ps1dr2", "hsc", "gaiadr3", ...

@@ -8,6 +8,7 @@ local criteria = require("halyard.archive.criteria")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local meta = require("halyard.archive.tap_meta")
+local system = require("halyard.core.system")
 
 local M = {}
 
@@ -23,6 +24,14 @@ local roles = {
   dec = { ucds = { "pos.eq.dec;meta.main", "pos.eq.dec" }, names = { "dec", "s_dec", "dej2000",
     "decmean" } },
 }
+
+--- Is the failure a question that a gateway or the service gave up after a while?
+function M.too_long(err)
+  local text = err.message:lower()
+  return err.code == "timeout" or err.http_status == 504 or err.http_status == 502
+    or text:find("timed? ?out") ~= nil or text:find("too long", 1, true) ~= nil
+    or text:find("time limit", 1, true) ~= nil
+end
 
 -- The columns ---------------------------------------------------------------------------------
 
@@ -204,7 +213,10 @@ local function source_of(record, options)
   local what = names and table.concat(list, ", ") or "*"
   local source = {
     name = record.name, id = id.name, ra = ra.name, dec = dec.name, window = 4,
-    verdict = door.verdict, refine = refine,
+    refine = refine,
+    verdict = function(err)
+      return err.code ~= "truncated" and M.too_long(err) and "ambiguous" or door.verdict(err)
+    end,
     service = {
       takes_box = true, takes_cone = false, counts = not loose, cap = cap,
       pos_quantum_deg = record.pos_quantum_deg or 0,
@@ -219,11 +231,20 @@ local function source_of(record, options)
     end
     return door.joined(parts), cost
   end
+  -- A service whose first count takes too long is asked without counts from then on.
+  local counted = false
   function source.count(shape)
     local sum, cost = 0, { requests = 0, bytes = 0 }
     for _, condition in ipairs(conditions(shape)) do
-      local n, one = count(condition)
-      sum = sum + n
+      local ok, n, one = errors.try(count, condition)
+      if not ok and (counted or not M.too_long(n)) then
+        error(n, 0)
+      elseif not ok then
+        system.log("warning", n.message .. "; the rows are fetched without a count")
+        source.service.counts = false
+        return nil, { requests = 1, bytes = 0 }
+      end
+      sum, counted = sum + n, true
       door.add_cost(cost, one)
     end
     return sum, cost
