@@ -23,7 +23,7 @@ end
 --- The document of an error (TAP 1.1 section 3.3).
 local function failed(message, status)
   return http.answer(head("ERROR", message) .. "</RESOURCE>\n</VOTABLE>\n", votable_type,
-    status or 400)
+    status or faults.switch("tap-dachs") and 200 or 400)
 end
 
 -- What is asked ---------------------------------------------------------------------------------
@@ -281,6 +281,12 @@ end
 
 local resources = { sync = sync, async = service }
 
+-- Where the switch puts jobs.
+function resources.__system__(request)
+  request.below = request.below:match("^run/?(.*)$") or ""
+  return service(request)
+end
+
 function resources.capabilities(request)
   return http.answer(documents.capabilities(request.catalog, base_of(request), cap), xml_type)
 end
@@ -309,6 +315,8 @@ local function tap(request)
     return missing("the resource " .. resource)
   end
   request.job_list = base_of(request) .. "/async"
+  request.job_base = faults.switch("tap-dachs") and base_of(request) .. "/__system__/run"
+    or request.job_list
   return resources[resource](request)
 end
 

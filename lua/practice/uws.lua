@@ -190,7 +190,7 @@ local function create(request, how)
   local job = { id = ("job%06d"):format(last), catalog = request.catalog, phase = "PENDING",
     created = at, destruction = at + retention_s, duration = how.duration_default,
     uploads = uploads, parameters = {} }
-  job.url = request.job_list .. "/" .. job.id
+  job.url = request.job_base .. "/" .. job.id
   local wanted = {}
   for _, p in ipairs(list) do
     if p[1]:lower() ~= "phase" then
@@ -300,9 +300,10 @@ local function answer_post(job, path, request, how)
   return why and how.failed(why) or http.redirect(job.url)
 end
 
---- The handler of a job list: `request.catalog`, `request.job_list` (its URL) and `request.below`
--- (the path below it). `how` has parameters(request), uploads(request, list), prepare(job), the
--- handler result (request.job), failed(message, status), duration_default, duration_max.
+--- The handler of a job list: `request.catalog`, `request.job_list` (its URL), `request.job_base`
+-- (the URL below which jobs are) and `request.below` (the path below either). `how` has
+-- parameters(request), uploads(request, list), prepare(job), the handler result (request.job),
+-- failed(message, status), duration_default, duration_max.
 function M.service(how)
   return function(request)
     local id, path = request.below:match("^([^/]*)/?(.-)/?$")

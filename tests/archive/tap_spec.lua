@@ -111,6 +111,17 @@ return workflow {
     fails(2, [[return mast.tap("nosuch"):tables()]], "nosuch is not here")
   end)
 
+  it("may answer errors with HTTP 200 and keep its jobs elsewhere", function()
+    archive = practice.start("--faults tap-dachs")
+    fails(4, [[return gaia:query("SELECT nosuch(ra) FROM gaia_source", { mode = "sync" })]],
+      "Unknown function: nosuch")
+    fails(4, [[return gaia:query("SELECT nosuch(ra) FROM gaia_source", { mode = "async" })]],
+      "Unknown function: nosuch", "/__system__/run/job")
+    works([[
+      local r = gaia:query("SELECT TOP 3 ra FROM gaia_source", { mode = "async" })
+      assert(r.rows == 3 and r.job:find("/__system__/run/job", 1, true))]])
+  end)
+
   it("never takes an answer that was cut for a whole one", function()
     archive = practice.start("--row-cap 300")
     for _, mode in ipairs({ "sync", "async" }) do
