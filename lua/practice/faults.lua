@@ -35,7 +35,7 @@ local known_switches = {
   { "ignore-pagesize", "page and pagesize are ignored: all rows" },
   { "no-paging", "answers carry no paging block" },
   { "silent-cap", "=N: no answer has more than N rows, and nothing says so" },
-  { "tap-dachs", "TAP as DaCHS: errors with HTTP 200, jobs below another path" },
+  { "tap-dachs", "TAP as DaCHS: errors with HTTP 200, jobs below another path, BINARY2" },
 }
 
 local function names_of(list)

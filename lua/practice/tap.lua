@@ -7,8 +7,10 @@ local documents = require "practice.tap_documents"
 local faults = require "practice.faults"
 local http = require "practice.http"
 local json = require "practice.json"
+local sql = require "practice.sql"
 local tables = require "practice.tap_tables"
 local uws = require "practice.uws"
+local votable_binary = require "practice.votable_binary"
 
 local root = "/vo-tap/api/v0.1/"
 local cap = math.min(100000, core.row_cap)
@@ -35,14 +37,16 @@ local formats = { votable = "votable", xml = "votable", ["votable/td"] = "votabl
   json = "json", ["application/json"] = "json", tsv = "tsv",
   ["text/tab-separated-values"] = "tsv" }
 
+-- MAST has no BINARY2, DaCHS has.
 local function format_of(text)
   local plain = text:lower():gsub("%s", "")
   local base, rest = plain:match("^([^;]*);?(.*)$")
-  if base:find("votable") and rest:find("serialization=") and
-    not rest:find("serialization=tabledata") then
-    return nil
+  local serialization = base:find("votable") and (rest:match("serialization=(%w+)")
+    or base == "votable/b2" and "binary2") or "tabledata"
+  if serialization == "binary2" and faults.switch("tap-dachs") then
+    return serialization
   end
-  return formats[base]
+  return serialization == "tabledata" and formats[base] or nil
 end
 
 -- Uploads: { name = { columns, rows } }; nil, message.
@@ -218,8 +222,27 @@ function frames.json(q)
     end)) }
 end
 
+-- BINARY2 is made in memory, not streamed.
+local function binary_answer(q)
+  local silent = faults.switch("silent-cap")
+  local rows, why, more = sql.query(q.sql, nil, { max = math.min(q.max, silent or q.max),
+    tables = q.tables, seconds = 60 })
+  more = more and not silent
+  if not rows then
+    return failed(why)
+  end
+  return http.answer(('%s<INFO name="QUERY" value="%s"/>\n<TABLE>\n%s<DATA><BINARY2><STREAM '
+    .. 'encoding="base64">\n%s\n</STREAM></BINARY2></DATA>\n</TABLE>\n%s</RESOURCE>\n</VOTABLE>\n')
+    :format(head("OK"), http.xml(q.query), fields(q.columns),
+      votable_binary.stream(q.columns, rows), (more or q.max == 0)
+        and '<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' or ""), votable_type)
+end
+
 --- The rows of a prepared query as an answer.
 local function rows_answer(q)
+  if q.format == "binary2" then
+    return binary_answer(q)
+  end
   local answer = frames[q.format](q)
   if q.max == 0 then
     return http.answer(answer.body .. (answer.tail_over or answer.tail), answer.content_type)
@@ -288,7 +311,8 @@ function resources.__system__(request)
 end
 
 function resources.capabilities(request)
-  return http.answer(documents.capabilities(request.catalog, base_of(request), cap), xml_type)
+  return http.answer(documents.capabilities(request.catalog, base_of(request), cap,
+    faults.switch("tap-dachs")), xml_type)
 end
 
 function resources.availability()

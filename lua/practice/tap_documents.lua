@@ -215,8 +215,8 @@ local function plain_capability(id, url)
     .. '<accessURL use="full">%s</accessURL></interface></capability>\n'):format(id, url)
 end
 
---- /capabilities of the service at `base`.
-function M.capabilities(catalog, base, cap)
+--- /capabilities of the service at `base`; `cap`: its row limit; `binary`: has BINARY2.
+function M.capabilities(catalog, base, cap, binary)
   local models = {}
   for i, model in ipairs(catalog.models) do
     models[i] = ('<dataModel ivo-id="%s">%s</dataModel>\n'):format(model[1], model[2])
@@ -241,6 +241,9 @@ function M.capabilities(catalog, base, cap)
     "</language>\n",
     '<outputFormat ivo-id="ivo://ivoa.net/std/TAPRegExt#output-votable-td">'
       .. "<mime>application/x-votable+xml</mime><alias>votable</alias></outputFormat>\n",
+    binary and '<outputFormat ivo-id="ivo://ivoa.net/std/TAPRegExt#output-votable-binary2"><mime>'
+      .. "application/x-votable+xml;serialization=BINARY2</mime><alias>votable/b2</alias>"
+      .. "</outputFormat>\n" or "",
     "<outputFormat><mime>text/csv;header=present</mime><alias>csv</alias></outputFormat>\n",
     "<outputFormat><mime>text/tab-separated-values</mime><alias>tsv</alias></outputFormat>\n",
     "<outputFormat><mime>application/json</mime><alias>json</alias></outputFormat>\n",

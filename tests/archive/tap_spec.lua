@@ -111,8 +111,13 @@ return workflow {
     fails(2, [[return mast.tap("nosuch"):tables()]], "nosuch is not here")
   end)
 
-  it("may answer errors with HTTP 200 and keep its jobs elsewhere", function()
+  it("may answer errors with HTTP 200, in BINARY2, and keep its jobs elsewhere", function()
     archive = practice.start("--faults tap-dachs")
+    works([[
+      assert(gaia:capabilities().binary:find("BINARY2"))
+      local r = gaia:query("SELECT source_id, radial_velocity AS v, 'a' || source_id AS name "
+        .. "FROM gaia_source WHERE " .. circle).table
+      assert(r:column("v"):nulls() > 0 and r:get(1, "name") == "a" .. r:get(1, "source_id"))]])
     fails(4, [[return gaia:query("SELECT nosuch(ra) FROM gaia_source", { mode = "sync" })]],
       "Unknown function: nosuch")
     fails(4, [[return gaia:query("SELECT nosuch(ra) FROM gaia_source", { mode = "async" })]],

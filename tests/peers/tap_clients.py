@@ -54,6 +54,17 @@ with doors.archive() as archive, tempfile.TemporaryDirectory() as folder:
         "tapquery", f"tapurl={url}", f"adql={QUERY}", "sync=false", "poll=300", "delete=finished"),
         ours, "source_id")
 
+    # The same from a service that speaks BINARY2 and answers errors with HTTP 200.
+    with doors.archive("--faults", "tap-dachs") as other:
+        binary = pyvo.dal.TAPService(other.url + "/vo-tap/api/v0.1/gaiadr3")
+        doors.assert_same("pyvo BINARY2", listed(binary.search(
+            QUERY, FORMAT="application/x-votable+xml;serialization=BINARY2").to_table()), ours,
+            "source_id")
+        doors.assert_same("BINARY2", listed(service.search(QUERY).to_table()), doors.halyard(
+            other.url, f"""
+            return mast.tap("gaiadr3"):query([[{QUERY}]], {{ into = "binary.csv" }}).rows""",
+            folder, "binary.csv"), "source_id")
+
     # The same region in tiles of at most 200 rows.
     with doors.archive("--row-cap", "200") as small:
         tiled = doors.halyard(small.url, """

@@ -30,9 +30,10 @@ end
 -- Requests --------------------------------------------------------------------------------------
 
 -- Body and type of a query; `uploads`: list of { name, text }.
-local function form(query, maxrec, uploads)
+local function form(self, query, maxrec, uploads)
   local fields = {
-    { "REQUEST", "doQuery" }, { "LANG", "ADQL" }, { "QUERY", query }, { "FORMAT", "votable" },
+    { "REQUEST", "doQuery" }, { "LANG", "ADQL" }, { "QUERY", query },
+    { "FORMAT", meta.capabilities(self).binary or "votable" },
   }
   if maxrec then
     fields[#fields + 1] = { "MAXREC", tostring(maxrec) }
@@ -78,7 +79,7 @@ local function fetched(self, request, how)
 end
 
 local function sync(self, query, how)
-  local request = form(query, how.maxrec, how.uploads)
+  local request = form(self, query, how.maxrec, how.uploads)
   return fetched(self, {
     method = "POST", url = self.url .. "/sync", body = request.body, format = "votable",
     poll = false, tries = how.tries, overflow = how.overflow, deadline = how.deadline,
@@ -115,7 +116,7 @@ local function read_result(self, job, document, how)
 end
 
 local function async(self, query, how)
-  local job = uws.create(self.url, self.url .. "/async", form(query, how.maxrec, how.uploads),
+  local job = uws.create(self.url, self.url .. "/async", form(self, query, how.maxrec, how.uploads),
     how.duration)
   table.insert(how.jobs, job)
   return read_result(self, job, job:wait(), how)
@@ -484,8 +485,8 @@ function methods:submit(query, options)
   if options.check ~= false then
     checked(self, query, options.upload)
   end
-  return tap_job(self, uws.create(self.url, self.url .. "/async", form(query, how.ask, uploads),
-    how.duration))
+  local request = form(self, query, how.ask, uploads)
+  return tap_job(self, uws.create(self.url, self.url .. "/async", request, how.duration))
 end
 
 --- The job at a URL, made by this run or another.

@@ -52,6 +52,12 @@ local function read_capabilities(root)
     duration_default = limit(node, "executionDuration").default,
     duration_max = limit(node, "executionDuration").hard,
   }
+  for _, format in ipairs(xml.all(node, "outputFormat")) do
+    local mime = xml.text(format, "mime") or ""
+    if mime:lower():gsub("%s", "") == "application/x-votable+xml;serialization=binary2" then
+      out.binary = mime
+    end
+  end
   for _, language in ipairs(xml.all(node, "language")) do
     for _, features in ipairs(xml.all(language, "languageFeatures")) do
       if (features.attributes.type or ""):lower():find("features%-adqlgeo") then
@@ -67,7 +73,8 @@ end
 
 --- Limits of the service; what it does not say is nil.
 -- @treturn table rows_default, rows_max, upload_max, upload_unit ("row", "byte"), uploads, geometry
--- (set of functions in capitals), duration_default, duration_max (seconds)
+-- (set of functions in capitals), duration_default, duration_max (seconds), binary (the name of
+-- VOTables in BINARY2, which are shorter)
 function M.capabilities(service)
   local here = memory(service.url)
   if not here.capabilities then
