@@ -45,6 +45,8 @@ describe("ADQL", function()
     assert.equal("a b", tables("SELECT * FROM (SELECT x, y FROM a) AS t, b GROUP BY x, y"))
     assert.equal("a b", tables("SELECT * FROM a WHERE x IN (SELECT x FROM b) -- FROM c"))
     assert.equal("a b", tables("SELECT f(x, 'FROM c') FROM a UNION SELECT x FROM b"))
+    assert.equal("a", tables("SELECT EXTRACT(YEAR FROM t), TRIM(BOTH FROM x) FROM a"))
+    assert.equal("a b c=d", tables("SELECT * FROM (a JOIN b ON a.x = b.x), c d"))
     assert.equal("Odd Name", tables('SELECT * FROM "Odd Name"'))
   end)
 

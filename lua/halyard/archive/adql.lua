@@ -155,14 +155,16 @@ local table_ends = { WHERE = true, GROUP = true, HAVING = true, ORDER = true, UN
 
 -- Marks what belongs to FROM clauses; fills `found`.
 local function read_tables(list, found)
-  local depth, from, used = 0, {}, {} -- from[depth]: a table may follow a comma here
+  -- selects[depth]: a FROM here is a query's own, not one of EXTRACT(YEAR FROM t); from[depth]: a
+  -- table may follow a comma here.
+  local depth, selects, from, used = 0, {}, {}, {}
   local expected = false
   local i = 1
   while i <= #list do
     local w, behind = list[i], i + 1
     if is_op(w, "(") then
       depth = depth + 1
-      from[depth] = expected
+      from[depth], selects[depth] = expected, nil
     elseif is_op(w, ")") then
       from[depth], depth, expected = nil, depth - 1, false
       local alias = list[i + 1]
@@ -174,11 +176,13 @@ local function read_tables(list, found)
         behind = behind + 1
       end
     elseif w.upper == "FROM" then
-      expected, from[depth] = true, true
+      if selects[depth] then
+        expected, from[depth] = true, true
+      end
     elseif w.upper == "JOIN" or is_op(w, ",") and from[depth] then
       expected = from[depth] ~= nil
     elseif w.upper == "SELECT" then
-      expected, from[depth] = false, nil
+      expected, from[depth], selects[depth] = false, nil, true
     elseif w.upper and table_ends[w.upper] then
       expected = false
       from[depth] = (w.upper == "ON" or w.upper == "USING") and from[depth] or nil
