@@ -276,6 +276,12 @@ return workflow {
     end
   end)
 
+  it("gives every row once although connections break and answers are cut", function()
+    archive = practice.start("--row-cap 300 --faults reset=0.05,http503=0.05,cut=0.05")
+    local n, same = tiled("CIRCLE 52.5 -27.4 0.9")
+    assert.is_true(n > 600 and same)
+  end)
+
   it("selects by criteria at the service", function()
     archive = practice.start("")
     works([[
