@@ -167,6 +167,9 @@ local function uploads_of(self, options)
     names[#names + 1] = name
   end
   table.sort(names)
+  if #names > 0 and not limits.uploads then
+    system.log("warning", self.url .. " does not say that it takes uploads")
+  end
   if options.split and not (options.upload or {})[options.split] then
     suggest.unknown("upload to split", tostring(options.split), names)
   end
