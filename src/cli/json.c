@@ -51,18 +51,28 @@ static const char *find(const char *json, const char *name)
     return NULL;
 }
 
+/* The byte that an escape at the backslash `*c` stands for; *c then is its last character. */
+static char unescaped(const char **c)
+{
+    static const char letters[] = "bfnrt", bytes[] = "\b\f\n\r\t";
+    if ((*c)[1] == 'u' && strlen(*c) >= 6) { /* control characters only: texts are UTF-8 */
+        char hex[5] = {(*c)[2], (*c)[3], (*c)[4], (*c)[5], '\0'};
+        *c += 5;
+        return (char)strtol(hex, NULL, 16);
+    }
+    if (!(*c)[1])
+        return '\\';
+    const char *letter = strchr(letters, *++*c);
+    return letter ? bytes[letter - letters] : **c;
+}
+
 bool json_text(const char *json, const char *name, char *out, size_t size_bytes)
 {
     const char *c = find(json, name);
     size_t n = 0;
     bool found = c && *c == '"';
     for (c = found ? c + 1 : ""; *c && *c != '"' && n + 1 < size_bytes; c++) {
-        char byte = *c;
-        if (byte == '\\' && c[1] == 'u' && strlen(c) >= 6) { /* the only escape events use */
-            char hex[5] = {c[2], c[3], c[4], c[5], '\0'};
-            byte = (char)strtol(hex, NULL, 16);
-            c += 5;
-        }
+        char byte = *c == '\\' ? unescaped(&c) : *c;
         out[n++] = byte;
     }
     out[n] = '\0';

@@ -189,21 +189,15 @@ static hal_status recognise(hal_reader *r, hal_err *err)
     head.data += n_mark;
     head.size_bytes -= n_mark;
     bool open = false;
-    const hal_format_entry *f, *found = NULL;
+    const hal_format_entry *f;
     for (size_t i = 0; !r->class && !open && (f = hal_format_at(i)); i++) {
         if (!f->reader || (r->setup.format != HAL_FORMAT_AUTO && r->setup.format != f->format))
             continue;
         hal_match match = f->recognise(head);
-        if (match == HAL_MATCH_YES) {
+        if (match == HAL_MATCH_YES)
             r->class = f->reader;
-            found = f;
-        }
         open = match == HAL_MATCH_MORE;
     }
-    if (found && found->format != HAL_FORMAT_FITS && found->format != HAL_FORMAT_VOTABLE &&
-        r->table && *r->table && strcmp(r->table, "1") != 0)
-        return hal_err_set(err, HAL_E_NOT_FOUND, "there is no table %s: %s holds one", r->table,
-                           found->name);
     if (r->class) {
         hal_status st = r->class->several ? HAL_OK : require_only_table(r, err);
         if (st)

@@ -225,7 +225,8 @@ describe("a table", function()
     refused("t:where { column = \"text\" }", tables.eq, t:column("field"), "south")
     t:head(1):write("one.csv")
     local code, message = failure(tables.read, "one.csv", { table = 2 })
-    assert.same({ "not_found", "one.csv: there is no table 2: csv holds one" }, { code, message })
+    assert.equal("usage", code)
+    assert.is_truthy(message:find("one.csv: there is no table 2; there is 1", 1, true), message)
     assert.equal(1, #tables.read("one.csv", { table = 1 }))
   end)
 
@@ -545,8 +546,8 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     end
     assert.equal("", logged())
     assert.same({ 1 }, tables.read("several.vot"):list("v"))
-    assert.equal('{"level":"warning","text":"several.vot holds 3 tables: table 1 \\u0022stars'
-      .. '\\u0022 was read; { table = N } reads one of 2 others"}\n', logged())
+    assert.equal('{"level":"warning","text":"several.vot holds 3 tables: table 1 \\"stars'
+      .. '\\" was read; { table = N } reads one of 2 others"}\n', logged())
     for _, which in ipairs({ 4, 0, "galaxies" }) do
       local code, text = failure(tables.read, "several.vot", { table = which })
       assert.equal("usage", code)
