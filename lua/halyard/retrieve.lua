@@ -134,7 +134,7 @@ local function fetch(entry, dir, folder, options)
   local path = entry.file:sub(#folder + 2)
   local ok, got = errors.try(download.file, {
     url = mashup.file_url(entry.uri), source = entry.uri, dir = dir, path = path,
-    size = entry.size, replace = options.replace, verify = options.verify,
+    size = entry.size, replace = options.replace, verify = options.verify, auth = "mast",
   })
   if not ok then
     error(named(got, path), 0)

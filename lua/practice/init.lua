@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The practice archive: which dialect answers which path, and the record of all requests.
+local auth = require "practice.auth"
 local columns = require "practice.columns"
 local core = require "practice.core"
 local faults = require "practice.faults"
@@ -16,6 +17,7 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 -- The dialects beside the portal's: modules that return { routes = { [path] = handler } }.
 local protocols = {
   "practice.casjobs",
+  "practice.auth",
   "practice.cone",
   "practice.console",
   "practice.tap",
@@ -84,6 +86,10 @@ local function download(request)
   if not uri then
     return http.answer("uri is missing\n", "text/plain", 400)
   end
+  if not auth.may_read(request, uri) then
+    record.note = "not allowed"
+    return auth.refused()
+  end
   local fault = faults.draw("files")
   if fault == "file-http404" then
     record.note = "fault " .. fault
@@ -105,11 +111,6 @@ local function santa(request)
   return http.answer(resolver.xml(names), "text/xml")
 end
 
-local function whoami()
-  return http.json({ eppn = "", ezid = "anonymous", anon = true, scopes = json.list({}),
-    attrib = { display_name = "Anonymous" }, session = json.null, token = json.null })
-end
-
 local function log_list()
   local out = json.list({})
   for i = log.first, log.last do
@@ -126,7 +127,6 @@ local own = {
   ["/jwst/api/v0.1/Download/file"] = download,
   ["/jwst/api/v0.1/download/file"] = download,
   ["/Santa-war/query"] = santa,
-  ["/whoami"] = whoami,
   ["/practice/stats"] = function()
     return http.json(stats)
   end,

@@ -628,6 +628,12 @@ static const char *footprint(const observation *o, hal_scratch *s)
     return out;
 }
 
+/* New JWST data belong to their proposers for a year. */
+static const char *rights_of(const observation *o)
+{
+    return o->mission == JWST && hal_unit(o->key, 17) < 0.03 ? "EXCLUSIVE_ACCESS" : "PUBLIC";
+}
+
 bool hal_caom_fill(uint64_t seed, const hal_plane *plane, hal_cell *c, hal_scratch *s)
 {
     static const char *const pis[] = {"Abbot",   "Beltran, Ines", "Chandra",       "Dufour, Jean",
@@ -684,7 +690,7 @@ bool hal_caom_fill(uint64_t seed, const hal_plane *plane, hal_cell *c, hal_scrat
     c[i++] = hal_cell_text(footprint(&o, s));
     c[i++] = hal_cell_text(preview->suffix ? uri_of(&o, preview, obs_id, s) : NULL);
     c[i++] = hal_cell_text(uri_of(&o, kinds, obs_id, s));
-    c[i++] = hal_cell_text("PUBLIC");
+    c[i++] = hal_cell_text(rights_of(&o));
     c[i++] = (hal_cell){.kind = HAL_CELL_BOOL, .value = 0};
     c[i++] = hal_cell_text(NULL);
     c[i++] = hal_cell_int((int64_t)o.obsid);
@@ -753,7 +759,7 @@ bool hal_caom_product(uint64_t seed, uint64_t obsid, int index, hal_cell *c, hal
     c[14] = hal_cell_text(strrchr(uri, '/') + 1);
     c[15] = hal_cell_int(size_of(&o, index, k));
     c[16] = hal_cell_int((int64_t)obsid);
-    c[17] = hal_cell_text("PUBLIC");
+    c[17] = hal_cell_text(rights_of(&o));
     c[18] = hal_cell_int(k->calib_level);
     c[19] = row[5];
     return true;

@@ -209,8 +209,8 @@ function M.reply(what, request)
     local code = (reply.status == 401 or reply.status == 403) and "permission"
       or (reply.status == 429 or reply.status == 503) and "busy"
       or reply.status == 404 and "not_found" or "archive"
-    errors.raise(code, ("%s: %s answered HTTP %d (%s); check --archive or try again later")
-      :format(what, reply.url, reply.status, looks_like(reply.body)),
+    errors.raise(code, ("%s: %s answered HTTP %d (%s); %s"):format(what, reply.url, reply.status,
+      looks_like(reply.body), reply.remedy or "check --archive or try again later"),
       { http_status = reply.status })
   end
   return reply
