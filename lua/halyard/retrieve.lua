@@ -2,6 +2,7 @@
 -- Downloading products: where each file goes, how many at once, what became of each. The transfer,
 -- its verification and the rename into place are C.
 
+local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
@@ -15,6 +16,7 @@ local task = require("halyard.core.task")
 local M = {}
 
 local parallel_default, parallel_max = 4, 16
+local unpacked_max = 100 << 30
 
 local report_methods = {}
 report_methods.__index = report_methods
@@ -256,6 +258,43 @@ function M.products(products, options)
   end
   manifest(record, entries, dir)
   return setmetatable(entries, report_methods)
+end
+
+--- Unpacks a zip or tar.gz that lies below the output folder. The files appear all together or not
+-- at all. Members with names that lead elsewhere, links, devices, more than 10,000 files or 200
+-- times the bundle's size are refused; other names are made safe.
+-- @tparam string file the bundle, below the output folder
+-- @tparam[opt] table options `dir` (the folder to make, below the output folder; default: the
+-- bundle's name without its ending), `replace` (true: a folder of that name, with all that is in
+-- it, is replaced)
+-- @treturn table list of files: path (in the output folder), file (below it), bytes, sha256
+-- @raise `integrity` (damaged, or refused), `budget` (too large), `io` (also when the folder is
+-- there), `protocol` (no zip or tar.gz; the file is removed), `not_found`
+-- @usage retrieve.unpack("mastDownload/bundle.zip", { dir = "mastDownload/bundle" })
+function M.unpack(file, options)
+  options = options or {}
+  suggest.check_keys(options, { "dir", "replace" }, "retrieve.unpack")
+  local record = report.current()
+  record:path(file)
+  local into = options.dir or file:gsub("%.zip$", ""):gsub("%.tgz$", ""):gsub("%.tar%.gz$", "")
+  record:path(into)
+  if into == file then
+    errors.raise("usage", ("retrieve.unpack: %s has no ending .zip or .tar.gz: give dir")
+      :format(file))
+  end
+  local list, head = archive.unpack({
+    dir = record.output, file = file, into = into, replace = options.replace,
+    max_bytes = record.budget.download or unpacked_max,
+  })
+  if not list then
+    errors.raise("protocol", ("%s is neither zip nor tar.gz but %s"):format(file,
+      door.looks_like(head)), { head = head })
+  end
+  for _, entry in ipairs(list) do
+    entry.file = into .. "/" .. entry.path
+    entry.path = record.output .. "/" .. entry.file
+  end
+  return list
 end
 
 return M

@@ -27,6 +27,7 @@ local may_include = {
 
 local third_party = {
   { "^curl/", "net" },
+  { "^archive", "net" },
   { "^openssl/", "net practice" },
   { "^expat", "data" },
   { "^yaml", "data" },

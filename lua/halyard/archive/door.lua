@@ -189,7 +189,8 @@ function M.fetch(service, request)
   return rows, answer, { requests = 1, bytes = outcome.bytes }
 end
 
-local function looks_like(text)
+--- What an answer that was not expected looks like, for messages.
+function M.looks_like(text)
   local start = text:sub(1, 200):match("^%s*(.*)") or ""
   if start:lower():find("^<!doctype html") or start:lower():find("^<html") then
     return "an HTML page"
@@ -210,7 +211,7 @@ function M.reply(what, request)
       or (reply.status == 429 or reply.status == 503) and "busy"
       or reply.status == 404 and "not_found" or "archive"
     errors.raise(code, ("%s: %s answered HTTP %d (%s); %s"):format(what, reply.url, reply.status,
-      looks_like(reply.body), reply.remedy or "check --archive or try again later"),
+      M.looks_like(reply.body), reply.remedy or "check --archive or try again later"),
       { http_status = reply.status })
   end
   return reply
@@ -222,7 +223,7 @@ function M.document(what, request)
   local ok, value = pcall(json.decode, reply.body)
   if not ok then
     errors.raise("protocol", ("%s: %s sent %s instead of JSON; check --archive")
-      :format(what, reply.url, looks_like(reply.body)))
+      :format(what, reply.url, M.looks_like(reply.body)))
   end
   return value
 end
