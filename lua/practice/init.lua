@@ -21,6 +21,7 @@ local protocols = {
   "practice.cone",
   "practice.console",
   "practice.tap",
+  "practice.cutouts",
 }
 
 -- The record ------------------------------------------------------------------------------------
