@@ -256,7 +256,9 @@ end
 -- Other doors -----------------------------------------------------------------------------------
 
 -- What else MAST offers, each with its dialect, loaded when it is first used.
-local parts = { casjobs = "casjobs", cutouts = "cutouts", tap = "mast_tap", whoami = "auth" }
+local parts = {
+  casjobs = "casjobs", cloud = "cloud", cutouts = "cutouts", tap = "mast_tap", whoami = "auth",
+}
 
 return setmetatable(M, {
   __index = function(t, name)

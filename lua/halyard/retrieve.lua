@@ -132,12 +132,46 @@ local function named(err, path)
   return err
 end
 
+local function transfer(entry, url, auth, dir, path, options)
+  return errors.try(download.file, {
+    url = url, source = entry.uri, dir = dir, path = path, size = entry.size,
+    replace = options.replace, verify = options.verify, auth = auth,
+  })
+end
+
+-- Failures that another copy of the file cannot mend.
+local final = { io = true, budget = true, cancelled = true, permission = true }
+
+-- The copy in the cloud: true and what came; false and why not.
+local function from_cloud(entry, dir, path, options)
+  if not entry.cloud_url then
+    return false, errors.new("not_found", "the file is not in the cloud")
+  end
+  local ok, got = transfer(entry, entry.cloud_url, nil, dir, path, options)
+  if not ok and final[got.code] then
+    error(named(got, path), 0)
+  elseif not ok and got.code == "not_found" then
+    got = errors.new("not_found", "the file is not in the cloud, though the archive lists it there")
+  end
+  return ok, got
+end
+
 local function fetch(entry, dir, folder, options)
   local path = entry.file:sub(#folder + 2)
-  local ok, got = errors.try(download.file, {
-    url = mashup.file_url(entry.uri), source = entry.uri, dir = dir, path = path,
-    size = entry.size, replace = options.replace, verify = options.verify, auth = "mast",
-  })
+  local ok, got
+  if options.cloud then
+    ok, got = from_cloud(entry, dir, path, options)
+    entry.from = ok and "cloud" or nil
+    entry.absent = not ok and options.cloud == "only" and got.code == "not_found"
+  end
+  if entry.absent then
+    got.message = ("%s: %s; cloud = \"first\" takes it from the archive"):format(
+      path:match("[^/]+$"), got.message)
+    error(got, 0)
+  elseif not ok and options.cloud ~= "only" then
+    ok, got = transfer(entry, mashup.file_url(entry.uri), "mast", dir, path, options)
+    entry.from = ok and "archive" or nil
+  end
   if not ok then
     error(named(got, path), 0)
   end
@@ -160,7 +194,7 @@ local function manifest(record, entries, dir)
   for i, entry in ipairs(all) do
     rows[i] = {
       ["Local Path"] = entry.ok and entry.file or "",
-      Status = entry.ok and "COMPLETE" or "ERROR",
+      Status = entry.ok and "COMPLETE" or entry.absent and "SKIPPED" or "ERROR",
       Message = entry.err and tostring(entry.err) or "",
       URL = entry.ok and "" or mashup.file_url(entry.uri),
       Bytes = entry.bytes, SHA256 = entry.sha256, URI = entry.uri,
@@ -188,10 +222,13 @@ end
 
 local function check_options(options)
   suggest.check_keys(options, { "dir", "parallel", "on_error", "flat", "replace",
-    "verify" }, "retrieve.products")
+    "verify", "cloud" }, "retrieve.products")
   local n = options.parallel or parallel_default
   if math.type(n) ~= "integer" or n < 1 or n > parallel_max then
     errors.raise("usage", ("parallel is a whole number from 1 to %d"):format(parallel_max))
+  end
+  if options.cloud ~= nil and options.cloud ~= "first" and options.cloud ~= "only" then
+    errors.raise("usage", 'cloud is "first" (then the archive) or "only"')
   end
   local on_error = options.on_error or "stop"
   if on_error ~= "stop" and on_error ~= "keep" and type(on_error) ~= "function" then
@@ -206,10 +243,12 @@ end
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
 -- failed entry that returns true to go on; default "stop"), `replace` (true: overwrite files that
--- are not these products), `verify` (true: read files that are there again and compare SHA-256)
+-- are not these products), `verify` (true: read files that are there again and compare SHA-256),
+-- `cloud` ("first": the public copy in the cloud where there is one, else the archive; "only":
+-- files that are not in the cloud are entries with `err`, and do not stop the others)
 -- @treturn report list with one entry per file: uri, file (below the output folder), path, bytes,
--- sha256, skipped, ok, err, warning; methods check(), failed(), bytes(); manifest.csv in `dir` says
--- the same of all files that the run put there
+-- sha256, skipped, ok, err, warning, with `cloud` also from ("cloud", "archive"); methods check(),
+-- failed(), bytes(); manifest.csv in `dir` says the same of all files that the run put there
 -- @raise `usage`, `io`; transfer failures are entries unless `on_error` says stop
 -- @usage retrieve.products(rows, { dir = "tess", on_error = "keep" }):check()
 function M.products(products, options)
@@ -232,13 +271,17 @@ function M.products(products, options)
   end
   system.make_dirs(dir)
   door.polite(door.base("download"), parallel)
+  if options.cloud then
+    require("halyard.archive.cloud").locate(record, entries, parallel)
+  end
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
   local whole, why = pcall(task.map, entries, parallel, function(entry)
     local ok, err = errors.try(fetch, entry, dir, folder, options)
     if not ok then
       entry.ok, entry.err = false, err
-      local go_on = on_error == "keep" or type(on_error) == "function" and on_error(entry)
+      local go_on = entry.absent or on_error == "keep"
+        or type(on_error) == "function" and on_error(entry)
       if not go_on or err.code == "io" or err.code == "budget" then
         error(err, 0)
       end

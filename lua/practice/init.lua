@@ -18,6 +18,7 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 local protocols = {
   "practice.casjobs",
   "practice.auth",
+  "practice.cloud",
   "practice.cone",
   "practice.console",
   "practice.tap",
