@@ -20,7 +20,7 @@ return {
     },
     {
       "files under exclusive access, HTTP 401", "retrieve.products, mast.download",
-      client = { "lua/halyard/retrieve.lua", 'auth = "mast"' },
+      client = { "lua/halyard/retrieve.lua", '"mast", dir' },
       practice = { "lua/practice/init.lua", "may_read" },
       tests = {
         { "tests/archive/auth_spec.lua", "which are refused without it" },
