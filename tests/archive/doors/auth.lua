@@ -7,6 +7,7 @@ return {
       practice = { "lua/practice/auth.lua", '"/whoami"' },
       tests = {
         { "tests/archive/auth_spec.lua", "is accepted, or one is anonymous" },
+        { "tests/peers/auth_clients.py", "session_info" },
       },
     },
     {
