@@ -52,8 +52,9 @@ describe("cutouts", function()
     end
     assert.equal(3, n, out)
     assert.equal("3\n", practice.shell(("ls %s/out/tesscut/*/*.fits | wc -l"):format(folder)))
-    -- Once more: nothing is asked for that is there.
-    code, out, err = run('return mast.cutouts.tess { target = "52.5 -27.4", size = 7 }')
+    -- Once more: nothing is asked for that is there; nor twice for a sector that is listed twice.
+    code, out, err = run([[return mast.cutouts.tess { target = "52.5 -27.4", size = 7,
+      sectors = mast.cutouts.tess_sectors { target = "52.5 -27.4" }:list("sector") }]])
     assert.equal(0, code, err)
     assert.is_truthy(out:find(",54,2,4,", 1, true), out)
     assert.equal(2, asked("/tesscut/api/v0.1/astrocut"))
@@ -123,6 +124,13 @@ describe("cutouts", function()
     assert.is_truthy(err:find("no side of 1 to 120", 1, true), err)
     code, _, err = run('return mast.cutouts.tess { target = "No Such Star" }')
     assert.equal(2, code, err)
+    for options, words in pairs({ ["sectors = {}"] = "sector number or a list",
+      ['sectors = "all"'] = "sector number or a list", ['kind = "smallbody"'] = "moving_target",
+      ["sector = 28"] = "did you mean sectors", ["region = sky.circle(1, 1, 1)"] = "takes one" }) do
+      code, _, err = run(('return mast.cutouts.tess { target = "52.5 -27.4", %s }'):format(options))
+      assert.equal(2, code, err)
+      assert.is_truthy(err:find(words, 1, true), err)
+    end
   end)
 
   it("of deep fields are FITS or pictures of each survey", function()

@@ -34,7 +34,9 @@ local function place_of(options, what, moving)
       given = name
     end
   end
-  if not given then
+  if options.kind ~= nil and given ~= "moving_target" then
+    errors.raise("usage", what .. ": kind is of a moving_target")
+  elseif not given then
     errors.raise("usage", ("%s needs a target (name or position)%s or a region"):format(what,
       moving and ", a moving_target" or ""))
   elseif given == "moving_target" then
@@ -246,16 +248,18 @@ local function sectors_of(frames, wanted)
   elseif wanted == nil then
     return all
   end
-  local list = {}
-  for _, value in ipairs(type(wanted) == "table" and wanted or { wanted }) do
-    local sector = math.tointeger(value)
+  local list, listed = {}, {}
+  wanted = type(wanted) == "table" and wanted or { wanted }
+  for i = 1, math.max(1, #wanted) do
+    local sector = math.tointeger(wanted[i])
     if not sector then
       errors.raise("usage", "mast.cutouts.tess: sectors is a sector number or a list of them")
     elseif not seen[sector] then
       errors.raise("not_found", ("TESScut: the target is not in sector %d; it is in %s")
         :format(sector, table.concat(all, ", ")))
+    elseif not listed[sector] then
+      list[#list + 1], listed[sector] = sector, true
     end
-    list[#list + 1] = sector
   end
   return list
 end
