@@ -257,7 +257,8 @@ end
 
 -- What else MAST offers, each with its dialect, loaded when it is first used.
 local parts = {
-  casjobs = "casjobs", cloud = "cloud", cutouts = "cutouts", tap = "mast_tap", whoami = "auth",
+  casjobs = "casjobs", cloud = "cloud", cutouts = "cutouts", mission = "missions",
+  tap = "mast_tap", whoami = "auth",
 }
 
 return setmetatable(M, {

@@ -132,6 +132,15 @@ local function named(err, path)
   return err
 end
 
+-- Where a file is: a data URI of the portal, or a file of a mission's own address.
+local function file_url(uri)
+  local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
+  if mission then
+    return require("halyard.archive.missions").file_url(mission, product)
+  end
+  return mashup.file_url(uri)
+end
+
 local function transfer(entry, url, auth, dir, path, options)
   return errors.try(download.file, {
     url = url, source = entry.uri, dir = dir, path = path, size = entry.size,
@@ -169,7 +178,7 @@ local function fetch(entry, dir, folder, options)
       path:match("[^/]+$"), got.message)
     error(got, 0)
   elseif not ok and options.cloud ~= "only" then
-    ok, got = transfer(entry, mashup.file_url(entry.uri), "mast", dir, path, options)
+    ok, got = transfer(entry, file_url(entry.uri), "mast", dir, path, options)
     entry.from = ok and "archive" or nil
   end
   if not ok then
@@ -196,7 +205,7 @@ local function manifest(record, entries, dir)
       ["Local Path"] = entry.ok and entry.file or "",
       Status = entry.ok and "COMPLETE" or entry.absent and "SKIPPED" or "ERROR",
       Message = entry.err and tostring(entry.err) or "",
-      URL = entry.ok and "" or mashup.file_url(entry.uri),
+      URL = entry.ok and "" or file_url(entry.uri),
       Bytes = entry.bytes, SHA256 = entry.sha256, URI = entry.uri,
     }
   end

@@ -139,6 +139,23 @@ function M.answer(name)
   end
 end
 
+--- The answer that is the file of a product's URI, with the file faults.
+function M.file(request, uri)
+  request.record.request = uri
+  local fault = M.draw("files")
+  if fault == "file-http404" then
+    request.record.note = "fault " .. fault
+    return plain("(practice)\n", "text/plain", 404)
+  end
+  local kind = fault and fault:match("^file%-(.*)")
+  local instead = M.answer(kind)
+  if instead then
+    request.record.note = "fault " .. fault
+    return instead
+  end
+  return { outcome = "file", body = uri, fault = kind }
+end
+
 --- A handler that delivers data, with the question faults. `error_answer(message)` words a failure
 -- of the database as the protocol does.
 function M.data(handler, error_answer)

@@ -23,6 +23,7 @@ local protocols = {
   "practice.console",
   "practice.tap",
   "practice.cutouts",
+  "practice.missions",
 }
 
 -- The record ------------------------------------------------------------------------------------
@@ -82,9 +83,7 @@ local function columns_config(request)
 end
 
 local function download(request)
-  local record = request.record
   local uri = http.value(request.arguments, "uri") or http.value(request.form, "uri")
-  record.request = uri
   if not uri then
     return http.answer("uri is missing\n", "text/plain", 400)
   end
@@ -92,17 +91,7 @@ local function download(request)
     record.note = "not allowed"
     return auth.refused()
   end
-  local fault = faults.draw("files")
-  if fault == "file-http404" then
-    record.note = "fault " .. fault
-    return http.answer("(practice)\n", "text/plain", 404)
-  end
-  local instead = faults.answer(fault and fault:match("^file%-(.*)"))
-  if instead then
-    record.note = "fault " .. fault
-    return instead
-  end
-  return { outcome = "file", body = uri, fault = fault and fault:match("^file%-(.*)") }
+  return faults.file(request, uri)
 end
 
 local function santa(request)
