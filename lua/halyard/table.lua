@@ -232,13 +232,14 @@ end
 --- Arithmetic on columns: M.log10(t:column "flux"), M.lt(t:column "mag", 15). An operand may be a
 -- number; a null gives null. Angles are radians (M.rad makes them of degrees). Of one operand: abs
 -- floor ceil round sqrt exp log log10 log2 sin cos tan asin acos atan rad deg is_null is_nan plain
--- (without unit) not_. Of two: atan2 hypot minimum maximum fill(column, value of nulls) and_ or_,
--- and lt le gt ge eq ne, which give true and false. Cost: per row, in C.
+-- (without unit) not_. Of two: atan2 hypot minimum maximum, fill(column, value of nulls),
+-- null_if(column, the value that stands for null), and_ or_, and lt le gt ge eq ne, which give true
+-- and false. Cost: per row, in C.
 local functions = {
   abs = 1, floor = 1, ceil = 1, round = 1, sqrt = 1, exp = 1, log = 1, log10 = 1, log2 = 1,
   sin = 1, cos = 1, tan = 1, asin = 1, acos = 1, atan = 1, rad = 1, deg = 1,
   is_null = 1, is_nan = 1, plain = 1, ["not"] = 1,
-  atan2 = 2, hypot = 2, minimum = 2, maximum = 2, fill = 2, ["and"] = 2, ["or"] = 2,
+  atan2 = 2, hypot = 2, minimum = 2, maximum = 2, fill = 2, null_if = 2, ["and"] = 2, ["or"] = 2,
 }
 local comparisons = { lt = "<", le = "<=", gt = ">", ge = ">=", eq = "==", ne = "~=" }
 local spelled = { ["not"] = "not_", ["and"] = "and_", ["or"] = "or_" }

@@ -18,7 +18,8 @@ typedef enum form {
     FORM_COMPARE, /* two numbers, a bool */
     FORM_LOGIC,   /* bools, a bool */
     FORM_TEST,    /* any column, a bool, nulls as well */
-    FORM_FILL
+    FORM_FILL,
+    FORM_NULL /* the first operand, null where it equals the second */
 } form;
 
 typedef struct operation {
@@ -129,15 +130,16 @@ static const operation operations[] = {
     {"is_null", FORM_TEST, 1, false, false, NULL, NULL},
     {"is_nan", FORM_TEST, 1, false, false, NULL, NULL},
     {"fill", FORM_FILL, 2, true, true, NULL, NULL},
+    {"null_if", FORM_NULL, 2, true, true, NULL, NULL},
 };
 enum { N_OPERATIONS = sizeof operations / sizeof *operations };
 
 const char *const hal_column_operations[] = {
-    "+",       "-",     "*",       "/",      "^",     "%",    "atan2", "hypot", "minimum",
-    "maximum", "<",     "<=",      ">",      ">=",    "==",   "~=",    "and",   "or",
-    "not",     "neg",   "abs",     "plain",  "floor", "ceil", "round", "sqrt",  "exp",
-    "log",     "log10", "log2",    "sin",    "cos",   "tan",  "asin",  "acos",  "atan",
-    "rad",     "deg",   "is_null", "is_nan", "fill",  NULL};
+    "+",       "-",     "*",       "/",      "^",     "%",       "atan2", "hypot", "minimum",
+    "maximum", "<",     "<=",      ">",      ">=",    "==",      "~=",    "and",   "or",
+    "not",     "neg",   "abs",     "plain",  "floor", "ceil",    "round", "sqrt",  "exp",
+    "log",     "log10", "log2",    "sin",    "cos",   "tan",     "asin",  "acos",  "atan",
+    "rad",     "deg",   "is_null", "is_nan", "fill",  "null_if", NULL};
 
 static const operation *find_operation(const char *name)
 {
@@ -377,6 +379,14 @@ static hal_status fill_rows(hal_vec *out, const operation *op, const hal_operand
             else
                 st = ints ? hal_vec_add_int64(out, int_at(o, row), err)
                           : hal_vec_add_float64(out, double_at(o, row), err);
+        } else if (op->form == FORM_NULL) {
+            bool unordered;
+            if (is_null(a, row) ||
+                (!is_null(b, row) && !compare(a, b, row, &unordered) && !unordered))
+                st = add_null(out, err);
+            else
+                st = ints ? hal_vec_add_int64(out, int_at(a, row), err)
+                          : hal_vec_add_float64(out, double_at(a, row), err);
         } else if (is_null(a, row) || (b && is_null(b, row))) {
             st = add_null(out, err);
         } else if (op->form == FORM_COMPARE || op->form == FORM_LOGIC) {
@@ -421,6 +431,8 @@ static hal_type result_type(const operation *op, const hal_operand *a, const hal
         return ints ? HAL_TYPE_INT64 : HAL_TYPE_FLOAT64;
     case FORM_FLOAT:
         return HAL_TYPE_FLOAT64;
+    case FORM_NULL:
+        return kind_of(a) == HAL_KIND_INT ? HAL_TYPE_INT64 : HAL_TYPE_FLOAT64;
     case FORM_COMPARE:
     case FORM_LOGIC:
     case FORM_TEST:

@@ -333,6 +333,9 @@ static void every_operation_keeps_nulls(void **state)
             bool expected = null_a || null_b;
             if (!strcmp(*op, "fill"))
                 expected = null_a && null_b;
+            if (!strcmp(*op, "null_if"))
+                expected = null_a || (!null_b && hal_table_float64(t, X, row) ==
+                                                     (double)hal_table_int64(t, I, row));
             if (!strncmp(*op, "is_", 3))
                 expected = false;
             assert_int_equal(hal_table_is_null(c, 0, row), expected);
