@@ -12,6 +12,7 @@
 --   source(options)    what halyard.query works with (see halyard.query.run) for the options
 --                      `where`, `columns` and its own; `plain()` -> rows, cost, count or nil, when
 --                      a question without a region is not asked in tiles
+--   methods            further methods of the object, by name
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
@@ -31,10 +32,14 @@ end
 
 --- The catalogue object of a dialect's record, with `name`, `door`, `id`, `ra`, `dec`.
 function M.new(record)
-  return setmetatable({
+  local object = {
     name = record.name, door = record.door, id = record.id, ra = record.ra, dec = record.dec,
     record = record,
-  }, catalog_type)
+  }
+  for name, method in pairs(record.methods or {}) do
+    object[name] = method
+  end
+  return setmetatable(object, catalog_type)
 end
 
 --- A name without what spellings differ in: case, blanks, dots, hyphens, underscores.

@@ -23,6 +23,7 @@ local protocols = {
   "practice.console",
   "practice.tap",
   "practice.cutouts",
+  "practice.catalogs",
   "practice.missions",
 }
 

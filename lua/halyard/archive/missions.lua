@@ -584,7 +584,7 @@ function M.mission(name, options)
     mission = mission, known = missions[mission],
     radius_max = options.radius_max and angle_of(options.radius_max) or radius_max_deg,
   }
-  local object = catalog.new({
+  return catalog.new({
     name = mission, door = "missions", host = "mast", id = service.known.id,
     ra = service.known.ra, dec = service.known.dec, options = { "targets", "radius" },
     url = function()
@@ -596,11 +596,12 @@ function M.mission(name, options)
     source = function(asked)
       return source_of(service, asked)
     end,
+    methods = {
+      products = function(_, rows)
+        return products_of(service, rows)
+      end,
+    },
   })
-  function object.products(_, rows)
-    return products_of(service, rows)
-  end
-  return object
 end
 
 return M
