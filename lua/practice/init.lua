@@ -16,15 +16,15 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 
 -- The dialects beside the portal's: modules that return { routes = { [path] = handler } }.
 local protocols = {
-  "practice.casjobs",
   "practice.auth",
+  "practice.casjobs",
+  "practice.catalogs",
   "practice.cloud",
   "practice.cone",
   "practice.console",
-  "practice.tap",
   "practice.cutouts",
-  "practice.catalogs",
   "practice.missions",
+  "practice.tap",
 }
 
 -- The record ------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ local function download(request)
     return http.answer("uri is missing\n", "text/plain", 400)
   end
   if not auth.may_read(request, uri) then
-    record.note = "not allowed"
+    request.record.request, request.record.note = uri, "not allowed"
     return auth.refused()
   end
   return faults.file(request, uri)
