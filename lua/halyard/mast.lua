@@ -51,7 +51,7 @@ end
 -- Catalogues ------------------------------------------------------------------------------------
 
 -- Dialects that have catalogues, in the order in which a name is looked for.
-local catalog_doors = { "mashup", "tap", "catalogs" }
+local catalog_doors = { "mashup", "catalogs", "tap" }
 
 --- A catalogue by name: "Gaia DR3", "TIC", "CTL", "GALEX", ... (docs/archives lists them).
 -- @tparam string name case, blanks and hyphens do not matter

@@ -256,7 +256,7 @@ static hal_status add_member(hal_bundle *b, const char *path, hal_bundle_member 
 
 static hal_status take_file(unpacking *u, const char *path, hal_err *err)
 {
-    hal_bundle_member *m;
+    hal_bundle_member *m = NULL;
     int fd = -1;
     hal_status st = add_member(u->out, path, &m, err);
     if (!st)
