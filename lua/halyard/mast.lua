@@ -257,7 +257,7 @@ end
 
 -- What else MAST offers, each with its dialect, loaded when it is first used.
 local parts = {
-  casjobs = "casjobs", cloud = "cloud", cutouts = "cutouts", mission = "missions",
+  casjobs = "casjobs", cloud = "cloud", cutouts = "cutouts", exo = "exo", mission = "missions",
   tap = "mast_tap", whoami = "auth",
 }
 

@@ -23,6 +23,8 @@ local protocols = {
   "practice.cone",
   "practice.console",
   "practice.cutouts",
+  "practice.catalogs",
+  "practice.exo",
   "practice.missions",
   "practice.tap",
 }

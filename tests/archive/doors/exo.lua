@@ -1,0 +1,28 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+local client, practice = "lua/halyard/archive/exo.lua", "lua/practice/exo.lua"
+local spec = "tests/archive/exo_spec.lua"
+
+local function of(endpoint, name, word, answer, test)
+  return { endpoint, name, client = { client, word }, practice = { practice, answer },
+    tests = { { spec, test } } }
+end
+
+local names = of("`/exoplanets/identifiers/`", "mast.exo.planet", "identifiers", "identifiers",
+  "finds a planet by any of its names")
+names.tests[2] = { "tests/spec/recordings_spec.lua", "name a planet in every way" }
+
+return {
+  title = "exo.MAST", page = "docs/archives/exo.md", rows = {
+    names,
+    of("`/exoplanets/<name>/properties/`", "mast.exo.properties", "/properties/", "/properties$",
+      "gives properties with units, errors and references by source"),
+    of("`/exoplanets/tic/<id>/properties/`", "mast.exo.properties", "tic/", "^tic/",
+      "TIC 100100827"),
+    of("`/dvdata/<mission>/info/`", "mast.exo.columns", "DV Data Table", "DV Data Table",
+      'exo.columns("kepler")'),
+    of("`/dvdata/<mission>/<star>/info/`", "mast.exo.headers", "DV Primary Header",
+      "DV Primary Header", "exo.headers"),
+    of("`/dvdata/<mission>/<star>/tces/`", "mast.exo.tces", '"tces"', '"tces"', "exo.tces"),
+    of("`/dvdata/<mission>/<star>/table/`", "mast.exo.series", '"table"', '"table"', "exo.series"),
+  },
+}
