@@ -19,8 +19,8 @@ typedef struct hal_operand {
  * "/" "^" "%" atan2 hypot minimum maximum, "<" "<=" ">" ">=" "==" "~=" (bool), "and" "or" (bool).
  * One operand: "neg" abs floor ceil round sqrt exp log log10 log2 sin cos tan asin acos atan rad
  * deg (float64; neg and abs of integers stay integers), "not" is_null is_nan (bool), plain (the
- * values without their unit). "fill": the first operand, its nulls replaced by the second; "null_if":
- * the first operand, null where it equals the second. */
+ * values without their unit). "fill": the first operand, its nulls replaced by the second;
+ * "null_if": the first operand, null where it equals the second. */
 extern const char *const hal_column_operations[];
 
 /** A table of one column without a name. `b` is NULL for operations of one operand. The unit stays
