@@ -39,14 +39,30 @@ local numbered = { obsid = true, objID = true, objID1 = true, obsID = true, pare
   source_id = true, ID = true, GAIA = true }
 
 function M.datatype(column)
-  return numbered[column.name] and "long" or datatypes[column.type]
+  return column.datatype or numbered[column.name] and "long" or datatypes[column.type]
+end
+
+local configured = {}
+
+--- Gives a name a configuration from a column list; `numeric` names the columns that the portal
+-- treats as numbers.
+function M.configure(name, list, numeric)
+  local config = {}
+  for i, c in ipairs(list) do
+    config[c.name] = {
+      text = c.name, order = i - 1, ["vot.datatype"] = c.type, ["vot.name"] = c.name,
+      ["vot.ID"] = c.name, ["vot.unit"] = c.unit, ["vot.ucd"] = c.ucd,
+      ["vot.description"] = c.description, treatNumeric = numeric[c.name],
+    }
+  end
+  configured[name:lower()] = config
 end
 
 --- The answer of columnsconfig, or nil for a name without configuration.
 function M.config(name)
   local catalog = catalogs[name:lower()]
   if not catalog then
-    return nil
+    return configured[name:lower()]
   end
   local config = {
     _selected_ = { text = "selected", add = true, type = "boolean", hidden = true },

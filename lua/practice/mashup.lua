@@ -4,30 +4,20 @@
 local columns = require "practice.columns"
 local core = require "practice.core"
 local faults = require "practice.faults"
+local catalogs = require "practice.mashup_catalogs"
+local crossmatch = require "practice.mashup_crossmatch"
 local json = require "practice.json"
+local life = require "practice.mashup_life"
 local resolver = require "practice.resolver"
+local by_sql = require "practice.mashup_sql"
+local words = require "practice.mashup_words"
 
 local M = {}
 
-local SLOW_ROWS <const> = 100000 -- larger answers say EXECUTING once
+local refuse = life.refuse
+
 local UNLIMITED <const> = 1 << 52
 local SELECTED <const> = 127 -- a cell that is always null
-
-local function refuse(text)
-  error({ mashup = text }, 0)
-end
-
-local function number_of(params, name, default)
-  local v = params[name]
-  if v == nil or v == json.null then
-    v = default
-  end
-  local n = tonumber(v)
-  if not n or n ~= n or n == math.huge or n == -math.huge then
-    refuse(("parameter %s is missing or not a number"):format(name))
-  end
-  return n
-end
 
 -- Columns ---------------------------------------------------------------------------------------
 
@@ -143,8 +133,8 @@ end
 
 local function cone(default_radius)
   return function(query, params)
-    circle(query, number_of(params, "ra"), number_of(params, "dec"),
-      number_of(params, "radius", default_radius))
+    circle(query, life.number_of(params, "ra"), life.number_of(params, "dec"),
+      life.number_of(params, "radius", default_radius))
   end
 end
 
@@ -204,121 +194,6 @@ services["Mast.Galex.Catalog"] = {
   catalog = "galex", region = cone(), rows_max = "maxrecords", rows_default = 10000,
 }
 
--- Answers (section 4) ---------------------------------------------------------------------------
-
-local CONTENT <const> = {
-  json = "text/javascript; charset=utf-8", extjs = "text/javascript; charset=utf-8",
-  csv = "text/csv; charset=utf-8", votable = "text/xml; charset=utf-8",
-}
-
-local function body(text, content_type, status)
-  return { outcome = "body", body = text, content_type = content_type or CONTENT.json,
-    status = status or 200 }
-end
-
-local function failure(format, text)
-  if format == "csv" or format == "votable" then
-    return body(text, "text/plain", 500)
-  end
-  return body(json.encode({ status = "ERROR", msg = text }))
-end
-
-local function executing(format)
-  if format == "csv" or format == "votable" then
-    return body("{}", CONTENT[format])
-  end
-  return body('{"status":"EXECUTING","msg":"","percent complete":0.5}')
-end
-
-local function paging_of(state, total, first, n)
-  local size, page = state.pagesize or total, state.page or 1
-  local p = { page = page, pageSize = size, pagesFiltered = size > 0 and -(-total // size) or 0,
-    rows = n, rowsFiltered = total, rowsTotal = total, first = first }
-  if total == 0 then
-    p = { page = 0, pageSize = 0, pagesFiltered = 0, rows = 0, rowsFiltered = 0, rowsTotal = 0 }
-  end
-  return ('{"page":%d,"pageSize":%d,"pagesFiltered":%d,"rows":%d,"rowsFiltered":%d,"rowsTotal":%d}')
-    :format(p.page, p.pageSize, p.pagesFiltered, p.rows, p.rowsFiltered, p.rowsTotal)
-end
-
-local frame = {}
-
-function frame.json(list, paging)
-  local fields = {}
-  for i, c in ipairs(list) do
-    fields[i] = ('{"name":"%s","type":"%s"}'):format(c.name, c.type)
-  end
-  local tail = { '],"fields":[', table.concat(fields, ","), "]" }
-  if paging then
-    tail[#tail + 1] = ',"paging":' .. paging
-  end
-  return '{"status":"COMPLETE","msg":"","data":[', table.concat(tail) .. "}"
-end
-
-local function extended(c)
-  return json.encode({ ["vot.datatype"] = columns.datatype(c), ["vot.name"] = c.name,
-    ["vot.unit"] = c.unit ~= "" and c.unit or nil, ["vot.ucd"] = c.ucd ~= "" and c.ucd or nil,
-    ["vot.description"] = c.description, ["cc.text"] = c.name })
-end
-
-function frame.extjs(list, paging)
-  local heads, fields = {}, {}
-  for i, c in ipairs(list) do
-    heads[i] = ('{"text":"%s","dataIndex":"%s","ExtendedProperties":%s}')
-      :format(c.name, c.name, extended(c))
-    fields[i] = ('{"name":"%s","type":"%s"}'):format(c.name, c.type)
-  end
-  local head = '{\n  "status" : "COMPLETE",\n  "msg" : "",\n  "data" : { "name":"NewDataSet",\n'
-    .. '"Tables":[{ "name":"Table",\n"ExtendedProperties":{' .. (paging and '"Paging":' .. paging
-    or "") .. '},\n"Columns":[' .. table.concat(heads, ",\n") .. '],\n"Fields":['
-    .. table.concat(fields, ",") .. '],\n"Rows":['
-  return head, ']\n}],\n"ExtendedProperties":{}}}'
-end
-
-function frame.csv(list)
-  local names = {}
-  for i, c in ipairs(list) do
-    names[i] = c.name
-  end
-  return table.concat(names, ",") .. "\n", ""
-end
-
-local function attribute(name, v)
-  local escaped = v:gsub('[&<>"]', { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
-    ['"'] = "&quot;" })
-  return v ~= "" and (' %s="%s"'):format(name, escaped) or ""
-end
-
-function frame.votable(list)
-  local out = { '<?xml version="1.0" encoding="UTF-8"?>\n<VOTABLE version="1.3"'
-    .. ' xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n<RESOURCE type="results">\n'
-    .. '<INFO name="QUERY_STATUS" value="OK"/>\n<TABLE>\n' }
-  for _, c in ipairs(list) do
-    local datatype = columns.datatype(c)
-    out[#out + 1] = "<FIELD" .. attribute("ID", c.name) .. attribute("name", c.name)
-      .. attribute("datatype", datatype) .. (datatype == "char" and ' arraysize="*"' or "")
-      .. attribute("unit", c.unit) .. attribute("ucd", c.ucd) .. "/>\n"
-  end
-  out[#out + 1] = "<DATA><TABLEDATA>\n"
-  return table.concat(out), "</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
-end
-
-local function small_table(format, name, kind, values, raw)
-  local list = { { name = name, type = kind, unit = "", ucd = "", description = "" } }
-  local paging = paging_of({}, #values, 0, #values)
-  local head, tail = frame[format](list, paging)
-  local rows = {}
-  for i, v in ipairs(values) do
-    local text = raw and tostring(v) or json.encode(v)
-    rows[i] = format == "json" and ('{"%s":%s}'):format(name, text)
-      or format == "extjs" and "[" .. text .. "]"
-      or format == "csv" and tostring(v) .. "\n"
-      or "<TR><TD>" .. tostring(v) .. "</TD></TR>\n"
-  end
-  local comma = (format == "json" or format == "extjs") and "," or ""
-  return body(head .. table.concat(rows, comma) .. tail, CONTENT[format])
-end
-
 local function rows_answer(state, total)
   local list, pick, keys = {}, {}, {}
   local all = columns.of(state.service.catalog)
@@ -336,22 +211,13 @@ local function rows_answer(state, total)
   local size = state.pagesize or total
   local first = ((state.page or 1) - 1) * size
   local n = math.max(0, math.min(size, total - first))
-  local paging = not faults.switch("no-paging") and paging_of(state, total, first, n) or nil
-  local head, tail = frame[state.format](list, paging)
+  local paging = not faults.switch("no-paging") and words.paging_of(state, total, first, n) or nil
+  local head, tail = words.frame[state.format](list, paging)
   return { outcome = "rows", layout = state.format, body = head, tail = tail, first = n > 0 and
-    first or 0, n = n, pick = pick, keys = keys, content_type = CONTENT[state.format] }
+    first or 0, n = n, pick = pick, keys = keys, content_type = words.CONTENT[state.format] }
 end
 
 -- Histogram services ----------------------------------------------------------------------------
-
-local function extjs_without_rows(heads, properties)
-  return body('{"status":"COMPLETE","msg":"","data":{"name":"NewDataSet","Tables":[{"name":"Table",'
-    .. '"ExtendedProperties":' .. properties .. ',"Columns":[' .. heads
-    .. '],"Fields":[],"Rows":[]}],"ExtendedProperties":{}}}')
-end
-
-local ZERO_PAGING <const> =
-  '"Paging":{"page":0,"pageSize":0,"pagesFiltered":0,"rows":0,"rowsFiltered":0,"rowsTotal":0}'
 
 local collections
 
@@ -371,7 +237,7 @@ local function caom_all()
     end
     heads[i] = json.encode({ text = c.name, dataIndex = c.name, ExtendedProperties = properties })
   end
-  return extjs_without_rows(table.concat(heads, ",\n"), "{" .. ZERO_PAGING .. "}")
+  return words.extjs_without_rows(table.concat(heads, ",\n"), "{" .. words.ZERO_PAGING .. "}")
 end
 
 local TIC_WORDS <const> = {
@@ -387,15 +253,15 @@ local function tic_all()
       continuous[c.name] = { hist = { hist = json.list({}) }, type = "numeric" }
     end
   end
-  for name, words in pairs(TIC_WORDS) do
+  for name, terms in pairs(TIC_WORDS) do
     local histogram = { hist = json.list({}) }
-    for i, word in ipairs(words) do
+    for i, word in ipairs(terms) do
       histogram.hist[i] = { key = word, count = 0 }
       histogram[word] = histogram.hist[i]
     end
     discrete[name] = histogram
   end
-  return extjs_without_rows("", "{" .. ZERO_PAGING .. ',"discreteHistogram":'
+  return words.extjs_without_rows("", "{" .. words.ZERO_PAGING .. ',"discreteHistogram":'
     .. json.encode(discrete) .. ',"continuousHistogram":' .. json.encode(continuous) .. "}")
 end
 
@@ -409,54 +275,7 @@ special["Mast.Missions.List"] = function(format)
   for i, m in ipairs(collections) do
     names[i] = m.name
   end
-  return small_table(format, "distinctValue", "string", names)
-end
-
--- Life of a question (section 6.1) --------------------------------------------------------------
-
-local jobs, n_jobs = {}, 0
-
-local function job_of(key, fresh)
-  if fresh or n_jobs > 5000 then
-    if fresh then
-      jobs[key] = nil
-    else
-      jobs, n_jobs = {}, 0
-    end
-  end
-  local job = jobs[key]
-  if not job then
-    job = { asked = 0 }
-    jobs[key] = job
-    n_jobs = n_jobs + 1
-  end
-  return job
-end
-
-local function is_true(v)
-  return v == true or (type(v) == "string" and v:lower() == "true")
-end
-
-local function whole(m, name)
-  local v = m[name]
-  if v == nil or v == json.null then
-    return nil
-  end
-  local n = math.tointeger(tonumber(v))
-  if not n or n <= 0 then
-    refuse(("%s parameter must be > 0"):format(name))
-  end
-  return n
-end
-
-local function pages(m, state)
-  state.page, state.pagesize = whole(m, "page"), whole(m, "pagesize")
-  if state.page and not state.pagesize then
-    state.pagesize = 1000
-  end
-  if faults.switch("ignore-pagesize") then
-    state.page, state.pagesize = nil, nil
-  end
+  return words.small_table(format, "distinctValue", "string", names)
 end
 
 local function question(m, params, service, format)
@@ -482,19 +301,10 @@ local function question(m, params, service, format)
     query.filters = filters_of(service, params)
   end
   if service.rows_max then
-    state.rows_max = math.tointeger(number_of(params, service.rows_max, service.rows_default))
+    state.rows_max = math.tointeger(life.number_of(params, service.rows_max, service.rows_default))
   end
-  pages(m, state)
+  life.pages(m, state)
   return state, query
-end
-
-local function wording_of_fault(name)
-  if name == "error" then
-    return body(json.encode({ status = "ERROR", msg = faults.DATABASE_TEXT }))
-  elseif name == "bad-extjs" then
-    return body('{ "status" : "ERROR", "msg" : "Object reference not set", "data" : }')
-  end
-  return faults.answer(name)
 end
 
 local pending = {}
@@ -503,12 +313,8 @@ local function ask(id, m, params, format)
   local service = services[m.service]
   local state, query = question(m, params, service, format)
   local key = m.service .. json.encode(params)
-  state.job = job_of(key, is_true(m.clearcache))
-  state.forget = is_true(m.removecache) and key or nil
-  state.fault = faults.draw("data")
-  local instead = wording_of_fault(state.fault)
+  local instead = life.begin(state, key, m)
   if instead then
-    instead.note = "fault " .. state.fault
     return instead
   end
   query.total = state.job.total
@@ -522,26 +328,16 @@ function M.finish(id, total, went_wrong)
   pending[id] = nil
   local job = state.job
   if went_wrong then
-    return failure(state.format, went_wrong), state.name
+    return words.failure(state.format, went_wrong), state.name
   end
   job.total = total
-  if not state.count and total > core.row_cap then
-    return { outcome = "reset", note = "over the row cap" }, state.name
-  end
-  job.asked = job.asked + 1
-  local forced = faults.switch("executing")
-  local first = forced or (not state.count and total > SLOW_ROWS and 1 or 0)
-  if job.asked <= first then
-    local answer = executing(state.format)
-    answer.note = "executing"
-    return answer, state.name
-  end
-  if state.forget then
-    jobs[state.forget] = nil
+  local early = life.early(state, total)
+  if early then
+    return early, state.name
   end
   local answer
   if state.count then
-    answer = small_table(state.format, "Column1", "string", { total }, true)
+    answer = words.small_table(state.format, "Column1", "string", { total }, true)
   else
     total = math.min(total, state.rows_max or total, faults.switch("silent-cap") or total)
     answer = rows_answer(state, total)
@@ -561,9 +357,9 @@ local function lookup(params)
     refuse("parameter input is missing")
   end
   if params.format == "json" then
-    return body(resolver.json({ name }))
+    return words.body(resolver.json({ name }))
   end
-  return body(resolver.xml({ name }), CONTENT.votable)
+  return words.body(resolver.xml({ name }), words.CONTENT.votable)
 end
 
 local function format_of(m)
@@ -572,10 +368,21 @@ local function format_of(m)
     return "extjs"
   elseif format == "vot" or format == "xml" then
     return "votable"
-  elseif not frame[format] then
+  elseif not words.frame[format] then
     refuse(("Unknown  Format Type specified : %s"):format(tostring(format)))
   end
   return format
+end
+
+for name, answer in pairs(catalogs.special) do
+  special[name] = answer
+end
+
+local sql_services = {}
+for _, list in ipairs({ catalogs.services, crossmatch.services }) do
+  for name, service in pairs(list) do
+    sql_services[name] = service
+  end
 end
 
 local function serve(id, m)
@@ -590,6 +397,8 @@ local function serve(id, m)
     return special[m.service](format)
   elseif services[m.service] then
     return ask(id, m, params, format)
+  elseif sql_services[m.service] then
+    return by_sql.answer(sql_services[m.service], m, params, format)
   end
   refuse("Mashup: Unable to Find Service Adaptor for service: \n" .. m.service)
 end
@@ -599,14 +408,14 @@ function M.serve(id, text)
   local read, m = pcall(json.decode, text)
   if not read then
     local why = type(m) == "table" and m.json or tostring(m)
-    return body("Mashup: the request is not JSON: " .. why, "text/plain", 500)
+    return words.body("Mashup: the request is not JSON: " .. why, "text/plain", 500)
   end
   local service = type(m) == "table" and type(m.service) == "string" and m.service or nil
   local ok, answer = pcall(serve, id, m)
   if ok then
     return answer, service
   elseif type(answer) == "table" and answer.mashup then
-    return failure(type(m) == "table" and m.format, answer.mashup), service
+    return words.failure(type(m) == "table" and m.format, answer.mashup), service
   end
   error(answer, 0)
 end
