@@ -17,13 +17,13 @@ local LOG_MAX <const> = 5000 -- requests kept for /practice/log
 -- The dialects beside the portal's: modules that return { routes = { [path] = handler } }.
 local protocols = {
   "practice.auth",
+  "practice.bundles",
   "practice.casjobs",
   "practice.catalogs",
   "practice.cloud",
   "practice.cone",
   "practice.console",
   "practice.cutouts",
-  "practice.catalogs",
   "practice.exo",
   "practice.missions",
   "practice.tap",
@@ -73,7 +73,7 @@ local function invoke(request)
     return http.answer("Mashup: no request parameter", "text/plain", 500)
   end
   record.request = text
-  local answer, service = mashup.serve(request.id, text)
+  local answer, service = mashup.serve(request, text)
   record.service = service
   record.note = answer.note
   return answer

@@ -4,6 +4,7 @@
 local columns = require "practice.columns"
 local core = require "practice.core"
 local faults = require "practice.faults"
+local bundles = require "practice.bundles"
 local catalogs = require "practice.mashup_catalogs"
 local crossmatch = require "practice.mashup_crossmatch"
 local json = require "practice.json"
@@ -310,7 +311,7 @@ end
 local pending = {}
 
 local function ask(id, m, params, format)
-  local service = services[m.service]
+  local service = services[m.service:gsub("%.JwstOps$", "")]
   local state, query = question(m, params, service, format)
   local key = m.service .. json.encode(params)
   local instead = life.begin(state, key, m)
@@ -378,6 +379,10 @@ for name, answer in pairs(catalogs.special) do
   special[name] = answer
 end
 
+special["Mast.Bundle.Request"] = function(_, params, request)
+  return bundles.request(params, request)
+end
+
 local sql_services = {}
 for _, list in ipairs({ catalogs.services, crossmatch.services }) do
   for name, service in pairs(list) do
@@ -385,7 +390,17 @@ for _, list in ipairs({ catalogs.services, crossmatch.services }) do
   end
 end
 
-local function serve(id, m)
+-- Services for observers with rights, answered to anybody who sends a token.
+local restricted = {
+  ["Mast.Caom.Filtered.JwstOps"] = true, ["Mast.Caom.Products.JwstOps"] = true,
+}
+
+local function is_signed(request)
+  return (request.headers.authorization or ""):find("^token %S+") ~= nil
+    or (request.headers.cookie or ""):find("mast_token=", 1, true) ~= nil
+end
+
+local function serve(id, m, request)
   if type(m) ~= "table" or type(m.service) ~= "string" then
     refuse("Mashup: 'service' param is missing from request: " .. json.encode(m))
   end
@@ -394,8 +409,10 @@ local function serve(id, m)
   if m.service == "Mast.Name.Lookup" then
     return lookup(params)
   elseif special[m.service] then
-    return special[m.service](format)
-  elseif services[m.service] then
+    return special[m.service](format, params, request)
+  elseif restricted[m.service] and not is_signed(request) then
+    return words.body("Unauthorized", "text/plain", 401)
+  elseif services[m.service] or restricted[m.service] then
     return ask(id, m, params, format)
   elseif sql_services[m.service] then
     return by_sql.answer(sql_services[m.service], m, params, format)
@@ -403,15 +420,17 @@ local function serve(id, m)
   refuse("Mashup: Unable to Find Service Adaptor for service: \n" .. m.service)
 end
 
---- First half: the text of the `request` parameter. Returns an answer and the service's name.
-function M.serve(id, text)
+--- First half: the text of the `request` parameter of an HTTP request. Returns an answer and the
+-- service's name.
+function M.serve(request, text)
+  local id = request.id
   local read, m = pcall(json.decode, text)
   if not read then
     local why = type(m) == "table" and m.json or tostring(m)
     return words.body("Mashup: the request is not JSON: " .. why, "text/plain", 500)
   end
   local service = type(m) == "table" and type(m.service) == "string" and m.service or nil
-  local ok, answer = pcall(serve, id, m)
+  local ok, answer = pcall(serve, id, m, request)
   if ok then
     return answer, service
   elseif type(answer) == "table" and answer.mashup then

@@ -129,7 +129,8 @@ for _, version in ipairs({ "v2", "v3" }) do
   services["Mast.HscMatches.Db." .. version] = { source = matches, selected = true }
 end
 
-sql.define("mashup_hsc_spectra", { from = "sky_tic WHERE Tmag < 6", columns = {
+sql.define("mashup_hsc_spectra", { from = "sky_tic WHERE ra BETWEEN 200 AND 204 "
+  .. "AND dec BETWEEN -50 AND -45 AND Tmag < 11", columns = {
   computed("ObjID", "ID % 100000000", "int"),
   computed("DatasetName", "printf('HAG_J%010d_V01.SPEC1D', ID % 10000000000)", "char"),
   computed("MatchID", "CAST(GAIA >> 7 AS TEXT)", "char"),

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).parent
 BIN = pathlib.Path(os.environ["HALYARD_BIN"])
 KEYS = {"observations": "objID", "observations-by-criteria": "objID", "products": "dataURI",
         "gaia": "source_id", "galex": "objID", "tic": "ID", "tic-by-criteria": "ID"}
-OF_THE_REQUEST = {"distance", "distance_arcmin", "dstArcSec", "objID1"}
+OF_THE_REQUEST = {"distance", "distance_arcmin", "dstArcSec", "objID1", "sep_deg"}
 
 
 def rows(path, key):

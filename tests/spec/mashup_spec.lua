@@ -9,7 +9,7 @@ local json = require("halyard.json")
 local replaced = { "halyard.core.http", "halyard.core.table" }
 
 describe("the Mashup dialect", function()
-  local door, mashup, asked, answers, kept
+  local door, mashup, catalogs, asked, answers, kept
 
   -- Rows as the dialect sees them: a length, columns, rows by number, get.
   local function rows(first, n)
@@ -58,8 +58,11 @@ describe("the Mashup dialect", function()
     }
     package.loaded["halyard.archive.door"] = nil
     package.loaded["halyard.archive.mashup"] = nil
+    package.loaded["halyard.archive.mashup_catalogs"] = nil
+    package.loaded["halyard.archive.portions"] = nil
     door = require("halyard.archive.door")
     mashup = require("halyard.archive.mashup")
+    catalogs = require("halyard.archive.mashup_catalogs")
   end)
 
   after_each(function()
@@ -68,6 +71,8 @@ describe("the Mashup dialect", function()
     end
     package.loaded["halyard.archive.door"] = nil
     package.loaded["halyard.archive.mashup"] = nil
+    package.loaded["halyard.archive.mashup_catalogs"] = nil
+    package.loaded["halyard.archive.portions"] = nil
     assert.same({}, answers)
   end)
 
@@ -264,9 +269,9 @@ describe("the Mashup dialect", function()
   end)
 
   it("splits a box across ra 0 into two plain ranges", function()
-    local record = catalog.find(mashup.catalogs, "tic")
+    local record = catalog.find(catalogs.catalogs, "tic")
     answers = { page(1, 2, 2), page(3, 1, 1) }
-    local got, cost = mashup.fetch(record, { filters = json.array({}), columns = "*" },
+    local got, cost = catalogs.fetch(record, { filters = json.array({}), columns = "*" },
       { ra_min = 359.5, ra_max = 0.5, dec_min = -1, dec_max = 1 }, {})
     assert.equal(3, #got)
     assert.equal(2, cost.requests)
@@ -276,7 +281,7 @@ describe("the Mashup dialect", function()
   end)
 
   it("knows catalogues by any spelling", function()
-    assert.equal("Gaia DR3", catalog.find(mashup.catalogs, "gaia-dr3").name)
-    assert.is_nil(catalog.find(mashup.catalogs, "Gaia DR33"))
+    assert.equal("Gaia DR3", catalog.find(catalogs.catalogs, "gaia-dr3").name)
+    assert.is_nil(catalog.find(catalogs.catalogs, "Gaia DR33"))
   end)
 end)

@@ -9,16 +9,24 @@ local json = require("halyard.json")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
+local task = require("halyard.core.task")
 
 local M = {}
+
+local polls_max = 600 -- of a small document: ten minutes, as astroquery waits (6.2)
 
 --- Rows one answer can hold; beyond, the archive closes the connection (6.4).
 M.row_cap = 500000
 --- Rows asked for per page of observation and product lists (section 3, as astroquery).
 M.page_size = 50000
 
---- URL of a product file; `:` and `/` stay readable (10.1).
+--- URL of a product file; `:` and `/` stay readable (10.1). Spectra of the HLA have addresses of
+-- their own (10.5).
 function M.file_url(uri)
+  local hla = door.base("hla") .. "/cgi-bin/"
+  if uri:sub(1, #hla) == hla then
+    return uri
+  end
   return door.base("download") .. "/api/v0.1/Download/file?uri=" .. door.escape(uri, ":")
 end
 
@@ -35,7 +43,7 @@ end
 --- Body of an invoke request. `cachebreaker` goes into both places (section 3, "Cache key").
 -- @tparam string service
 -- @tparam table params
--- @tparam[opt] table how page, pagesize, breaker, format
+-- @tparam[opt] table how page, pagesize, breaker, format, data (an uploaded table)
 function M.body(service, params, how)
   how = how or {}
   local inner = {}
@@ -45,7 +53,7 @@ function M.body(service, params, how)
   inner.cachebreaker = how.breaker
   return "request=" .. door.escape(json.encode({
     service = service, params = inner, format = how.format or "json",
-    page = how.page, pagesize = how.pagesize, cachebreaker = how.breaker,
+    page = how.page, pagesize = how.pagesize, cachebreaker = how.breaker, data = how.data,
   }))
 end
 
@@ -58,10 +66,35 @@ local function post(path, body)
   }
 end
 
-local function ask(service, params, how)
+--- One answer of a service, polled until it is ready: rows, answer, cost as `door.fetch`.
+-- @tparam table how as for `body`; tries, auth
+function M.ask(service, params, how)
   local request = post("/api/v0/invoke", M.body(service, params, how))
   request.format, request.poll, request.tries = how.format or "json", true, how.tries
+  request.auth = how.auth
   return door.fetch(service, request)
+end
+
+--- A small document that a service sends instead of rows; asks on while it says EXECUTING (6.2).
+-- @treturn table
+-- @raise `archive` in the service's words
+function M.document(service, params, how)
+  how = how or {}
+  local body = M.body(service, params, { format = how.format or "json", breaker = M.breaker(),
+    page = how.page })
+  for _ = 1, polls_max do
+    local began = system.monotonic()
+    local answer = door.document(service, post("/api/v0/invoke", body))
+    local status = type(answer) == "table" and answer.status
+    if status == "ERROR" then
+      errors.raise("archive", ("%s: %s"):format(service, tostring(answer.msg)))
+    elseif status ~= "EXECUTING" then
+      return answer
+    elseif system.monotonic() - began < 1 then
+      task.sleep(1)
+    end
+  end
+  errors.raise("timeout", ("%s: still working after %d questions"):format(service, polls_max))
 end
 
 local function same_row(a, b)
@@ -80,7 +113,7 @@ end
 -- read until one is empty, or repeats the one before: then the service does not page.
 -- @tparam string service
 -- @tparam table params
--- @tparam[opt] table how pagesize, tries, breaker
+-- @tparam[opt] table how pagesize, tries, breaker, data, auth, format ("json" or "extjs")
 -- @treturn halyard.table rows
 -- @treturn table requests (pages read) and bytes
 function M.rows(service, params, how)
@@ -91,8 +124,9 @@ function M.rows(service, params, how)
   while wanted do
     local page = #pages + 1
     local first = page == 1
-    local rows, answer, outcome = ask(service, params,
-      { page = page, pagesize = page_size, breaker = breaker, tries = how.tries })
+    local rows, answer, outcome = M.ask(service, params,
+      { page = page, pagesize = page_size, breaker = breaker, tries = how.tries, data = how.data,
+        auth = how.auth, format = how.format })
     local repeated = not first and #rows > 0 and same_row(rows, pages[page - 1])
     if first then
       total = math.max(-1, answer.rows_total or -1, answer.rows_filtered or -1)
@@ -119,13 +153,14 @@ function M.rows(service, params, how)
 end
 
 --- The number in the one cell of a COUNT_BIG(*) answer (8.2).
+-- @tparam[opt] table how tries, breaker, alone (the service does nothing but count: 7.4)
 function M.count(service, params, how)
   how = how or {}
-  local query = { columns = "COUNT_BIG(*)" }
+  local query = { columns = not how.alone and "COUNT_BIG(*)" or nil }
   for key, value in pairs(params) do
     query[key] = value
   end
-  local rows, _, outcome = ask(service, query,
+  local rows, _, outcome = M.ask(service, query,
     { page = 1, pagesize = 1, breaker = how.breaker or M.breaker(), tries = how.tries })
   local count = #rows == 1 and math.tointeger(tonumber(rows:get(1, rows.columns[1])))
   if not count or count < 0 then
@@ -301,183 +336,69 @@ function M.filters(columns, criteria, service)
   return filters
 end
 
--- Catalogues ------------------------------------------------------------------------------------
+local unix_mjd, day_ms = 40587, 86400000
 
-local function filtered(short, title)
-  local stem = "Mast.Catalogs.Filtered." .. short
-  return {
-    name = title, cone = stem .. ".Position.Rows", box = stem .. ".Rows", count = stem,
-    count_cone = stem .. ".Position", config = "Mast.Catalogs.Tess.Cone",
-    id = "ID", ra = "ra", dec = "dec", cap = M.row_cap, filters = true,
-    drop = { "dstArcSec" },
-  }
-end
-
---- Catalogue services (7.3, 7.4). `cone`, `box`: services that select so; `count`, `count_cone`:
--- services that count; `id`, `ra`, `dec`: key and selection columns; `drop`: columns that refer to
--- the centre of one request and mean nothing in a set of tiles; `filters`: takes criteria.
-M.catalogs = {
-  {
-    name = "Gaia DR3", cone = "Mast.Catalogs.GaiaDR3.Cone", config = "Mast.Catalogs.GaiaDR3.Cone",
-    id = "source_id", ra = "ra", dec = "dec", cap = M.row_cap, drop = { "distance" },
-  },
-  filtered("Tic", "TIC"),
-  filtered("Ctl", "CTL"),
-  {
-    -- `maxrecords` is the service's own limit: as many rows as that mean a cut answer (6.4).
-    name = "GALEX", cone = "Mast.Galex.Catalog", config = "Mast.Galex.Catalog",
-    id = "objID", ra = "ra", dec = "dec", cap = 50000, flags_over = true,
-    drop = { "distance_arcmin" }, params = { maxrecords = 50000 },
-  },
-}
-
--- What the tile planner needs to know of a catalogue.
-local function capabilities(record)
-  return {
-    takes_box = record.box ~= nil, takes_cone = true, counts = record.count ~= nil,
-    over_is_slow = not record.flags_over, cap = record.cap,
-    pos_quantum_deg = record.pos_quantum_deg or 0,
-  }
-end
-
-local function copy(from, into)
-  for key, value in pairs(from or {}) do
-    into[key] = value
+-- The times of a column that holds "/Date(ms)/" (4.4).
+local function mjd_of_millis(name)
+  return function(row)
+    local millis = row[name] and row[name]:match("^/Date%((%-?%d+)[^)]*%)/$")
+    return millis and unix_mjd + tonumber(millis) / day_ms
   end
-  return into
 end
 
--- Parameters of a request for a box; filters on the position columns join those of the caller. Full
--- ranges are left out.
-local function box_params(record, base, ra_min, ra_max, dec_min, dec_max)
-  local filters = json.array(table.move(base.filters, 1, #base.filters, 1, {}))
+--- Rows with the times of each date column as Modified Julian Dates too, where the archive has not
+-- added them itself. Dates are timestamps, "/Date(ms)/", or ISO texts in columns called date...
+function M.with_mjd(rows)
+  local has = {}
+  for _, name in ipairs(rows.columns) do
+    has[name] = true
+  end
+  for _, name in ipairs(rows.columns) do
+    local kind = rows:field(name).type
+    local first = kind == "string" and #rows > 0 and rows:get(1, name) or ""
+    if has[name .. "_mjd"] then
+      kind = nil
+    end
+    if kind and first:find("^/Date%(%-?%d") then
+      rows = rows:with(name .. "_mjd", mjd_of_millis(name), { unit = "d", ucd = "time.epoch" })
+    elseif kind == "timestamp"
+      or kind and name:find("^date") and first:find("^%d%d%d%d%-%d%d%-%d%d") then
+      rows = rows:mjd(name)
+    end
+  end
+  return rows
+end
+
+local function range_filter(name, low, high)
+  return { paramName = name, values = json.array({ { min = low, max = high } }) }
+end
+
+--- Filters and those that hold position columns to a box; full ranges are left out.
+function M.boxed(filters, ra, dec, ra_min, ra_max, dec_min, dec_max)
+  local all = json.array(table.move(filters, 1, #filters, 1, {}))
   if ra_max - ra_min < 360 then
-    filters[#filters + 1] = {
-      paramName = record.ra, values = json.array({ { min = ra_min, max = ra_max } }),
-    }
+    all[#all + 1] = range_filter(ra, ra_min, ra_max)
   end
   if dec_min > -90 or dec_max < 90 then
-    filters[#filters + 1] = {
-      paramName = record.dec, values = json.array({ { min = dec_min, max = dec_max } }),
-    }
+    all[#all + 1] = range_filter(dec, dec_min, dec_max)
   end
-  return copy({ filters = filters }, copy(base, {}))
+  return all
 end
 
---- Rows of one request region.
--- @tparam table record
--- @tparam table base parameters common to all requests: columns and filters, or empty
--- @tparam table shape { ra, dec, radius } or { ra_min, ra_max, dec_min, dec_max }, degrees
--- @tparam table how as for `rows`
-function M.fetch(record, base, shape, how)
-  how = copy({ pagesize = record.cap }, copy(how, {}))
-  if shape.radius then
-    local params = { ra = shape.ra, dec = shape.dec, radius = shape.radius }
-    return M.rows(record.cone, copy(record.params, copy(base, params)), how)
-  end
-  local parts, cost = {}, { requests = 0, bytes = 0 }
-  door.each_box(shape, function(...)
-    local rows, one = M.rows(record.box, box_params(record, base, ...), how)
-    parts[#parts + 1] = rows
-    door.add_cost(cost, one)
-  end)
-  return door.joined(parts), cost
-end
-
---- The archive's own count of a request region; arguments as for `fetch`.
-function M.count_region(record, base, shape, how)
-  if shape.radius then
-    return M.count(record.count_cone, {
-      ra = shape.ra, dec = shape.dec, radius = shape.radius, filters = base.filters,
-    }, how)
-  end
-  local sum, cost = 0, { requests = 0, bytes = 0 }
-  door.each_box(shape, function(...)
-    local params = { filters = box_params(record, base, ...).filters }
-    local n, one = M.count(record.count, params, how)
-    sum = sum + n
-    door.add_cost(cost, one)
-  end)
-  return sum, cost
-end
-
--- Columns for checks: what the archive lists; services without a list name them in every answer.
-local function listed(record)
-  local columns = M.columns(record.config)
-  if not columns then
-    local rows = M.rows(record.cone, { ra = 0, dec = 0, radius = 1e-6 })
-    columns = {}
-    for _, name in ipairs(rows.columns) do
-      columns[name:lower()] = { name = name }
+--- Columns as an answer names them, where the archive has no list: as `columns`.
+-- @tparam halyard.table rows an answer, which may be empty
+function M.columns_of(rows)
+  local columns = {}
+  for _, name in ipairs(rows.columns) do
+    local field = rows:field(name)
+    if name ~= "_selected_" then
+      columns[name:lower()] = {
+        name = name, kind = field.type == "float64" and "range" or "any", type = field.type,
+        unit = field.unit, ucd = field.ucd, description = field.description,
+      }
     end
-  end
-  for _, name in ipairs(record.drop) do
-    columns[name:lower()] = nil
   end
   return columns
-end
-
--- Drops columns that refer to one request's centre, and rows and columns that the service could not
--- leave out by itself; tells units, which answers lack. A list of columns that does not come costs
--- the units, not the rows.
-local function refiner(record, names, criteria)
-  local dropped, described = { _selected_ = true }, nil
-  for _, name in ipairs(record.drop) do
-    dropped[name] = true
-  end
-  return function(rows)
-    if not described then
-      local ok, columns = errors.try(M.columns, record.config)
-      if not ok then
-        system.log("warning", ("%s: units and descriptions are not known: %s")
-          :format(record.name, tostring(columns)))
-      end
-      described = ok and columns or {}
-    end
-    if criteria then
-      rows = rows:where(criteria)
-    end
-    return door.described(names and rows:project(names) or door.without(rows, dropped), described)
-  end
-end
-
--- What halyard.query works with.
-local function source_of(record, options)
-  local where = options.where and next(options.where) and options.where
-  local columns = (options.columns or where) and listed(record)
-  local names = options.columns
-    and door.chosen({ record.id, record.ra, record.dec }, options.columns, columns, record.name)
-  local base, rest = {}, where
-  if record.filters then
-    base.filters = M.filters(columns or {}, where, record.name)
-    base.columns = names and table.concat(names, ",") or "*"
-    rest = nil
-  end
-  local breaker = M.breaker()
-  return {
-    name = record.name, id = record.id, ra = record.ra, dec = record.dec, window = 4,
-    service = capabilities(record), verdict = door.verdict,
-    refine = refiner(record, names, rest and door.spelt(rest, columns, record.name)),
-    fetch = function(shape)
-      return M.fetch(record, base, shape, { breaker = breaker, tries = 1 })
-    end,
-    count = function(shape)
-      return M.count_region(record, base, shape, { breaker = breaker })
-    end,
-  }
-end
-
-for _, record in ipairs(M.catalogs) do
-  record.door, record.host = "mashup", "mast"
-  record.url = function()
-    return door.base("mashup")
-  end
-  record.columns = function()
-    return listed(record)
-  end
-  record.source = function(options)
-    return source_of(record, options)
-  end
 end
 
 return M

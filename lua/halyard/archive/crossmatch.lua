@@ -1,0 +1,200 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Catalogues matched by the archive with an uploaded list of positions. Section 7.6 of the protocol
+-- specification.
+
+local catalog = require("halyard.catalog")
+local door = require("halyard.archive.door")
+local errors = require("halyard.error")
+local json = require("halyard.json")
+local mashup = require("halyard.archive.mashup")
+local sky = require("halyard.sky")
+local suggest = require("halyard.suggest")
+local table_core = require("halyard.core.table")
+local tables = require("halyard.table")
+local task = require("halyard.core.task")
+
+local M = {}
+
+-- `ra`, `dec`: position columns; `drop`: the service's own distances, whose units differ.
+local services = {
+  { name = "observations", service = "Mast.Caom.Crossmatch", ra = "s_ra", dec = "s_dec",
+    footprint = true },
+  { name = "GALEX", service = "Mast.Galex.Crossmatch" },
+  { name = "SDSS", service = "Mast.Sdss.Crossmatch" },
+  { name = "2MASS", service = "Mast.2Mass.Crossmatch" },
+  { name = "HSC", service = "Mast.Hsc.Crossmatch.MagAper2v3", ra = "MatchRA", dec = "MatchDec",
+    aliases = { "HSC v3", "HSC aper2" } },
+  { name = "HSC auto", service = "Mast.Hsc.Crossmatch.MagAutov3", ra = "MatchRA",
+    dec = "MatchDec" },
+  { name = "Gaia DR1", service = "Mast.GaiaDR1.Crossmatch" },
+  { name = "Gaia DR2", service = "Mast.GaiaDR2.Crossmatch" },
+  { name = "Gaia DR3", service = "Mast.GaiaDR3.Crossmatch", aliases = { "Gaia" } },
+  { name = "TGAS", service = "Mast.Tgas.Crossmatch" },
+  { name = "TIC", service = "Mast.Tic.Crossmatch" },
+  { name = "CTL", service = "Mast.Ctl.Crossmatch" },
+}
+local distances = { "distance", "dstArcSec", "distance_arcmin", "Distance", "_selected_" }
+
+-- Names that no catalogue has, so that nothing of the answer is taken for the upload.
+local row_name, ra_name, dec_name = "halyard_row", "halyard_ra", "halyard_dec"
+local block_rows = 5000
+
+local function position_columns(rows, options)
+  local out = {}
+  for role, usual in pairs({ ra = { "ra", "raj2000", "s_ra", "pos.eq.ra;meta.main" },
+    dec = { "dec", "dej2000", "s_dec", "pos.eq.dec;meta.main" } }) do
+    local names = options[role] and { options[role] } or usual
+    for _, name in ipairs(names) do
+      local ok, column = errors.try(rows.column, rows, name)
+      if ok then
+        out[role] = column
+        break
+      elseif options[role] then
+        error(column, 0)
+      end
+    end
+    if not out[role] then
+      errors.raise("usage", ("mast.crossmatch: no column holds the %s: name it, { %s = \"...\" }")
+        :format(role, role))
+    end
+  end
+  return out.ra, out.dec
+end
+
+-- Rows first to last as an upload; rows without a position are left out.
+local function upload_of(ra, dec, first, last)
+  local data = json.array({})
+  for i = first, last do
+    local a, d = ra[i], dec[i]
+    if a and d and a == a and d == d then
+      data[#data + 1] = { [row_name] = i, [ra_name] = a, [dec_name] = d }
+    end
+  end
+  return {
+    fields = json.array({
+      { name = row_name, type = "int" }, { name = ra_name, type = "float" },
+      { name = dec_name, type = "float" },
+    }),
+    data = data,
+  }
+end
+
+-- Matches of a block; one whose answer is too long is asked for in halves.
+local function matches(record, found, ra, dec, radius, first, last)
+  local upload = upload_of(ra, dec, first, last)
+  if #upload.data == 0 then
+    return {}
+  end
+  local ok, rows, cost = errors.try(mashup.rows, found.service,
+    { raColumn = ra_name, decColumn = dec_name, radius = radius }, { data = upload, tries = 2 })
+  local verdict = not ok and door.verdict(rows)
+  if not ok and first < last and (verdict == "over" or verdict == "ambiguous") then
+    local half = (first + last) // 2
+    local parts = matches(record, found, ra, dec, radius, first, half)
+    local second = matches(record, found, ra, dec, radius, half + 1, last)
+    return table.move(second, 1, #second, #parts + 1, parts)
+  elseif not ok then
+    error(rows, 0)
+  end
+  record:spent(cost)
+  record.queries[#record.queries + 1] = {
+    service = found.service, rows = #rows, requests = cost.requests, bytes = cost.bytes,
+  }
+  return { rows }
+end
+
+-- Degrees between the uploaded place and the catalogue's.
+local function separation(rows, found)
+  local a1, d1 = tables.rad(tables.plain(rows:column(ra_name))),
+    tables.rad(tables.plain(rows:column(dec_name)))
+  local a2, d2 = tables.rad(tables.plain(rows:column(found.ra or "ra"))),
+    tables.rad(tables.plain(rows:column(found.dec or "dec")))
+  local h = tables.sin((d2 - d1) / 2) ^ 2
+    + tables.cos(d1) * tables.cos(d2) * tables.sin((a2 - a1) / 2) ^ 2
+  return tables.deg(tables.asin(tables.minimum(tables.sqrt(h), 1)) * 2)
+end
+
+-- Footprints: the service's own distance (arcsec), if it tells one.
+local function with_separation(rows, found)
+  if not found.footprint then
+    return rows:with("sep_deg", separation(rows, found), { unit = "deg", ucd = "pos.angDistance",
+      description = "from the uploaded position" })
+  end
+  for _, name in ipairs(rows.columns) do
+    if name == "distance" then
+      return rows:with("sep_deg", rows:column(name) / 3600, { unit = "deg",
+        ucd = "pos.angDistance", description = "from the uploaded position to the footprint" })
+    end
+  end
+  return rows
+end
+
+local function check(rows, options)
+  suggest.check_keys(options, { "radius", "ra", "dec", "how", "suffix" }, "mast.crossmatch")
+  if type(rows) ~= "userdata" then
+    errors.raise("usage", "mast.crossmatch takes a table of positions and a catalogue's name")
+  end
+  local radius = sky.angle(options.radius or 0.002)
+  if radius <= 0 then
+    errors.raise("usage", "mast.crossmatch: radius is an angle above 0")
+  end
+  return radius
+end
+
+--- Rows of a table with their neighbours in a catalogue, matched at the archive: all pairs nearer
+-- than the radius, and `sep_deg` between them. The table goes to the archive as positions only, in
+-- blocks; its other columns stay here.
+-- @tparam halyard.table rows
+-- @tparam string name "Gaia DR3", "TIC", "HSC", "GALEX", "SDSS", "2MASS", "observations", ...
+-- @tparam[opt] table options `radius` (an angle, default 0.002 degrees), `ra`, `dec` (position
+-- columns, degrees, where their names or UCDs do not tell), `how` ("inner", the default, or "left":
+-- rows without a neighbour stay), `suffix` (of catalogue columns whose name is taken, "_2")
+-- @treturn halyard.table
+-- @raise `not_found` for an unknown catalogue with the nearest names, `usage`
+-- @usage mast.crossmatch(stars, "Gaia DR3", { radius = "2 arcsec" })
+function M.crossmatch(rows, name, options)
+  options = options or {}
+  local radius = check(rows, options)
+  local found = catalog.find(services, name)
+  if not found then
+    local names = {}
+    for i, each in ipairs(services) do
+      names[i] = each.name
+    end
+    suggest.unknown("catalogue of mast.crossmatch", tostring(name), names, "not_found")
+  end
+  local ra, dec = position_columns(rows, options)
+  local record = door.begin("mast", door.base("mashup"))
+  if record.dry then
+    record.notes[#record.notes + 1] = ("%s would be asked about %d positions")
+      :format(found.service, #rows)
+    return rows
+  end
+  local blocks = {}
+  for first = 1, #rows, block_rows do
+    blocks[#blocks + 1] = { first, math.min(first + block_rows - 1, #rows) }
+  end
+  local answers = {}
+  for _, parts in ipairs(task.map(blocks, 4, function(block)
+    return matches(record, found, ra, dec, radius, block[1], block[2])
+  end)) do
+    table.move(parts, 1, #parts, #answers + 1, answers)
+  end
+  if #answers == 0 then
+    errors.raise("usage", "mast.crossmatch: no row has a position")
+  end
+  local got = with_separation(table_core.concat(answers), found)
+  local dropped = { [ra_name] = true, [dec_name] = true }
+  for _, each in ipairs(distances) do
+    dropped[each] = true
+  end
+  local numbers = {}
+  for i = 1, #rows do
+    numbers[i] = { [row_name] = i }
+  end
+  local mine = rows:with(row_name, table_core.from_rows(numbers, { row_name }):column(row_name))
+  return door.without(mine:join(door.without(got, dropped), row_name,
+    { how = options.how, suffix = options.suffix }), { [row_name] = true })
+end
+
+return M

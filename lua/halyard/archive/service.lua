@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Any service of the MAST Portal by its name, for what has no function of its own. Sections 2 to 6
+-- of the protocol specification.
+
+local door = require("halyard.archive.door")
+local errors = require("halyard.error")
+local mashup = require("halyard.archive.mashup")
+local suggest = require("halyard.suggest")
+local table_core = require("halyard.core.table")
+
+local M = {}
+
+local formats = { "json", "extjs", "csv", "votable" }
+local bare = { csv = true, votable = true }
+
+-- These two formats have no state and no pages (4.5): asks in json until the answer is ready and
+-- its size known, then for all of it with the same question.
+local function bare_rows(name, params, how)
+  local ready = { page = 1, pagesize = 1, breaker = how.breaker, auth = how.auth }
+  local _, answer, cost = mashup.ask(name, params, ready)
+  local rows, _, more = mashup.ask(name, params,
+    { format = how.format, breaker = how.breaker, auth = how.auth })
+  door.add_cost(cost, more)
+  if answer.rows_total and #rows ~= answer.rows_total then
+    errors.raise("integrity", ("%s: %d rows came, the archive has %d; the answer cannot be "
+      .. "trusted, run it again"):format(name, #rows, answer.rows_total))
+  end
+  return rows, cost
+end
+
+--- Every row of a service of the portal, all its pages.
+-- @tparam string name such as "Mast.Hsc.Db.v3" (docs/archives/mashup.md lists those with functions
+-- of their own)
+-- @tparam[opt] table params as the service takes them
+-- @tparam[opt] table options `format` ("json", the default; "extjs", "csv", "votable"), `pagesize`
+-- (rows a page, default 50000), `data` (an uploaded table { fields = { { name =, type = } }, data =
+-- { { name = value } } })
+-- @treturn halyard.table; date columns also as `<name>_mjd`
+-- @raise `archive` in the service's words, `integrity` when fewer rows came than the archive has
+-- @usage mast.service("Mast.Catalogs.Filtered.Tic.Rows", { columns = "*", filters = {
+--   { paramName = "ID", values = { "261136679" } } } })
+function M.service(name, params, options)
+  options = options or {}
+  suggest.check_keys(options, { "format", "pagesize", "data" }, "mast.service")
+  if type(name) ~= "string" or not name:find("^[%w_.]+$") then
+    errors.raise("usage", "mast.service takes the name of a service, such as Mast.Hsc.Db.v3")
+  elseif params ~= nil and type(params) ~= "table" then
+    errors.raise("usage", "mast.service: params is a table { name = value }")
+  end
+  local format, size = options.format or "json", options.pagesize
+  if size ~= nil and (math.type(size) ~= "integer" or size < 1) then
+    errors.raise("usage", "mast.service: pagesize is a whole number of rows")
+  end
+  local is_known = false
+  for _, each in ipairs(formats) do
+    is_known = is_known or each == format
+  end
+  if not is_known then
+    suggest.unknown("format of mast.service", tostring(format), formats)
+  end
+  local record = door.begin("mast", door.base("mashup"))
+  if record.dry then
+    record.notes[#record.notes + 1] = name .. " would be asked for rows"
+    return table_core.from_rows({}, {})
+  end
+  local how = { pagesize = size, format = format, data = options.data, breaker = mashup.breaker(),
+    auth = name:find("JwstOps", 1, true) and "mast" or nil }
+  local rows, cost = (bare[format] and bare_rows or mashup.rows)(name, params or {}, how)
+  record:spent(cost)
+  record.queries[#record.queries + 1] = {
+    service = name, rows = #rows, requests = cost.requests, bytes = cost.bytes,
+  }
+  return mashup.with_mjd(door.without(rows, { _selected_ = true }))
+end
+
+return M
