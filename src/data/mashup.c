@@ -497,6 +497,8 @@ hal_status hal_mashup_read(hal_mashup *m, const char *bytes, size_t n, hal_err *
         if (st == HAL_E_INTEGRITY && m->status_known && m->answer.status == HAL_ANSWER_ERROR) {
             m->over = true;
             st = HAL_OK;
+            if (err)
+                *err = HAL_ERR_INIT;
         }
     }
     return st || m->over ? st : hal_json_keep(&m->json, err);
