@@ -302,7 +302,8 @@ return workflow {
 
   it("is an error when it sends a page, a database's words, or rows that do not add up",
     function()
-      for faults, text in pairs({ html = "HTML", error = "deadlocked" }) do
+      for faults, text in pairs({ html = "HTML", error = "deadlocked",
+        ["bad-extjs"] = "Object reference not set" }) do
         local faulty = practice.start("--faults " .. faults)
         local code, _, err = run([[return mast.service("Mast.Caom.Cone",
           { ra = 1, dec = 1, radius = 0.1 })]], faulty)

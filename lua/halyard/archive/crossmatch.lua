@@ -39,26 +39,21 @@ local distances = { "distance", "dstArcSec", "distance_arcmin", "Distance", "_se
 local row_name, ra_name, dec_name = "halyard_row", "halyard_ra", "halyard_dec"
 local block_rows = 5000
 
-local function position_columns(rows, options)
-  local out = {}
-  for role, usual in pairs({ ra = { "ra", "raj2000", "s_ra", "pos.eq.ra;meta.main" },
-    dec = { "dec", "dej2000", "s_dec", "pos.eq.dec;meta.main" } }) do
-    local names = options[role] and { options[role] } or usual
-    for _, name in ipairs(names) do
-      local ok, column = errors.try(rows.column, rows, name)
-      if ok then
-        out[role] = column
-        break
-      elseif options[role] then
-        error(column, 0)
-      end
-    end
-    if not out[role] then
-      errors.raise("usage", ("mast.crossmatch: no column holds the %s: name it, { %s = \"...\" }")
-        :format(role, role))
+local usual = { ra = { "ra", "raj2000", "s_ra", "pos.eq.ra;meta.main" },
+  dec = { "dec", "dej2000", "s_dec", "pos.eq.dec;meta.main" } }
+
+local function position_column(rows, role, given)
+  if given then
+    return rows:column(given)
+  end
+  for _, name in ipairs(usual[role]) do
+    local ok, column = errors.try(rows.column, rows, name)
+    if ok then
+      return column
     end
   end
-  return out.ra, out.dec
+  errors.raise("usage", ("mast.crossmatch: no column holds the %s: name it, { %s = \"...\" }")
+    :format(role, role))
 end
 
 -- Rows first to last as an upload; rows without a position are left out.
@@ -163,7 +158,8 @@ function M.crossmatch(rows, name, options)
     end
     suggest.unknown("catalogue of mast.crossmatch", tostring(name), names, "not_found")
   end
-  local ra, dec = position_columns(rows, options)
+  local ra = position_column(rows, "ra", options.ra)
+  local dec = position_column(rows, "dec", options.dec)
   local record = door.begin("mast", door.base("mashup"))
   if record.dry then
     record.notes[#record.notes + 1] = ("%s would be asked about %d positions")
