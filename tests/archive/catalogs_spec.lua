@@ -25,7 +25,8 @@ describe("Catalogs.MAST", function()
     out:write(([[
 return workflow { name = "catalogs-test", summary = "catalogues", hosts = { "mast" },
   run = function(ctx)
-    local ps1, region = mast.catalog("Pan-STARRS DR2 mean"), sky.circle(210.8, 54.35, 0.3)
+    local function of(name) return mast.catalog(name, { via = "catalogs" }) end
+    local ps1, region = of("Pan-STARRS DR2 mean"), sky.circle(210.8, 54.35, 0.3)
     %s
   end,
 }
@@ -107,7 +108,7 @@ for row in csv.DictReader(out.splitlines()):
         "Pan-STARRS DR2 detection", "Pan-STARRS DR2 forced mean", "HSC v2 summary magaper2",
         "HSC v3 summary magauto", "HSC v3 detailed", "HSC v3 propermotions",
         "HSC v3 sourcepositions", "HSC v3 HCV summary", "HSC v3 HCV" } do
-        local catalogue, ids = mast.catalog(name), nil
+        local catalogue, ids = of(name), nil
         for _, format in ipairs { "json", "csv", "votable" } do
           local rows = catalogue:query { region = circle, answers = format }.table
           local keys = table.concat(rows:list(catalogue.id), " ")
@@ -132,11 +133,11 @@ for row in csv.DictReader(out.splitlines()):
   end)
 
   it("gives the whole table of planets", function()
-    passes([[local all = mast.catalog("EAOT"):query {}.table
-      local hat = mast.catalog("EAOT"):query { where = { planet_name = "HAT*" },
+    passes([[local all = of("EAOT"):query {}.table
+      local hat = of("EAOT"):query { where = { planet_name = "HAT*" },
         columns = { "Rp", "Mp" } }
-      assert(#all == 22 and hat.rows == 6 and mast.catalog("EAOT"):count {} == 22)
-      assert(#mast.catalog("EAOT"):query { region = sky.circle(292.2, 48, 0.2) }.table == 2)]])
+      assert(#all == 22 and hat.rows == 6 and of("EAOT"):count {} == 22)
+      assert(#of("EAOT"):query { region = sky.circle(292.2, 48, 0.2) }.table == 2)]])
   end)
 
   it("refuses what is wrong, in words", function()
@@ -144,7 +145,7 @@ for row in csv.DictReader(out.splitlines()):
       where = { gMeanPSFMg = 1 } }]])
     fails(2, "is not a number", [[ps1:query { region = region, where = { ng = "many" } }]])
     fails(2, "needs a region", [[ps1:query {}]])
-    fails(2, "up to 0.5 deg", [[ps1:crossmatch(mast.catalog("EAOT"):query {}.table, "1 deg",
+    fails(2, "up to 0.5 deg", [[ps1:crossmatch(of("EAOT"):query {}.table, "1 deg",
       { ra = "RA", dec = "DEC" })]])
     fails(2, "known: json, csv, votable", [[ps1:query { region = region, answers = "fits" }]])
     fails(2, "Pan-STARRS DR2 mean", [[mast.catalog("Pan-STARRS DR2 meen", { via = "catalogs" })]])

@@ -28,7 +28,8 @@ with doors.archive() as archive, tempfile.TemporaryDirectory() as home, \
 
     def ours(name, where="{}"):
         return doors.halyard(archive.url, f"""
-          mast.catalog("{name}"):query {{ region = sky.circle({RA}, {DEC}, {SR}),
+          mast.catalog("{name}", {{ via = "catalogs" }}):query {{
+            region = sky.circle({RA}, {DEC}, {SR}),
             where = {where}, into = "rows.csv" }}""", folder)
 
     for release, table, key in (("dr2", "mean", "objID"), ("dr1", "mean", "objID"),
