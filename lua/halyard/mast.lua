@@ -44,7 +44,7 @@ end
 -- Catalogues ------------------------------------------------------------------------------------
 
 -- Dialects that have catalogues, in the order in which a name is looked for.
-local catalog_doors = { "mashup", "catalogs", "tap" }
+local catalog_doors = { "mashup", "catalogs", "classic", "tap" }
 -- The module of a dialect's catalogues, where it is not the dialect's own.
 local catalog_modules = { mashup = "mashup_catalogs" }
 
@@ -96,9 +96,9 @@ end
 
 -- What else MAST offers, each with its dialect, loaded when it is first used.
 local parts = {
-  bundle = "products", casjobs = "casjobs", cloud = "cloud", columns = "portal_help",
-  count = "caom", crossmatch = "crossmatch", cutouts = "cutouts", exo = "exo",
-  hsc_matches = "hsc", hsc_spectra = "hsc", jwst_keywords = "jwst_keywords",
+  bundle = "products", casjobs = "casjobs", classic = "classic", cloud = "cloud",
+  columns = "portal_help", count = "caom", crossmatch = "crossmatch", cutouts = "cutouts",
+  exo = "exo", hsc_matches = "hsc", hsc_spectra = "hsc", jwst_keywords = "jwst_keywords",
   mission = "missions", missions = "portal_help", observations = "caom", products = "products",
   service = "service", tap = "mast_tap", values = "portal_help", whoami = "auth",
 }

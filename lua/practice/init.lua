@@ -20,6 +20,7 @@ local protocols = {
   "practice.bundles",
   "practice.casjobs",
   "practice.catalogs",
+  "practice.classic",
   "practice.cloud",
   "practice.cone",
   "practice.console",
