@@ -44,7 +44,7 @@ end
 -- Catalogues ------------------------------------------------------------------------------------
 
 -- Dialects that have catalogues, in the order in which a name is looked for.
-local catalog_doors = { "mashup", "catalogs", "classic", "tap" }
+local catalog_doors = { "mashup", "catalogs", "gsss", "classic", "tap" }
 -- The module of a dialect's catalogues, where it is not the dialect's own.
 local catalog_modules = { mashup = "mashup_catalogs" }
 

@@ -26,6 +26,7 @@ local protocols = {
   "practice.console",
   "practice.cutouts",
   "practice.exo",
+  "practice.gsss",
   "practice.missions",
   "practice.tap",
 }
