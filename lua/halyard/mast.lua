@@ -19,11 +19,15 @@ end
 
 --- A position for a name, or for a text that is a position already.
 -- @tparam string name "M 13", "52.5 -27.4", "13:26:47.28 -47:28:46.1"
+-- @tparam[opt] table options `resolver`, `compare`, `radius`: see halyard.archive.resolver, which
+-- also takes a list of names and gives a table
 -- @treturn table ra, dec (degrees, ICRS), name, resolver (nil for a position)
 -- @raise `not_found` when no resolver knows the name, `usage` for an impossible position
-function M.resolve(name)
+function M.resolve(name, options)
   if type(name) == "table" and name.ra and name.dec then
     return name
+  elseif options or type(name) == "table" and #name > 0 then
+    return require("halyard.archive.resolver").resolve(name, options or {})
   elseif type(name) ~= "string" or not name:find("%S") then
     errors.raise("usage", "a target is a name or a position such as \"52.5 -27.4\"")
   end

@@ -102,7 +102,12 @@ end
 local function santa(request)
   local names = http.values(request.arguments, "name")
   if http.value(request.arguments, "outputFormat") == "json" then
-    return http.answer(resolver.json(names), "application/json")
+    local only = {}
+    for _, name in ipairs(http.values(request.arguments, "resolver")) do
+      only[name] = true
+    end
+    return http.answer(resolver.json(names, { only = only,
+      all = http.value(request.arguments, "resolveAll") == "true" }), "application/json")
   end
   return http.answer(resolver.xml(names), "text/xml")
 end

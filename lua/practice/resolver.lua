@@ -26,6 +26,8 @@ local function entry(name, fields)
   return out
 end
 
+local prefixes = { kic = "KEPLER", epic = "K2" } -- numbers are the TIC's here
+
 --- The entry of a name, or nil when nobody knows it.
 function M.find(name)
   local key = name:lower():gsub("%s+", "")
@@ -38,6 +40,12 @@ function M.find(name)
       searchRadius = 0.000333,
     })
   end
+  local prefix, number = key:match("^(%a+)(%d+)$")
+  local ra, dec = core.tic_position(prefixes[prefix] and math.tointeger(tonumber(number)) or -1)
+  if ra then
+    return entry(name, { resolver = prefixes[prefix], canonicalName = name:upper(), ra = ra,
+      decl = dec, searchRadius = 0.000333 })
+  end
   local target = by_alias[key]
   return target and entry(name, {
     resolver = "SIMBAD", canonicalName = target.name, ra = target.ra, decl = target.dec,
@@ -45,17 +53,35 @@ function M.find(name)
   })
 end
 
-local function entries_of(names)
+-- What NED says of a name that SIMBAD knows: half an arcsecond north, galaxies five.
+local function by_ned(name)
+  local e = M.find(name)
+  if e and e.resolver == "SIMBAD" then
+    e.resolver = "NED"
+    e.decl = e.decl + (e.objectType == "G" and 5 or 0.5) / 3600
+    return e
+  end
+end
+
+-- `how`: all (every resolver's), only (set of resolvers).
+local function entries_of(names, how)
   local out = json.list({})
+  local only = how and how.only and next(how.only) and how.only
   for _, name in ipairs(names) do
-    out[#out + 1] = M.find(name)
+    local found = { M.find(name), by_ned(name) }
+    local n = #out
+    for _, e in ipairs(found) do
+      if (not only or only[e.resolver]) and (how and how.all or #out == n) then
+        out[#out + 1] = e
+      end
+    end
   end
   return out
 end
 
 --- The JSON document for a list of names.
-function M.json(names)
-  return json.encode({ resolvedCoordinate = entries_of(names), status = "" })
+function M.json(names, how)
+  return json.encode({ resolvedCoordinate = entries_of(names, how), status = "" })
 end
 
 local function element(name, v)

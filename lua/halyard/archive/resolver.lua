@@ -1,0 +1,119 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The name resolver at its own address (Santa-war/query; section 7 of the specification of the
+-- interfaces): several names in one question, one resolver or all of them.
+
+local door = require("halyard.archive.door")
+local errors = require("halyard.error")
+local sky = require("halyard.sky")
+local suggest = require("halyard.suggest")
+local system = require("halyard.core.system")
+local table_core = require("halyard.core.table")
+
+local M = {}
+
+local batch = 30 -- names in one question, as the reference client
+local radius_default = 1 / 3600 -- degrees
+local resolvers = { "NED", "SIMBAD", "SIMBADCFA", "TIC", "KEPLER", "K2" }
+local catalogs = { tic = "TIC", kic = "KEPLER", epic = "K2" } -- by the prefix of a name
+
+-- Entries for names by lower-case name, as the resolvers stand in the answer. `record` of the run.
+local function ask(record, names, options)
+  local found = {}
+  for first = 1, #names, batch do
+    local arguments = { { "name", table.move(names, first, math.min(first + batch - 1, #names), 1,
+      {}) }, { "outputFormat", "json" }, { "resolveAll", tostring(options.compare == true) } }
+    arguments[#arguments + 1] = options.resolver and { "resolver", options.resolver } or nil
+    local answer = door.document("name resolver", {
+      url = door.url(door.base("resolver") .. "/Santa-war/query", arguments),
+    })
+    record:spent({ requests = 1, bytes = 0 })
+    local list = type(answer) == "table" and answer.resolvedCoordinate
+    for _, entry in ipairs(type(list) == "table" and list or {}) do
+      local ra, dec = tonumber(entry.ra), tonumber(entry.decl or entry.dec)
+      local key = tostring(entry.searchString):lower()
+      if ra and dec and (not options.resolver or entry.resolver == options.resolver) then
+        found[key] = found[key] or {}
+        table.insert(found[key], { ra = ra, dec = dec, resolver = entry.resolver,
+          name = entry.canonicalName, object_type = entry.objectType })
+      end
+    end
+  end
+  return found
+end
+
+-- The entry to use: for names of catalogues the catalogue's own; warns where entries differ.
+local function chosen(name, entries, options)
+  local best, own = entries[1], catalogs[name:lower():match("^(%a+)%s*%d+$")]
+  for _, entry in ipairs(entries) do
+    best = entry.resolver == own and entry or best
+  end
+  local radius = options.radius and sky.angle(options.radius) or radius_default
+  best.others, best.differ_deg = {}, 0
+  for _, entry in ipairs(entries) do
+    if entry ~= best then
+      local apart = sky.separation(best.ra, best.dec, entry.ra, entry.dec)
+      best.others[#best.others + 1] = entry
+      best.differ_deg = math.max(best.differ_deg, apart)
+      if apart > radius then
+        system.log("warning", ("%s: %s and %s differ by %.2f arcsec"):format(name, best.resolver,
+          entry.resolver, apart * 3600))
+      end
+    end
+  end
+  best.name = best.name or name
+  return best
+end
+
+local function unknown(name, options)
+  return errors.new("not_found", ("target %q is unknown to %s: check the spelling or give a "
+    .. "position such as \"201.697 -47.480\""):format(name, options.resolver
+    or "the name resolvers"))
+end
+
+--- What `mast.resolve` does with options, or with a list of names.
+-- @tparam string|table name one name, or a list of them
+-- @tparam table options `resolver` (one of NED, SIMBAD, SIMBADCFA, TIC, KEPLER, K2), `compare`
+-- (true: ask all and warn where they differ by more than `radius`, an angle, 1 arcsec unless said)
+-- @treturn table for one name ra, dec, name, resolver, others, differ_deg; for a list a table of
+-- rows with input_row, target, ra, dec, name, resolver, differ_deg; unknown names are warnings
+-- @raise `not_found` when no name is known
+function M.resolve(name, options)
+  suggest.check_keys(options, { "resolver", "compare", "radius" }, "mast.resolve")
+  for i, known in ipairs(resolvers) do
+    if options.resolver == nil or options.resolver == known then
+      break
+    elseif i == #resolvers then
+      suggest.unknown("resolver", tostring(options.resolver), resolvers)
+    end
+  end
+  local names = type(name) == "table" and name or { name }
+  for _, each in ipairs(names) do
+    if type(each) ~= "string" or not each:find("%S") then
+      errors.raise("usage", "mast.resolve takes a name, or a list of names")
+    end
+  end
+  local found = ask(door.begin("mast", door.base("resolver")), names, options)
+  local rows = {}
+  for i, each in ipairs(names) do
+    local entries = found[each:lower()]
+    if entries then
+      local best = chosen(each, entries, options)
+      if type(name) ~= "table" then
+        return best
+      end
+      rows[#rows + 1] = { input_row = i, target = each, ra = best.ra, dec = best.dec,
+        name = best.name, resolver = best.resolver, differ_deg = best.differ_deg }
+    elseif type(name) == "table" then
+      system.log("warning", ("no resolver knows target %s"):format(each))
+    end
+  end
+  if #rows == 0 then
+    error(unknown(names[1] or "", options), 0)
+  end
+  local out = table_core.from_rows(rows, { "input_row", "target", "ra", "dec", "name", "resolver",
+    "differ_deg" })
+  return door.described(out, { ra = { unit = "deg", ucd = "pos.eq.ra;meta.main" },
+    dec = { unit = "deg", ucd = "pos.eq.dec;meta.main" }, differ_deg = { unit = "deg" } })
+end
+
+return M
