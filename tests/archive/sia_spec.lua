@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- Simple Image Access against the practice archive: both versions, limits that cut, refusals.
+
+package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
+local practice = require("practice")
+
+describe("an image service", function()
+  local archive, folder
+
+  before_each(function()
+    folder = practice.folder()
+  end)
+
+  after_each(function()
+    if archive then
+      archive:stop()
+      archive = nil
+    end
+    practice.remove(folder)
+  end)
+
+  -- Runs `body` as the run function of a workflow; `one` and `two` are services of both versions.
+  local function run(body, arguments)
+    local path = folder .. "/sia-test.lua"
+    local out <close> = assert(io.open(path, "wb"))
+    local host = archive.url:match("//(.*)$")
+    out:write(([[
+return workflow {
+  name = "sia-test", summary = "images", hosts = { "%s" },
+  run = function(ctx)
+    local here = sky.circle(210.8, 54.35, 0.1)
+    local one = vo.sia("%s/siap/search.php?%s")
+    local two = vo.sia("%s/vo-sia/api/v0.1/query?%s")
+    %s
+  end,
+}
+]]):format(host, archive.url, arguments or "", archive.url, arguments or "", body))
+    out:flush()
+    return archive:run(path, folder .. "/out", {}, "--quiet")
+  end
+
+  it("tells its version and has one name for what both versions give", function()
+    archive = practice.start("")
+    local code, out, err = run([[
+      local a, b = one:query { region = here, format = "image/fits" }, two:query { region = here }
+      ctx:log(one:protocol() .. " " .. two:protocol() .. " " .. #a .. " " .. #b)
+      for _, name in ipairs { "access_url", "access_format", "s_ra", "s_dec", "em_min",
+        "instrument_name" } do
+        assert(#a:column(name) == #a and #b:column(name) == #b, name)
+      end
+      assert(a:field("s_ra").unit == "deg" and b:field("s_ra").unit == "deg")
+      local links = b:where { access_format = "*content=datalink*" }
+      return "links " .. #links .. " of " .. #b]])
+    assert.equal(0, code, err)
+    assert.is_truthy((out .. err):find("links 8 of", 1, true), out .. err)
+  end)
+
+  it("selects by relation, region and constraint", function()
+    archive = practice.start("")
+    local code, out, err = run([[
+      local n = {}
+      for i, how in ipairs { "overlaps", "covers", "enclosed", "center" } do
+        n[i] = #one:query { region = here, intersect = how, format = "image/fits" }
+      end
+      assert(n[2] < n[1] and n[3] < n[1] and n[4] < n[1] and n[2] > 0 and n[3] > 0, n[4])
+      local box = two:query { region = sky.box(210.7, 210.9, 54.3, 54.4), collection = "HST" }
+      assert(#box > 0)
+      assert(#two:query { region = here, collection = { "HST", "PS1" },
+        band = { min = 5e-7, max = 6e-7 } } < #two:query { region = here })
+      local poly = two:query { collection = "HST",
+        region = sky.parse("POLYGON 210.7 54.3 210.9 54.3 210.9 54.4 210.7 54.4") }
+      return "boxes " .. #box .. " " .. #poly]])
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("boxes"), out)
+  end)
+
+  it("is an error when it cuts, with what helps", function()
+    for _, flag in ipairs({ "first", "last" }) do
+      archive = practice.start("--row-cap 20")
+      for _, name in ipairs({ "one", "two" }) do
+        local code, _, err = run("return " .. name .. ":query { region = here }", "flag=" .. flag)
+        assert.equal(7, code, err)
+        assert.is_truthy(err:find('intersect = "center"', 1, true), err)
+      end
+      archive:stop()
+    end
+  end)
+
+  it("gives every centre once past its limit", function()
+    local answers = {}
+    -- Version 2 knows no centres: its limit must hold what touches one point.
+    for _, asked in ipairs({ { 1, "one" }, { 1, "two" }, { 2, "one", 20 }, { 2, "two", 45 } }) do
+      local i, name, cap = table.unpack(asked)
+      archive = practice.start(cap and "--row-cap " .. cap)
+      local code, out, err = run(([[
+        local rows = %s:query { region = sky.circle(210.8, 54.35, 0.3), intersect = "center",
+          format = "image/fits" }
+        local list = {}
+        for url in pairs(rows:list "access_url") do
+          list[#list + 1] = rows:get(url, "access_url"):match("uri=(.*)$") or "link"
+        end
+        table.sort(list)
+        return #list .. " " .. table.concat(list, "|")]]):format(name))
+      assert.equal(0, code, err)
+      answers[i] = answers[i] or {}
+      answers[i][name] = out
+      archive:stop()
+    end
+    assert.same(answers[1], answers[2])
+    assert.is_true(tonumber(answers[1].one:match("(%d+)")) > 20, answers[1].one)
+  end)
+
+  it("describes its parameters", function()
+    archive = practice.start("")
+    local code, out, err = run("return one:parameters()")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("SIZE", 1, true), out)
+  end)
+
+  it("refuses in its own words or before it is asked", function()
+    archive = practice.start("")
+    for body, words in pairs({
+      ['two:query { region = sky.circle(10, 0, 100) }'] = "POS is not CIRCLE",
+      ['two:query { region = here, colection = "HST" }'] = "did you mean collection",
+      ['one:query { region = here, collection = "HST" }'] = "give the rest in where",
+      ['one:query { region = here, where = { s_raa = 1 } }'] = 'nearest: "s_ra"',
+      ['two:query { region = here, band = "blue" }'] = "band is a number",
+    }) do
+      local code, _, err = run("return " .. body)
+      assert.is_true(code ~= 0, body)
+      assert.is_truthy(err:find(words, 1, true), err)
+    end
+    archive:stop()
+    archive = practice.start("--faults html")
+    local code, _, err = run("one.version = 1; return one:query { region = here }")
+    assert.is_true(code ~= 0)
+    assert.is_truthy(err:find("HTML", 1, true), err)
+  end)
+end)
