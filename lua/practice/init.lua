@@ -30,6 +30,7 @@ local protocols = {
   "practice.missions",
   "practice.tap",
   "practice.sia",
+  "practice.ssa",
 }
 
 -- The record ------------------------------------------------------------------------------------
