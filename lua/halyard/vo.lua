@@ -6,7 +6,7 @@ local suggest = require("halyard.suggest")
 
 local M = {}
 
-local protocols = { cone = "cone", sia = "sia", ssa = "ssa", tap = "tap" }
+local protocols = { cone = "cone", datalink = "datalink", sia = "sia", ssa = "ssa", tap = "tap" }
 
 return setmetatable(M, {
   __index = function(t, name)

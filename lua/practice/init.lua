@@ -29,6 +29,7 @@ local protocols = {
   "practice.gsss",
   "practice.missions",
   "practice.tap",
+  "practice.datalink",
   "practice.sia",
   "practice.ssa",
 }
