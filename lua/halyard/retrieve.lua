@@ -67,13 +67,47 @@ local function relative_path(row, flat)
     download.safe_name(rawget(row, "obs_id") or "unknown"), name)
 end
 
+local direct = {} -- key of the address in rows of other services
+
+-- A row of another service (`access_url`) as a row of products.
+local function product_of(row)
+  local url = rawget(row, "access_url")
+  if rawget(row, "dataURI") or type(url) ~= "string" or not door.host(url) then
+    return row
+  end
+  local kind = rawget(row, "access_format") or rawget(row, "content_type")
+  if type(kind) == "string" and kind:lower():find("content=datalink", 1, true) then
+    errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
+      :format(url))
+  end
+  return {
+    [direct] = url, dataURI = url, productFilename = url:match("([^/=]+)[/=]*$"),
+    obs_id = rawget(row, "obs_id"), obs_collection = rawget(row, "obs_collection"),
+    size = rawget(row, "content_length"),
+  }
+end
+
+-- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
+-- some of which look like addresses, go to its download service.
+local function address_of(entry)
+  local mission, product = entry.uri:match("^mission:([%w_]+)/(.+)$")
+  if entry.address then
+    return entry.address
+  elseif mission then
+    return require("halyard.archive.missions").file_url(mission, product)
+  end
+  return mashup.file_url(entry.uri)
+end
+
 -- Rows as a list of tables, each file once.
 local function listed(products)
   local rows, seen = {}, {}
   local function add(row)
+    row = product_of(row)
     local uri = rawget(row, "dataURI")
     if type(uri) ~= "string" or uri == "" then
-      errors.raise("usage", "a product row has no dataURI; pass rows of mast.products")
+      errors.raise("usage", "a product row has no dataURI or access_url; pass rows of "
+        .. "mast.products")
     elseif not seen[uri] then
       rows[#rows + 1], seen[uri] = row, true
     end
@@ -111,7 +145,7 @@ local function entries_of(rows, options, folder)
     taken[path:lower()] = true
     local size = tonumber(rawget(row, "size"))
     entries[i] = {
-      uri = row.dataURI, file = folder .. "/" .. path,
+      uri = row.dataURI, address = rawget(row, direct), file = folder .. "/" .. path,
       size = size and size > 0 and math.tointeger(size) or nil,
     }
   end
@@ -130,15 +164,6 @@ local function named(err, path)
     err.message = name .. ": " .. err.message
   end
   return err
-end
-
--- Where a file is: a data URI of the portal, or a file of a mission's own address.
-local function file_url(uri)
-  local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
-  if mission then
-    return require("halyard.archive.missions").file_url(mission, product)
-  end
-  return mashup.file_url(uri)
 end
 
 local function transfer(entry, url, auth, dir, path, options)
@@ -178,7 +203,8 @@ local function fetch(entry, dir, folder, options)
       path:match("[^/]+$"), got.message)
     error(got, 0)
   elseif not ok and options.cloud ~= "only" then
-    ok, got = transfer(entry, file_url(entry.uri), "mast", dir, path, options)
+    local auth = not entry.address and "mast" or nil
+    ok, got = transfer(entry, address_of(entry), auth, dir, path, options)
     entry.from = ok and "archive" or nil
   end
   if not ok then
@@ -205,7 +231,7 @@ local function manifest(record, entries, dir)
       ["Local Path"] = entry.ok and entry.file or "",
       Status = entry.ok and "COMPLETE" or entry.absent and "SKIPPED" or "ERROR",
       Message = entry.err and tostring(entry.err) or "",
-      URL = entry.ok and "" or file_url(entry.uri),
+      URL = entry.ok and "" or address_of(entry),
       Bytes = entry.bytes, SHA256 = entry.sha256, URI = entry.uri,
     }
   end
@@ -248,7 +274,8 @@ end
 
 --- Downloads products. What is already there, whole, is not fetched again. Files that are there
 -- under their final name are whole, always.
--- @tparam table products rows from `mast.products` (table or list of rows with dataURI)
+-- @tparam table products rows from `mast.products` (table or list of rows with dataURI), or rows of
+-- any service with access_url
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
 -- failed entry that returns true to go on; default "stop"), `replace` (true: overwrite files that
@@ -264,10 +291,16 @@ function M.products(products, options)
   options = options or {}
   local parallel, on_error = check_options(options)
   local record = report.current()
-  record:require_host("mast")
   local folder = options.dir or "mastDownload"
   local dir = record:path(folder)
   local entries = entries_of(listed(products), options, folder)
+  local asked_hosts = {}
+  for _, entry in ipairs(entries) do
+    asked_hosts[entry.address and door.host(entry.address) or "mast"] = true
+  end
+  for host in pairs(asked_hosts) do
+    record:require_host(host)
+  end
   if record.dry then
     record.notes[#record.notes + 1] = ("the selected files would be downloaded into %s")
       :format(folder)

@@ -25,13 +25,13 @@ local protocols = {
   "practice.cone",
   "practice.console",
   "practice.cutouts",
+  "practice.datalink",
   "practice.exo",
   "practice.gsss",
   "practice.missions",
-  "practice.tap",
-  "practice.datalink",
   "practice.sia",
   "practice.ssa",
+  "practice.tap",
 }
 
 -- The record ------------------------------------------------------------------------------------

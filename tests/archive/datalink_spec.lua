@@ -51,6 +51,18 @@ return workflow {
     assert.equal(0, code, err)
   end)
 
+  it("leads to files that are downloaded", function()
+    archive = practice.start("")
+    local code, _, err = run([[
+      local rows = images:query { region = here, collection = "GALEX" }
+      local files = retrieve.products(vo.datalink(rows):of("preview"):head(1), { dir = "files" })
+      assert(#files == 1 and files[1].ok and files[1].bytes > 0)
+      assert(files[1].file:find("%.jpg$"), files[1].file)
+      return retrieve.products(rows, { dir = "files" })]])
+    assert.equal(2, code, err)
+    assert.is_truthy(err:find("vo.datalink(rows):this()", 1, true), err)
+  end)
+
   it("follows a link to a second document", function()
     archive = practice.start("")
     local code, _, err = run([[
