@@ -13,9 +13,10 @@ static void load(void)
     const hal_symbol symbols[] = {
         {"archive_read_new", &lib.read_new},
         {"archive_read_free", &lib.read_free},
-        {"archive_read_support_filter_gzip", &lib.filter_gzip},
         {"archive_read_support_format_zip_seekable", &lib.format_zip},
         {"archive_read_support_format_tar", &lib.format_tar},
+        {"archive_read_set_format_option", &lib.set_option},
+        {"archive_read_open", &lib.open},
         {"archive_read_open_fd", &lib.open_fd},
         {"archive_read_next_header", &lib.next_header},
         {"archive_read_data", &lib.read_data},

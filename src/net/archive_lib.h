@@ -12,9 +12,11 @@
 typedef struct hal_archive_lib {
     struct archive *(*read_new)(void);
     int (*read_free)(struct archive *a);
-    int (*filter_gzip)(struct archive *a);
     int (*format_zip)(struct archive *a);
     int (*format_tar)(struct archive *a);
+    int (*set_option)(struct archive *a, const char *format, const char *name, const char *value);
+    int (*open)(struct archive *a, void *ctx, archive_open_callback *opened,
+                archive_read_callback *read, archive_close_callback *closed);
     int (*open_fd)(struct archive *a, int fd, size_t block);
     int (*next_header)(struct archive *a, struct archive_entry **entry);
     la_ssize_t (*read_data)(struct archive *a, void *out, size_t n);

@@ -7,6 +7,7 @@
 #include "net/digest.h"
 #include "net/download.h"
 #include "net/folder.h"
+#include "net/gunzip.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -30,6 +31,11 @@ typedef struct unpacking {
     hal_bundle *out;
     const hal_archive_lib *lib;
     struct archive *archive;
+    bool is_gzip;
+    hal_gunzip *gunzip;
+    uint64_t tar_bytes;
+    hal_status tar_status; /* of the bytes of the tar, with `err` */
+    hal_err *err;
     hal_sha256 *digest;
     uint64_t file_bytes;
     int stage_fd; /* the folder that is renamed in the end; -1: none */
@@ -176,6 +182,8 @@ static hal_status create(const unpacking *u, const char *path, int *fd, hal_err 
 
 static hal_status damaged(const unpacking *u, hal_err *err)
 {
+    if (u->tar_status)
+        return u->tar_status;
     const char *why = u->lib->error_string(u->archive);
     return hal_err_set(err, HAL_E_INTEGRITY, "%s is damaged: %s; remove it and run again",
                        u->request->file, why ? why : "no reason given");
@@ -183,14 +191,14 @@ static hal_status damaged(const unpacking *u, hal_err *err)
 
 static hal_status check_limits(const unpacking *u, hal_err *err)
 {
-    uint64_t n = u->out->size_bytes;
+    uint64_t n = u->out->size_bytes, unpacked = n > u->tar_bytes ? n : u->tar_bytes;
     if (atomic_load(u->cancel))
         return hal_err_set(err, HAL_E_CANCELLED, "unpacking was cancelled");
     if (n > u->request->max_bytes)
         return hal_err_set(err, HAL_E_BUDGET,
                            "%s unpacks to more than %llu bytes: raise budget.download",
                            u->request->file, (unsigned long long)u->request->max_bytes);
-    if (n > HAL_BUNDLE_RATIO_FROM_BYTES && n / HAL_BUNDLE_RATIO_MAX > u->file_bytes)
+    if (unpacked > HAL_BUNDLE_RATIO_FROM_BYTES && unpacked / HAL_BUNDLE_RATIO_MAX > u->file_bytes)
         return hal_err_set(err, HAL_E_BUDGET,
                            "%s unpacks to more than %d times its size: such a bundle is not to be "
                            "trusted",
@@ -288,6 +296,41 @@ static hal_status take_member(unpacking *u, struct archive_entry *entry, hal_err
     return st;
 }
 
+/* A read callback of libarchive. */
+static la_ssize_t next_of_tar(struct archive *a, void *ctx, const void **bytes)
+{
+    (void)a;
+    unpacking *u = ctx;
+    hal_slice piece = {0};
+    u->tar_status = hal_gunzip_next(u->gunzip, &piece, u->err);
+    u->tar_bytes += piece.size_bytes;
+    if (!u->tar_status)
+        u->tar_status = check_limits(u, u->err);
+    *bytes = piece.data;
+    return u->tar_status ? -1 : (la_ssize_t)piece.size_bytes;
+}
+
+static hal_status open_archive(unpacking *u, int fd, hal_err *err)
+{
+    int rc;
+    u->err = err;
+    if (u->is_gzip) {
+        u->gunzip = hal_gunzip_new(fd, u->request->file, err);
+        if (!u->gunzip)
+            return err ? err->status : HAL_E_NOMEM;
+        u->lib->format_tar(u->archive);
+        /* To the end of the file, where the last check sum is; a tar behind the first is read. */
+        rc = u->lib->set_option(u->archive, "tar", "read_concatenated_archives", "1");
+        if (rc == ARCHIVE_OK)
+            rc = u->lib->open(u->archive, u, NULL, next_of_tar, NULL);
+    } else {
+        /* By its directory alone: without one a zip that was cut passes for whole. */
+        u->lib->format_zip(u->archive);
+        rc = u->lib->open_fd(u->archive, fd, BLOCK_BYTES);
+    }
+    return rc == ARCHIVE_OK ? HAL_OK : damaged(u, err);
+}
+
 static hal_status take_all(unpacking *u, int fd, hal_err *err)
 {
     u->archive = u->lib->read_new();
@@ -297,23 +340,18 @@ static hal_status take_all(unpacking *u, int fd, hal_err *err)
         return hal_err_nomem(err, BLOCK_BYTES);
     if (!u->digest)
         return err ? err->status : HAL_E_NOMEM;
-    u->lib->filter_gzip(u->archive);
-    /* By its directory alone: without one a zip that was cut passes for whole. */
-    u->lib->format_zip(u->archive);
-    u->lib->format_tar(u->archive);
-    if (u->lib->open_fd(u->archive, fd, BLOCK_BYTES) != ARCHIVE_OK)
-        return damaged(u, err);
-    for (;;) {
+    hal_status st = open_archive(u, fd, err);
+    while (!st) {
         struct archive_entry *entry;
         int rc = u->lib->next_header(u->archive, &entry);
         if (rc == ARCHIVE_EOF)
             break;
         if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
             return damaged(u, err);
-        hal_status st = take_member(u, entry, err);
-        if (st)
-            return st;
+        st = take_member(u, entry, err);
     }
+    if (st || u->tar_status)
+        return st ? st : u->tar_status;
     return u->out->n_members
                ? HAL_OK
                : hal_err_set(err, HAL_E_INTEGRITY, "%s holds no file", u->request->file);
@@ -344,9 +382,9 @@ static hal_status open_bundle(unpacking *u, int parent, const char *name, int *f
     if (n < 0)
         return hal_err_errno(err, errno, "cannot read %s", u->request->file);
     head->size_bytes = (size_t)n;
-    u->out->is_none =
-        n < 4 || (memcmp(head->data, "PK\3\4", 4) != 0 && memcmp(head->data, "PK\5\6", 4) != 0 &&
-                  memcmp(head->data, "\x1f\x8b", 2) != 0);
+    u->is_gzip = n >= 2 && !memcmp(head->data, "\x1f\x8b", 2);
+    u->out->is_none = n < 4 || (memcmp(head->data, "PK\3\4", 4) != 0 &&
+                                memcmp(head->data, "PK\5\6", 4) != 0 && !u->is_gzip);
     if (!u->out->is_none)
         hal_buf_clear(head);
     else if (unlinkat(parent, name, 0))
@@ -409,6 +447,7 @@ hal_status hal_bundle_unpack(const hal_bundle_request *request, const _Atomic bo
         st = unpack_into(&u, folder, fd, err);
     if (u.archive)
         u.lib->read_free(u.archive);
+    hal_gunzip_free(u.gunzip);
     hal_sha256_free(u.digest);
     hal_free(u.block);
     if (fd >= 0)

@@ -32,7 +32,7 @@ local third_party = {
   { "^expat", "data" },
   { "^yaml", "data" },
   { "^fitsio", "data" },
-  { "^zlib", "data practice" },
+  { "^zlib", "data net practice" },
   { "^zstd", "data" },
   { "^erfa", "sky" },
   { "^sqlite3", "journal practice" },

@@ -116,6 +116,29 @@ describe("a bundle", function()
     assert.equal("", files())
   end)
 
+  it("is an error when one byte of a tar.gz is changed or missing, or one is too many", function()
+    local names = shell(("cd %s && ls changed-* short-* behind.tar.gz"):format(folder))
+    local n = 0
+    for name in names:gmatch("%S+") do
+      n = n + 1
+      local err = refused(name)
+      assert.equal("integrity", err.code, name)
+      assert.is_truthy(err.message:find(name .. " is damaged", 1, true), err.message)
+    end
+    assert.equal(20 + 8 + 8 + 1, n)
+    assert.equal("", files())
+  end)
+
+  it("may be several gzip members, several tars and padding, all of which is read", function()
+    for _, name in ipairs({ "members.tar.gz", "padded.tar.gz" }) do
+      local list = unpack(name)
+      assert.equal(1, #list, name)
+      assert.equal(400000, list[1].bytes)
+    end
+    assert.equal("noise", unpack("joined.tar.gz")[3].path)
+    assert.equal("budget", refused("zeros.tar.gz").code)
+  end)
+
   it("that is none shows what it is and does not stay", function()
     local list, head = unpack("message.zip")
     assert.is_nil(list)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bundles for archive_core_spec.lua, good and hostile, into the folder given."""
+import gzip
 import io
 import pathlib
+import random
 import sys
 import tarfile
 import zipfile
@@ -71,3 +73,24 @@ whole = (folder / "whole.tar.gz").read_bytes()
 (folder / "cut.tar.gz").write_bytes(whole[:len(whole) // 2])
 (folder / "message.zip").write_bytes(b'{"msg":"No TESS data"}')
 (folder / "junk.tar.gz").write_bytes(b"\x1f\x8b" + zlib.compress(b"nothing"))
+
+# Bytes that do not deflate, so a change of one stays one unless the check sum is looked at.
+tar = io.BytesIO()
+with tarfile.open(fileobj=tar, mode="w") as t:
+    info = tarfile.TarInfo("noise")
+    info.size = 400000
+    t.addfile(info, io.BytesIO(random.Random(1).randbytes(info.size)))
+tar = tar.getvalue()
+noise = gzip.compress(tar, mtime=0)
+for i, at in enumerate([*range(1000, len(noise) - 8, 20011), *range(len(noise) - 8, len(noise))]):
+    changed = bytearray(noise)
+    changed[at] ^= 0xff
+    (folder / f"changed-{i}.tar.gz").write_bytes(changed)
+for n in range(1, 9):
+    (folder / f"short-{n}.tar.gz").write_bytes(noise[:-n])
+(folder / "behind.tar.gz").write_bytes(noise + b"more")
+(folder / "padded.tar.gz").write_bytes(noise + bytes(100000))
+(folder / "members.tar.gz").write_bytes(gzip.compress(tar[:70000]) + gzip.compress(tar[70000:]))
+(folder / "joined.tar.gz").write_bytes((folder / "good.tar.gz").read_bytes() + noise)
+(folder / "zeros.tar.gz").write_bytes(
+    (folder / "good.tar.gz").read_bytes() + gzip.compress(bytes(40 << 20)))

@@ -31,18 +31,40 @@ static const unsigned char bundle[] = {
     'c',  '.',  't', 'x', 't', 'P', 'K',  5,    6,   0,   0,   0,    0,    2,    0,    2,
     0,    104,  0,   0,   0,   77,  0,    0,    0,   0,   0};
 
+/* The same as tar.gz: a header of 10 bytes, deflated data, check sum and length. */
+static const unsigned char tar_gz[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xd3, 0x31, 0x0a, 0xc2,
+    0x40, 0x10, 0x05, 0xd0, 0x39, 0x8a, 0x27, 0xd0, 0x44, 0x36, 0x9b, 0xf3, 0x44, 0x11, 0x2c,
+    0x02, 0x42, 0x5c, 0xc1, 0xe3, 0xbb, 0x5a, 0x49, 0x1a, 0x6d, 0x92, 0x26, 0xef, 0x35, 0xff,
+    0x33, 0xcd, 0x54, 0x7f, 0x38, 0x9c, 0xf6, 0xe5, 0x59, 0x62, 0x49, 0x4d, 0x95, 0x53, 0xfa,
+    0x64, 0x35, 0xcf, 0xaa, 0xfb, 0xea, 0xef, 0x7b, 0xdf, 0xa6, 0x63, 0xec, 0x9a, 0x58, 0xc1,
+    0xe3, 0x5e, 0x86, 0xa9, 0xbe, 0x8c, 0x6d, 0xba, 0x5e, 0xc6, 0xf1, 0x16, 0x6c, 0xd5, 0x79,
+    0xf1, 0xf5, 0xff, 0xb3, 0xff, 0x79, 0xcf, 0x7d, 0x9b, 0xed, 0x1f, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x7e, 0x79, 0x01, 0x7d, 0x7b, 0x49, 0x58, 0x00, 0x28, 0x00, 0x00};
+
+enum { GZIP_HEADER_BYTES = 10 };
+
 static char dir[64];
+
+static void put(const char *name, const unsigned char *bytes, size_t n)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
 
 static int set_up(void **state)
 {
     (void)state;
     snprintf(dir, sizeof dir, "/tmp/halyard-bundle-XXXXXX");
-    char path[100];
     if (!mkdtemp(dir))
         return 1;
-    snprintf(path, sizeof path, "%s/b.zip", dir);
-    FILE *file = fopen(path, "wb");
-    return !file || fwrite(bundle, sizeof bundle, 1, file) != 1 || fclose(file);
+    put("b.zip", bundle, sizeof bundle);
+    put("b.tar.gz", tar_gz, sizeof tar_gz);
+    return 0;
 }
 
 static int tear_down(void **state)
@@ -61,12 +83,12 @@ static bool exists(const char *name)
     return !lstat(path, &s);
 }
 
-static hal_status unpack(bool stopped, hal_err *err)
+static hal_status unpack(const char *file, bool stopped, hal_err *err)
 {
     _Atomic bool cancel = stopped;
     hal_bundle out;
     hal_bundle_request request = {
-        .dir = dir, .file = "b.zip", .into = "x", .max_bytes = 1 << 20, .replace = true};
+        .dir = dir, .file = file, .into = "x", .max_bytes = 1 << 20, .replace = true};
     hal_status st = hal_bundle_unpack(&request, &cancel, &out, err);
     if (!st) {
         assert_int_equal(out.n_members, 2);
@@ -77,15 +99,14 @@ static hal_status unpack(bool stopped, hal_err *err)
     return st;
 }
 
-static void leaves_nothing_when_memory_runs_out(void **state)
+static void leaves_nothing(const char *file)
 {
-    (void)state;
     size_t n = 1;
     for (hal_status st = HAL_E_NOMEM; st; n++) {
         assert_false(exists("x"));
         hal_err err = HAL_ERR_INIT;
         hal_alloc_fail_at(n);
-        st = unpack(false, &err);
+        st = unpack(file, false, &err);
         hal_alloc_fail_at(0);
         assert_true(st == HAL_OK || st == HAL_E_NOMEM);
         assert_false(exists(".x.part"));
@@ -95,19 +116,84 @@ static void leaves_nothing_when_memory_runs_out(void **state)
     assert_true(exists("x/a/b.txt"));
 }
 
+static void leaves_nothing_of_a_zip_when_memory_runs_out(void **state)
+{
+    (void)state;
+    leaves_nothing("b.zip");
+}
+
+static void leaves_nothing_of_a_tar_gz_when_memory_runs_out(void **state)
+{
+    (void)state;
+    leaves_nothing("b.tar.gz");
+}
+
 static void ends_soon_when_nobody_wants_it(void **state)
 {
     (void)state;
     hal_err err = HAL_ERR_INIT;
-    assert_int_equal(unpack(true, &err), HAL_E_CANCELLED);
+    assert_int_equal(unpack("b.zip", true, &err), HAL_E_CANCELLED);
+    assert_int_equal(unpack("b.tar.gz", true, &err), HAL_E_CANCELLED);
     assert_false(exists("x"));
+}
+
+static void is_damaged(const unsigned char *bytes, size_t n)
+{
+    hal_err err = HAL_ERR_INIT;
+    put("b.tar.gz", bytes, n);
+    assert_int_equal(unpack("b.tar.gz", false, &err), HAL_E_INTEGRITY);
+    assert_non_null(strstr(err.text, "b.tar.gz is damaged"));
+    assert_false(exists("x"));
+    assert_false(exists(".x.part"));
+}
+
+static void refuses_a_tar_gz_with_any_byte_changed(void **state)
+{
+    (void)state;
+    for (size_t i = GZIP_HEADER_BYTES; i < sizeof tar_gz; i++) {
+        unsigned char bytes[sizeof tar_gz];
+        memcpy(bytes, tar_gz, sizeof tar_gz);
+        bytes[i] ^= 0xff;
+        is_damaged(bytes, sizeof bytes);
+    }
+}
+
+static void refuses_a_tar_gz_that_is_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t n = GZIP_HEADER_BYTES; n < sizeof tar_gz; n++)
+        is_damaged(tar_gz, n);
+}
+
+static void refuses_a_tar_gz_with_anything_but_zeros_behind_it(void **state)
+{
+    (void)state;
+    unsigned char bytes[sizeof tar_gz + 20] = {0};
+    memcpy(bytes, tar_gz, sizeof tar_gz);
+    put("b.tar.gz", bytes, sizeof bytes);
+    hal_err err = HAL_ERR_INIT;
+    assert_int_equal(unpack("b.tar.gz", false, &err), HAL_OK);
+    assert_true(exists("x/a/b.txt"));
+    tear_down(NULL);
+    set_up(NULL);
+    bytes[sizeof bytes - 1] = 1;
+    is_damaged(bytes, sizeof bytes);
+    bytes[sizeof tar_gz] = 1;
+    is_damaged(bytes, sizeof bytes);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(leaves_nothing_when_memory_runs_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(leaves_nothing_of_a_zip_when_memory_runs_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(leaves_nothing_of_a_tar_gz_when_memory_runs_out, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(ends_soon_when_nobody_wants_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_tar_gz_with_any_byte_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_tar_gz_that_is_cut_anywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_tar_gz_with_anything_but_zeros_behind_it, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
