@@ -6,7 +6,10 @@ local suggest = require("halyard.suggest")
 
 local M = {}
 
-local protocols = { cone = "cone", datalink = "datalink", sia = "sia", ssa = "ssa", tap = "tap" }
+local protocols = {
+  cone = "cone", datalink = "datalink", registry = "registry", sia = "sia", ssa = "ssa",
+  tap = "tap",
+}
 
 return setmetatable(M, {
   __index = function(t, name)

@@ -29,6 +29,7 @@ local protocols = {
   "practice.exo",
   "practice.gsss",
   "practice.missions",
+  "practice.registry",
   "practice.sia",
   "practice.ssa",
   "practice.tap",

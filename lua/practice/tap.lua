@@ -126,7 +126,7 @@ end
 
 --- What the parameters ask, ready to run: { statement (sql, tables), columns, format, max }; nil,
 -- message.
-local function prepared(catalog, p, uploads)
+local function prepared(catalog, p, uploads, base)
   if p.request and p.request:lower() ~= "doquery" then
     return nil, ("REQUEST=%s is not supported"):format(p.request)
   elseif not p.lang or p.lang == "" then
@@ -154,6 +154,8 @@ local function prepared(catalog, p, uploads)
   for _, t in ipairs(documents.tables(catalog)) do
     if t.schema and out.used[t.sql] then
       given[t.sql] = documents.schema_rows(catalog, t)
+    elseif t.rows_at and out.used[t.sql] then
+      given[t.sql] = { columns = t.columns, rows = t.rows_at(base) }
     end
   end
   for name, t in pairs(uploads) do
@@ -272,7 +274,7 @@ local sync = faults.data(function(request)
     return failed(why)
   end
   local q
-  q, why = prepared(request.catalog, p, uploads)
+  q, why = prepared(request.catalog, p, uploads, request.base)
   return q and rows_answer(q) or failed(why)
 end, function(message)
   return failed(message, 500)
@@ -283,7 +285,7 @@ local service = uws.service({
     return uploads_of(request, parameters_of(list).uploads)
   end,
   prepare = function(job)
-    return prepared(job.catalog, parameters_of(job.parameters), job.uploads)
+    return prepared(job.catalog, parameters_of(job.parameters), job.uploads, job.base)
   end,
   result = faults.data(function(request)
     return rows_answer(request.job.prepared)

@@ -15,20 +15,23 @@ function M.catalog(word, title)
 end
 
 --- A table of a service: name ("schema.table"), description, columns (as for sql.define, also
--- utype, xtype, principal, indexed, and filled: never null), and `from` (a view) or `rows`;
+-- utype, xtype, principal, indexed, and filled: never null), and `from` (a view), `rows`, or
+-- `rows_at`: a function of the archive's address that gives the rows (columns with their types);
 -- `position` { ra, dec, exact } names the columns that the hidden circle is about; exact: false
 -- where it finds more than the points.
 function M.add(word, t)
   local name = ("tap_%s_%s"):format(word, t.name:gsub("%W", "_"))
-  sql.define(name, t)
-  local columns = sql.columns(name)
+  if not t.rows_at then
+    sql.define(name, t)
+  end
+  local columns = sql.columns(name) or t.columns
   for i, c in ipairs(t.columns) do
     columns[i].utype, columns[i].xtype = c.utype, c.xtype
     columns[i].principal, columns[i].indexed, columns[i].filled = c.principal, c.indexed, c.filled
   end
   local tables = catalogs[word].tables
   tables[#tables + 1] = { name = t.name, sql = name, description = t.description, utype = t.utype,
-    columns = columns, position = t.position }
+    columns = columns, position = t.position, rows_at = t.rows_at }
 end
 
 function M.of(word)

@@ -187,9 +187,9 @@ local function create(request, how)
   end
   local at = now()
   last = last + 1
-  local job = { id = ("job%06d"):format(last), catalog = request.catalog, phase = "PENDING",
-    created = at, destruction = at + retention_s, duration = how.duration_default,
-    uploads = uploads, parameters = {} }
+  local job = { id = ("job%06d"):format(last), catalog = request.catalog, base = request.base,
+    phase = "PENDING", created = at, destruction = at + retention_s,
+    duration = how.duration_default, uploads = uploads, parameters = {} }
   job.url = request.job_base .. "/" .. job.id
   local wanted = {}
   for _, p in ipairs(list) do
