@@ -4,6 +4,7 @@
 local core = require "practice.core"
 local faults = require "practice.faults"
 local http = require "practice.http"
+local images = require "practice.images"
 local json = require "practice.json"
 local sql = require "practice.sql"
 
@@ -232,7 +233,8 @@ local function hla(request)
   if not name or not name:find("^[%w._-]+$") then
     return http.answer("dataset is missing\n", "text/plain", 404)
   end
-  return http.answer(spectrum(name), "application/fits")
+  return images.dataset(name, http.value(request.arguments, "format"))
+    or http.answer(spectrum(name), "application/fits")
 end
 
 M.routes = {

@@ -382,6 +382,9 @@ local function hapcut(request)
     or message("Missing HAP files for input target. Cutout not performed.")
 end
 
+-- For other doors of images.
+M.position, M.pixels, M.picture, M.hash_text = position, pixels, picture, hash_text
+
 M.routes = {
   ["/tesscut/api/v0.1/sector"] = faults.data(sector),
   ["/tesscut/api/v0.1/astrocut"] = faults.data(tess),

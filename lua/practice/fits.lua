@@ -39,16 +39,26 @@ function M.primary(more)
     more))
 end
 
---- An image extension: `values` row by row, `kind` "float" or "int".
-function M.image(width, height, kind, values, more)
+local function pixels(kind, values)
   local format = kind == "float" and ">f" or ">i4"
   local out = {}
   for i, v in ipairs(values) do
     out[i] = format:pack(v)
   end
+  return table.concat(out)
+end
+
+--- A primary header with an image: `values` row by row, `kind` "float" or "int".
+function M.primary_image(width, height, kind, values, more)
+  return unit(joined({ { "SIMPLE", true }, { "BITPIX", kind == "float" and -32 or 32 },
+    { "NAXIS", 2 }, { "NAXIS1", width }, { "NAXIS2", height } }, more), pixels(kind, values))
+end
+
+--- An image extension: `values` row by row, `kind` "float" or "int".
+function M.image(width, height, kind, values, more)
   return unit(joined({ { "XTENSION", "IMAGE" }, { "BITPIX", kind == "float" and -32 or 32 },
     { "NAXIS", 2 }, { "NAXIS1", width }, { "NAXIS2", height }, { "PCOUNT", 0 }, { "GCOUNT", 1 } },
-    more), table.concat(out))
+    more), pixels(kind, values))
 end
 
 --- A binary table: `columns` a list of { name, form, unit, dim }, `rows` a list of packed rows.

@@ -28,6 +28,7 @@ local protocols = {
   "practice.datalink",
   "practice.exo",
   "practice.gsss",
+  "practice.images",
   "practice.missions",
   "practice.registry",
   "practice.sia",

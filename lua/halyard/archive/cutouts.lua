@@ -23,7 +23,7 @@ local unpacked_max = 100 << 30
 
 local places = { "target", "region", "moving_target" }
 
--- The one place of the options: { ra, dec, radius } or { body, kind }.
+--- The one place of the options: { ra, dec, radius } or { body, kind }.
 local function place_of(options, what, moving)
   local given
   for _, name in ipairs(places) do
@@ -159,7 +159,7 @@ local function fetch(record, dir, name, url, what)
   return list
 end
 
--- All entries as a table, and into the record of the run.
+--- All entries as a table, and into the record of the run.
 local function told(record, lists, columns)
   local rows = {}
   for _, list in ipairs(lists) do
@@ -410,6 +410,9 @@ local function hap(options)
   return told(record, { fetch(record, dir, name_of("hapcut", place, size), url, "hapcut") },
     hap_columns)
 end
+
+-- For other doors of images.
+M.place_of, M.told = place_of, told
 
 --- Cutouts: `mast.cutouts.tess` and so on. Each call takes one options table with one place:
 -- `target` (a name or a position), `region` (a circle: its centre), for TESS also `moving_target`.
