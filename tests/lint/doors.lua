@@ -75,7 +75,7 @@ for _, name in ipairs(order) do
     out[#out + 1] = ("## %s"):format(door.title)
     out[#out + 1] = ""
     if door.page then
-      check(path, door.title, { door.page, "#" }, "page")
+      check(path, door.title, { door.page, "return workflow" }, "example")
       out[#out + 1] = ("How to use it: [%s](%s)."):format(door.page:match("([^/]+)$"),
         door.page:match("([^/]+)$"))
       out[#out + 1] = ""
