@@ -8,6 +8,7 @@
 #include "net/download.h"
 #include "net/folder.h"
 #include "net/gunzip.h"
+#include "net/write.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -206,20 +207,6 @@ static hal_status check_limits(const unpacking *u, hal_err *err)
     return HAL_OK;
 }
 
-static hal_status write_all(int fd, const char *bytes, size_t n, hal_err *err)
-{
-    while (n) {
-        ssize_t wrote = write(fd, bytes, n);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return hal_err_errno(err, errno, "cannot write a file of the bundle");
-        bytes += wrote;
-        n -= (size_t)wrote;
-    }
-    return HAL_OK;
-}
-
 static hal_status copy(unpacking *u, int fd, hal_bundle_member *m, hal_err *err)
 {
     hal_status st = hal_sha256_reset(u->digest, err);
@@ -233,7 +220,7 @@ static hal_status copy(unpacking *u, int fd, hal_bundle_member *m, hal_err *err)
         u->out->size_bytes += (uint64_t)n;
         st = check_limits(u, err);
         if (!st)
-            st = write_all(fd, u->block, (size_t)n, err);
+            st = hal_write_all(fd, u->block, (size_t)n, "a file of the bundle", err);
         if (!st)
             st = hal_sha256_add(u->digest, u->block, (size_t)n, err);
     }

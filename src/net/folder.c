@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "net/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -304,20 +305,6 @@ hal_status hal_folder_check_source(hal_folder *folder, const char *path, const c
     return st;
 }
 
-static hal_status write_all(int fd, const char *bytes, size_t n, hal_err *err)
-{
-    while (n) {
-        ssize_t wrote = write(fd, bytes, n);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return hal_err_errno(err, errno, "cannot write the state of the output folder");
-        bytes += wrote;
-        n -= (size_t)wrote;
-    }
-    return HAL_OK;
-}
-
 hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
                              const char *source, const char *etag, hal_err *err)
 {
@@ -332,7 +319,8 @@ hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_fil
         st = hal_buf_printf(&line, err, "%s%08" PRIx32 " %s\n", folder->torn ? "\n" : "",
                             crc32(text.data, text.size_bytes), hal_buf_text(&text));
     if (!st)
-        st = write_all(folder->state_fd, line.data, line.size_bytes, err);
+        st = hal_write_all(folder->state_fd, line.data, line.size_bytes,
+                           "the state of the output folder", err);
     folder->torn = st != HAL_OK;
     if (!st && fsync(folder->state_fd))
         st =

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writing to a descriptor to the last byte. Opening, syncing and naming files is the caller's. */
+#ifndef HAL_NET_WRITE_H
+#define HAL_NET_WRITE_H
+
+#include "base/status.h"
+
+/** All `n` bytes to `fd`, on after interruptions. HAL_E_IO: "cannot write `what`" and the system's
+ * reason. */
+hal_status hal_write_all(int fd, const char *bytes, size_t n, const char *what,
+                         hal_err *err) HAL_MUST_CHECK;
+
+#endif
