@@ -25,12 +25,7 @@ describe("a token", function()
 
   -- Runs `body` with `environment`: exit code, output, errors.
   local function run(environment, body)
-    local path = folder .. "/token-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-    return workflow { name = "token-test", summary = "tokens", hosts = { "mast" },
-      run = function() %s end }]]):format(body))
-    out:flush()
+    local path = practice.workflow(folder, "token-test", body)
     local code = practice.shell(("env -u MAST_API_TOKEN HOME=%s XDG_CONFIG_HOME=%s/config %s %s "
       .. "run %s --archive %s -o %s/out --quiet --json >%s/stdout 2>%s/stderr; echo $?"):format(
       folder, folder, environment, practice.quote(os.getenv("HALYARD_BIN") .. "/halyard"), path,

@@ -24,20 +24,11 @@ describe("CasJobs", function()
 
   -- Runs `body` as the run function of a workflow with these variables alone.
   local function run(body, account)
-    local path = folder .. "/casjobs-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "casjobs-test", summary = "CasJobs", hosts = { "mast" },
-  run = function(ctx)
+    local path = practice.workflow(folder, "casjobs-test", [[
     local casjobs = mast.casjobs { context = "PanSTARRS_DR2" }
     local near = " FROM MeanObjectView WHERE raMean BETWEEN 52.4 AND 52.6 "
       .. "AND decMean BETWEEN 20 AND 20.2"
-    %s
-  end,
-}
-]]):format(body))
-    out:flush()
+    ]] .. body)
     local variables = {}
     for name, value in pairs(account or by_number) do
       variables[#variables + 1] = name .. "=" .. practice.quote(value)

@@ -20,19 +20,10 @@ describe("Catalogs.MAST", function()
 
   -- Runs `body` as the run function of a workflow; `ps1` is Pan-STARRS, `region` a circle.
   local function run(body)
-    local path = folder .. "/catalogs-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow { name = "catalogs-test", summary = "catalogues", hosts = { "mast" },
-  run = function(ctx)
+    return archive:try(folder, "catalogs-test", [[
     local function of(name) return mast.catalog(name, { via = "catalogs" }) end
     local ps1, region = of("Pan-STARRS DR2 mean"), sky.circle(210.8, 54.35, 0.3)
-    %s
-  end,
-}
-]]):format(body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]] .. body)
   end
 
   local function passes(body)

@@ -23,18 +23,7 @@ describe("a table of the classic forms", function()
   -- Runs `body` as the run function of a workflow: exit code, standard output, standard error.
   local function run(body)
     archive = archive or practice.start("")
-    local path = folder .. "/classic-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "classic-test", summary = "a classic form", hosts = { "mast", "%s" },
-  run = function(ctx)
-    %s
-  end,
-}
-]]):format(archive.url:match("//(.*)$"), body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    return archive:try(folder, "classic-test", body, '"mast", ' .. archive:host())
   end
 
   local circle = "CIRCLE 52.5 -27.4 0.9"

@@ -22,20 +22,10 @@ describe("a cone search service", function()
 
   -- Runs `body` as the run function of a workflow; `service` is the URL of TIC stars.
   local function run(body, arguments)
-    local path = folder .. "/cone-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-local tables = halyard.table
-return workflow {
-  name = "cone-test", summary = "a cone search", hosts = { "%s" },
-  run = function(ctx)
+    return archive:try(folder, "cone-test", ([[
+    local tables = halyard.table
     local service = "%s/scs/tic?%s"
-    %s
-  end,
-}
-]]):format(archive.url:match("//(.*)$"), archive.url, arguments or "", body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]]):format(archive.url, arguments or "") .. body, archive:host())
   end
 
   local circle = "CIRCLE 52.5 -27.4 0.9"

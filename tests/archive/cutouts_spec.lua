@@ -21,13 +21,7 @@ describe("cutouts", function()
 
   -- Runs `body` as a workflow: exit code, output, errors.
   local function run(body, more)
-    local path = folder .. "/cut.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-    return workflow { name = "cut", summary = "cutouts", hosts = { "mast" },
-      run = function() %s end }]]):format(body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet --format csv " .. (more or ""))
+    return archive:try(folder, "cut", body, nil, "--format csv " .. (more or ""))
   end
 
   local function list(tail)

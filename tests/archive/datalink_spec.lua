@@ -20,21 +20,11 @@ describe("a service of links", function()
   end)
 
   local function run(body)
-    local path = folder .. "/links-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "links-test", summary = "links", hosts = { "%s" },
-  run = function(ctx)
+    return archive:try(folder, "links-test", ([[
     local here, archive = sky.circle(210.8, 54.35, 0.1), "%s"
     local images = vo.sia(archive .. "/vo-sia/api/v0.1/query", { version = 2 })
     local service = archive .. "/datalink/links"
-    %s
-  end,
-}
-]]):format(archive.url:match("//(.*)$"), archive.url, body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]]):format(archive.url) .. body, archive:host())
   end
 
   it("gives the files of rows that lead to documents", function()

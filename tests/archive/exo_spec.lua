@@ -18,17 +18,7 @@ describe("exo.MAST", function()
   end)
 
   local function run(body, url)
-    local path = folder .. "/exo-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow { name = "exo-test", summary = "planets", hosts = { "mast" },
-  run = function(ctx)
-    local exo = mast.exo
-    %s
-  end,
-}
-]]):format(body))
-    out:flush()
+    local path = practice.workflow(folder, "exo-test", "local exo = mast.exo\n" .. body)
     return practice.halyard(("run %s --archive %s -o %s/out --quiet"):format(path,
       url or archive.url, folder))
   end

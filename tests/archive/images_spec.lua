@@ -21,13 +21,7 @@ describe("images", function()
 
   -- Runs `body` as a workflow: exit code, output, errors.
   local function run(body)
-    local path = folder .. "/images.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-    return workflow { name = "images", summary = "images", hosts = { "mast" },
-      run = function() %s end }]]):format(body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet --format csv")
+    return archive:try(folder, "images", body, nil, "--format csv")
   end
 
   -- The first bytes of the files whose names end so, each on a line.

@@ -22,18 +22,9 @@ describe("the missions search API", function()
 
   -- Runs `body` as the run function of a workflow; `hst` is the mission.
   local function run(body)
-    local path = folder .. "/missions-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow { name = "missions-test", summary = "datasets of missions", hosts = { "mast" },
-  run = function(ctx)
+    return archive:try(folder, "missions-test", [[
     local hst = mast.mission("hst")
-    %s
-  end,
-}
-]]):format(body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]] .. body)
   end
 
   local function fails(code, words, body)

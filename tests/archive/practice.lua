@@ -77,6 +77,28 @@ function archive:run(workflow, output, params, more)
   return M.halyard(table.concat(parts, " ") .. " " .. (more or ""))
 end
 
+--- Writes the workflow `name` whose run function has the text `body` into a folder: its path.
+-- `hosts`: what it may contact, the inside of a list as text; "mast" when absent.
+function M.workflow(folder, name, body, hosts)
+  local path = ("%s/%s.lua"):format(folder, name)
+  local out <close> = assert(io.open(path, "wb"))
+  out:write(('return workflow {\n  name = "%s", summary = "a test", hosts = { %s },\n'
+    .. "  run = function(ctx)\n%s\n  end,\n}\n"):format(name, hosts or '"mast"', body))
+  return path
+end
+
+--- Runs such a workflow quietly against this archive, with output in <folder>/out; `more`: further
+-- options. Gives what M.halyard gives.
+function archive:try(folder, name, body, hosts, more)
+  return self:run(M.workflow(folder, name, body, hosts), folder .. "/out", {},
+    "--quiet " .. (more or ""))
+end
+
+--- This archive in a list of hosts.
+function archive:host()
+  return ('"%s"'):format(self.url:match("//(.*)$"))
+end
+
 local dump_names = { ["Gaia DR3"] = "gaia", TIC = "tic", CTL = "ctl", GALEX = "galex" }
 
 --- Writes the archive's own list of identifiers in a region, sorted, to a file.

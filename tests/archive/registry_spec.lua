@@ -20,19 +20,8 @@ describe("the registry", function()
 
   -- Runs `body` as the run function of a workflow; `base` is the archive.
   local function run(body, hosts, more)
-    local path = folder .. "/registry-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "registry-test", summary = "a search", hosts = { "mast", %s },
-  run = function(ctx)
-    local base = "%s"
-    %s
-  end,
-}
-]]):format(hosts or ('"%s"'):format(archive.url:match("//(.*)$")), archive.url, body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet " .. (more or ""))
+    return archive:try(folder, "registry-test", ('local base = "%s"\n'):format(archive.url) .. body,
+      '"mast", ' .. (hosts or archive:host()), more)
   end
 
   local function refused(body, code, words)

@@ -17,12 +17,7 @@ describe("the name resolver", function()
   end)
 
   local function run(body)
-    local path = folder .. "/names.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[return workflow { name = "names", summary = "names", hosts = { "mast" },
-      run = function() %s end }]]):format(body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    return archive:try(folder, "names", body)
   end
 
   it("answers lists of names in batches", function()

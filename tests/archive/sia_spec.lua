@@ -21,22 +21,11 @@ describe("an image service", function()
 
   -- Runs `body` as the run function of a workflow; `one` and `two` are services of both versions.
   local function run(body, arguments)
-    local path = folder .. "/sia-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    local host = archive.url:match("//(.*)$")
-    out:write(([[
-return workflow {
-  name = "sia-test", summary = "images", hosts = { "%s" },
-  run = function(ctx)
+    return archive:try(folder, "sia-test", ([[
     local here = sky.circle(210.8, 54.35, 0.1)
     local one = vo.sia("%s/siap/search.php?%s")
     local two = vo.sia("%s/vo-sia/api/v0.1/query?%s")
-    %s
-  end,
-}
-]]):format(host, archive.url, arguments or "", archive.url, arguments or "", body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]]):format(archive.url, arguments or "", archive.url, arguments or "") .. body, archive:host())
   end
 
   it("tells its version and has one name for what both versions give", function()

@@ -20,20 +20,10 @@ describe("a spectrum service", function()
   end)
 
   local function run(body, arguments)
-    local path = folder .. "/ssa-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "ssa-test", summary = "spectra", hosts = { "%s" },
-  run = function(ctx)
+    return archive:try(folder, "ssa-test", ([[
     local here = sky.circle(210.8, 54.35, 0.5)
     local service = vo.ssa("%s/ssap/search2.php?%s")
-    %s
-  end,
-}
-]]):format(archive.url:match("//(.*)$"), archive.url, arguments or "", body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]]):format(archive.url, arguments or "") .. body, archive:host())
   end
 
   it("gives the same circle whether SIZE is a diameter to it or a radius", function()

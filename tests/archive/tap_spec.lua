@@ -22,20 +22,10 @@ describe("a TAP service", function()
 
   -- Runs `body` as the run function of a workflow; `gaia` is the service of Gaia DR3.
   local function run(body, hosts)
-    local path = folder .. "/tap-test.lua"
-    local out <close> = assert(io.open(path, "wb"))
-    out:write(([[
-return workflow {
-  name = "tap-test", summary = "a TAP service", hosts = { %s },
-  run = function(ctx)
+    return archive:try(folder, "tap-test", [[
     local gaia = mast.tap("gaiadr3")
     local circle = "1=CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 52.5, -27.4, 0.3))"
-    %s
-  end,
-}
-]]):format(hosts or '"mast"', body))
-    out:flush()
-    return archive:run(path, folder .. "/out", {}, "--quiet")
+    ]] .. body, hosts)
   end
 
   local function works(body)
