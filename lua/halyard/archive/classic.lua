@@ -315,7 +315,7 @@ local function refiner(record, names, rest)
     for _, name in ipairs(rows.columns) do
       local column = columns[name:lower()]
       if column and column.kind == "time" and rows:field(name).type == "string" and #rows > 0 then
-        rows = rows:mjd(name)
+        rows = door.dated(rows, name, record.name)
       end
     end
     return rows

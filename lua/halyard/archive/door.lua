@@ -314,6 +314,16 @@ function M.described(rows, columns)
   return rows
 end
 
+--- Rows with the times of a column also as Modified Julian Dates; where one of them cannot be read
+-- the rows stay as they are, with a warning.
+function M.dated(rows, name, service)
+  local ok, with_mjd = errors.try(rows.mjd, rows, name)
+  if not ok then
+    system.log("warning", ("%s: no MJD of %s: %s"):format(service, name, tostring(with_mjd)))
+  end
+  return ok and with_mjd or rows
+end
+
 --- Rows without the columns named in the set `dropped`.
 function M.without(rows, dropped)
   local keep = {}

@@ -363,7 +363,7 @@ function M.with_mjd(rows)
       rows = rows:with(name .. "_mjd", mjd_of_millis(name), { unit = "d", ucd = "time.epoch" })
     elseif kind == "timestamp"
       or kind and name:find("^date") and first:find("^%d%d%d%d%-%d%d%-%d%d") then
-      rows = rows:mjd(name)
+      rows = door.dated(rows, name, "MAST")
     end
   end
   return rows

@@ -268,12 +268,7 @@ local function shown(service, rows, columns)
   for _, name in ipairs(rows.columns) do
     local column = columns.map[name:lower()]
     if column and column.kind == "time" then
-      local ok, with_mjd = errors.try(rows.mjd, rows, name)
-      if not ok then
-        system.log("warning", ("%s: no MJD of %s: %s"):format(service.mission, name,
-          tostring(with_mjd)))
-      end
-      rows = ok and with_mjd or rows
+      rows = door.dated(rows, name, service.mission)
     end
   end
   return rows

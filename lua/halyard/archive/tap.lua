@@ -97,11 +97,11 @@ function methods:rows(query, how)
 end
 
 --- Rows with times also as Modified Julian Dates.
-function methods.dated(_, rows)
+function methods:dated(rows)
   for _, name in ipairs(rows.columns) do
     local column = rows:column(name)
     if column.type == "timestamp" or column.xtype:lower():find("timestamp", 1, true) then
-      rows = rows:mjd(name)
+      rows = door.dated(rows, name, self.url)
     end
   end
   return rows
