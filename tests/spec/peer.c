@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 int hal_open_test_peer(lua_State *L);
 
@@ -15,7 +16,20 @@ enum { REPLIES_MAX = 64 };
 typedef struct peer {
     raw_server *server;
     raw_reply replies[REPLIES_MAX]; /* their bytes are held by the user value */
+    const char *asked[REPLIES_MAX]; /* as are these */
+    size_t n_replies;
 } peer;
+
+/* The first reply whose word is in the request; nothing and an end when there is none. */
+static raw_reply by_word(void *ctx, int i, const char *request)
+{
+    const peer *p = ctx;
+    (void)i;
+    for (size_t k = 0; k < p->n_replies; k++)
+        if (strstr(request, p->asked[k]))
+            return p->replies[k];
+    return (raw_reply){.end = RAW_CLOSE};
+}
 
 static int peer_stop(lua_State *L)
 {
@@ -26,7 +40,8 @@ static int peer_stop(lua_State *L)
     return 0;
 }
 
-/* serve{ {bytes, "close" | "keep" | "reset" | "hold"}, ... } */
+/* serve{ {bytes, "close" | "keep" | "reset" | "hold"}, ... }: one after another; where each has a
+ * third item, a text, the first of those whose text is in the request. */
 static int serve(lua_State *L)
 {
     static const char *const ends[] = {"keep", "close", "reset", "hold", NULL};
@@ -35,6 +50,7 @@ static int serve(lua_State *L)
     luaL_argcheck(L, n > 0 && n <= REPLIES_MAX, 1, "1 to 64 replies");
     peer *p = lua_newuserdatauv(L, sizeof *p, 1);
     p->server = NULL;
+    p->n_replies = n;
     luaL_setmetatable(L, "halyard.test.peer");
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
@@ -42,11 +58,14 @@ static int serve(lua_State *L)
         lua_rawgeti(L, 1, (lua_Integer)i + 1);
         lua_rawgeti(L, -1, 1);
         lua_rawgeti(L, -2, 2);
-        p->replies[i].bytes = luaL_checklstring(L, -2, &p->replies[i].n_bytes);
-        p->replies[i].end = (raw_end)luaL_checkoption(L, -1, "close", ends);
-        lua_pop(L, 3);
+        lua_rawgeti(L, -3, 3);
+        p->replies[i].bytes = luaL_checklstring(L, -3, &p->replies[i].n_bytes);
+        p->replies[i].end = (raw_end)luaL_checkoption(L, -2, "close", ends);
+        p->asked[i] = luaL_optstring(L, -1, NULL);
+        luaL_argcheck(L, !p->asked[0] == !p->asked[i], 1, "a word for each reply or for none");
+        lua_pop(L, 4);
     }
-    p->server = raw_server_start(p->replies, n);
+    p->server = p->asked[0] ? raw_server_start_with(by_word, p) : raw_server_start(p->replies, n);
     return p->server ? 1 : luaL_error(L, "no server");
 }
 

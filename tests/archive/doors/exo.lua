@@ -9,7 +9,7 @@ end
 
 local names = of("`/exoplanets/identifiers/`", "mast.exo.planet", "identifiers", "identifiers",
   "finds a planet by any of its names")
-names.tests[2] = { "tests/spec/recordings_spec.lua", "name a planet in every way" }
+names.tests[2] = { "tests/spec/recordings_spec.lua", "mast-exo/identifiers_wasp18b.json" }
 
 return {
   title = "exo.MAST", page = "docs/archives/exo.md", rows = {
