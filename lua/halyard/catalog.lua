@@ -17,6 +17,7 @@
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local query = require("halyard.query")
+local results = require("halyard.result")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
 
@@ -162,14 +163,15 @@ function methods:query(options)
   end
   local source = self.record.source(options)
   if not options.region and source.plain then
-    return run_plain(self, source, options, record)
+    return results.of(run_plain(self, source, options, record))
   elseif not options.region then
     errors.raise("usage", ("%s needs a region, such as sky.cone(center, radius) or sky.all()")
       :format(self.name))
   end
   source.service.cap = row_limit(options.row_limit, source.service.cap)
   local result = query.run(source, options.region, options)
-  return result or { rows = 0, path = options.into and record:path(options.into), account = {} }
+  return results.of(result
+    or { rows = 0, path = options.into and record:path(options.into), account = {} })
 end
 
 --- The archive's own count of rows in a region, or by criteria where the door counts those.

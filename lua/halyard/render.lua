@@ -76,7 +76,7 @@ end
 local function rows_of(result)
   if is_table_object(result) then
     return result
-  elseif type(result) == "table" and type(result[1]) == "table" then
+  elseif type(result) == "table" and type(rawget(result, 1)) == "table" then
     return table_of(result)
   end
 end

@@ -103,7 +103,9 @@ end
 -- @tparam string what the function the options belong to
 function M.check_keys(t, known, what)
   if type(t) ~= "table" then
-    errors.raise("usage", ("%s takes a table of options, not a %s"):format(what, type(t)))
+    errors.raise("usage", ("%s takes a table of options { %s = ... }, not %s"):format(what,
+      table.concat(known, " =, ", 1, math.min(#known, shown_max)), t == nil and "nothing"
+      or "a " .. type(t)))
   end
   check(t, known, "option of " .. what)
 end

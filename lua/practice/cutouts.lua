@@ -50,7 +50,8 @@ local function size_of(p, pixel_deg)
     local v = tonumber(p[name] or 5)
     local side = v and math.floor(units == "d" and v / pixel_deg + 0.5 or v)
     if not side or side < 1 or side > SIDE_MAX then
-      return nil, ("%s gives no side of 1 to %d pixels"):format(name, SIDE_MAX)
+      return nil, ("%s = %s %s gives no side of 1 to %d pixels, the limit of the practice archive")
+        :format(name, p[name], units, SIDE_MAX)
     end
     sides[i] = side
   end

@@ -897,8 +897,8 @@ static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
     if (x->address_refused) {
         fault = (hal_fault){.status = HAL_E_PERMISSION};
         hal_err_set(err, fault.status,
-                    "%s is at a private address, which is not granted; allow private networks to "
-                    "reach it",
+                    "%s is at a private address, which is not granted; allow private networks "
+                    "(--allow-private-net) to reach it",
                     host);
     } else if (x->stop.status) { /* N14, sink, limits: as a rule more tries give the same */
         *err = x->stop;

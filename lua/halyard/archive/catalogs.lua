@@ -396,7 +396,8 @@ end
 
 local function positions_of(list, options)
   if type(list) ~= "userdata" then
-    errors.raise("usage", "crossmatch takes a table with positions and a radius")
+    errors.raise("usage", "crossmatch takes a table with positions (of a query: result.table) and "
+      .. "a radius")
   end
   local ra = list:column(options.ra or "ra")
   local dec = list:column(options.dec or "dec")

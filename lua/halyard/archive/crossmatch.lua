@@ -127,7 +127,8 @@ end
 local function check(rows, options)
   suggest.check_keys(options, { "radius", "ra", "dec", "how", "suffix" }, "mast.crossmatch")
   if type(rows) ~= "userdata" then
-    errors.raise("usage", "mast.crossmatch takes a table of positions and a catalogue's name")
+    errors.raise("usage", "mast.crossmatch takes a table of positions (of a query: result.table) "
+      .. "and a catalogue's name")
   end
   local radius = sky.angle(options.radius or 0.002)
   if radius <= 0 then

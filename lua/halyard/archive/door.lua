@@ -200,7 +200,19 @@ function M.looks_like(text)
   return '"' .. start:sub(1, 40):gsub("%c", " ") .. '..."'
 end
 
---- The reply to a small request: status, body, url, content_type; HTTP 200 only.
+-- What a service says in a JSON document about a failure; nil when it says nothing.
+local function words_of(body)
+  local ok, value = pcall(json.decode, body)
+  for _, name in ipairs({ "message", "msg", "error" }) do
+    local text = ok and type(value) == "table" and value[name]
+    if type(text) == "string" and text ~= "" then
+      return text
+    end
+  end
+end
+
+--- The reply to a small request: status, body, url, content_type; HTTP 200 only. Errors carry what
+-- the service says itself as `words`.
 -- @tparam string what for messages
 -- @tparam table request as for `http.request`
 function M.reply(what, request)
@@ -210,9 +222,10 @@ function M.reply(what, request)
     local code = (reply.status == 401 or reply.status == 403) and "permission"
       or (reply.status == 429 or reply.status == 503) and "busy"
       or reply.status == 404 and "not_found" or "archive"
+    local words = words_of(reply.body)
     errors.raise(code, ("%s: %s answered HTTP %d (%s); %s"):format(what, reply.url, reply.status,
-      M.looks_like(reply.body), reply.remedy or "check --archive or try again later"),
-      { http_status = reply.status })
+      words or M.looks_like(reply.body), reply.remedy or "check --archive or try again later"),
+      { http_status = reply.status, words = words })
   end
   return reply
 end

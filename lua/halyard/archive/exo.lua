@@ -36,7 +36,8 @@ local function document(what, url)
   local ok, value = errors.try(door.document, what, { url = url })
   record:spent({ requests = 1, bytes = 0 })
   if not ok and value.code == "not_found" then
-    errors.raise("not_found", what .. " is not known to exo.MAST: " .. value.message)
+    errors.raise("not_found", what .. " is not known to exo.MAST" .. (value.words
+      and (" (%s): check the spelling"):format(value.words) or ": " .. value.message))
   elseif not ok then
     error(value, 0)
   elseif type(value) ~= "table" then

@@ -244,6 +244,10 @@ local function bad_criterion(column, why)
   errors.raise("usage", ("criterion %s: %s"):format(column.name, why))
 end
 
+-- The service has no open ranges.
+local range_remedy = '{ min = a, max = b } or "a..b"; for an open end, such as ">500", give a '
+  .. 'number beyond all values ("500..1e9") and select in the rows that come'
+
 local function range_of(column, value)
   local low, high
   if type(value) == "number" then
@@ -256,7 +260,7 @@ local function range_of(column, value)
     low, high = tonumber(a or value), tonumber(b or value)
   end
   if not low or not high or low > high then
-    bad_criterion(column, 'the service takes a range here: { min = a, max = b } or "a..b"')
+    bad_criterion(column, "the service takes a range with both ends here: " .. range_remedy)
   end
   return { min = low, max = high }
 end
@@ -277,7 +281,8 @@ local function check_exact(column, text)
     bad_criterion(column, ('the service takes exact whole numbers here, and "%s" is none')
       :format(text))
   elseif column.kind == "any" and text:find("^[<>]") then
-    bad_criterion(column, 'the service takes a value, { min = a, max = b } or "a..b" here')
+    bad_criterion(column, "the service takes a value or a range with both ends here: "
+      .. range_remedy)
   end
 end
 

@@ -91,6 +91,10 @@ function M.products(observations)
     return rows
   end)
   local rows = door.without(table_core.concat(answers):unique("dataURI"), { _selected_ = true })
+  if #rows == 0 then
+    system.log("warning", "the archive lists no products of " .. (#ids == 1 and "obsid " .. ids[1]
+      or ("%d obsids"):format(#ids)))
+  end
   system.emit("progress", { stage = "products", rows = #rows })
   local ok, columns = errors.try(mashup.columns, M.config)
   return door.described(rows, ok and columns or {})

@@ -284,6 +284,11 @@ local function check(self, query, uploads)
       end
     elseif not found.derived[plain] and not plain:find("^tap_schema%.") then
       t.map = meta.columns(self, t.name)
+      local listed = meta.table_name(self, t.name)
+      if listed:gsub('"', ""):lower() ~= plain then
+        system.log("warning", ("%s lists the table %s as %s; write that if it does not know it")
+          :format(self.url, t.name, listed))
+      end
     end
   end
   adql.check_columns(found)
@@ -579,7 +584,13 @@ function M.mast(word)
   if type(word) ~= "string" or not word:find("^[%w_]+$") then
     suggest.unknown("TAP service of MAST", tostring(word), words)
   end
-  return M.tap(mast_url(word:lower()))
+  word = word:lower()
+  local near = suggest.nearest(word, words)
+  if near[1] and near[1] ~= word then
+    system.log("warning", ("mast.tap: %s is asked for; did you mean %s?"):format(word,
+      table.concat(near, ", ")))
+  end
+  return M.tap(mast_url(word))
 end
 
 -- MAST's tables as catalogues: name, aliases, word of the service, table, key and position.

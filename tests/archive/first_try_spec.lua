@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- What is tried first at each door and is not quite right: the message says what to write instead.
+
+package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
+local practice = require("practice")
+
+describe("a first try", function()
+  local archive, folder
+
+  setup(function()
+    archive = practice.start("")
+    folder = practice.folder()
+  end)
+
+  teardown(function()
+    archive:stop()
+    practice.remove(folder)
+  end)
+
+  -- Runs the body of a workflow; what it prints and says must hold the words.
+  local function says(code, words, body)
+    local status, out, err = archive:try(folder, "first-try", body)
+    assert.equal(code, status, err)
+    assert.is_truthy((out .. err):find(words, 1, true), out .. err)
+  end
+
+  local stars = 'local stars = mast.catalog("Gaia DR3"):query { %s'
+    .. 'region = sky.cone("52.5 -27.4", "2 arcmin") }\n'
+
+  it("that takes the result of a query for its rows hears where they are", function()
+    for _, body in ipairs({ 'return stars:sort("ra")', "for _, star in ipairs(stars) do end",
+      "return stars.columns", 'return select.rows(stars, { ra = "52..53" })',
+      "return mast.products(stars)", 'return mast.mission("hst"):products(stars)' }) do
+      says(2, "result.table", stars:format("") .. body)
+    end
+    says(2, "result.table", stars:format("") .. 'return mast.crossmatch(stars, "TIC")')
+    says(2, "in the file " .. folder .. "/out/stars.csv", stars:format('into = "stars.csv", ')
+      .. "return stars:head(3)")
+    says(0, "1 and 1", stars:format("") .. [[
+      assert(#stars == stars.rows and #stars == #stars.table and stars.nothing == nil)
+      return (#stars // stars.rows) .. " and " .. (#stars.table // #stars)]])
+  end)
+
+  it("without options, or with something else, hears what there is", function()
+    says(2, "{ region =, columns =, where =", 'return mast.catalog("EAOT"):query()')
+    says(2, "target =, region =, moving_target =", 'return mast.cutouts.tess("M 101", 10)')
+  end)
+
+  it("with an open range at the portal hears what to write", function()
+    for _, value in ipairs({ '"> 500"', "{ min = 500 }" }) do
+      says(2, '("500..1e9")', ([[return mast.count { where = { t_exptime = %s } }]]):format(value))
+    end
+    says(2, "both ends", [[return mast.catalog("TIC"):count {
+      region = sky.cone("52.5 -27.4", "2 arcmin"), where = { Tmag = "<12" } }]])
+    says(0, "obs_id", [[return mast.observations { region = sky.cone("M 101", "2 arcmin"),
+      where = { t_exptime = "500..1e9" } }:select("obs_id")]])
+  end)
+
+  it("with a name that is nearly right hears the right one", function()
+    says(2, "did you mean gaiadr3?", 'return mast.tap("gaia"):query("SELECT TOP 1 ra FROM gaia")')
+    says(4, "lists the table obscore as ivoa.obscore",
+      'return mast.tap("caom"):query("SELECT TOP 1 obs_id FROM obscore")')
+    says(2, "(no planet is called WASP18b): check the spelling",
+      'return mast.exo.planet("WASP18b")')
+  end)
+
+  it("that finds no files hears so", function()
+    says(0, "lists no products of obsid 1", 'return #mast.products("1")')
+  end)
+end)
