@@ -39,6 +39,16 @@ describe("docs/archives", function()
     return found
   end
 
+  it("have an example on every page but the table of doors, with lines that it prints", function()
+    for _, path in ipairs(documents) do
+      local found = examples(practice.read(path))
+      assert.is_true(#found > 0 or path:find("/index%.md$") ~= nil, path)
+      for _, example in ipairs(found) do
+        assert.is_truthy(example.shown, path)
+      end
+    end
+  end)
+
   for _, path in ipairs(documents) do
     local name = path:match("([^/]+)%.md$")
     local text = practice.read(path)

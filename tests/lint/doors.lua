@@ -64,6 +64,10 @@ local out = {
   "# Doors of the archive", "",
   "Every service and endpoint that Halyard asks, the function for it, the file of the practice",
   "archive that answers it, and the tests that show both. Written by `tests/lint/doors.lua`.", "",
+  "Each page has a workflow to start from: save it under its name and run it,",
+  "`halyard run ./NAME.lua --archive practice`. Examples with the address 127.0.0.1:8642 need a",
+  "practice archive there, `halyard-practice --port 8642`, and the option",
+  "`--archive http://127.0.0.1:8642`.", "",
 }
 for _, name in ipairs(order) do
   local path = "tests/archive/doors/" .. name .. ".lua"
