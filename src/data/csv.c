@@ -7,6 +7,7 @@
 #include "data/csv_words.h"
 #include "data/format.h"
 #include "data/json.h"
+#include "data/names.h"
 #include "data/team.h"
 
 #include <strings.h>
@@ -52,6 +53,7 @@ struct hal_csv {
     size_t n_note_cells;    /* of the line before the header, where it might be the header */
     size_t n_columns;
     hal_csv_column *columns;
+    hal_names names;
     uint64_t n_rows, n_given; /* in the columns; handed over before */
     hal_team *team;
     job jobs[JOBS_MAX];
@@ -90,6 +92,7 @@ static void drop_columns(hal_csv *c)
     for (size_t i = 0; i < c->n_columns; i++)
         hal_csv_column_clear(&c->columns[i]);
     hal_free(c->columns);
+    hal_names_clear(&c->names);
     c->columns = NULL;
     c->n_columns = 0;
 }
@@ -153,6 +156,11 @@ static hal_status split_header(hal_csv *c, hal_err *err)
     return st;
 }
 
+static hal_slice name_of(const void *list, size_t i)
+{
+    return hal_slice_of(((const hal_csv *)list)->columns[i].name);
+}
+
 static hal_status name_columns(hal_csv *c, hal_err *err)
 {
     c->columns = hal_calloc(c->n_cells, sizeof *c->columns);
@@ -167,11 +175,13 @@ static hal_status name_columns(hal_csv *c, hal_err *err)
         c->columns[i].name = hal_strndup(name.data, name.size_bytes);
         if (!c->columns[i].name)
             return hal_err_nomem(err, name.size_bytes + 1);
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(c->columns[k].name, c->columns[i].name))
-                return hal_err_set(err, HAL_E_INTEGRITY,
-                                   "line %llu: two columns are named \"%s\"; rename one",
-                                   (unsigned long long)c->first_line_no, c->columns[i].name);
+        if (hal_names_find(&c->names, name_of, c, name) != SIZE_MAX)
+            return hal_err_set(err, HAL_E_INTEGRITY,
+                               "line %llu: two columns are named \"%s\"; rename one",
+                               (unsigned long long)c->first_line_no, c->columns[i].name);
+        hal_status st = hal_names_add(&c->names, name_of, c, i, err);
+        if (st)
+            return st;
     }
     return HAL_OK;
 }
@@ -180,17 +190,17 @@ static hal_status name_columns(hal_csv *c, hal_err *err)
 static hal_status ask_types(hal_csv *c, hal_err *err)
 {
     hal_status st = HAL_OK;
-    for (size_t i = 0; i < c->n_columns && !st; i++)
-        for (size_t k = 0; k < c->asked.n_types && !st; k++) {
-            hal_type type = c->asked.types[k].type;
-            if (!strcmp(c->asked.types[k].name, c->columns[i].name))
-                st = hal_csv_column_widen(&c->columns[i],
-                                          type == HAL_TYPE_BOOL      ? HAL_CSV_BOOL
-                                          : type == HAL_TYPE_INT64   ? HAL_CSV_INT
-                                          : type == HAL_TYPE_FLOAT64 ? HAL_CSV_FLOAT
-                                                                     : HAL_CSV_STRING,
-                                          err);
-        }
+    for (size_t k = 0; k < c->asked.n_types && !st; k++) {
+        hal_type type = c->asked.types[k].type;
+        size_t i = hal_names_find(&c->names, name_of, c, hal_slice_of(c->asked.types[k].name));
+        if (i != SIZE_MAX)
+            st = hal_csv_column_widen(&c->columns[i],
+                                      type == HAL_TYPE_BOOL      ? HAL_CSV_BOOL
+                                      : type == HAL_TYPE_INT64   ? HAL_CSV_INT
+                                      : type == HAL_TYPE_FLOAT64 ? HAL_CSV_FLOAT
+                                                                 : HAL_CSV_STRING,
+                                      err);
+    }
     return st;
 }
 

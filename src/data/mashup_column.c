@@ -18,7 +18,7 @@ void hal_mashup_columns_clear(hal_mashup_columns *l)
     for (size_t i = 0; i < l->n; i++)
         hal_mashup_column_clear(&l->at[i]);
     hal_free(l->at);
-    hal_free(l->slots);
+    hal_names_clear(&l->names);
     *l = (hal_mashup_columns){0};
 }
 
@@ -47,22 +47,15 @@ hal_status hal_mashup_column_set_name(hal_mashup_column *c, hal_slice name, hal_
     return HAL_OK;
 }
 
-/* The slot that holds `name` or is free for it. */
-static uint32_t *slot_of(const hal_mashup_columns *l, hal_slice name)
+static hal_slice name_of(const void *list, size_t i)
 {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < name.size_bytes; i++)
-        h = (h ^ (unsigned char)name.data[i]) * 16777619u;
-    size_t i = h & (l->n_slots - 1);
-    while (l->slots[i] && !hal_slice_equals(hal_mashup_column_name(&l->at[l->slots[i] - 1]), name))
-        i = (i + 1) & (l->n_slots - 1);
-    return &l->slots[i];
+    return hal_mashup_column_name(&((const hal_mashup_columns *)list)->at[i]);
 }
 
 hal_mashup_column *hal_mashup_columns_find(const hal_mashup_columns *l, hal_slice name)
 {
-    uint32_t *slot = l->n_slots ? slot_of(l, name) : NULL;
-    return slot && *slot ? &l->at[*slot - 1] : NULL;
+    size_t i = hal_names_find(&l->names, name_of, l, name);
+    return i == SIZE_MAX ? NULL : &l->at[i];
 }
 
 hal_status hal_mashup_columns_add_unnamed(hal_mashup_columns *l, size_t max, hal_err *err)
@@ -81,27 +74,15 @@ hal_status hal_mashup_columns_add_unnamed(hal_mashup_columns *l, size_t max, hal
     return HAL_OK;
 }
 
-/* Adds a column named `name`, which is not there yet. */
 hal_status hal_mashup_columns_add(hal_mashup_columns *l, hal_slice name, size_t max, hal_err *err)
 {
-    if (2 * (l->n + 1) > l->n_slots) {
-        size_t n_slots = l->n_slots ? 2 * l->n_slots : 64;
-        uint32_t *slots = hal_calloc(n_slots, sizeof *slots);
-        if (!slots)
-            return hal_err_nomem(err, n_slots * sizeof *slots);
-        hal_free(l->slots);
-        l->slots = slots;
-        l->n_slots = n_slots;
-        for (size_t i = 0; i < l->n; i++)
-            *slot_of(l, hal_mashup_column_name(&l->at[i])) = (uint32_t)i + 1;
-    }
     hal_status st = hal_mashup_columns_add_unnamed(l, max, err);
     if (st)
         return st;
     st = hal_mashup_column_set_name(&l->at[l->n - 1], name, err);
+    if (!st)
+        st = hal_names_add(&l->names, name_of, l, l->n - 1, err);
     if (st)
-        l->n--;
-    else
-        *slot_of(l, name) = (uint32_t)l->n;
+        hal_mashup_column_clear(&l->at[--l->n]);
     return st;
 }

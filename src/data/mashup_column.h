@@ -40,8 +40,7 @@ typedef struct hal_mashup_column {
 typedef struct hal_mashup_columns {
     hal_mashup_column *at;
     size_t n, capacity;
-    uint32_t *slots; /* hash table of names: index + 1 into `at`; 0: free */
-    size_t n_slots;
+    hal_names names;
 } hal_mashup_columns;
 
 void hal_mashup_column_clear(hal_mashup_column *c);

@@ -196,14 +196,6 @@ static void heap_down(merge *m, size_t i)
     }
 }
 
-static int schema_find(const hal_schema *s, const char *name)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (!strcmp(s->columns[i].field.name, name))
-            return (int)i;
-    return -1;
-}
-
 static const char *id_of(const hal_spool_source *s)
 {
     return s->id < 0 ? NULL : s->schema.columns[s->id].field.name;
@@ -254,7 +246,7 @@ static hal_status merge_open(merge *m, const char *const *paths, size_t n, hal_e
         s->rows.n_order = n_columns;
         s->rows.id = s->id < 0 ? SIZE_MAX : (size_t)s->id;
         for (size_t c = 0; c < n_columns; c++) {
-            int at = schema_find(&s->schema, m->schema.columns[c].field.name);
+            int at = hal_schema_find(&s->schema, m->schema.columns[c].field.name);
             s->places[c] = at < 0 ? SIZE_MAX : (size_t)at;
         }
         for (size_t c = 0; c < n_columns; c++)
@@ -309,7 +301,7 @@ static hal_status count_duplicates(merge *m, const hal_spool_source *s, size_t i
 
 static hal_status merge_run(merge *m, sink *k, hal_err *err)
 {
-    int duplicate_id = m->id_name ? schema_find(&m->schema, m->id_name) : -1;
+    int duplicate_id = m->id_name ? hal_schema_find(&m->schema, m->id_name) : -1;
     hal_status st = HAL_OK;
     while (m->n_heap && !st) {
         if (m->cancel && atomic_load_explicit(m->cancel, memory_order_relaxed))
@@ -415,7 +407,7 @@ static hal_status merge_to(merge *m, const target *to, hal_merge_report *report,
     if (!st && to->spool) {
         const char *id = m->n_open ? id_of(&m->sources[0]) : NULL;
         st = hal_spool_output_open(&spool, to->path, &m->schema, &m->metadata,
-                                   id ? schema_find(&m->schema, id) : -1, err);
+                                   id ? hal_schema_find(&m->schema, id) : -1, err);
         k.spool = &spool;
     } else if (!st && !to->table) {
         st = hal_nulls_init(&nulls, to->format, k.fields, n, err);

@@ -13,7 +13,19 @@ void hal_schema_clear(hal_schema *s)
     for (size_t i = 0; i < s->n; i++)
         hal_field_clear(&s->columns[i].field);
     hal_free(s->columns);
+    hal_names_clear(&s->names);
     *s = (hal_schema){0};
+}
+
+static hal_slice name_in_schema(const void *list, size_t i)
+{
+    return hal_slice_of(((const hal_schema *)list)->columns[i].field.name);
+}
+
+int hal_schema_find(const hal_schema *s, const char *name)
+{
+    size_t i = hal_names_find(&s->names, name_in_schema, s, hal_slice_of(name));
+    return i == SIZE_MAX ? -1 : (int)i;
 }
 
 /* Gives the texts that `f` lacks those of `other`. */
@@ -39,10 +51,9 @@ static hal_status fill_texts(hal_field *f, const hal_field *other, hal_err *err)
 
 hal_status hal_schema_add(hal_schema *s, const hal_field *field, bool any, bool wide, hal_err *err)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        struct hal_schema_column *c = &s->columns[i];
-        if (strcmp(c->field.name, field->name) != 0)
-            continue;
+    int found = hal_schema_find(s, field->name);
+    if (found >= 0) {
+        struct hal_schema_column *c = &s->columns[found];
         if (any == c->any) {
             c->field.type = hal_type_unite(c->field.type, field->type);
             c->field.width = hal_width_unite(c->field.width, field->width);
@@ -68,7 +79,12 @@ hal_status hal_schema_add(hal_schema *s, const hal_field *field, bool any, bool 
     }
     s->columns[s->n] = (struct hal_schema_column){.any = any, .wide = wide};
     hal_status st = hal_field_copy(&s->columns[s->n].field, field, err);
-    if (!st)
+    if (st)
+        return st;
+    st = hal_names_add(&s->names, name_in_schema, s, s->n, err);
+    if (st)
+        hal_field_clear(&s->columns[s->n].field);
+    else
         s->n++;
     return st;
 }
@@ -82,17 +98,19 @@ hal_status hal_schema_add_table(hal_schema *s, const hal_table *t, hal_err *err)
     return st;
 }
 
-static int find_exact(const hal_table *t, const char *name)
+/* For each column of `s` the number of the first of that name in `t`, SIZE_MAX: none. */
+static void find_places(size_t *places, const hal_schema *s, const hal_table *t)
 {
-    for (size_t i = 0; i < hal_table_columns(t); i++)
-        if (!strcmp(hal_table_field(t, i)->name, name))
-            return (int)i;
-    return -1;
+    for (size_t c = 0; c < s->n; c++)
+        places[c] = SIZE_MAX;
+    for (size_t i = hal_table_columns(t); i-- > 0;)
+        places[hal_schema_find(s, hal_table_field(t, i)->name)] = i;
 }
 
 hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err)
 {
     hal_schema schema = {0};
+    size_t *places = NULL; /* of each table's columns */
     hal_vec *vecs = NULL;
     hal_field *fields = NULL;
     hal_table *whole = NULL;
@@ -105,22 +123,25 @@ hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err)
     }
     if (st)
         goto out;
+    places = hal_calloc(schema.n && n ? schema.n * n : 1, sizeof *places);
     vecs = hal_calloc(schema.n ? schema.n : 1, sizeof *vecs);
     fields = hal_calloc(schema.n ? schema.n : 1, sizeof *fields);
-    if (!vecs || !fields) {
+    if (!places || !vecs || !fields) {
         hal_err_nomem(err, schema.n * sizeof *vecs);
         goto out;
     }
+    for (size_t i = 0; i < n; i++)
+        find_places(places + i * schema.n, &schema, tables[i]);
     for (size_t c = 0; c < schema.n; c++) {
         fields[c] = schema.columns[c].field;
         st = hal_vec_set_shape(&vecs[c], fields[c].type, fields[c].width, err);
         if (!st)
             st = hal_vec_grow(&vecs[c], n_rows, err);
         for (size_t i = 0; i < n && !st; i++) {
-            int at = find_exact(tables[i], fields[c].name);
-            bool some = at >= 0 && hal_table_has_values(tables[i], (size_t)at);
+            size_t at = places[i * schema.n + c];
+            bool some = at != SIZE_MAX && hal_table_has_values(tables[i], at);
             uint64_t more = hal_table_rows(tables[i]);
-            st = some ? hal_vec_add_rows(&vecs[c], tables[i], (size_t)at, 0, more, err)
+            st = some ? hal_vec_add_rows(&vecs[c], tables[i], at, 0, more, err)
                       : hal_vec_pad(&vecs[c], vecs[c].n_rows + more, err);
         }
         if (st)
@@ -133,6 +154,7 @@ hal_table *hal_table_concat(hal_table *const *tables, size_t n, hal_err *err)
 out:
     for (size_t c = 0; vecs && c < schema.n; c++)
         hal_vec_clear(&vecs[c]);
+    hal_free(places);
     hal_free(vecs);
     hal_free(fields);
     hal_schema_clear(&schema);

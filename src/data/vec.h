@@ -16,6 +16,7 @@
 #ifndef HAL_DATA_VEC_H
 #define HAL_DATA_VEC_H
 
+#include "data/names.h"
 #include "data/table.h"
 #include "data/types.h"
 
@@ -119,6 +120,7 @@ void hal_field_clear(hal_field *f);
 /* The union of schemas: names in order of first appearance, types that hold every value. */
 typedef struct hal_schema {
     size_t n, capacity;
+    hal_names names;
     struct hal_schema_column {
         hal_field field; /* own copies */
         bool any;        /* some value is not null */
@@ -127,6 +129,8 @@ typedef struct hal_schema {
 } hal_schema;
 
 void hal_schema_clear(hal_schema *s);
+/** The number of the column of that name; -1: there is none. */
+int hal_schema_find(const hal_schema *s, const char *name);
 /** Adds a column that has `any` values and `wide` integers. A column without values does not widen
  * the type of one that has some. */
 hal_status hal_schema_add(hal_schema *s, const hal_field *field, bool any, bool wide,

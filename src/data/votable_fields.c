@@ -136,12 +136,22 @@ void hal_vo_start_field(hal_votable *v, const XML_Char **a)
         d->arraysize = hal_vo_keep(v, size ? size : "", size ? strlen(size) : 0);
 }
 
-static bool name_is_taken(const hal_votable *v, size_t n, const char *name)
+static hal_slice name_of(const void *list, size_t i)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(v->fields[i].name, name))
-            return true;
-    return false;
+    return hal_slice_of(((const hal_votable *)list)->fields[i].name);
+}
+
+static bool name_is_taken(const hal_votable *v, const char *name)
+{
+    return hal_names_find(&v->names, name_of, v, hal_slice_of(name)) != SIZE_MAX;
+}
+
+static void take_name(hal_votable *v, size_t i, const char *name)
+{
+    v->fields[i].name = name;
+    hal_status st = hal_names_add(&v->names, name_of, v, i, v->err);
+    if (st)
+        hal_vo_fail(v, st);
 }
 
 static const char *declared_name(const hal_vo_declared *d)
@@ -157,26 +167,26 @@ static void name_column(hal_votable *v, size_t i, size_t *next)
 {
     hal_vo_declared *d = &v->mine.list[i];
     const char *name = declared_name(d);
+    if (*name && !name_is_taken(v, name)) {
+        take_name(v, i, name);
+        return;
+    }
     size_t n_before = 0;
     for (size_t k = 0; k < i; k++)
         n_before += !strcmp(declared_name(&v->mine.list[k]), name);
-    if (*name && !n_before && !name_is_taken(v, i, name)) {
-        v->fields[i].name = name;
-        return;
-    }
     char text[1100];
     if (*name)
         snprintf(text, sizeof text, "%.1000s_%zu", name, n_before ? n_before + 1 : 2);
     else
         snprintf(text, sizeof text, "column_%zu", i + 1);
-    while (name_is_taken(v, i, text))
+    while (name_is_taken(v, text))
         snprintf(text, sizeof text, "%.1000s_%zu", *name ? name : "column", ++*next);
     char *own = hal_vo_keep(v, text, strlen(text));
     if (!own)
         return;
     d->field.original_name = d->field.name;
     d->field.name = own;
-    v->fields[i].name = own;
+    take_name(v, i, own);
     v->fields[i].original_name = d->field.original_name;
 }
 

@@ -99,6 +99,7 @@ typedef struct hal_votable {
 
     hal_vo_column *columns;
     hal_field *fields;
+    hal_names names; /* of the fields */
     hal_vec *vecs;
     size_t n_columns;
     uint64_t n_rows, n_batched;

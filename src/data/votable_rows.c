@@ -45,6 +45,7 @@ void hal_vo_drop_columns(hal_votable *v)
     hal_free(v->vecs);
     hal_free(v->columns);
     hal_free(v->fields);
+    hal_names_clear(&v->names);
     v->vecs = NULL;
     v->columns = NULL;
     v->fields = NULL;

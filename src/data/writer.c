@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "data/format.h"
 #include "data/loss.h"
+#include "data/names.h"
 #include "data/writer_rows.h"
 
 struct hal_writer {
@@ -13,22 +14,29 @@ struct hal_writer {
     void *self;
     size_t n_columns;
     char **names;
+    hal_names numbers; /* of the names */
     hal_loss *loss;
     bool is_bare;   /* no columns, and a format that has no rows then */
     size_t *places; /* of the columns in the table being written */
 };
 
-/* Tables are matched to a writer's columns by name: two of one name would be written as one. */
-static bool names_differ(const hal_field *fields, size_t n_fields, hal_err *err)
+static hal_slice name_of(const void *list, size_t i)
 {
-    for (size_t i = 1; i < n_fields; i++)
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(fields[i].name, fields[k].name)) {
-                hal_err_set(err, HAL_E_USAGE, "two columns are named \"%s\"; rename one of them",
-                            fields[i].name);
-                return false;
-            }
-    return true;
+    return hal_slice_of(((const hal_writer *)list)->names[i]);
+}
+
+/* Tables are matched to a writer's columns by name: two of one name would be written as one. */
+static hal_status add_name(hal_writer *w, const char *name, hal_err *err)
+{
+    size_t i = w->n_columns;
+    w->names[i] = hal_strdup(name);
+    if (!w->names[i])
+        return hal_err_nomem(err, strlen(name));
+    w->n_columns++;
+    if (hal_names_find(&w->numbers, name_of, w, hal_slice_of(name)) != SIZE_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "two columns are named \"%s\"; rename one of them",
+                           name);
+    return hal_names_add(&w->numbers, name_of, w, i, err);
 }
 
 /* Where a writer writes to. */
@@ -48,8 +56,6 @@ static hal_status open_target(hal_outfile *f, const target *to, hal_err *err)
 static hal_writer *open_writer(const target *to, hal_format format, const hal_field *fields,
                                size_t n_fields, const hal_table *like, hal_err *err)
 {
-    if (!names_differ(fields, n_fields, err))
-        return NULL;
     if (!hal_format_is_written(format)) {
         char writes[200];
         hal_format_list(writes, sizeof writes, true);
@@ -69,13 +75,8 @@ static hal_writer *open_writer(const target *to, hal_format format, const hal_fi
     w->places = hal_calloc(n_fields ? n_fields : 1, sizeof *w->places);
     hal_status st =
         w->names && w->places ? HAL_OK : hal_err_nomem(err, n_fields * sizeof *w->names);
-    for (size_t i = 0; i < n_fields && !st; i++) {
-        w->names[i] = hal_strdup(fields[i].name);
-        if (!w->names[i])
-            st = hal_err_nomem(err, strlen(fields[i].name));
-        else
-            w->n_columns++;
-    }
+    for (size_t i = 0; i < n_fields && !st; i++)
+        st = add_name(w, fields[i].name, err);
     if (!st) {
         const hal_metadata *metadata = like ? hal_table_metadata(like) : NULL;
         w->loss = hal_loss_new(format, fields, n_fields, metadata, err);
@@ -142,11 +143,13 @@ void hal_writer_stop_on(hal_writer *w, const _Atomic bool *stop)
 
 void hal_writer_places(const hal_writer *w, const hal_table *t, size_t *places)
 {
-    for (size_t i = 0; i < w->n_columns; i++) {
+    for (size_t i = 0; i < w->n_columns; i++)
         places[i] = SIZE_MAX;
-        for (size_t k = 0; k < hal_table_columns(t) && places[i] == SIZE_MAX; k++)
-            if (!strcmp(hal_table_field(t, k)->name, w->names[i]))
-                places[i] = k;
+    for (size_t k = hal_table_columns(t); k-- > 0;) { /* the first of a name counts */
+        hal_slice name = hal_slice_of(hal_table_field(t, k)->name);
+        size_t i = hal_names_find(&w->numbers, name_of, w, name);
+        if (i != SIZE_MAX)
+            places[i] = k;
     }
 }
 
@@ -203,6 +206,7 @@ void hal_writer_free(hal_writer *w)
     for (size_t i = 0; i < w->n_columns; i++)
         hal_free(w->names[i]);
     hal_free(w->names);
+    hal_names_clear(&w->numbers);
     hal_free(w->places);
     hal_loss_free(w->loss);
     hal_free(w);
