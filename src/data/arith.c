@@ -364,11 +364,25 @@ static hal_status add_null(hal_vec *out, hal_err *err)
     return hal_vec_pad(out, out->n_rows + 1, err);
 }
 
+/* A value that no operation changes: an integer that the result cannot hold is not rounded. */
+static hal_status add_as_is(hal_vec *out, const operation *op, const hal_operand *o, uint64_t row,
+                            hal_err *err)
+{
+    if (out->type == HAL_TYPE_INT64)
+        return hal_vec_add_int64(out, int_at(o, row), err);
+    double d = double_at(o, row);
+    if (kind_of(o) == HAL_KIND_INT && !(d < 0x1p63 && (int64_t)d == int_at(o, row)))
+        return hal_err_set(err, HAL_E_USAGE,
+                           "%s: row %llu is to be %lld, which no float64 is; give integers to stay "
+                           "with integers",
+                           op->name, (unsigned long long)row + 1, (long long)int_at(o, row));
+    return hal_vec_add_float64(out, d, err);
+}
+
 static hal_status fill_rows(hal_vec *out, const operation *op, const hal_operand *a,
                             const hal_operand *b, uint64_t n, hal_err *err)
 {
     hal_status st = HAL_OK;
-    bool ints = out->type == HAL_TYPE_INT64;
     for (uint64_t row = 0; row < n && !st; row++) {
         if (op->form == FORM_TEST) {
             st = add_test(out, op, a, row, err);
@@ -377,16 +391,14 @@ static hal_status fill_rows(hal_vec *out, const operation *op, const hal_operand
             if (is_null(o, row))
                 st = add_null(out, err);
             else
-                st = ints ? hal_vec_add_int64(out, int_at(o, row), err)
-                          : hal_vec_add_float64(out, double_at(o, row), err);
+                st = add_as_is(out, op, o, row, err);
         } else if (op->form == FORM_NULL) {
             bool unordered;
             if (is_null(a, row) ||
                 (!is_null(b, row) && !compare(a, b, row, &unordered) && !unordered))
                 st = add_null(out, err);
             else
-                st = ints ? hal_vec_add_int64(out, int_at(a, row), err)
-                          : hal_vec_add_float64(out, double_at(a, row), err);
+                st = add_as_is(out, op, a, row, err);
         } else if (is_null(a, row) || (b && is_null(b, row))) {
             st = add_null(out, err);
         } else if (op->form == FORM_COMPARE || op->form == FORM_LOGIC) {

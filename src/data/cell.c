@@ -67,8 +67,8 @@ hal_status hal_column_require_plain(const hal_table *t, size_t i_col, const char
     if (hal_field_kind(f) != HAL_KIND_OTHER)
         return HAL_OK;
     return hal_err_set(err, HAL_E_USAGE,
-                       "%s: column \"%s\" holds arrays or complex numbers, which have no order; "
-                       "choose a column of single values",
+                       "%s: column \"%s\" holds arrays or complex numbers, which are neither "
+                       "compared nor sorted; choose a column of single values",
                        what, f->name);
 }
 

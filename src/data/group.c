@@ -61,11 +61,12 @@ static bool same_key(const hal_table *t, const size_t *keys, size_t n_keys, uint
     return true;
 }
 
+/* `what` is asked for them, for a message. */
 static hal_status find_groups(groups *g, const hal_table *t, const size_t *keys, size_t n_keys,
-                              hal_err *err)
+                              const char *what, hal_err *err)
 {
     for (size_t k = 0; k < n_keys; k++) {
-        hal_status st = hal_column_require_plain(t, keys[k], "group", err);
+        hal_status st = hal_column_require_plain(t, keys[k], what, err);
         if (st)
             return st;
     }
@@ -97,7 +98,7 @@ hal_status hal_table_first_rows(const hal_table *t, const size_t *keys, size_t n
                                 uint64_t **rows, uint64_t *n_rows, hal_err *err)
 {
     groups g = {0};
-    hal_status st = find_groups(&g, t, keys, n_keys, err);
+    hal_status st = find_groups(&g, t, keys, n_keys, "unique", err);
     if (!st) {
         *rows = g.first;
         *n_rows = g.n;
@@ -314,7 +315,7 @@ hal_table *hal_table_group(const hal_table *t, const size_t *keys, size_t n_keys
         hal_err_nomem(err, n * sizeof *fields);
         goto out;
     }
-    if (find_groups(&g, t, keys, n_keys, err))
+    if (find_groups(&g, t, keys, n_keys, "group", err))
         goto out;
     key_columns = hal_table_project(t, keys, n_keys, err);
     if (!key_columns)

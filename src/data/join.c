@@ -239,6 +239,11 @@ static hal_status check_keys(const hal_table *left, const hal_table *right, cons
     for (size_t k = 0; k < join->n_keys; k++) {
         const hal_field *a = hal_table_field(left, join->left[k]);
         const hal_field *b = hal_table_field(right, join->right[k]);
+        hal_status st = hal_column_require_plain(left, join->left[k], "join", err);
+        if (!st)
+            st = hal_column_require_plain(right, join->right[k], "join", err);
+        if (st)
+            return st;
         if (!hal_kinds_comparable(hal_column_kind(left, join->left[k]),
                                   hal_column_kind(right, join->right[k])))
             return hal_err_set(err, HAL_E_USAGE,

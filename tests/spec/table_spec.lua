@@ -561,7 +561,17 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     end
   end)
 
-  it("has no least value in a column of arrays", function()
+  it("does not round integers that are to stand beside numbers with fractions", function()
+    local large = (1 << 53) + 1
+    local t = tables.from_rows({ { n = large, x = 0.5 }, { x = 1.5 } }, { "n", "x" })
+    refused("9007199254740993", function() return tables.fill(t:column("n"), 0.5) end)
+    refused("9007199254740993", function() return tables.fill(t:column("n"), t:column("x")) end)
+    local x = tables.null_if(t:column("x"), 0.5)
+    refused("9007199254740993", function() return tables.fill(x, large) end)
+    assert.same({ large, 7 }, t:with("n", tables.fill(t:column("n"), 7)):list("n"))
+  end)
+
+  it("has no least value and no keys in a column of arrays", function()
     os.execute("mkdir -p " .. folder)
     do
       local file <close> = assert(io.open(folder .. "/arrays.vot", "w"))
@@ -569,7 +579,12 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
         'arraysize="2"/><DATA><TABLEDATA><TR><TD>1 2</TD></TR></TABLEDATA></DATA></TABLE>',
         "</RESOURCE></VOTABLE>")
     end
-    local c = tables.read("arrays.vot"):column("a")
+    local t = tables.read("arrays.vot")
+    local c = t:column("a")
+    refused('unique: column "a" holds arrays', function() return t:unique("a") end)
+    refused('group: column "a" holds arrays', function() return t:group("a", { n = "count" }) end)
+    refused('join: column "a" holds arrays', function() return t:join(t, "a") end)
+    refused('sort: column "a" holds arrays', function() return t:sort("a") end)
     for _, what in ipairs({ "min", "max", "mean" }) do
       refused('column "a" holds arrays', function() return c[what](c) end)
     end
