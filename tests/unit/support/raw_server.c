@@ -107,12 +107,25 @@ static bool send_all(int fd, const char *bytes, size_t n)
     return true;
 }
 
+static void note_answered(raw_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->at_once--;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* A request counts until its last byte goes out: with it the client may send the next one, before
+ * this thread runs again. */
 static bool answer(raw_server *s, int fd, int i, const char *text)
 {
     raw_reply r = s->choose(s->choose_ctx, i, text);
-    bool open = !r.bytes || send_all(fd, r.bytes, r.n_bytes ? r.n_bytes : strlen(r.bytes));
+    size_t n = !r.bytes ? 0 : r.n_bytes ? r.n_bytes : strlen(r.bytes);
+    bool last = n && r.end != RAW_HOLD;
+    bool open = send_all(fd, r.bytes, n - last);
     if (r.end == RAW_HOLD)
         wait_for(s, fd, s->release_fd);
+    note_answered(s);
+    open = open && (!last || send_all(fd, r.bytes + n - 1, 1));
     if (r.end == RAW_RESET) {
         struct linger now = {1, 0};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -131,9 +144,6 @@ static void *serve(void *arg)
         if (i < 0)
             break;
         open = answer(c.server, c.fd, i, text);
-        pthread_mutex_lock(&c.server->lock);
-        c.server->at_once--;
-        pthread_mutex_unlock(&c.server->lock);
     }
     close(c.fd);
     return NULL;
