@@ -90,6 +90,8 @@ typedef struct fetch_op {
     hal_table *table;
     hal_outcome http;
     bool reset;
+    bool table_named;
+    char choice[128]; /* how to name one, for a warning */
     hal_credentials credentials;
 } fetch_op;
 
@@ -195,9 +197,33 @@ static void push_answer(lua_State *L, const hal_answer *a, bool whole)
     set_said(L, "rows_total", a->rows_total);
 }
 
+/* Tables that nobody asked for are left in the answer: said once of each address, not for each of a
+ * thousand tiles. */
+static void warn_of_others(lua_State *L, const fetch_op *f)
+{
+    static const char key;
+    char label[sizeof f->http.url], text[HAL_ANSWER_OTHERS_MAX];
+    snprintf(label, sizeof label, "%.*s", (int)strcspn(f->http.url, "?#"), f->http.url);
+    if (f->table_named || !f->table || !hal_answer_others(&f->answer, label, f->choice, text))
+        return;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) != LUA_TTABLE) {
+        lua_newtable(L);
+        lua_replace(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    }
+    if (lua_getfield(L, -1, label) == LUA_TNIL) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -3, label);
+        hal_host_log(f->host, "warning", text);
+    }
+    lua_pop(L, 2);
+}
+
 static int fetch_push(lua_State *L, hal_op *op)
 {
     fetch_op *f = (fetch_op *)op;
+    warn_of_others(L, f);
     bool whole = !f->table || !hal_table_require_whole(f->table, NULL);
     if (f->table) {
         hal_table **slot = hal_table_push(L);
@@ -222,15 +248,17 @@ static void fetch_decorate(lua_State *L, hal_op *op)
     lua_setfield(L, -2, "outcome");
 }
 
-/* fetch{url, method, headers, body, auth, secret, format, rows_max, overflow, poll, tries,
- * deadline}
- * -> table or nil, answer, outcome. Rows that the service cut at its limit raise `truncated`;
+/* fetch{url, method, headers, body, auth, secret, format, table, choice, rows_max, overflow, poll,
+ * tries, deadline}
+ * -> table or nil, answer, outcome. `table`: which one of several, its number or name; without it
+ * the first is read and a warning says that there are others, and `choice`, how the caller takes
+ * that option. Rows that the service cut at its limit raise `truncated`;
  * `overflow = "keep"` gives them, answer.overflow is true then. */
 static int fetch(lua_State *L)
 {
-    static const char *const known[] = {"url",    "method",   "headers",  "body",     "auth",
-                                        "secret", "format",   "rows_max", "overflow", "poll",
-                                        "tries",  "deadline", NULL};
+    static const char *const known[] = {"url",      "method", "headers", "body",     "auth",
+                                        "secret",   "format", "table",   "choice",   "rows_max",
+                                        "overflow", "poll",   "tries",   "deadline", NULL};
     hal_options_check(L, 1, known, "http.fetch");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -247,12 +275,16 @@ static int fetch(lua_State *L)
     if (!request.keep_overflow && strcmp(overflow, "error") != 0)
         return hal_bind_fail(L, HAL_E_USAGE, "option \"overflow\" must be error or keep");
     request.poll = hal_option_boolean(L, 1, "poll", true);
+    request.table = hal_option_text(L, 1, "table", NULL);
+    const char *choice = hal_option_text(L, 1, "choice", "halyard.core.http.fetch { table = N }");
     fetch_op *f = hal_op_new(L, sizeof *f);
     f->op.clear = fetch_clear;
     f->op.cancel = fetch_cancel;
     f->op.push = fetch_push;
     f->op.decorate = fetch_decorate;
     f->host = hal_host_of(L);
+    f->table_named = request.table != NULL;
+    snprintf(f->choice, sizeof f->choice, "%s", choice);
     f->request = &request;
     add_credentials(L, &request.http, &f->credentials);
     request.working = fetch_working;

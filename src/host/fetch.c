@@ -21,6 +21,7 @@ struct hal_fetch {
     hal_strand *strand;
     hal_exchange *exchange; /* NULL once it is done */
     hal_fetch_request request;
+    char *which_table; /* request.table */
     hal_fetch_done done;
     void *ctx;
     struct block *filling;
@@ -55,6 +56,7 @@ static void fetch_free(hal_fetch *f)
     hal_table_unref(f->table);
     hal_free(f->filling);
     hal_strand_free(f->strand);
+    hal_free(f->which_table);
     hal_free(f);
 }
 
@@ -84,7 +86,9 @@ static void run(void *ctx)
         hal_reader_free(f->reader);
         hal_table_unref(f->table);
         f->table = NULL;
-        f->reader = hal_reader_new(f->request.format, &f->request.limits, &b->err);
+        f->reader = hal_reader_new_with(
+            f->request.format,
+            &(hal_reader_options){.limits = f->request.limits, .table = f->which_table}, &b->err);
         break;
     case JOB_FEED:
         if (f->reader && hal_reader_feed(f->reader, b->bytes, b->size_bytes, &b->err)) {
@@ -298,10 +302,12 @@ hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal
     f->done = done;
     f->ctx = ctx;
     hal_sink sink = {.begin = sink_begin, .write = sink_write, .end = sink_end, .ctx = f};
-    if (!(f->pool = hal_loop_pool(loop, err)) || !(f->strand = hal_strand_new(f->pool, err)) ||
-        !(f->exchange = hal_exchange_start(loop, &f->request.http, &sink, exchange_done, f, err))) {
-        hal_strand_free(f->strand);
-        hal_free(f);
+    if (request->table && !(f->which_table = hal_strdup(request->table)))
+        hal_err_nomem(err, strlen(request->table));
+    else if ((f->pool = hal_loop_pool(loop, err)) && (f->strand = hal_strand_new(f->pool, err)))
+        f->exchange = hal_exchange_start(loop, &f->request.http, &sink, exchange_done, f, err);
+    if (!f->exchange) {
+        fetch_free(f);
         return NULL;
     }
     memset(&f->request.http, 0, sizeof f->request.http); /* borrowed for this call only */

@@ -17,6 +17,7 @@ typedef struct hal_fetch_request {
                */
     hal_format format;
     hal_reader_limits limits;
+    const char *table;  /* of an answer of several, as in hal_reader_options; NULL: the first */
     bool keep_overflow; /* rows that the service cut at its limit are a result */
     bool poll;          /* false: an answer "still working" ends the fetch without a table */
     /** The archive says that `fraction` (< 0: not said) of its work is done. May be NULL. */

@@ -196,6 +196,32 @@ describe("fetching a data set", function()
     assert.is_false(answer.overflow)
   end)
 
+  it("says once of an address that tables were left, and reads the one that is named", function()
+    local function one(name, value)
+      return ('<TABLE name="%s"><FIELD name="%s" datatype="int"/><DATA><TABLEDATA><TR><TD>%d</TD>'
+        .. "</TR></TABLEDATA></DATA></TABLE>"):format(name, name, value)
+    end
+    local body = '<VOTABLE version="1.4"><RESOURCE>' .. one("a", 1) .. one("b", 2) .. one("c", 3)
+      .. "</RESOURCE></VOTABLE>"
+    local server <close> = peer.serve({
+      { reply(body) }, { reply(body) }, { reply(body) }, { reply(body) }, { reply(body) },
+    })
+    local logged = require("halyard.test").logged
+    logged()
+    local at = url(server)
+    assert.same({ "b" }, http.fetch({ url = at .. "?x=1", table = "b" }).columns)
+    assert.same({ "c" }, http.fetch({ url = at .. "?x=1", table = "3" }).columns)
+    assert.equal("", logged())
+    assert.same({ "a" }, http.fetch({ url = at .. "?x=1", choice = "vo { table = N }" }).columns)
+    assert.equal('{"level":"warning","text":"' .. at .. ' holds 3 tables: table 1 \\"a\\" was '
+      .. 'read; vo { table = N } reads one of 2 others"}\n', logged())
+    assert.same({ "a" }, http.fetch({ url = at .. "?x=2" }).columns)
+    assert.equal("", logged())
+    local err = failure(http.fetch, { url = at, table = "d" })
+    assert.equal("usage", err.code)
+    assert.truthy(err.message:find('"c"', 1, true), err.message)
+  end)
+
   it("reads a long answer through the bounded queue", function()
     local row = '{"id":%d,"ra":1.25}'
     local rows = {}

@@ -31,6 +31,7 @@ local function ask(service, circle)
       { "VERB", service.verbosity },
     }),
     format = "votable", poll = false, tries = 1,
+    table = service.table, choice = "vo.cone(url, { table = N })",
   })
 end
 
@@ -108,13 +109,15 @@ end
 -- @tparam[opt] table options `id`, `ra`, `dec` (column names, where their UCDs do not tell),
 -- `limit` (rows one answer may hold, where the service declares it: a limit that is not round
 -- cannot be told from a whole answer otherwise), `radius_max` (largest circle it takes, an angle),
--- `verbosity` (1 to 3, default 3: all columns)
+-- `verbosity` (1 to 3, default 3: all columns), `table` (of answers that hold several: its number
+-- from 1, or its name or ID)
 -- @treturn catalog see halyard.catalog; `count` is not to be had
 -- @raise `usage`
 -- @usage vo.cone("https://archive.stsci.edu/hut/search.php?"):query { region = circle }
 function M.cone(url, options)
   options = options or {}
-  suggest.check_keys(options, { "id", "ra", "dec", "limit", "radius_max", "verbosity" }, "vo.cone")
+  suggest.check_keys(options,
+    { "id", "ra", "dec", "limit", "radius_max", "verbosity", "table" }, "vo.cone")
   if type(url) ~= "string" or not door.host(url) then
     errors.raise("usage", "vo.cone takes the URL of a service: http(s)://host/path")
   end
@@ -123,10 +126,13 @@ function M.cone(url, options)
     errors.raise("usage", "vo.cone: limit is a whole number of rows")
   elseif verbosity ~= 1 and verbosity ~= 2 and verbosity ~= 3 then
     errors.raise("usage", "vo.cone: verbosity is 1, 2 or 3")
+  elseif options.table and math.type(options.table) ~= "integer"
+      and type(options.table) ~= "string" then
+    errors.raise("usage", "vo.cone: table is the number, from 1, or the name of one")
   end
   local service = {
     url = url, id = options.id, ra = options.ra, dec = options.dec, limit = limit,
-    verbosity = verbosity,
+    verbosity = verbosity, table = options.table and tostring(options.table),
     radius_max = options.radius_max and require("halyard.sky").angle(options.radius_max) or 0,
   }
   return catalog.new({
