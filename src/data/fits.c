@@ -29,6 +29,8 @@ typedef struct fits_reader {
     size_t n_block;
     hal_fits_header next;   /* the one that is read, until it is of the chosen table */
     hal_fits_header header; /* of the chosen table */
+    unsigned n_hdus;
+    hal_fits_sum data_sum; /* of the data of the HDU that is read, if its header has sums */
     size_t n_columns, n_variable;
     hal_fits_cell *cells;
     hal_field *fields;
@@ -623,6 +625,7 @@ static hal_status choose(fits_reader *r, bool *chosen, hal_err *err)
 static hal_status end_header(fits_reader *r, hal_err *err)
 {
     bool chosen;
+    r->n_hdus++;
     hal_status st = choose(r, &chosen, err);
     if (st)
         return st;
@@ -659,6 +662,12 @@ static hal_status take_header(fits_reader *r, const char *bytes, size_t n, size_
     return st || !r->next.ended ? st : end_header(r, err);
 }
 
+/* The one that the data being read belongs to. */
+static const hal_fits_header *header_of_data(const fits_reader *r)
+{
+    return r->stage == IN_SKIP ? &r->next : &r->header;
+}
+
 /* Moves on from stages that have all their bytes. */
 static hal_status advance(fits_reader *r, hal_err *err)
 {
@@ -678,10 +687,12 @@ static hal_status advance(fits_reader *r, hal_err *err)
             break;
         case IN_SKIP:
         case IN_PADDING:
+            st = hal_fits_header_check(header_of_data(r), r->n_hdus, &r->data_sum, err);
+            r->data_sum = (hal_fits_sum){0};
             hal_fits_header_clear(&r->next);
             hal_fits_header_init(&r->next, r->offset, false);
             r->stage = IN_HEADER;
-            return HAL_OK;
+            return st;
         default:
             return HAL_OK;
         }
@@ -713,6 +724,8 @@ static hal_status fits_feed(void *self, const char *bytes, size_t n, hal_err *er
         } else {
             if (used > r->left)
                 used = (size_t)r->left;
+            if (hal_fits_header_has_sums(header_of_data(r)))
+                hal_fits_sum_add(&r->data_sum, bytes, used);
             if (r->stage == IN_ROWS)
                 st = take_rows(r, bytes, used, err);
             else if (r->stage == IN_HEAP && r->n_variable)

@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
+
 enum { TEXT_MAX = HAL_FITS_CARDS_MAX * HAL_FITS_CARD };
 
 void hal_fits_header_init(hal_fits_header *h, uint64_t offset, bool first)
@@ -227,6 +229,24 @@ static hal_status keep_name(hal_fits_header *h, hal_slice name, hal_err *err)
     return st;
 }
 
+/* Section 4.4.2.7: texts, empty where nothing is said. */
+static hal_status take_check(hal_fits_header *h, const hal_fits_card *c, hal_err *err)
+{
+    int64_t sum = c->integer;
+    if (c->value.size_bytes == 0)
+        return HAL_OK;
+    if (is(c->key, "CHECKSUM")) {
+        h->has_checksum = true;
+        return HAL_OK;
+    }
+    if ((c->kind != HAL_FITS_INTEGER && !hal_number_read_int64(c->value, &sum)) || sum < 0 ||
+        sum > UINT32_MAX)
+        return broken(h, err, "DATASUM is no number of 32 bits");
+    h->has_datasum = true;
+    h->datasum = (uint32_t)sum;
+    return HAL_OK;
+}
+
 static hal_status measure(hal_fits_header *h, hal_err *err)
 {
     sizes s = {.bitpix = 0,
@@ -244,6 +264,8 @@ static hal_status measure(hal_fits_header *h, hal_err *err)
     h->kind = HAL_FITS_IMAGE;
     for (size_t at = 0; !st && hal_fits_header_next(h, &at, &room, &notes, &card);) {
         take_size(h, &s, &card);
+        if (is(card.key, "DATASUM") || is(card.key, "CHECKSUM"))
+            st = take_check(h, &card, err);
         if (card.kind != HAL_FITS_TEXT)
             continue;
         if (is(card.key, "XTENSION") && (is(card.value, "BINTABLE") || is(card.value, "A3DTABLE")))
@@ -296,6 +318,7 @@ hal_status hal_fits_header_add(hal_fits_header *h, const char block[HAL_FITS_BLO
         return hal_err_set(err, HAL_E_BUDGET,
                            "FITS header at byte %llu: more than %d cards without END",
                            (unsigned long long)h->offset, HAL_FITS_CARDS_MAX);
+    hal_fits_sum_add(&h->sum, block, HAL_FITS_BLOCK);
     for (const char *card = block; card < block + HAL_FITS_BLOCK; card += HAL_FITS_CARD) {
         for (int i = 0; i < HAL_FITS_CARD; i++)
             if (card[i] < ' ' || card[i] > '~')
@@ -312,6 +335,28 @@ hal_status hal_fits_header_add(hal_fits_header *h, const char block[HAL_FITS_BLO
             return st;
     }
     return HAL_OK;
+}
+
+hal_status hal_fits_header_check(const hal_fits_header *h, unsigned number,
+                                 const hal_fits_sum *data, hal_err *err)
+{
+    /* Of all bits 0 and of all bits 1 are two spellings of zero. */
+    uint32_t sum = hal_fits_sum_value(data);
+    hal_fits_sum all = {.sum = h->sum.sum + sum};
+    const char *wrong = NULL;
+    if (h->has_datasum && h->datasum % UINT32_MAX != sum % UINT32_MAX)
+        wrong = "DATASUM";
+    else if (h->has_checksum && hal_fits_sum_value(&all) % UINT32_MAX != 0)
+        wrong = "CHECKSUM";
+    if (!wrong)
+        return HAL_OK;
+    char name[72];
+    snprintf(name, sizeof name, h->name.size_bytes ? " (%.*s)" : "", (int)h->name.size_bytes,
+             h->name.data);
+    return hal_err_set(err, HAL_E_INTEGRITY,
+                       "HDU %u%s at byte %llu does not have the sum that its %s says: the file is "
+                       "damaged, or was changed by a program that left it as it was",
+                       number, name, (unsigned long long)h->offset, wrong);
 }
 
 /* "TFORM12" is "TFORM" of column 12: its index, or SIZE_MAX. */

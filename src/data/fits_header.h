@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/number.h"
 #include "base/slice.h"
+#include "data/fits_sum.h"
 
 #include <stdint.h>
 
@@ -55,7 +56,8 @@ typedef struct hal_fits_column {
 
 typedef struct hal_fits_header {
     hal_buf cards;
-    uint64_t offset; /* of the header in the input */
+    hal_fits_sum sum; /* of its blocks */
+    uint64_t offset;  /* of the header in the input */
     bool first, ended;
     /* After hal_fits_header_add said that it ended: */
     hal_fits_kind kind;
@@ -66,6 +68,8 @@ typedef struct hal_fits_header {
     uint64_t heap_at, heap_bytes; /* of a binary table, from the first row */
     size_t n_columns;
     hal_slice name; /* EXTNAME */
+    bool has_datasum, has_checksum;
+    uint32_t datasum;
     hal_fits_column *columns;
     hal_buf texts;
 } hal_fits_header;
@@ -79,6 +83,15 @@ hal_status hal_fits_header_add(hal_fits_header *h, const char block[HAL_FITS_BLO
                                hal_err *err) HAL_MUST_CHECK;
 /** Fills `columns`. Fails with HAL_E_INTEGRITY when a column is not described. */
 hal_status hal_fits_header_columns(hal_fits_header *h, hal_err *err) HAL_MUST_CHECK;
+
+static inline bool hal_fits_header_has_sums(const hal_fits_header *h)
+{
+    return h->has_datasum || h->has_checksum;
+}
+/** HDU number `number`, from 1, is whole: what its header says of its bytes. HAL_E_INTEGRITY when
+ * they are others. */
+hal_status hal_fits_header_check(const hal_fits_header *h, unsigned number,
+                                 const hal_fits_sum *data, hal_err *err) HAL_MUST_CHECK;
 
 /** The cards in order: start with *at = 0; false behind the last. `room` holds long texts and
  * `notes` long comments. */

@@ -295,6 +295,87 @@ static void a_table_is_chosen_among_the_hdus_that_cfitsio_writes(void **state)
 }
 
 /* The columns as CFITSIO sees them against the table. */
+/* An image and a table with a heap, both with CHECKSUM and DATASUM, as bytes. */
+static char *with_sums(size_t *n)
+{
+    static const char *const types[] = {"id", "list"}, *const forms[] = {"1K", "1PI(3)"};
+    fitsfile *f = NULL;
+    int status = 0;
+    unlink(path);
+    fits_create_file(&f, path, &status);
+    fits_create_img(f, SHORT_IMG, 1, (long[]){3}, &status);
+    fits_write_img(f, TSHORT, 1, 3, (short[]){1, -2, 3}, &status);
+    fits_write_chksum(f, &status);
+    fits_create_tbl(f, BINARY_TBL, 0, 2, (char **)types, (char **)forms, NULL, "STARS", &status);
+    for (LONGLONG row = 1; row <= 3; row++) {
+        LONGLONG id = row << 40 | 5;
+        fits_write_col(f, TLONGLONG, 1, row, 1, 1, &id, &status);
+        fits_write_col(f, TSHORT, 2, row, 1, row, (short[]){(short)row, -7, 300}, &status);
+    }
+    fits_write_chksum(f, &status);
+    fits_close_file(f, &status);
+    good(status);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = malloc(1 << 16);
+    *n = fread(bytes, 1, 1 << 16, file);
+    fclose(file);
+    return bytes;
+}
+
+static void a_flipped_bit_is_found_by_the_sums_that_cfitsio_writes(void **state)
+{
+    (void)state;
+    size_t n, n_read = 0;
+    char *bytes = with_sums(&n);
+    assert_int_equal(n, 4 * 2880);
+    for (size_t piece = 1; piece <= n; piece = piece * 7 + 3) {
+        hal_err err = HAL_ERR_INIT;
+        hal_table *t = read_bytes(bytes, n, piece, HAL_FORMAT_AUTO, NULL, &err);
+        if (!t)
+            fail_msg("%s", err.text);
+        hal_table_unref(t);
+    }
+    for (size_t at = 0; at < n; at++) {
+        hal_err err = HAL_ERR_INIT;
+        bytes[at] ^= 1 << at % 7;
+        hal_table *t = read_bytes(bytes, n, n, HAL_FORMAT_FITS, NULL, &err);
+        bytes[at] ^= 1 << at % 7;
+        n_read += t != NULL;
+        if (t) /* only where CHECKSUM is no longer a key with a value: the data have DATASUM */
+            assert_memory_equal(bytes + at / 80 * 80, "CHECKSUM", 8);
+        hal_table_unref(t);
+    }
+    assert_true(n_read <= 2 * 10);
+    free(bytes);
+}
+
+static void a_wrong_sum_names_the_hdu(void **state)
+{
+    (void)state;
+    size_t n;
+    char *bytes = with_sums(&n);
+    static const struct {
+        size_t at;
+        const char *says;
+    } cases[] = {
+        {2880 + 1, "HDU 1 at byte 0 does not have the sum that its DATASUM says"},
+        {2880 + 100, "HDU 1 at byte 0 does not have the sum that its DATASUM says"},
+        {79, "HDU 1 at byte 0 does not have the sum that its CHECKSUM says"},
+        {3 * 2880 + 3, "HDU 2 (STARS) at byte 5760 does not have the sum that its DATASUM says"},
+        {2 * 2880 + 79, "HDU 2 (STARS) at byte 5760 does not have the sum that its CHECKSUM says"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hal_err err = HAL_ERR_INIT;
+        bytes[cases[i].at] ^= 2;
+        assert_null(read_bytes(bytes, n, 999, HAL_FORMAT_FITS, NULL, &err));
+        bytes[cases[i].at] ^= 2;
+        assert_int_equal(err.status, HAL_E_INTEGRITY);
+        if (!strstr(err.text, cases[i].says))
+            fail_msg("%s", err.text);
+    }
+    free(bytes);
+}
+
 static void compare(fitsfile *f, const hal_table *t)
 {
     int status = 0, columns = 0;
@@ -449,6 +530,8 @@ int main(void)
         cmocka_unit_test(what_cfitsio_writes_as_an_ascii_table_is_read),
         cmocka_unit_test(what_cfitsio_scales_is_read_as_the_numbers_that_it_reads),
         cmocka_unit_test(a_table_is_chosen_among_the_hdus_that_cfitsio_writes),
+        cmocka_unit_test(a_flipped_bit_is_found_by_the_sums_that_cfitsio_writes),
+        cmocka_unit_test(a_wrong_sum_names_the_hdu),
         cmocka_unit_test(what_we_write_cfitsio_reads_cell_by_cell),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
