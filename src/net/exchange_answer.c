@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The headers and the body of an answer, as libcurl hands them over. */
+#include "net/exchange_impl.h"
+
+#include "net/header.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+void hal_exchange_begin_answer(hal_exchange *x)
+{
+    x->status = 0;
+    x->in_headers = true;
+    x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
+    x->date_s = -1;
+    x->location[0] = x->coding[0] = x->retry_after[0] = '\0';
+    x->header_bytes = x->n_headers = x->outcome_header_bytes = 0;
+    hal_buf_clear(&x->server_text);
+    hal_outcome *o = &x->outcome;
+    o->headers[0] = o->headers[1] = o->location[0] = '\0';
+    o->http_status = 0;
+    o->content_type[0] = o->etag[0] = o->last_modified[0] = o->content_range[0] = '\0';
+    o->content_length = -1;
+    o->body_bytes = 0;
+}
+
+static void copy_value(char *out, size_t size, hal_slice value)
+{
+    if (value.size_bytes < size) {
+        memcpy(out, value.data, value.size_bytes);
+        out[value.size_bytes] = '\0';
+    } else {
+        out[0] = '\0'; /* a cut value would be a wrong one */
+    }
+}
+
+/* Two bytes are left for the end: an empty name, an empty value. */
+static void keep_header(hal_exchange *x, hal_slice name, hal_slice value)
+{
+    size_t room = HAL_HEADERS_BYTES - 2 - x->outcome_header_bytes;
+    if (x->n_headers == HAL_HEADERS_MAX || name.size_bytes + value.size_bytes + 2 > room ||
+        hal_header_is(name, "Set-Cookie") || hal_header_is(name, "Set-Cookie2"))
+        return;
+    char *out = x->outcome.headers + x->outcome_header_bytes;
+    for (size_t i = 0; i < name.size_bytes; i++)
+        *out++ = (char)tolower((unsigned char)name.data[i]);
+    *out++ = '\0';
+    for (size_t i = 0; i < value.size_bytes; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        *out++ = c == '\t' ? ' ' : c < 0x20 || c > 0x7e ? '?' : (char)c;
+    }
+    memset(out, 0, 3);
+    x->outcome_header_bytes = (size_t)(out + 1 - x->outcome.headers);
+    x->n_headers++;
+}
+
+static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
+{
+    hal_outcome *o = &x->outcome;
+    int64_t length;
+    keep_header(x, name, value);
+    if (hal_header_is(name, "Content-Length")) {
+        if (!hal_header_size(value, &length) ||
+            (o->content_length >= 0 && o->content_length != length))
+            x->length_conflict = true;
+        else
+            o->content_length = length;
+    } else if (hal_header_is(name, "Content-Type")) {
+        copy_value(o->content_type, sizeof o->content_type, value);
+    } else if (hal_header_is(name, "ETag")) {
+        copy_value(o->etag, sizeof o->etag, value);
+    } else if (hal_header_is(name, "Last-Modified")) {
+        copy_value(o->last_modified, sizeof o->last_modified, value);
+    } else if (hal_header_is(name, "Content-Range")) {
+        copy_value(o->content_range, sizeof o->content_range, value);
+    } else if (hal_header_is(name, "Content-Encoding")) {
+        copy_value(x->coding, sizeof x->coding, value);
+    } else if (hal_header_is(name, "Location")) {
+        copy_value(x->location, sizeof x->location, value);
+    } else if (hal_header_is(name, "Date")) {
+        if (!hal_header_date(value, &x->date_s))
+            x->date_s = -1;
+    } else if (hal_header_is(name, "Retry-After")) {
+        copy_value(x->retry_after, sizeof x->retry_after, value);
+    }
+}
+
+static hal_status headers_whole(hal_exchange *x)
+{
+    x->in_headers = false;
+    x->has_headers = true;
+    x->outcome.http_status = x->status;
+    x->has_retry_after =
+        hal_header_retry_after(hal_slice_of(x->retry_after), x->date_s,
+                               hal_clock_wall_ms(x->loop->clock) / 1000, &x->retry_after_s);
+    if (x->length_conflict)
+        return hal_err_set(
+            &x->stop, HAL_E_PROTOCOL,
+            "the answer states its length in contradicting ways; it cannot be trusted");
+    if (hal_exchange_is_redirect(x) || !(hal_exchange_is_good(x) || x->request.error_bodies))
+        return HAL_OK;
+    if (!strcmp(x->method, "HEAD") && !x->as_get) { /* what it says is of a body that stays away */
+        x->delivering = true;
+        return x->sink.begin ? x->sink.begin(x->sink.ctx, x->status, &x->stop) : HAL_OK;
+    }
+    if (!x->resume.from && x->coding[0] && strcasecmp(x->coding, "identity") != 0)
+        return hal_err_set(&x->stop, HAL_E_PROTOCOL,
+                           "the answer is compressed (%s) although that was not asked for",
+                           x->coding);
+    if (x->request.body_max_bytes < (uint64_t)INT64_MAX &&
+        x->outcome.content_length > (int64_t)x->request.body_max_bytes)
+        return hal_err_set(
+            &x->stop, HAL_E_BUDGET, "the answer has %lld bytes, more than the limit of %llu",
+            (long long)x->outcome.content_length, (unsigned long long)x->request.body_max_bytes);
+    x->delivering = true;
+    if (!x->sink.begin)
+        return HAL_OK;
+    return x->sink.begin(x->sink.ctx, x->status, &x->stop);
+}
+
+size_t hal_exchange_on_header(char *bytes, size_t size, size_t n, void *ctx)
+{
+    hal_exchange *x = ctx;
+    n *= size;
+    x->outcome.wire_bytes += n;
+    x->loop->stats.wire_bytes += n;
+    if (x->phase == HAL_ENDING)
+        return 0;
+    if (n > 5 && !memcmp(bytes, "HTTP/", 5)) {
+        hal_exchange_begin_answer(x);
+        x->header_bytes = n;
+        const char *blank = memchr(bytes, ' ', n);
+        size_t left = blank ? n - (size_t)(blank + 1 - bytes) : 0;
+        int64_t status = 0;
+        if (left >= 3 && hal_header_size((hal_slice){blank + 1, 3}, &status))
+            x->status = (int)status;
+        return n;
+    }
+    if (!x->in_headers) /* trailer of a chunked body */
+        return n;
+    x->header_bytes += n;
+    hal_slice name, value;
+    if (bytes[0] != '\r' && bytes[0] != '\n') {
+        if (hal_header_split((hal_slice){bytes, n}, &name, &value))
+            read_header(x, name, value);
+        return n;
+    }
+    if (x->status >= 100 && x->status < 200)
+        return n;
+    hal_alarm_set(x->loop, &x->watch, hal_exchange_now_ns(x) + HAL_WATCH_S * HAL_NS_PER_S);
+    x->watched_bytes = 0;
+    hal_status st = headers_whole(x);
+    if (st)
+        x->stop.status = st;
+    return st ? 0 : n;
+}
+
+size_t hal_exchange_on_body(char *bytes, size_t size, size_t n, void *ctx)
+{
+    hal_exchange *x = ctx;
+    n *= size;
+    if (x->phase == HAL_ENDING)
+        return 0;
+    if (x->delivering) {
+        if (x->outcome.body_bytes + n > x->request.body_max_bytes) {
+            hal_err_set(&x->stop, HAL_E_BUDGET, "the answer is longer than the limit of %llu bytes",
+                        (unsigned long long)x->request.body_max_bytes);
+            return 0;
+        }
+        hal_status st = x->sink.write ? x->sink.write(x->sink.ctx, bytes, n, &x->stop) : HAL_OK;
+        if (st == HAL_E_BUSY) {
+            x->stop = HAL_ERR_INIT;
+            x->is_paused = true;
+            x->paused_since_ns = hal_exchange_now_ns(x);
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        if (st) {
+            x->stop.status = st;
+            return 0;
+        }
+    } else {
+        size_t room = HAL_SERVER_TEXT_MAX - x->server_text.size_bytes;
+        if (hal_buf_append(&x->server_text, bytes, n < room ? n : room, &x->stop)) {
+            x->stop.status = HAL_E_NOMEM;
+            return 0;
+        }
+    }
+    x->outcome.body_bytes += n;
+    x->outcome.wire_bytes += n;
+    x->loop->stats.wire_bytes += n;
+    return n;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the parts of an exchange share. exchange.c is the state machine, exchange_request.c copies
+ * the request and hands it to libcurl, exchange_answer.c takes headers and body,
+ * exchange_redirect.c decides where to go on, exchange_secret.c keeps credentials where they
+ * belong. Private to these. */
+#ifndef HAL_NET_EXCHANGE_IMPL_H
+#define HAL_NET_EXCHANGE_IMPL_H
+
+#include "net/exchange.h"
+#include "net/loop_impl.h"
+#include "net/target.h"
+
+enum {
+    HAL_LOCATION_MAX = 8192,
+    HAL_SERVER_TEXT_MAX = 16384, /* kept of an error answer's body (fault matrix N22) */
+    HAL_CHAIN_MAX = 512,
+    HAL_WATCH_S = 60, /* a stalled transfer is noticed after one to two of these */
+};
+
+typedef enum hal_exchange_phase {
+    HAL_AT_GATE,
+    HAL_IN_TRANSFER,
+    HAL_JUDGING,
+    HAL_PAUSING, /* before a retry or poll */
+    HAL_ENDING,
+} hal_exchange_phase;
+
+struct hal_exchange {
+    hal_loop *loop;
+    hal_exchange *prev, *next;
+    char *method, *url;
+    char *header_text; /* "Name: value" NUL ... NUL */
+    char *body;
+    size_t body_bytes;
+    hal_request request; /* scalars only; its pointers are not used */
+    hal_secrets secrets;
+    hal_sink sink;
+    hal_exchange_done done;
+    void *ctx;
+    hal_resume resume; /* of a download */
+
+    hal_exchange_phase phase;
+    hal_target first, target; /* as asked; of the hop under way */
+    bool as_get;              /* a redirect turned the method into GET */
+    int hops;
+    char chain[HAL_CHAIN_MAX];
+    hal_gate *gate;
+    hal_visitor visitor;
+    bool has_slot;
+    CURL *easy;
+    bool in_multi;
+    struct curl_slist *headers;
+    hal_alarm next_step; /* retry, poll, redirect, verdict or end */
+    hal_alarm watch;     /* first byte, then stall and average rate */
+    hal_alarm deadline;
+    int64_t begun_ns, sent_ns, answered_ns;
+
+    /* of the answer under way */
+    int status;
+    bool in_headers, has_headers, delivering, length_conflict, has_retry_after;
+    bool address_refused, is_paused, resume_wanted;
+    int64_t date_s;
+    double retry_after_s;
+    char location[HAL_LOCATION_MAX];
+    char coding[64], retry_after[64];
+    hal_buf server_text;
+    size_t n_headers, outcome_header_bytes;
+    uint64_t watched_bytes;
+    size_t header_bytes;
+    int64_t paused_ns, paused_since_ns;
+    hal_err stop; /* a callback of ours ended the transfer with this */
+
+    int failures, quick_polls;
+    bool judged;
+    hal_judgement judgement;
+    hal_err judged_why;
+    hal_outcome outcome;
+    char curl_text[CURL_ERROR_SIZE];
+};
+
+static inline int64_t hal_exchange_now_ns(const hal_exchange *x)
+{
+    return hal_loop_now_ns(x->loop);
+}
+
+static inline bool hal_exchange_is_good(const hal_exchange *x)
+{
+    return x->status >= 200 && x->status < 300;
+}
+
+/* exchange_request.c */
+hal_status hal_exchange_copy_request(hal_exchange *x, const hal_request *r,
+                                     hal_err *err) HAL_MUST_CHECK;
+/** Everything that libcurl is told about the hop under way. */
+hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_exchange_add_header(hal_exchange *x, const char *line, hal_err *err) HAL_MUST_CHECK;
+
+/* exchange_answer.c */
+/** Forgets the answer before. */
+void hal_exchange_begin_answer(hal_exchange *x);
+/** libcurl's callbacks; `ctx` is the exchange. */
+size_t hal_exchange_on_header(char *bytes, size_t size, size_t n, void *ctx);
+size_t hal_exchange_on_body(char *bytes, size_t size, size_t n, void *ctx);
+
+/* exchange_redirect.c */
+bool hal_exchange_is_redirect(const hal_exchange *x);
+/** HAL_E_PERMISSION when the loop's guard does not let requests go there. */
+hal_status hal_exchange_ask_guard(const hal_loop *loop, const hal_target *t,
+                                  hal_err *err) HAL_MUST_CHECK;
+/** To the gate of the host that the answer names. */
+hal_status hal_exchange_follow(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
+/** The outcome's `location`. */
+void hal_exchange_tell_location(hal_exchange *x);
+
+/* exchange_secret.c */
+hal_status hal_exchange_take_secrets(hal_exchange *x, const hal_secrets *s,
+                                     hal_err *err) HAL_MUST_CHECK;
+hal_status hal_exchange_add_authorization(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
+void hal_exchange_hide_in_outcome(hal_exchange *x);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The request: its own copy, and what libcurl is told of it. */
+#include "net/exchange_impl.h"
+
+#include "base/alloc.h"
+#include "net/header.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+    HEADERS_MAX = 32,
+    HEADER_BYTES_MAX = 8192,
+    URL_MAX = 65536,
+    CONNECT_MS = 15000,
+};
+
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    hal_exchange *x = ctx;
+    (void)purpose;
+    if (!x->loop->private_net && !hal_address_is_public(&address->addr)) {
+        x->address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool survives_redirect(const char *line)
+{
+    static const char *const kept[] = {"Accept:", "Content-Type:", NULL};
+    for (int i = 0; kept[i]; i++)
+        if (!strncasecmp(line, kept[i], strlen(kept[i])))
+            return true;
+    return false;
+}
+
+hal_status hal_exchange_add_header(hal_exchange *x, const char *line, hal_err *err)
+{
+    struct curl_slist *grown = x->loop->curl->slist_append(x->headers, line);
+    if (!grown)
+        return hal_err_nomem(err, strlen(line));
+    x->headers = grown;
+    return HAL_OK;
+}
+
+/* A host that the request was not made for gets no header it could be recognised by. */
+static hal_status list_headers(hal_exchange *x, hal_err *err)
+{
+    if (x->headers)
+        x->loop->curl->slist_free_all(x->headers);
+    x->headers = NULL;
+    bool home = hal_target_same_origin(&x->first, &x->target);
+    hal_status st = hal_exchange_add_header(x, "Expect:", err); /* no 100-continue */
+    for (const char *line = x->header_text; *line && !st; line += strlen(line) + 1)
+        if (home || survives_redirect(line))
+            st = hal_exchange_add_header(x, line, err);
+    if (!st && home && x->secrets.authorization)
+        st = hal_exchange_add_authorization(x, err);
+    uint64_t offset;
+    const char *etag;
+    if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &etag)) {
+        char line[320];
+        snprintf(line, sizeof line, "Range: bytes=%llu-", (unsigned long long)offset);
+        st = hal_exchange_add_header(x, line, err);
+        snprintf(line, sizeof line, "If-Range: %s", etag);
+        if (!st)
+            st = hal_exchange_add_header(x, line, err);
+    }
+    return st;
+}
+
+hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
+{
+    const hal_curl *c = x->loop->curl;
+    CURL *e = x->easy;
+    hal_status st = list_headers(x, err);
+    if (st)
+        return st;
+    CURLcode rc = CURLE_OK;
+#define SET(option, value) rc = rc ? rc : c->easy_setopt(e, option, value)
+    SET(CURLOPT_CURLU, x->target.url);
+    SET(CURLOPT_PRIVATE, (void *)x);
+    SET(CURLOPT_ERRORBUFFER, x->curl_text);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    /* On a kept connection libcurl repeats a request by itself when the server resets it: one try
+     * must be one request. */
+    SET(CURLOPT_FRESH_CONNECT, x->request.tries_max == 1 ? 1L : 0L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
+    SET(CURLOPT_HTTPHEADER, x->headers);
+    SET(CURLOPT_HEADERFUNCTION, hal_exchange_on_header);
+    SET(CURLOPT_HEADERDATA, (void *)x);
+    SET(CURLOPT_WRITEFUNCTION, hal_exchange_on_body);
+    SET(CURLOPT_WRITEDATA, (void *)x);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, (void *)x);
+    const char *method = x->as_get ? "GET" : x->method;
+    SET(CURLOPT_CUSTOMREQUEST, (char *)NULL);
+    if (!strcmp(method, "HEAD")) {
+        SET(CURLOPT_NOBODY, 1L);
+    } else if (x->as_get || (!x->body_bytes && strcmp(method, "POST") && strcmp(method, "PUT"))) {
+        SET(CURLOPT_HTTPGET, 1L);
+        if (strcmp(method, "GET") != 0)
+            SET(CURLOPT_CUSTOMREQUEST, method);
+    } else {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body_bytes);
+        SET(CURLOPT_POSTFIELDS, x->body ? x->body : "");
+        if (strcmp(method, "POST") != 0)
+            SET(CURLOPT_CUSTOMREQUEST, method);
+    }
+#undef SET
+    return rc ? hal_err_set(err, rc == CURLE_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
+                            "preparing a request: %s", c->easy_strerror(rc))
+              : HAL_OK;
+}
+
+static hal_status copy_headers(hal_exchange *x, const hal_request *r, hal_err *err)
+{
+    size_t total = 1;
+    if (r->n_headers > HEADERS_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "more than %d headers", HEADERS_MAX);
+    for (size_t i = 0; i < r->n_headers; i++) {
+        hal_status st = hal_header_check(r->headers[i].name, r->headers[i].value, err);
+        if (st)
+            return st;
+        total += strlen(r->headers[i].name) + strlen(r->headers[i].value) + 3;
+    }
+    if (total > HEADER_BYTES_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "headers of more than %d bytes", HEADER_BYTES_MAX);
+    char *at = x->header_text = hal_malloc(total);
+    if (!at)
+        return hal_err_nomem(err, total);
+    for (size_t i = 0; i < r->n_headers; i++)
+        at += snprintf(at, total - (size_t)(at - x->header_text), "%s: %s", r->headers[i].name,
+                       r->headers[i].value) +
+              1;
+    *at = '\0';
+    return HAL_OK;
+}
+
+hal_status hal_exchange_copy_request(hal_exchange *x, const hal_request *r, hal_err *err)
+{
+    const char *method = r->method ? r->method : "GET";
+    size_t n = strlen(method);
+    if (n < 1 || n > 16 || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != n)
+        return hal_err_set(err, HAL_E_USAGE, "bad HTTP method '%.20s'", method);
+    if (!r->url || !r->url[0] || strlen(r->url) > URL_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "a URL of 1 to %d bytes is needed", URL_MAX);
+    hal_status st = copy_headers(x, r, err);
+    if (st)
+        return st;
+    x->method = hal_strdup(method);
+    x->url = hal_strdup(r->url);
+    x->body_bytes = r->body.size_bytes;
+    if (x->body_bytes)
+        x->body = hal_strndup(r->body.data, x->body_bytes);
+    if (!x->method || !x->url || (x->body_bytes && !x->body))
+        return hal_err_nomem(err, x->body_bytes);
+    x->request = (hal_request){
+        .repeatable = r->repeatable,
+        .tries_max = r->tries_max > 0 ? r->tries_max : 5,
+        .first_byte_ms = r->first_byte_ms > 0 ? r->first_byte_ms : 120000,
+        .deadline_ms = r->deadline_ms > 0 ? r->deadline_ms : 3600000,
+        .body_max_bytes = r->body_max_bytes ? r->body_max_bytes : UINT64_C(64) << 30,
+        .error_bodies = r->error_bodies,
+        .keep_redirect = r->keep_redirect,
+        .words = r->words,
+    };
+    const int64_t most_ms = INT64_MAX / 4 / HAL_NS_PER_MS;
+    if (x->request.deadline_ms > most_ms)
+        x->request.deadline_ms = most_ms;
+    if (x->request.first_byte_ms > most_ms)
+        x->request.first_byte_ms = most_ms;
+    return HAL_OK;
+}
