@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The strand's half of a download: the file, its part, the digest and the folder's record. */
+#include "net/download_impl.h"
+
+#include "base/alloc.h"
+#include "net/header.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { FITS_BLOCK_BYTES = 2880 };
+
+typedef hal_download_work work;
+
+static hal_status hash_file(hal_sha256 *digest, int fd, char out[HAL_SHA256_TEXT_SIZE],
+                            uint64_t *n_bytes, hal_err *err)
+{
+    char *block = hal_malloc(HAL_CHUNK_BYTES);
+    if (!block)
+        return hal_err_nomem(err, HAL_CHUNK_BYTES);
+    hal_status st = hal_sha256_reset(digest, err);
+    *n_bytes = 0;
+    while (!st) {
+        ssize_t got = pread(fd, block, HAL_CHUNK_BYTES, (off_t)*n_bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            st = hal_err_errno(err, errno, "cannot read back a file");
+        if (got <= 0)
+            break;
+        *n_bytes += (uint64_t)got;
+        st = hal_sha256_add(digest, block, (size_t)got, err);
+    }
+    hal_free(block);
+    if (!st && out)
+        st = hal_sha256_text(digest, out, err);
+    return st;
+}
+
+static hal_status hash_existing(hal_download *d, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)
+{
+    uint64_t n;
+    int fd = openat(d->parent_fd, d->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return hal_err_errno(err, errno, "cannot read %s", d->path);
+    hal_status st = hash_file(d->digest, fd, out, &n, err);
+    close(fd);
+    return st;
+}
+
+static bool is_expected(const hal_download *d, const char *sha256)
+{
+    return !d->expect_sha256[0] || !strcasecmp(d->expect_sha256, sha256);
+}
+
+/* A size that the catalogue gave then and gives now was stale then, too: the server's won. */
+static bool is_right_size(const hal_download *d, const hal_file_record *record)
+{
+    return d->expect_bytes < 0 || d->expect_bytes == (int64_t)record->bytes ||
+           d->expect_bytes == record->catalogue_bytes;
+}
+
+/* What a file under the final name means: ours and whole, ours and to be fetched again, or somebody
+ * else's (fault matrix D8, D9). */
+static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_err *err)
+{
+    hal_file_record record = {0};
+    bool known = hal_folder_find(d->folder, d->path, &record);
+    bool same_bytes = known && record.bytes == entry->bytes;
+    bool same = same_bytes && record.mtime_ns == entry->mtime_ns;
+    if (known && !d->expect_sha256[0] && !d->replace) {
+        hal_status st = hal_folder_check_source(d->folder, d->path, d->source, err);
+        if (st)
+            return st;
+    }
+    bool wanted =
+        known && is_expected(d, record.sha256) && is_right_size(d, &record) &&
+        (d->expect_sha256[0] || !hal_folder_check_source(d->folder, d->path, d->source, NULL));
+    if (same && wanted && !d->verify) {
+        d->found = HAL_FOUND_WHOLE;
+        d->found_record = record;
+        return HAL_OK;
+    }
+    if ((same_bytes && wanted) || (!known && d->expect_sha256[0])) {
+        hal_file_record now = {.bytes = entry->bytes,
+                               .mtime_ns = entry->mtime_ns,
+                               .catalogue_bytes = known ? record.catalogue_bytes : d->expect_bytes};
+        hal_status st = hash_existing(d, now.sha256, err);
+        if (st)
+            return st;
+        if (!strcmp(now.sha256, record.sha256) || (!known && is_expected(d, now.sha256))) {
+            d->found = HAL_FOUND_WHOLE;
+            d->found_record = now;
+            return same ? HAL_OK : hal_folder_record(d->folder, d->path, &now, d->source, "", err);
+        }
+    }
+    d->may_replace = d->replace || same;
+    if (d->may_replace)
+        return HAL_OK;
+    return hal_err_set(err, HAL_E_IO,
+                       known
+                           ? "%s/%s was changed after it was downloaded; move it away or ask for "
+                             "replace"
+                           : "%s/%s is there already and was not downloaded by this program; move "
+                             "it away or ask for replace",
+                       hal_folder_dir(d->folder), d->path);
+}
+
+/* What a part holds after a power loss is not known; another boot means that one may have happened.
+ */
+static void read_boot_id(char out[40])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, 36);
+    if (fd >= 0)
+        close(fd);
+    out[n == 36 ? 36 : 0] = '\0';
+}
+
+/* "boot TAB total TAB etag TAB url" */
+static bool read_info(hal_download *d)
+{
+    enum { INFO_MAX = 70000 };
+    char boot[40], *text = hal_calloc(1, INFO_MAX);
+    int fd = openat(d->parent_fd, d->info, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 || !text ? 0 : read(fd, text, INFO_MAX - 1);
+    if (fd >= 0)
+        close(fd);
+    read_boot_id(boot);
+    int64_t total = -1;
+    char etag[256], info_boot[40];
+    int at = -1;
+    bool good =
+        n > 0 && boot[0] &&
+        sscanf(text, "%36s\t%" SCNd64 "\t%255[^\t]\t%n", info_boot, &total, etag, &at) == 3 &&
+        at > 0 && !strcmp(info_boot, boot) && !strcmp(text + at, d->url) &&
+        hal_header_is_strong_etag(hal_slice_of(etag));
+    if (good) {
+        snprintf(d->etag, sizeof d->etag, "%s", etag);
+        d->total = total;
+    }
+    hal_free(text);
+    return good;
+}
+
+static void write_info(hal_download *d, const work *w)
+{
+    char boot[40];
+    read_boot_id(boot);
+    if (!w->etag[0] || !boot[0] || (w->total >= 0 && w->total < HAL_RESUME_MIN_BYTES))
+        return;
+    hal_buf text;
+    hal_buf_init(&text, 70000 - 1);
+    int fd =
+        openat(d->parent_fd, d->info, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    /* without it the part is not resumed, which is safe */
+    if (fd >= 0 &&
+        (hal_buf_printf(&text, NULL, "%s\t%" PRId64 "\t%s\t%s", boot, w->total, w->etag, d->url) ||
+         write(fd, text.data, text.size_bytes) != (ssize_t)text.size_bytes))
+        unlinkat(d->parent_fd, d->info, 0);
+    if (fd >= 0)
+        close(fd);
+    hal_buf_clear(&text);
+}
+
+static hal_status start_part(hal_download *d, hal_err *err)
+{
+    unlinkat(d->parent_fd, d->info, 0);
+    if (ftruncate(d->fd, 0))
+        return hal_err_errno(err, errno, "cannot empty %s", d->part);
+    d->written = 0;
+    return hal_sha256_reset(d->digest, err);
+}
+
+static hal_status look_at_part(hal_download *d, hal_err *err)
+{
+    hal_entry part;
+    hal_file_record record;
+    hal_status st = hal_entry_of_fd(d->fd, &part, err);
+    if (st || part.bytes == 0)
+        return st ? st : start_part(d, err);
+    if (hal_folder_find(d->folder, d->path, &record) && record.bytes == part.bytes &&
+        record.mtime_ns == part.mtime_ns && is_expected(d, record.sha256) &&
+        is_right_size(d, &record) &&
+        !hal_folder_check_source(d->folder, d->path, d->source, NULL)) {
+        char sha256[HAL_SHA256_TEXT_SIZE];
+        st = hash_file(d->digest, d->fd, sha256, &d->written, err);
+        if (!st && !strcmp(sha256, record.sha256)) {
+            d->found = HAL_FOUND_PART_WHOLE;
+            d->found_record = record;
+            return HAL_OK;
+        }
+        return st ? st : start_part(d, err);
+    }
+    if (!read_info(d))
+        return start_part(d, err);
+    d->found = HAL_FOUND_PART;
+    return hash_file(d->digest, d->fd, NULL, &d->written, err);
+}
+
+hal_status hal_download_run_open(work *w)
+{
+    hal_download *d = w->d;
+    hal_entry entry;
+    hal_status st = hal_folder_open(d->folder, &w->err);
+    if (!st)
+        st = hal_folder_enter(d->folder, d->path, &d->parent_fd, &d->name, &w->err);
+    if (!st && !(d->digest = hal_sha256_new(&w->err)))
+        st = w->err.status;
+    if (!st)
+        st = hal_entry_look(d->parent_fd, d->name, &entry, &w->err);
+    if (st)
+        return st;
+    if (entry.kind == HAL_ENTRY_OTHER)
+        return hal_err_set(&w->err, HAL_E_IO, "%s/%s is not a regular file; move it away",
+                           hal_folder_dir(d->folder), d->path);
+    if (entry.kind == HAL_ENTRY_FILE)
+        st = judge_existing(d, &entry, &w->err);
+    if (st || d->found == HAL_FOUND_WHOLE)
+        return st;
+    snprintf(d->part, sizeof d->part, ".%s.part", d->name);
+    snprintf(d->info, sizeof d->info, ".%s.part.info", d->name);
+    st = hal_entry_open_alone(d->parent_fd, d->part, &d->fd, &w->err);
+    if (st)
+        return hal_err_note(&w->err, st, "%s/%s", hal_folder_dir(d->folder), d->path);
+    return look_at_part(d, &w->err);
+}
+
+hal_status hal_download_run_begin(work *w)
+{
+    hal_status st = start_part(w->d, &w->err);
+    if (!st)
+        write_info(w->d, w);
+    return st;
+}
+
+hal_status hal_download_run_write(work *w)
+{
+    hal_download *d = w->d;
+    for (size_t at = 0; at < w->n_bytes;) {
+        ssize_t n = pwrite(d->fd, w->bytes + at, w->n_bytes - at, (off_t)(d->written + at));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return hal_err_errno(&w->err, errno,
+                                 "cannot write %s/%s after %" PRIu64
+                                 " bytes; make room and run again",
+                                 hal_folder_dir(d->folder), d->path, d->written + at);
+        at += (size_t)n;
+    }
+    d->written += w->n_bytes;
+    return hal_sha256_add(d->digest, w->bytes, w->n_bytes, &w->err);
+}
+
+/* FITS 4.0 section 3.1: whole blocks of 2880 bytes, the first card is SIMPLE (fault matrix D11). */
+static bool is_suspicious(const hal_download *d)
+{
+    size_t n = strlen(d->name);
+    bool fits = (n > 5 && !strcasecmp(d->name + n - 5, ".fits")) ||
+                (n > 4 && !strcasecmp(d->name + n - 4, ".fit"));
+    char card[9] = "";
+    if (!fits)
+        return false;
+    return d->written % FITS_BLOCK_BYTES != 0 || pread(d->fd, card, 9, 0) != 9 ||
+           memcmp(card, "SIMPLE  =", 9) != 0;
+}
+
+hal_status hal_download_run_publish(work *w)
+{
+    hal_download *d = w->d;
+    hal_entry entry;
+    hal_status st = HAL_OK;
+    if (d->found == HAL_FOUND_PART_WHOLE)
+        memcpy(w->record.sha256, d->found_record.sha256, sizeof w->record.sha256);
+    else
+        st = hal_sha256_text(d->digest, w->record.sha256, &w->err);
+    if (st)
+        return st;
+    if (!is_expected(d, w->record.sha256)) {
+        w->spoiled = true;
+        return hal_err_set(&w->err, HAL_E_INTEGRITY,
+                           "%s: SHA-256 is %s, %s was expected; the file is damaged on the way or "
+                           "the catalogue is out of date",
+                           d->path, w->record.sha256, d->expect_sha256);
+    }
+    if (fsync(d->fd)) {
+        w->spoiled = true; /* L6: what the disk holds now is not known */
+        return hal_err_errno(&w->err, errno, "cannot save %s/%s", hal_folder_dir(d->folder),
+                             d->path);
+    }
+    st = hal_entry_of_fd(d->fd, &entry, &w->err);
+    if (st)
+        return st;
+    if (entry.bytes != d->written) {
+        w->spoiled = true;
+        return hal_err_set(&w->err, HAL_E_INTEGRITY, "%s was changed while it was being written",
+                           d->part);
+    }
+    w->suspicious = is_suspicious(d);
+    w->record.bytes = entry.bytes;
+    w->record.mtime_ns = entry.mtime_ns;
+    w->record.catalogue_bytes = d->expect_bytes;
+    st = hal_folder_record(d->folder, d->path, &w->record, d->source, w->etag, &w->err);
+    if (!st)
+        st = hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &w->err);
+    if (!st)
+        unlinkat(d->parent_fd, d->info, 0);
+    return st;
+}
