@@ -20,6 +20,7 @@ static void load(void)
         {"archive_read_open_fd", &lib.open_fd},
         {"archive_read_next_header", &lib.next_header},
         {"archive_read_data", &lib.read_data},
+        {"archive_filter_bytes", &lib.filter_bytes},
         {"archive_error_string", &lib.error_string},
         {"archive_entry_pathname", &lib.pathname},
         {"archive_entry_pathname_utf8", &lib.pathname_utf8},

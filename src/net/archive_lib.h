@@ -20,6 +20,7 @@ typedef struct hal_archive_lib {
     int (*open_fd)(struct archive *a, int fd, size_t block);
     int (*next_header)(struct archive *a, struct archive_entry **entry);
     la_ssize_t (*read_data)(struct archive *a, void *out, size_t n);
+    la_int64_t (*filter_bytes)(struct archive *a, int filter);
     const char *(*error_string)(struct archive *a);
     const char *(*pathname)(struct archive_entry *entry);
     const char *(*pathname_utf8)(struct archive_entry *entry);

@@ -24,7 +24,7 @@
 #define RENAME_EXCHANGE 2u
 #endif
 
-enum { BLOCK_BYTES = 64 << 10, DEPTH_MAX = 16 };
+enum { BLOCK_BYTES = 64 << 10, DEPTH_MAX = 16, TAR_BLOCK_BYTES = 512 };
 
 typedef struct unpacking {
     const hal_bundle_request *request;
@@ -34,8 +34,8 @@ typedef struct unpacking {
     struct archive *archive;
     bool is_gzip;
     hal_gunzip *gunzip;
-    uint64_t tar_bytes;
-    hal_status tar_status; /* of the bytes of the tar, with `err` */
+    uint64_t tar_bytes, member_end; /* of the tar: read so far, behind its last member */
+    hal_status tar_status;          /* of the bytes of the tar, with `err` */
     hal_err *err;
     hal_sha256 *digest;
     uint64_t file_bytes;
@@ -336,9 +336,17 @@ static hal_status take_all(unpacking *u, int fd, hal_err *err)
         if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
             return damaged(u, err);
         st = take_member(u, entry, err);
+        u->member_end = (uint64_t)u->lib->filter_bytes(u->archive, 0);
     }
     if (st || u->tar_status)
         return st ? st : u->tar_status;
+    /* A tar ends with blocks of zeros (POSIX ustar). libarchive takes one that stops behind a
+     * member for whole: as it is when the file was cut there. */
+    if (u->is_gzip && u->tar_bytes < u->member_end + TAR_BLOCK_BYTES)
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "%s is damaged: it is cut behind a member, the end mark of the tar is "
+                           "missing; remove it and run again",
+                           u->request->file);
     return u->out->n_members
                ? HAL_OK
                : hal_err_set(err, HAL_E_INTEGRITY, "%s holds no file", u->request->file);

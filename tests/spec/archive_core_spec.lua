@@ -139,6 +139,17 @@ describe("a bundle", function()
     assert.equal("budget", refused("zeros.tar.gz").code)
   end)
 
+  it("is an error when a tar.gz ends behind a member, where nothing but its end mark is missing",
+    function()
+      assert.equal(3, #unpack("pieces.tar.gz"))
+      for _, name in ipairs({ "first-1", "first-2", "first-3", "first-4", "second-cut" }) do
+        local err = refused(name .. ".tar.gz")
+        assert.equal("integrity", err.code, name)
+        assert.is_truthy(err.message:find("the end mark of the tar is missing", 1, true),
+          err.message)
+      end
+    end)
+
   it("that is none shows what it is and does not stay", function()
     local list, head = unpack("message.zip")
     assert.is_nil(list)

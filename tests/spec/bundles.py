@@ -94,3 +94,19 @@ for n in range(1, 9):
 (folder / "joined.tar.gz").write_bytes((folder / "good.tar.gz").read_bytes() + noise)
 (folder / "zeros.tar.gz").write_bytes(
     (folder / "good.tar.gz").read_bytes() + gzip.compress(bytes(40 << 20)))
+
+# One gzip member for each member of the tar, and one for its end: cut where a member ends.
+pieces = []
+with tarfile.open(folder / "pieces.tar", "w") as t:
+    for info, content in [("a.txt", b"hello"), ("zeros", bytes(2048)), special("d", tarfile.DIRTYPE),
+                          ("empty", b"")]:
+        info = tarfile.TarInfo(info) if isinstance(info, str) else info
+        info.size = len(content)
+        t.addfile(info, io.BytesIO(content))
+        pieces.append(t.offset)
+tar = (folder / "pieces.tar").read_bytes()
+packed = [gzip.compress(tar[a:b]) for a, b in zip([0, *pieces], [*pieces, len(tar)])]
+(folder / "pieces.tar.gz").write_bytes(b"".join(packed))
+for n in range(1, len(packed)):
+    (folder / f"first-{n}.tar.gz").write_bytes(b"".join(packed[:n]))
+(folder / "second-cut.tar.gz").write_bytes((folder / "good.tar.gz").read_bytes() + packed[0])
