@@ -58,12 +58,12 @@ static int file_push(lua_State *L, hal_op *op)
     return 1;
 }
 
-/* file{url, dir, path, source, size, sha256, replace, verify, auth}
+/* file{url, dir, path, source, size, sha256, starts, replace, verify, auth}
  * -> {bytes, sha256, skipped, tries, wire_bytes, warning} */
 static int file(lua_State *L)
 {
-    static const char *const known[] = {"url",    "dir",     "path",   "source", "size",
-                                        "sha256", "replace", "verify", "auth",   NULL};
+    static const char *const known[] = {"url",    "dir",     "path",   "source", "size", "sha256",
+                                        "starts", "replace", "verify", "auth",   NULL};
     hal_options_check(L, 1, known, "download.file");
     lua_settop(L, 1);
     for (int i = 0; i < 3; i++)
@@ -75,6 +75,7 @@ static int file(lua_State *L)
         .path = hal_option_text(L, 1, "path", NULL),
         .expect_bytes = hal_option_integer(L, 1, "size", -1),
         .expect_sha256 = hal_option_text(L, 1, "sha256", NULL),
+        .starts = hal_option_text(L, 1, "starts", NULL),
         .replace = hal_option_boolean(L, 1, "replace", false),
         .verify = hal_option_boolean(L, 1, "verify", false),
         .words = hal_answer_words,

@@ -141,15 +141,6 @@ static int read_file(lua_State *L)
     return 1;
 }
 
-static int read_head(lua_State *L)
-{
-    const char *path = luaL_checkstring(L, 1);
-    lua_Integer n = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, n > 0 && n <= 4096, 2, "1 to 4096");
-    hal_files_push_head(L, path, (size_t)n);
-    return 1;
-}
-
 static int exists(lua_State *L)
 {
     lua_pushboolean(L, hal_files_exists(luaL_checkstring(L, 1)));
@@ -264,7 +255,6 @@ int hal_open_system(lua_State *L)
                                          {"declare", declare},
                                          {"workflow_paths", workflow_paths},
                                          {"read_file", read_file},
-                                         {"read_head", read_head},
                                          {"exists", exists},
                                          {"list_files", list_files},
                                          {"default_output", default_output},

@@ -48,29 +48,6 @@ static int read_whole(const char *path, char *bytes, size_t n)
     return error ? error : done == n ? 0 : EAGAIN;
 }
 
-void hal_files_push_head(lua_State *L, const char *path, size_t n)
-{
-    luaL_Buffer head;
-    char *bytes = luaL_buffinitsize(L, &head, n);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int error = fd < 0 ? errno : 0;
-    size_t done = 0;
-    while (!error && done < n) {
-        ssize_t got = read(fd, bytes + done, n - done);
-        if (got < 0 && errno != EINTR)
-            error = errno;
-        else if (got == 0)
-            break;
-        else if (got > 0)
-            done += (size_t)got;
-    }
-    if (fd >= 0)
-        close(fd);
-    if (error)
-        raise_errno(L, error, "read", path);
-    luaL_pushresultsize(&head, done);
-}
-
 void hal_files_push_text(lua_State *L, const char *path, size_t max_bytes)
 {
     struct stat info;

@@ -11,8 +11,6 @@
 
 /** Pushes the bytes of a regular file of at most `max_bytes`; raises io, not_found, budget. */
 void hal_files_push_text(lua_State *L, const char *path, size_t max_bytes);
-/** Pushes the first `n` bytes of a file, or all where it has fewer; raises io, not_found. */
-void hal_files_push_head(lua_State *L, const char *path, size_t n);
 /** Pushes a sorted list of the names in `dir` that end in `suffix`; an absent folder has none. */
 void hal_files_push_names(lua_State *L, const char *dir, const char *suffix);
 bool hal_files_exists(const char *path);

@@ -246,6 +246,20 @@ static bool wants_html(const hal_download *d)
            (n > 4 && !strcasecmp(d->path + n - 4, ".htm"));
 }
 
+/* A text with status 200, where a service has no better way to say no. */
+static hal_status check_start(const hal_download *d, hal_slice bytes, hal_err *err)
+{
+    size_t have = d->offset < HAL_STARTS_MAX ? (size_t)d->offset : HAL_STARTS_MAX,
+           n = strlen(d->starts);
+    size_t look = have >= n ? 0 : n - have < bytes.size_bytes ? n - have : bytes.size_bytes;
+    if (!look || !memcmp(d->starts + have, bytes.data, look))
+        return HAL_OK;
+    char text[160];
+    hal_header_clean(text, sizeof text, bytes);
+    return hal_err_set(err, HAL_E_PROTOCOL,
+                       "a file of another kind came than was asked for, it begins: %s", text);
+}
+
 static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
 {
     hal_download *d = ctx;
@@ -256,6 +270,8 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
         err->retryable = true; /* pages about maintenance pass (N26) */
         return HAL_E_PROTOCOL;
     }
+    if (check_start(d, (hal_slice){bytes, n}, err))
+        return HAL_E_PROTOCOL;
     if (d->n_chunks >= CHUNKS_MAX) {
         d->starved = true;
         return HAL_E_BUSY;
@@ -291,6 +307,11 @@ static bool length_is_good(hal_download *d, hal_err *err)
     if (d->expect_bytes < 0 && got == 0 && !d->expect_sha256[0]) {
         hal_err_set(err, HAL_E_PROTOCOL, "%s: the server sent an empty file; try again later",
                     d->path);
+        return false;
+    }
+    if (d->offset < strlen(d->starts)) {
+        hal_err_set(err, HAL_E_PROTOCOL, "%s: %" PRId64 " bytes came, too few for its kind of file",
+                    d->path, got);
         return false;
     }
     if (d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0])
@@ -549,6 +570,10 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
             return hal_err_set(err, HAL_E_USAGE, "a SHA-256 has 64 hexadecimal digits");
         memcpy(d->expect_sha256, r->expect_sha256, sizeof d->expect_sha256);
     }
+    if (r->starts && strlen(r->starts) >= sizeof d->starts)
+        return hal_err_set(err, HAL_E_USAGE, "the start of a file is below %d bytes",
+                           HAL_STARTS_MAX);
+    snprintf(d->starts, sizeof d->starts, "%s", r->starts ? r->starts : "");
     st = take_source(d, r->source ? r->source : r->url, err);
     if (st)
         return st;

@@ -16,6 +16,7 @@ typedef struct hal_download_request {
         *path; /* relative, components already made safe by hal_safe_name; folders are made */
     int64_t expect_bytes;       /* catalogue's size; < 0: unknown */
     const char *expect_sha256;  /* 64 hex digits or NULL */
+    const char *starts;         /* first bytes of every file of its kind; NULL: any */
     bool replace;               /* overwrite a foreign file or one of another source */
     bool verify;                /* re-hash a file that is there */
     const hal_secrets *secrets; /* NULL: none */

@@ -12,6 +12,7 @@
 enum {
     HAL_CHUNK_BYTES = 256 * 1024,
     HAL_RESUME_MIN_BYTES = 64 * 1024, /* below that, from zero is as cheap */
+    HAL_STARTS_MAX = 16,
 };
 
 /* What the folder holds of a file. */
@@ -33,6 +34,7 @@ struct hal_download {
     char *source;
     int64_t expect_bytes;
     char expect_sha256[HAL_SHA256_TEXT_SIZE]; /* "" when unknown */
+    char starts[HAL_STARTS_MAX];              /* "" when any */
     bool replace, verify;
     hal_download_done done;
     void *ctx;

@@ -497,6 +497,31 @@ static void without_a_server_length_the_catalogue_size_decides(void **state)
     stop_archive(server, &a);
 }
 
+static void a_file_with_another_start_than_its_kind_is_never_there(void **state)
+{
+    (void)state;
+    raw_reply text = {"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nno image", 0, RAW_CLOSE};
+    raw_reply short_one = {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nSI", 0, RAW_CLOSE};
+    raw_reply replies[] = {text, short_one, short_one, short_one};
+    raw_server *server = raw_server_start(replies, 4);
+    got g = fetch((hal_download_request){.starts = "SIMPLE  ="}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_PROTOCOL);
+    assert_non_null(strstr(g.result.err.text, "it begins: no ima"));
+    g = fetch((hal_download_request){.starts = "SIMPLE  ="}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_PROTOCOL);
+    assert_non_null(strstr(g.result.err.text, "2 bytes came, too few"));
+    assert_nothing_left_but("none");
+    raw_server_stop(server);
+    archive a = {0};
+    char start[8] = {0};
+    memcpy(start, content, sizeof start - 1);
+    server = serve_archive(&a);
+    g = fetch((hal_download_request){.starts = start}, raw_server_port(server));
+    assert_string_equal(g.result.err.text, "");
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
 static void a_page_about_maintenance_is_no_file(void **state)
 {
     (void)state;
@@ -862,6 +887,7 @@ int main(void)
         IN_DIR(a_wrong_digest_is_tried_twice_more_and_never_kept),
         IN_DIR(a_stale_catalogue_size_is_accepted_when_the_server_says_so_twice),
         IN_DIR(without_a_server_length_the_catalogue_size_decides),
+        IN_DIR(a_file_with_another_start_than_its_kind_is_never_there),
         IN_DIR(a_page_about_maintenance_is_no_file),
         IN_DIR(a_missing_file_leaves_nothing),
         IN_DIR(a_crash_before_the_rename_is_finished_by_the_next_run),

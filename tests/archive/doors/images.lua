@@ -36,7 +36,7 @@ return {
     },
     {
       "pages and texts instead of images", "mast.images",
-      client = { client, "read_head" }, practice = { practice, "local function page" },
+      client = { client, "starts = starts" }, practice = { practice, "local function page" },
       tests = {
         { spec, "that a service refuses are errors with its words" },
         { spec, "are not what a page says" }, { spec, "are not what a text says" },
