@@ -35,6 +35,7 @@ struct hal_rows {
     uint32_t i_star, end; /* stars of `open` still to read: [i_star, end) and the members */
     bool whole;           /* every star of `open` is inside */
     double rank_max;
+    double dec_deg[2]; /* cells outside hold no row */
     uint64_t n_read, n_charged;
     bool named; /* asked by identifier: cells need no disc */
     /* observations, products */
@@ -307,10 +308,29 @@ static hal_cone reach(const hal_rows *r)
     return c;
 }
 
+/* The declinations of all rows that can match: the circle round a band about the sky is no help. */
+static void bound_dec(hal_rows *r)
+{
+    double *dec = r->dec_deg;
+    dec[0] = -90;
+    dec[1] = 90;
+    if (r->everywhere) {
+        narrow(r, "dec", dec);
+    } else {
+        hal_tile t = hal_region_tile(r->q.region);
+        dec[0] = hal_tick_deg(t.dec_lo);
+        dec[1] = hal_tick_deg(t.dec_hi);
+    }
+    double reach_deg = hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg + 1e-6;
+    dec[0] -= reach_deg;
+    dec[1] += reach_deg;
+}
+
 static hal_status open_stars(hal_rows *r, hal_err *err)
 {
     bool ok = ranges_by_identifier(r, &r->named);
     bound_rank(r);
+    bound_dec(r);
     if (ok && !r->named) {
         hal_cone c = reach(r);
         double radius = c.radius_deg + r->view->margin_deg + 1e-9;
@@ -324,17 +344,14 @@ static hal_status open_stars(hal_rows *r, hal_err *err)
     return ok ? HAL_OK : hal_err_nomem(err, r->n_ranges * sizeof *r->ranges);
 }
 
-static bool cell_is_whole(const hal_rows *r, uint64_t cell)
+static bool cell_is_whole(const hal_rows *r, double ra, double dec)
 {
     if (r->everywhere)
         return true;
-    if (!r->is_circle)
-        return false;
-    double ra, dec;
-    hal_healpix_position(HAL_SKY_ORDER, cell, 0.5, 0.5, &ra, &dec);
-    return hal_separation_deg(ra, dec, r->circle.ra_deg, r->circle.dec_deg) +
-               hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg + 1e-6 <=
-           r->circle.radius_deg;
+    return r->is_circle && hal_separation_deg(ra, dec, r->circle.ra_deg, r->circle.dec_deg) +
+                                   hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg +
+                                   1e-6 <=
+                               r->circle.radius_deg;
 }
 
 static uint32_t prefix_of(const hal_rows *r, uint32_t n_field)
@@ -347,18 +364,21 @@ static uint32_t prefix_of(const hal_rows *r, uint32_t n_field)
 /* Opens the next cell; false when there is none. */
 static hal_status next_cell(hal_rows *r, bool *more, hal_err *err)
 {
-    while (r->i_range < r->n_ranges && r->cell >= r->ranges[r->i_range].hi) {
-        r->i_range++;
-        r->cell = r->i_range < r->n_ranges ? r->ranges[r->i_range].lo : 0;
-    }
-    *more = r->i_range < r->n_ranges;
-    if (!*more)
-        return HAL_OK;
-    hal_status st = hal_sky_open(r->sky, r->cell, &r->open, err);
+    double ra, dec;
+    do {
+        while (r->i_range < r->n_ranges && r->cell >= r->ranges[r->i_range].hi) {
+            r->i_range++;
+            r->cell = r->i_range < r->n_ranges ? r->ranges[r->i_range].lo : 0;
+        }
+        *more = r->i_range < r->n_ranges;
+        if (!*more)
+            return HAL_OK;
+        hal_healpix_position(HAL_SKY_ORDER, r->cell++, 0.5, 0.5, &ra, &dec);
+    } while (dec < r->dec_deg[0] || dec > r->dec_deg[1]);
+    hal_status st = hal_sky_open(r->sky, r->cell - 1, &r->open, err);
     if (st)
         return st;
-    r->whole = cell_is_whole(r, r->cell);
-    r->cell++;
+    r->whole = cell_is_whole(r, ra, dec);
     r->i_star = 0;
     r->end = prefix_of(r, r->open.n_field);
     return HAL_OK;

@@ -494,6 +494,20 @@ static void a_statement_that_takes_too_long_is_stopped(void **state)
     assert_non_null(strstr(err.text, "query takes too long: it reads more than 200000 stars"));
 }
 
+static void a_band_of_declination_reads_the_stars_of_the_band_only(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    const char *band = "SELECT count(*) FROM sky_gaia WHERE dec BETWEEN 87 AND 87.02";
+    if (status_of(band, 600, &err))
+        fail_msg("%s", err.text);
+    int64_t parts = 0;
+    for (int ra = 0; ra < 360; ra += 90)
+        parts += integer(ask("%s AND ra >= %d AND ra < %d", band, ra, ra + 90));
+    assert_int_equal(integer(ask("%s", band)), parts);
+    assert_true(parts > 100);
+}
+
 static void what_is_no_query_is_refused_in_words(void **state)
 {
     (void)state;
@@ -545,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_circle_is_what_the_separation_says),
         cmocka_unit_test(ranges_select_on_the_printed_values),
         cmocka_unit_test(every_printed_position_finds_its_row),
+        cmocka_unit_test(a_band_of_declination_reads_the_stars_of_the_band_only),
         cmocka_unit_test(numbers_in_a_statement_are_read_correctly_rounded),
         cmocka_unit_test(identifiers_lead_to_their_rows_each_once),
         cmocka_unit_test(files_are_found_by_observation_and_by_uri),
