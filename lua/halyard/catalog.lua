@@ -11,7 +11,8 @@
 --   columns()          map: lower-case name -> { name, type, unit, ucd, description, ... }
 --   source(options)    what halyard.query works with (see halyard.query.run) for the options
 --                      `where`, `columns` and its own; `plain()` -> rows, cost, count or nil, when
---                      a question without a region is not asked in tiles
+--                      a question without a region is not asked in tiles. Whoever asks may lower
+--                      `service.cap`, rows of one answer, before the first question
 --   methods            further methods of the object, by name
 
 local door = require("halyard.archive.door")
@@ -145,8 +146,9 @@ end
 -- (list of names; key and position always come along), `where` (criteria as for `table:where`; what
 -- the service cannot select by itself is selected here), `into` (file name below the output
 -- folder), `format` ("csv"), `parallel` (1-8, default 4), `row_limit` (rows one answer may hold,
--- for an archive whose limit is lower than the service's usual one); some doors have more
--- (docs/archives)
+-- for an archive whose limit is lower than the service's usual one: more are asked for in parts
+-- of the region; without a region, where the door has no other parts, they are `truncated`); some
+-- doors have more (docs/archives)
 -- @treturn table result: rows, verified, account; table (a halyard.table), or with `into` path
 -- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched)
 -- @usage mast.catalog("Gaia DR3"):query { region = sky.cone("M 13", "0.5 deg"), into = "m13.csv" }
@@ -162,13 +164,13 @@ function methods:query(options)
     errors.raise("usage", "catalog:query: format goes with into, the file to write")
   end
   local source = self.record.source(options)
+  source.service.cap = row_limit(options.row_limit, source.service.cap)
   if not options.region and source.plain then
     return results.of(run_plain(self, source, options, record))
   elseif not options.region then
     errors.raise("usage", ("%s needs a region, such as sky.cone(center, radius) or sky.all()")
       :format(self.name))
   end
-  source.service.cap = row_limit(options.row_limit, source.service.cap)
   local result = query.run(source, options.region, options)
   return results.of(result
     or { rows = 0, path = options.into and record:path(options.into), account = {} })

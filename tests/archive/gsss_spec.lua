@@ -57,7 +57,9 @@ describe("a catalogue of GSSS", function()
     local code, out, err = run([[
       local shape = "POLYGON 52 -27 53 -27 53 -28 52 -28 52 -27"
       local box = stars:query { region = sky.box(52, 53, -28, -27) }
-      assert(stars:query({ stcs = shape }).rows == box.rows and box.rows > 0)
+      local inside = stars:query { stcs = shape, key = "hstid" }
+      assert(inside.rows == box.rows and box.rows > 0)
+      assert(inside.verified == "equal to the archive's count")
       local round = stars:query { stcs = "CIRCLE 52.5 -27.4 0.2" }
       assert(round.rows == stars:query({ region = sky.circle(52.5, -27.4, 0.2) }).rows)
       local id = box.table:get(1, "hstID")
@@ -83,6 +85,23 @@ describe("a catalogue of GSSS", function()
       columns = { "FpgMa" } }]])
     fails(2, "needs a region", [[return stars:query { where = { FpgMag = "<10" } }]])
     fails(7, "use a region", "return stars:query { stcs = \"CIRCLE 10 10 20\" }")
+    fails(7, "the shape holds 50 rows or more",
+      [[return stars:query { stcs = "CIRCLE 52.5 -27.4 0.2", row_limit = 50 }]])
+    fails(2, "row_limit is a whole number from 1 to 50000",
+      [[return stars:query { stcs = "CIRCLE 52.5 -27.4 0.2", row_limit = 50001 }]])
+    fails(2, "did you mean hstID", [[return stars:query { region = sky.circle(1, 1, 0.1),
+      key = "hstIDD" }]])
+  end)
+
+  it("with fewer rows than the service says it found is an error, or asked for in parts", function()
+    archive = practice.start("--faults silent-cap=100")
+    fails(7, "100 rows came, the service says that it found",
+      [[return stars:query { stcs = "CIRCLE 52.5 -27.4 0.3" }]])
+    local region = "CIRCLE 52.5 -27.4 0.3"
+    local code, _, err = run(([[return stars:query { region = sky.parse("%s"),
+      into = "rows.csv" }]]):format(region))
+    assert.equal(0, code, err)
+    assert.is_true(same_as_archive("TIC", region) > 100)
   end)
 
   it("is an error when it is an HTML page", function()

@@ -164,6 +164,8 @@ for row in csv.DictReader(out.splitlines()):
     fails(2, "is not a date", [[hst:count { where = { sci_start_time = "soon" } }]])
     fails(2, "above the service's limit", [[hst:query { targets = { "M 81" }, radius = "1 deg" }]])
     fails(2, "not both", [[hst:query { targets = { "M 81" }, region = sky.circle(1, 1, 0.1) }]])
+    fails(7, "rows in one answer are more than 2: give a region", [[hst:query {
+      where = { sci_instrume = "ACS" }, row_limit = 2 }]])
     fails(2, "cannot count this region", [[hst:count { region = sky.circle(1, 1, 3) }]])
     fails(2, "Nowhere 7", [[hst:query { targets = { "Nowhere 7" } }]])
     fails(4, "radius must be between 0 and 30 arcminutes", [[mast.mission("hst",

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The catalogue service of the Guide Star group, CatalogSearch.aspx (section 7 of the specification
 -- of the classic services): boxes, circles, STC-S shapes, identifiers; CSV; cut at MAXOBJ, the
--- brightest kept, so that as many rows as that are never taken for all.
+-- brightest kept, so that as many rows as that are never taken for all. A text before the header
+-- tells how many objects were found: fewer rows are not taken for all either.
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
@@ -13,7 +14,12 @@ M.row_cap = 50000
 
 local path = "/webservices/vo/CatalogSearch.aspx"
 
--- Usual names of key and position, lower case, best first.
+-- Key and position of catalogues whose columns are told: those of Pan-STARRS (section 7) and Gaia.
+local ps1 = { id = "objID", ra = "raMean", dec = "decMean" }
+local gaia = { id = "source_id", ra = "ra", dec = "dec" }
+local told = { PS1V3OBJECTS = ps1, GAIA = gaia, GAIAdr1 = gaia, GAIAdr2 = gaia, GAIAdr3 = gaia,
+  TGAS = gaia }
+-- Elsewhere: usual names, lower case, best first.
 local usual = {
   id = { "source_id", "hstid", "gsc2id", "gscid", "objid", "designation", "id" },
   ra = { "ra", "ramean", "raj2000" }, dec = { "dec", "decmean", "dej2000" },
@@ -23,15 +29,27 @@ local function number(value)
   return (("%.10f"):format(value):gsub("0+$", ""):gsub("%.$", ""))
 end
 
+-- The one number in the text before the header; nil when it has none or several.
+local function found(text)
+  local n = text:match("^%D*(%d+)%D*$")
+  return n and math.tointeger(tonumber(n))
+end
+
+-- Rows (brightest first, at most MAXOBJ of them), cost, and how many the service says there are.
 local function ask(record, more)
   local arguments = { CAT = record.code, FORMAT = "CSV" }
   for name, value in pairs(more) do
     arguments[name] = value
   end
-  local rows, _, cost = door.fetch(record.name, {
+  local rows, answer, cost = door.fetch(record.name, {
     url = door.url(door.base("gsss") .. path, arguments), format = "csv", poll = false, tries = 1,
   })
-  return rows, cost
+  local n = found(answer.message)
+  if n and n ~= #rows and #rows < more.MAXOBJ then
+    errors.raise(n > #rows and "truncated" or "integrity", ("%s: %d rows came, the service says "
+      .. "that it found %d; use a smaller region"):format(record.name, #rows, n))
+  end
+  return rows, cost, n
 end
 
 local known = {} -- base URL and code -> columns
@@ -50,22 +68,31 @@ local function columns_of(record)
   return known[key]
 end
 
--- The column of a role; positions get their unit and UCD.
-local function role(record, columns, what, ucd)
-  for _, name in ipairs(usual[what]) do
-    local column = columns[name]
+local ucds = { id = "meta.id;meta.main", ra = "pos.eq.ra;meta.main", dec = "pos.eq.dec;meta.main" }
+
+-- The column of a role: as told, or with a usual name; it gets its unit and UCD. nil when none is
+-- known.
+local function role(record, columns, what)
+  local name = told[record.code] and told[record.code][what]
+  for _, each in ipairs(name and { name:lower() } or usual[what]) do
+    local column = columns[each]
     if column then
-      column.ucd, column.unit = ucd, what ~= "id" and "deg" or nil
+      column.ucd, column.unit = ucds[what], what ~= "id" and "deg" or nil
       return column.name
     end
   end
-  errors.raise("protocol", ("%s: no column is known to hold %s"):format(record.name, what))
 end
 
-local function roles_of(record, columns)
-  return role(record, columns, "id", "meta.id;meta.main"),
-    role(record, columns, "ra", "pos.eq.ra;meta.main"),
-    role(record, columns, "dec", "pos.eq.dec;meta.main")
+local function roles_of(record, columns, key)
+  local ra, dec = role(record, columns, "ra"), role(record, columns, "dec")
+  local id = key and door.column(columns, key, record.name).name or role(record, columns, "id")
+  if not ra or not dec then
+    errors.raise("protocol", record.name .. ": no columns are known to hold the position")
+  elseif not id then
+    errors.raise("usage", record.name .. ": no column is known to name an object once: say which "
+      .. "does, key = \"...\"")
+  end
+  return id, ra, dec
 end
 
 local function pair(value)
@@ -85,7 +112,7 @@ end
 
 local function source_of(record, options)
   local columns = columns_of(record)
-  local id, ra, dec = roles_of(record, columns)
+  local id, ra, dec = roles_of(record, columns, options.key)
   local where = options.where and door.spelt(options.where, columns, record.name)
   local names = options.columns
     and door.chosen({ id, ra, dec }, options.columns, columns, record.name)
@@ -126,14 +153,14 @@ local function source_of(record, options)
     if type(options.id or options.stcs) ~= "string" or options.id and options.stcs then
       errors.raise("usage", record.name .. " needs a region, stcs (a shape) or id (an identifier)")
     end
-    local rows, cost = question({ ID = options.id, STCS = options.stcs })
+    local rows, cost, n = question({ ID = options.id, STCS = options.stcs })
     if #rows >= service.cap then
       errors.raise("truncated", ("%s: the shape holds %d rows or more: use a region")
         :format(record.name, service.cap))
     elseif options.id and #rows == 0 then
       errors.raise("not_found", ("%s has no object %s"):format(record.name, options.id))
     end
-    return refine(rows), cost
+    return refine(rows), cost, not (where and next(where)) and n or nil
   end
   return {
     name = record.name, id = id, ra = ra, dec = dec, window = 4, verdict = door.verdict,
@@ -149,14 +176,16 @@ for code in ("GSC11 GSC12 GSC23 GSC241 GSC242 GSC243 GSC30 USNOB SDSS FIRST 2MAS
   .. "GAIAdr1 GAIAdr2 GAIAdr3 TGAS WISE PS1V3OBJECTS"):gmatch("%S+") do
   local record = {
     name = code, aliases = { aliases[code] }, code = code, door = "gsss", host = "mast",
-    options = { "stcs", "id", "magrange", "mindet", "epoch" },
+    options = { "stcs", "id", "key", "magrange", "mindet", "epoch" },
     url = function()
       return door.base("gsss")
     end,
   }
   record.columns = function()
     local columns = columns_of(record)
-    roles_of(record, columns)
+    for what in pairs(ucds) do
+      role(record, columns, what)
+    end
     return columns
   end
   record.source = function(options)

@@ -289,15 +289,16 @@ local function plain_source(record, options)
   local function count(all)
     return mashup.count(service, { filters = all })
   end
+  local limits = { cap = record.cap }
   return {
-    name = record.name, id = record.id, service = { cap = record.cap },
+    name = record.name, id = record.id, service = limits,
     count_plain = function()
       return count(filters)
     end,
     plain = function()
       local rows, cost, counted = portions.rows({
         name = record.name, filters = filters, column = record.along, key = record.id,
-        cap = options.row_limit or record.cap, count = count,
+        cap = limits.cap, count = count,
         fetch = function(all)
           return mashup.rows(service, { columns = table.concat(asked, ","), filters = all })
         end,

@@ -182,8 +182,8 @@ local function rows_of(service, question, most)
     door.add_cost(cost, one)
     total = total or answer.rows_total
     if most and (total or 0) > most then
-      errors.raise("truncated", ("%s: %d rows in one answer are more than %d")
-        :format(service.mission, total, most))
+      errors.raise("truncated", ("%s: %d rows in one answer are more than %d: give a region, which "
+        .. "is asked in parts"):format(service.mission, total, most))
     elseif #rows == 0 and total and have < total then
       incomplete(service, "%d of %d rows came", have, total)
     end
@@ -380,7 +380,7 @@ local function plain_rows(service, question, options)
   local list, places = questions(service, question, options)
   local parts, cost, total = {}, { requests = 0, bytes = 0 }, 0
   for i, each in ipairs(list) do
-    local rows, one, n = rows_of(service, each)
+    local rows, one, n = rows_of(service, each, options.row_limit)
     parts[i], total = rows, n and total and total + n
     door.add_cost(cost, one)
   end

@@ -225,7 +225,7 @@ local function source_of(record, options)
   function source.fetch(shape)
     local parts, cost = {}, { requests = 0, bytes = 0 }
     for _, condition in ipairs(conditions(shape)) do
-      local rows, _, one = ask(what, condition, cap)
+      local rows, _, one = ask(what, condition, source.service.cap)
       parts[#parts + 1] = rows
       door.add_cost(cost, one)
     end
@@ -256,12 +256,13 @@ local function source_of(record, options)
   end
   function source.plain()
     local n, cost = count("")
-    if n >= cap then
+    local most = source.service.cap
+    if n > most then
       errors.raise("truncated", ("%s: %d rows meet the criteria, one answer holds %d: give a "
         .. "region (sky.all() for the whole sky), which is asked in parts"):format(record.name, n,
-        cap))
+        most))
     end
-    local rows, _, one = ask(what, "", cap)
+    local rows, _, one = ask(what, "", most)
     door.add_cost(cost, one)
     return refine(rows), cost, not loose and n or nil
   end
