@@ -28,7 +28,7 @@ local known = {
   COALESCE = { 2, 2, "coalesce(%1, %2)" },
   -- RegTAP 1.1 section 9: functions of registries.
   IVO_NOCASEMATCH = { 2, 2, "(%1 LIKE %2)", "int" },
-  IVO_HASWORD = { 2, 2, "(lower(%1) LIKE '%%%' || lower(%2) || '%%%')", "int" },
+  IVO_HASWORD = { 2, 2, "(words(%2) <> ' ' AND instr(words(%1), words(%2)) > 0)", "int" },
   IVO_HASHLIST_HAS = { 2, 2, "('#' || lower(%1) || '#' LIKE '%%%#' || lower(%2) || '#%%%')",
     "int" },
 }

@@ -2,6 +2,7 @@
 -- The registry's tables (RegTAP 1.1, schema rr): this archive's own services at its own address,
 -- and one, ivo://archive.stsci.edu/cone/closed, that does not work. Identifiers and enumerated
 -- values are in lower case.
+local sql = require "practice.sql"
 local tables = require "practice.tap_tables"
 
 local std = "ivo://ivoa.net/std/"
@@ -34,6 +35,11 @@ local services = {
     "optical", "tap", "/vo-tap/api/v0.1/ps1dr2", { "stars", "galaxies", "surveys" } },
 }
 
+-- Columns of the tables behind cone searches.
+local views = { ["cone/gaia"] = "scs_gaia", ["cone/galex"] = "scs_galex", ["cone/tic"] = "scs_tic" }
+-- Services without stars below declination -30, or without any.
+local not_everywhere = { regtap = true, ["cone/closed"] = true, ["tap/ps1dr2"] = true }
+
 -- Names and descriptions as columns of a table; those in `ints` are numbers.
 local function columns(list, ints)
   local out = {}
@@ -46,7 +52,9 @@ end
 
 local ivoid = { "ivoid", "Identifier of the resource" }
 local cap_index = { "cap_index", "Number of the capability" }
-local numbers = { cap_index = true, intf_index = true }
+local table_index = { "table_index", "Number of the table" }
+local numbers = { cap_index = true, intf_index = true, schema_index = true, table_index = true,
+  std = true }
 
 -- `row(service, id, base)` gives the rows of one service.
 local function add(name, description, list, rows)
@@ -111,6 +119,54 @@ add("res_detail", "What else is known of resources", {
   end
   return s[1] == "caomtap"
     and { { id, 1, "/capability/dataModel/@ivo-id", std .. "obscore#core-1.1" } } or {}
+end)
+
+-- The tables of a service: lists of { name, description, columns, utype }.
+local function tables_of(s)
+  if s[6] == "conesearch" then
+    local view = views[s[1]]
+    return view and { { name = "main", description = s[4], columns = sql.columns(view) } } or {}
+  end
+  local word = s[6] == "tap" and s[7]:match("([^/]+)$")
+  return word and tables.of(word).tables or {}
+end
+
+add("res_table", "Tables of the resources", {
+  ivoid, { "schema_index", "Number of the schema" }, { "table_description", "What it holds" },
+  { "table_name", "Name, with its schema" }, table_index, { "table_title", "Title" },
+  { "table_type", "Kind of table" }, { "table_utype", "Its place in a data model" },
+}, function(s, id)
+  local out = {}
+  for i, t in ipairs(tables_of(s)) do
+    out[i] = { id, 1, t.description, t.name, i, t.description, "table", t.utype or "" }
+  end
+  return out
+end)
+
+add("table_column", "Columns of the tables of the resources", {
+  ivoid, table_index, { "name", "Name" }, { "ucd", "UCD" }, { "unit", "Unit" },
+  { "utype", "Its place in a data model" }, { "std", "1: as a standard has it" },
+  { "datatype", "Type of VOTable" }, { "extended_schema", "Schema of the further type" },
+  { "extended_type", "Further type" }, { "arraysize", "Size of VOTable" },
+  { "delim", "What parts values" }, { "type_system", "Where the type is from" },
+  { "flag", "indexed, primary" }, { "column_description", "What it holds" },
+}, function(s, id)
+  local out = {}
+  for i, t in ipairs(tables_of(s)) do
+    for _, c in ipairs(t.columns) do
+      local text = c.type == "char"
+      out[#out + 1] = { id, i, c.name:lower(), (c.ucd or ""):lower(), c.unit or "", c.utype or "",
+        0, c.type, "", c.xtype or "", text and "*" or "1", "", "vs:votabletype",
+        c.indexed and "indexed" or "", c.description or "" }
+    end
+  end
+  return out
+end)
+
+add("stc_spatial", "Coverage of the resources on the sky", {
+  ivoid, { "coverage", "Coverage as MOC in text" }, { "ref_system_name", "Reference frame" },
+}, function(s, id)
+  return not_everywhere[s[1]] and {} or { { id, "0/0-11", "ICRS" } }
 end)
 
 return { routes = {} }

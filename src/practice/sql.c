@@ -63,6 +63,33 @@ static void separation(sqlite3_context *out, int n, sqlite3_value **v)
     sqlite3_result_double(out, hal_separation_deg(x[0], x[1], x[2], x[3]));
 }
 
+/* A text as words in lower case with a blank on each side of each; what is neither letter nor digit
+ * parts them. */
+static void words(sqlite3_context *out, int n, sqlite3_value **v)
+{
+    (void)n;
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    sqlite3_str *s = text ? sqlite3_str_new(NULL) : NULL;
+    if (!s)
+        return;
+    sqlite3_str_appendchar(s, 1, ' ');
+    for (bool inside = false; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool letter =
+            c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (letter || inside)
+            sqlite3_str_appendchar(s, 1, !letter ? ' ' : c >= 'A' && c <= 'Z' ? c + 32 : *text);
+        inside = letter;
+        if (letter && !text[1])
+            sqlite3_str_appendchar(s, 1, ' ');
+    }
+    char *made = sqlite3_str_finish(s);
+    if (made)
+        sqlite3_result_text(out, made, -1, sqlite3_free);
+    else
+        sqlite3_result_error_nomem(out);
+}
+
 static void random_number(sqlite3_context *out, sqlite3_value **v,
                           double (*make)(uint64_t key, uint64_t stream))
 {
@@ -93,6 +120,7 @@ static int add_functions(hal_sql *q)
         int n;
         void (*f)(sqlite3_context *, int, sqlite3_value **);
     } functions[] = {{"separation", 4, separation},
+                     {"words", 1, words},
                      {"uniform", 2, uniform},
                      {"normal", 2, normal},
                      {"pause", 1, pause_s}};

@@ -49,6 +49,34 @@ describe("the registry", function()
     assert.equal(0, code, out .. err)
   end)
 
+  it("finds whole words only", function()
+    local code, out, err = run([[
+      local function n(word)
+        return #vo.registry.search { keywords = word, service_type = "cone" }
+      end
+      assert(n "star" == 0 and n "tars" == 0 and n "STARS" == 3)
+      assert(n "quasars" == 1 and n "quasar" == 0 and n "closed services" == 1)
+      assert(n "a cone search that" == 1 and n "cone that" == 0)]])
+    assert.equal(0, code, out .. err)
+  end)
+
+  it("knows the tables, columns and coverage of services", function()
+    local code, out, err = run([[
+      local registry = vo.tap(base .. "/vo-tap/api/v0.1/registry")
+      local found = registry:query("SELECT ivoid, table_name, name, unit, datatype FROM "
+        .. "rr.res_table NATURAL JOIN rr.table_column WHERE ucd = 'pos.eq.ra;meta.main'").table
+      local gaia = found:where { ivoid = "ivo://archive.stsci.edu/tap/gaiadr3" }
+      assert(#gaia == 1 and gaia:get(1, "table_name") == "gaia_source")
+      assert(gaia:get(1, "unit") == "deg" and gaia:get(1, "datatype") == "double")
+      local cone = registry:query("SELECT name FROM rr.table_column WHERE ivoid = "
+        .. "'ivo://archive.stsci.edu/cone/tic'").table
+      local columns = vo.cone(base .. "/scs/tic?"):columns()
+      assert(#cone == #columns)
+      local sky = registry:query("SELECT ivoid FROM rr.stc_spatial WHERE coverage = '0/0-11'").table
+      assert(#sky == 9)]])
+    assert.equal(0, code, out .. err)
+  end)
+
   it("gives a table without rows when it knows nothing of the kind", function()
     local code, out, err = run([[
       for _, words in ipairs({ "no such words", "d'Arrest", "' OR '1'='1", "100%" }) do
