@@ -37,18 +37,41 @@ function M.begin(record)
   return record
 end
 
---- Refuses an archive that the workflow does not declare.
-function methods:require_host(name)
-  if not self.hosts then
-    return
-  end
-  for _, host in ipairs(self.hosts) do
-    if host == name then
-      return
+-- Does an entry of `hosts` stand for that host (or that entry)? "*.gavo.org": all below gavo.org.
+local function stands_for(entry, name)
+  return entry == name or entry:sub(1, 2) == "*." and #name >= #entry
+    and name:sub(1 - #entry) == entry:sub(2)
+end
+
+local function quoted(list)
+  return '"' .. table.concat(list, '", "') .. '"'
+end
+
+--- Refuses archives that the workflow does not declare, all at once: the message has the line to
+-- write, the error the missing ones in `hosts`.
+function methods:require_hosts(names)
+  local missing, seen = {}, {}
+  for _, name in ipairs(self.hosts and names or {}) do
+    name = name:lower()
+    for _, entry in ipairs(self.hosts) do
+      seen[name] = seen[name] or stands_for(entry:lower(), name)
+    end
+    if not seen[name] then
+      missing[#missing + 1], seen[name] = name, true
     end
   end
-  errors.raise("permission", ('the workflow may not contact %s: add hosts = { "%s" } to it')
-    :format(name, name))
+  if #missing > 0 then
+    table.sort(missing)
+    errors.raise("permission", ("the workflow may not contact %s: if it should, write in it hosts "
+      .. "= { %s }"):format(table.concat(missing, ", "),
+      quoted(table.move(missing, 1, #missing, #self.hosts + 1,
+        table.move(self.hosts, 1, #self.hosts, 1, {})))), { hosts = missing })
+  end
+end
+
+--- Refuses an archive that the workflow does not declare.
+function methods:require_host(name)
+  self:require_hosts({ name })
 end
 
 --- Path below the output folder of a relative name.

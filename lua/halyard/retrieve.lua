@@ -295,12 +295,10 @@ function M.products(products, options)
   local dir = record:path(folder)
   local entries = entries_of(listed(products), options, folder)
   local asked_hosts = {}
-  for _, entry in ipairs(entries) do
-    asked_hosts[entry.address and door.host(entry.address) or "mast"] = true
+  for i, entry in ipairs(entries) do
+    asked_hosts[i] = entry.address and door.host(entry.address) or "mast"
   end
-  for host in pairs(asked_hosts) do
-    record:require_host(host)
-  end
+  record:require_hosts(asked_hosts)
   if record.dry then
     record.notes[#record.notes + 1] = ("the selected files would be downloaded into %s")
       :format(folder)

@@ -100,9 +100,10 @@ end
 local function check_hosts(hosts)
   check_list("hosts", hosts, "string")
   for _, host in ipairs(hosts) do
-    if host ~= "mast" and not host:find("^[%w.-]+%.%a+$") and not host:find("^[%w.-]+:%d+$") then
-      wrong(('hosts: %q is neither "mast" nor a host such as "dc.g-vo.org" or "127.0.0.1:8080"')
-        :format(host))
+    if host ~= "mast" and not host:find("^[%w.-]+%.%a+$") and not host:find("^[%w.-]+:%d+$")
+      and not host:find("^%*%.[%w-][%w.-]*%.%a+$") then
+      wrong(('hosts: %q is neither "mast" nor a host such as "dc.g-vo.org" or "127.0.0.1:8080" nor '
+        .. 'all below a name, such as "*.g-vo.org"'):format(host))
     end
   end
 end
@@ -272,9 +273,7 @@ end
 --- Runs another workflow with parameters and returns its result.
 function context_methods:run(name, given)
   local manifest = M.load(M.find(name))
-  for _, host in ipairs(manifest.hosts) do
-    report.current():require_host(host)
-  end
+  report.current():require_hosts(manifest.hosts)
   local values = params.values(manifest.params, given or {}, "workflow " .. manifest.name)
   return manifest.run(setmetatable({ output = self.output, params = values }, context_methods),
     values)

@@ -114,10 +114,27 @@ describe("the registry", function()
   end)
 
   it("passes over services whose host the workflow does not declare", function()
-    local code, _, err = run([[return vo.registry.first_working { service_type = "cone" }]],
-      '"elsewhere.org"')
-    assert.equal(4, code, err)
-    assert.is_truthy(err:find("may not contact", 1, true), err)
+    local code, out, err = run([[
+      local stars = vo.registry.search { keywords = "stars", service_type = "cone" }
+      local standard = stars:get(2, "standard_id")
+      local rows = { { access_url = "http://elsewhere.example/x?", standard_id = standard },
+        { access_url = stars:get(2, "access_url"), standard_id = standard } }
+      vo.registry.first_working(halyard.table.from_rows(rows, { "access_url", "standard_id" }))]])
+    assert.equal(0, code, out .. err)
+    assert.is_truthy(practice.read(folder .. "/out/report.json"):gsub("\\/", "/"):find(
+      "elsewhere.example/x? is at a host that the workflow does not declare", 1, true))
+  end)
+
+  it("tells all hosts to declare when no declared one has a service", function()
+    local code, _, err = run([[return vo.registry.first_working(halyard.table.from_rows({
+      { access_url = "http://b.example.org/tap", standard_id = "ivo://ivoa.net/std/tap" },
+      { access_url = "http://A.example.org:81/x?", standard_id = "ivo://ivoa.net/std/ssa" },
+      { access_url = "http://x.other.org/x?", standard_id = "ivo://ivoa.net/std/ssa" } },
+      { "access_url", "standard_id" }))]], '"*.other.example", "other.org"')
+    assert.equal(6, code, err)
+    assert.is_truthy(err:find('may not contact a.example.org:81, b.example.org, x.other.org: if '
+      .. 'it should, write in it hosts = { "mast", "*.other.example", "other.org", '
+      .. '"a.example.org:81", "b.example.org", "x.other.org" }', 1, true), err)
   end)
 
   it("refuses bad input before it asks", function()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 local errors = require("halyard.error")
+local report = require("halyard.report")
 local workflow = require("halyard.workflow")
 
 local source = os.getenv("HALYARD_SOURCE") or "."
@@ -76,6 +77,8 @@ describe("a workflow file", function()
 
   it("is refused for unknown archives, wrong sizes and control characters", function()
     assert.is_truthy(refused("demo", manifest('hosts = { "mats" },')):find("mast", 1, true))
+    local message = refused("demo", manifest('hosts = { "*.org" },'))
+    assert.is_truthy(message:find('"*.g-vo.org"', 1, true), message)
     refused("demo", manifest('budget = { download = "many" },'))
     refused("demo", manifest("budget = { files = 0 },"))
     refused("demo", manifest('author = "a\\27[31m",'))
@@ -84,6 +87,16 @@ describe("a workflow file", function()
   it("has no effect when it is loaded: questions to an archive are refused", function()
     local message = refused("demo", 'mast.catalog("Gaia DR3"):columns()\n' .. manifest())
     assert.is_truthy(message:find("demo%.lua:1: "), message)
+  end)
+
+  it("may contact the hosts it declares and those below a name, and is told all others", function()
+    local record = report.new({ output = folder, hosts = { "mast", "a.org:81", "*.g-vo.org" } })
+    record:require_hosts({ "mast", "a.org:81", "dc.g-vo.org", "A.B.G-VO.org" })
+    local ok, err = errors.try(record.require_hosts, record,
+      { "xg-vo.org", "g-vo.org", "a.org", "dc.g-vo.org", "dc.g-vo.org.b.org", "a.org" })
+    assert.is_nil(ok)
+    assert.equal("permission", err.code)
+    assert.same({ "a.org", "dc.g-vo.org.b.org", "g-vo.org", "xg-vo.org" }, err.hosts)
   end)
 
   it("sees no io, no debug and no undefined global", function()

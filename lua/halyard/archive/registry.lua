@@ -177,7 +177,8 @@ end
 -- SSA) or an empty circle (cone). The run's report says which, and why those before it are not it.
 -- @param given rows of `search`, or its options
 -- @treturn tap|cone|sia|ssa what `vo.tap(access_url)`, ... give
--- @raise `not_found` when there is no service; `archive` when none works, with the reasons
+-- @raise `not_found` when there is no service; `permission` with the hosts to declare when all that
+-- may work are at others; `archive` when none works, with the reasons
 function M.first_working(given)
   local record = report.current()
   if record.dry then
@@ -185,7 +186,7 @@ function M.first_working(given)
       .. "are asked")
   end
   local rows = rows_of(given)
-  local tried, why = {}, {}
+  local tried, why, hosts = {}, {}, {}
   for i = 1, #rows do
     local url = rows:get(i, "access_url")
     local standard_id = rows:get(i, "standard_id")
@@ -199,13 +200,23 @@ function M.first_working(given)
       elseif got.code == "budget" then
         error(got, 0)
       end
-      why[#why + 1] = url .. " does not work: " .. got.message
+      if got.hosts then
+        table.move(got.hosts, 1, #got.hosts, #hosts + 1, hosts)
+        why[#why + 1] = url .. " is at a host that the workflow does not declare"
+      else
+        why[#why + 1] = url .. " does not work: " .. got.message
+      end
     end
   end
   if #why == 0 then
     errors.raise("not_found", "registry.first_working: the table has no service")
   end
-  errors.raise("archive", ("none of %d services works: %s"):format(#why, table.concat(why, "; ")))
+  local reasons = ("none of %d services works: %s"):format(#why, table.concat(why, "; "))
+  if #hosts > 0 then
+    record.notes[#record.notes + 1] = reasons
+    record:require_hosts(hosts)
+  end
+  errors.raise("archive", reasons)
 end
 
 M.registry = { search = M.search, first_working = M.first_working }
