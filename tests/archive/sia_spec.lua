@@ -75,6 +75,29 @@ describe("an image service", function()
     end
   end)
 
+  it("is an error with a limit's number of rows unless the service tells its cuts", function()
+    archive = practice.start("--row-cap 1000")
+    local wide = "region = sky.circle(210.8, 54.35, 5)"
+    for _, name in ipairs({ "one", "two" }) do
+      local code, _, err = run(("return %s:query { %s }"):format(name, wide), "flag=none")
+      assert.equal(7, code, err)
+      assert.is_truthy(err:find("1000 rows came, a usual limit", 1, true), err)
+      assert.is_truthy(err:find("vo.sia(url, { limit = n })", 1, true), err)
+    end
+    local code, _, err = run("return two:query { region = here, maxrec = 5 }", "flag=none")
+    assert.equal(7, code, err)
+    assert.is_truthy(err:find("5 rows came, as many as asked for", 1, true), err)
+    code, _, err = run(([[
+      local n = #two:query { region = here }
+      assert(#two:query { region = here, maxrec = n } == n)
+      local known = vo.sia("%s/vo-sia/api/v0.1/query?flag=none", { limit = n + 1 })
+      assert(#known:query { region = here } == n)
+      vo.sia("%s/vo-sia/api/v0.1/query?flag=none", { limit = n }):query { region = here }]])
+      :format(archive.url, archive.url))
+    assert.equal(7, code, err)
+    assert.is_truthy(err:find("as many as one answer holds", 1, true), err)
+  end)
+
   it("gives every centre once past its limit", function()
     local answers = {}
     -- Version 2 knows no centres: its limit must hold what touches one point.

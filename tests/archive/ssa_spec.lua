@@ -68,20 +68,26 @@ describe("a spectrum service", function()
       assert.equal(7, code, err)
       assert.is_truthy(err:find("smaller region", 1, true), err)
     end
+    local code, _, err = run([[
+      local told = vo.ssa(service.url, { limit = 3 })
+      return told:query { region = here }]], "flag=none&")
+    assert.equal(7, code, err)
+    assert.is_truthy(err:find("3 rows came, as many as one answer holds", 1, true), err)
     for body, words in pairs({
+      ["vo.ssa(service.url, { limit = 0 })"] = "limit is a whole number",
       ["service:query { region = sky.circle(10, 0, 100) }"] = "SIZE is not a diameter",
       ["service:query { region = sky.box(1, 2, 1, 2) }"] = "takes a circle",
       ["service:query { region = here, bandd = 1 }"] = "did you mean band",
       ['service:query { region = here, band = "red" }'] = "band is a number",
       ['service:query { region = here, time = "soon" }'] = "BAND or TIME is not a range",
     }) do
-      local code, _, err = run("return " .. body)
+      code, _, err = run("return " .. body)
       assert.is_true(code ~= 0, body)
       assert.is_truthy(err:find(words, 1, true), err)
     end
     archive:stop()
     archive = practice.start("--faults html")
-    local code, _, err = run("return service:query { region = here }")
+    code, _, err = run("return service:query { region = here }")
     assert.is_true(code ~= 0)
     assert.is_truthy(err:find("HTML", 1, true), err)
   end)

@@ -91,6 +91,59 @@ function M.ask(url, arguments, remedy)
   return rows, cost
 end
 
+-- A number of rows that looks like a limit, as tiling takes it (tiling design 6.1).
+local function is_round(n)
+  local thousands = n >= 1000
+  if n >= 1024 and n & (n - 1) == 0 then
+    return true
+  end
+  while n >= 10 and n % 10 == 0 do
+    n = n // 10
+  end
+  return thousands and (n == 1 or n == 2 or n == 5)
+end
+
+-- Does the service say that it cut an answer to the same question for one row?
+local function tells_cuts(url, arguments, cost)
+  local one = { { "MAXREC", 1 } }
+  for _, pair in ipairs(arguments) do
+    one[#one + 1] = pair[1] ~= "MAXREC" and pair or nil
+  end
+  door.add_cost(cost, { requests = 1, bytes = 0 })
+  local ok, err = errors.try(M.ask, url, one)
+  if not ok and err.code ~= "truncated" then
+    error(err, 0)
+  end
+  return not ok
+end
+
+--- As `ask`, for questions that cannot be asked in parts. Not every service says that it cut an
+-- answer: one with as many rows as the service's limit is `truncated`; so is one with as many as
+-- were asked for or, where the limit is not known, a round number of rows, unless the same question
+-- for one row shows that this service does say it.
+-- @tparam table service url; limit: rows that one answer may hold, nil: not known; maker: the
+-- function that takes the limit
+-- @tparam table arguments
+-- @tparam[opt] integer maxrec what the arguments ask for
+-- @tparam string remedy
+function M.ask_whole(service, arguments, maxrec, remedy)
+  local rows, cost = M.ask(service.url, arguments, remedy)
+  local n, limit, why = #rows, service.limit, nil
+  if limit and n >= limit then
+    why = "as many as one answer holds"
+  elseif n == maxrec or not limit and is_round(n) then
+    why = (n == 1 or not tells_cuts(service.url, arguments, cost))
+      and (n == maxrec and "as many as asked for" or "a usual limit")
+  end
+  if why then
+    errors.raise("truncated", ("%s: %d rows came, %s, and the service does not tell when it cuts "
+      .. "an answer; %s%s"):format(service.url, n, why, remedy, why == "a usual limit"
+      and (", or say how many rows one answer may hold, %s(url, { limit = n })")
+        :format(service.maker) or ""))
+  end
+  return rows, cost
+end
+
 local function inputs_of(node, out)
   for _, child in ipairs(node.children) do
     local name = child.name == "PARAM" and (child.attributes.name or ""):match("^INPUT:(.+)$")
@@ -139,6 +192,13 @@ function M.noted(record, url, rows, cost, region)
     region = region and tostring(region) or nil,
     verified = "not verified: the service has no count",
   }
+end
+
+--- Refuses what is no limit.
+function M.check_limit(limit, what)
+  if limit ~= nil and (math.type(limit) ~= "integer" or limit < 1) then
+    errors.raise("usage", what .. ": limit is a whole number of rows from 1 on")
+  end
 end
 
 --- Refuses what is no URL.

@@ -208,7 +208,7 @@ local function by_centers(self, options)
   local source = {
     name = self.url, id = "access_url", ra = "s_ra", dec = "s_dec", window = 4,
     verdict = door.verdict,
-    service = { takes_cone = true, cap = options.maxrec or 0, radius_max_deg = 0 },
+    service = { takes_cone = true, cap = options.maxrec or self.limit or 0, radius_max_deg = 0 },
     fetch = function(circle)
       local arguments = self.version == 1 and arguments_one(options, circle, true)
         or arguments_two(options, "CIRCLE " .. circle_arguments(circle))
@@ -259,8 +259,8 @@ function methods:query(options)
   else
     arguments = arguments_two(options, options.region and pos_of(options.region))
   end
-  local rows, cost = access.ask(self.url, arguments, "take a smaller region or more constraints, "
-    .. "or ask by centres, intersect = \"center\", which goes past the limit")
+  local rows, cost = access.ask_whole(self, arguments, options.maxrec, "take a smaller region or "
+    .. "more constraints, or ask by centres, intersect = \"center\", which goes past the limit")
   rows = selected(rows)
   access.noted(record, self.url, rows, cost, options.region)
   return options.where and rows:where(options.where) or rows
@@ -281,15 +281,18 @@ end
 
 --- An image service.
 -- @tparam string url the access URL; it may hold parameters of its own
--- @tparam[opt] table options `version`: 1 or 2; asked of the service when absent
+-- @tparam[opt] table options `version`: 1 or 2; asked of the service when absent; `limit`: rows one
+-- answer may hold, where the service or the registry says so
 function M.sia(url, options)
   options = options or {}
-  suggest.check_keys(options, { "version" }, "vo.sia")
+  suggest.check_keys(options, { "version", "limit" }, "vo.sia")
   access.check_url(url, "vo.sia")
+  access.check_limit(options.limit, "vo.sia")
   if options.version ~= nil and options.version ~= 1 and options.version ~= 2 then
     errors.raise("usage", "vo.sia: version is 1 or 2")
   end
-  return setmetatable({ url = url, version = options.version }, service_type)
+  return setmetatable({ url = url, version = options.version, limit = options.limit,
+    maker = "vo.sia" }, service_type)
 end
 
 return M

@@ -127,7 +127,8 @@ function methods:query(options)
     record.notes[#record.notes + 1] = self.url .. " would be asked for spectra"
     return table_core.from_rows({}, { "access_url", "access_format", "s_ra", "s_dec", "sep_deg" })
   end
-  local rows, cost = access.ask(self.url, arguments, "take a smaller region or more constraints")
+  local rows, cost = access.ask_whole(self, arguments, options.maxrec, "take a smaller region or "
+    .. "more constraints")
   access.noted(record, self.url, rows, cost, options.region)
   rows = access.named(rows, roles)
   if not access.has(rows, "access_url") then
@@ -149,9 +150,14 @@ end
 
 --- A spectrum service.
 -- @tparam string url the access URL; it may hold parameters of its own ("...?id=IUE&")
-function M.ssa(url)
+-- @tparam[opt] table options `limit`: rows one answer may hold, where the service or the registry
+-- says so
+function M.ssa(url, options)
+  options = options or {}
+  suggest.check_keys(options, { "limit" }, "vo.ssa")
   access.check_url(url, "vo.ssa")
-  return setmetatable({ url = url }, service_type)
+  access.check_limit(options.limit, "vo.ssa")
+  return setmetatable({ url = url, limit = options.limit, maker = "vo.ssa" }, service_type)
 end
 
 return M
