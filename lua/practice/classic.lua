@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The classic forms, server side (mast-classic-vo sections 1 and 2): /<table>/search.php, with
 -- `action` a search, with SR a cone search, else the form; /search_fields.php. An answer is cut at
--- max_records without a word; --row-cap cuts cone searches likewise.
+-- max_records without a word; --row-cap cuts cone searches likewise. With form=fuf each line of an
+-- uploaded file, names or "ra,dec", is a search of its own; max_records holds for each.
 local cone = require "practice.cone"
 local core = require "practice.core"
 local faults = require "practice.faults"
@@ -15,6 +16,7 @@ local M = {}
 
 local RECORDS_DEFAULT <const>, SMALL_MAX <const> = 500, 10000
 local RADIUS_DEFAULT <const> = 3 -- arcmin
+local ENTRIES_MAX <const> = 5000 -- of an uploaded list
 
 local function text(body)
   return http.answer(body, "text/plain")
@@ -131,8 +133,10 @@ local function conditions(t, p, many, params)
       list[#list + 1] = term
     end
   end
+  local primary = t.primary and p.primary
+  list[#list + 1] = primary and criterion(t.index[t.primary], { primary .. "*" }, params)
   for _, role in ipairs({ "ra", "dec" }) do -- RA=>120 on tables whose column has another name
-    if is_range(p[role]) and t[role].name ~= role then
+    if t[role] and is_range(p[role]) and t[role].name ~= role then
       local term, why = criterion(t[role], { p[role] }, params)
       if not term then
         return nil, why
@@ -145,7 +149,7 @@ end
 
 -- The circles that are asked for: a list of { ra, dec, degrees }, none, or nil and the failure.
 local function circles_of(t, p, list, params)
-  local radius = (tonumber(p.radius) or RADIUS_DEFAULT) / 60
+  local radius = (tonumber(p.radius) or t.radius or RADIUS_DEFAULT) / 60
   if p.target and p.resolver == "Don't Resolve" then
     for _, column in ipairs(t.columns) do
       if column.target then
@@ -332,7 +336,8 @@ local function statement(t, p, columns, rows_of, cone_asked, format)
     order(t, p, cone_asked))
 end
 
-local function search(t, p, many)
+-- What a search selects: { columns, rows_of, all, cone }, or nil and the text that is sent instead.
+local function selection(t, p, many)
   local params = {}
   local list, why = conditions(t, p, many, params)
   local circles
@@ -344,19 +349,30 @@ local function search(t, p, many)
     columns, why = selected(t, p, #circles > 0)
   end
   if not columns then
-    return text(why)
+    return nil, why
+  elseif #circles > 0 and not t.ra then
+    return nil, "Error: this table has no positions\n"
   end
   local rows_of, all = from(t, circles, list, params)
   local some, failure = sql.query("SELECT 1 FROM (" .. rows_of .. ") LIMIT 1", all)
   if not some then
-    return text("Error: " .. failure .. "\n")
+    return nil, "Error: " .. failure .. "\n"
   elseif #some == 0 then
-    return text("no rows found\n\n")
+    return nil, "no rows found\n\n"
   end
+  return { columns = columns, rows_of = rows_of, all = all, cone = #circles > 0 }
+end
+
+local function search(t, p, many)
+  local found, why = selection(t, p, many)
+  if not found then
+    return text(why)
+  end
+  local columns, all = found.columns, found.all
   local limit = math.tointeger(tonumber(p.max_records)) or RECORDS_DEFAULT
   local word = p.outputformat or "HTML_Table"
   local format = ({ CSV = "csv", JSON = "json", VOTable = "votable" })[word]
-  local query = statement(t, p, columns, rows_of, #circles > 0, format)
+  local query = statement(t, p, columns, found.rows_of, found.cone, format)
   if format and not (format == "csv" and t.unquoted) then
     local answer = streamed(t, columns, format)
     answer.outcome, answer.sql, answer.params, answer.max_rows = "sql", query, all, limit
@@ -371,6 +387,39 @@ local function search(t, p, many)
   end
   local separator = separators[word]
   return separator and text(lines(columns, rows, separator, true)) or html(columns, rows)
+end
+
+-- The uploaded file of targets; nil when the form has none.
+local function uploaded(request)
+  for _, part in ipairs(request.parts) do
+    if part.name == "userfile" and part.filename then
+      return part.body
+    end
+  end
+end
+
+-- The search of each line, one after the other, in CSV.
+local function search_list(t, p, many, file)
+  local out, n = {}, 0
+  local limit = math.min(math.tointeger(tonumber(p.max_records)) or RECORDS_DEFAULT, SMALL_MAX)
+  for line in file:gmatch("[^\r\n]+") do
+    n = n + 1
+    if n > ENTRIES_MAX then
+      return text(("Error: more than %d lines\n"):format(ENTRIES_MAX))
+    end
+    p.ra, p.dec = line:match("^%s*([%d.+-]+)%s*,%s*([%d.+-]+)%s*$")
+    p.target = not p.ra and line or nil
+    local found, why = selection(t, p, many)
+    out[#out + 1] = ("# Input line %d: %s\n"):format(n, line)
+    if found then
+      local rows = sql.query(statement(t, p, found.columns, found.rows_of, found.cone, "csv"),
+        found.all, { max = limit })
+      out[#out + 1] = lines(found.columns, rows, ",", not t.unquoted)
+    else
+      out[#out + 1] = why:gsub("\n*$", "\n\n")
+    end
+  end
+  return text(table.concat(out))
 end
 
 -- Simple Cone Search on the same path (section 2): SR in degrees, labels as field names.
@@ -411,14 +460,24 @@ local function form(t)
   return http.answer(table.concat(out) .. "</form></body></html>\n", "text/html")
 end
 
-local function handler(t)
+-- The handler of a path: of its tables the one that the action means.
+local function handler(forms)
   return function(request)
+    local t = forms[1]
     request.record.service = "classic " .. t.path
     local p, many = parameters(request)
-    if p.action == "Search" then
-      return search(t, p, many)
+    for _, each in ipairs(forms) do
+      if p.action == (each.action or "Search") then
+        local file = p.form == "fuf" and uploaded(request)
+        if p.form == "fuf" and not file then
+          return form(each)
+        elseif file then
+          request.record.request = file
+        end
+        return file and search_list(each, p, many, file) or search(each, p, many)
+      end
     end
-    return p.sr and cone_search(t, p, many) or form(t)
+    return p.sr and t.ra and cone_search(t, p, many) or form(t)
   end
 end
 
@@ -440,8 +499,13 @@ local function list_of_columns(request)
 end
 
 M.routes = { ["/search_fields.php"] = list_of_columns }
+local by_path = {}
 for _, t in ipairs(tables) do
-  M.routes["/" .. t.path .. "/search.php"] = faults.data(handler(t), function(message)
+  by_path[t.path] = by_path[t.path] or {}
+  table.insert(by_path[t.path], t)
+end
+for path, forms in pairs(by_path) do
+  M.routes["/" .. path .. "/search.php"] = faults.data(handler(forms), function(message)
     return text("Error: " .. message .. "\n")
   end)
 end

@@ -6,10 +6,11 @@ local sql = require "practice.sql"
 local M = {}
 
 -- Each: path, list (its name in search_fields.php), from, id, ra, dec, target (name column),
--- unquoted.
-local function add(path, list, from, columns)
+-- unquoted, action (what the form is told, "Search" unless said), radius (arcmin, unless told),
+-- primary (column that the parameter of that name chooses).
+local function add(path, list, from, columns, view_tail)
   local t = { path = path, list = list, columns = {}, index = {}, view = "classic_"
-    .. path:gsub("%W", "_") }
+    .. path:gsub("%W", "_") .. (view_tail or "") }
   local view = {}
   local types = { integer = "long", string = "char", ustring = "char", datetime = "char" }
   for i, c in ipairs(columns) do
@@ -23,6 +24,7 @@ local function add(path, list, from, columns)
   end
   sql.define(t.view, { from = from, columns = view })
   M[#M + 1] = t
+  return t
 end
 
 -- A star's time of observation as text; k chooses among independent ones.
@@ -126,6 +128,60 @@ add("hst", "hst", "observations WHERE obs_collection = 'HST'", {
   { "PI Last Name", "sci_pi_last_name", "string", "proposal_pi" },
   { "Release Date", "sci_release_date", "datetime", "datetime(2400000.5 + t_obs_release)" },
 })
+
+-- Tables of which only some columns, or none, are documented.
+local ffi = add("kepler/ffi", "kepler_ffi",
+  "(WITH RECURSIVE n(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM n WHERE k < 1679) "
+    .. "SELECT k FROM n)", {
+    { "Dataset Name", "sci_data_set_name", "string", "printf('KPLR2009%03d_FFI-CAL', k / 84)" },
+    { "Archive Class", "sci_archive_class", "string", "'FFI'" },
+    { "Start Time", "sci_start_time", "datetime", "datetime(2454945 + 30.4 * (k / 84))" },
+    { "End Time", "sci_end_time", "datetime", "datetime(2454945.02 + 30.4 * (k / 84))" },
+    { "Quarter", "sci_data_quarter", "integer", "k / 84 / 3" },
+    { "Skygroup ID", "sci_skygroup_id", "integer", "1 + (k + 21 * (k / 84)) % 84" },
+    { "Module", "sci_module", "integer", "2 + k % 84 / 4" },
+    { "Output", "sci_output", "integer", "1 + k % 4" },
+    { "Season", "sci_season", "integer", "k / 84 % 4" },
+    { "Channel", "sci_channel", "integer", "1 + k % 84" },
+  })
+ffi.id = ffi.columns[1]
+add("kepler/kepler_fov", "kepler_fov",
+  "sky_tic WHERE ra BETWEEN 280 AND 302 AND dec BETWEEN 36 AND 53", {
+    star("Kepler ID", "kic_kepler_id"), ra("RA (J2000)", "kic_degree_ra"),
+    dec("Dec (J2000)", "kic_dec"), { "KEP Mag", "kepmag", "float", "Tmag" },
+    { "Channel 0", "channel_0", "integer", "1 + ID % 84" },
+    { "Channel 1", "channel_1", "integer", "1 + (ID + 21) % 84" },
+  })
+add("fuse/exposure", "exposure", "sky_tic, (SELECT 1 AS n UNION ALL SELECT 2) WHERE Tmag < 10 "
+  .. "AND uniform(ID, 23) < 0.4", {
+  { "Data Set", "fee_data_set_name", "string", "printf('FUSE%d%03d', ID, n)", role = "id" },
+  { "Target Name", "fes_targname", "ustring", "printf('TIC%d', ID)", target = true },
+  ra("RA (J2000)", "fes_ra_targ"), dec("Dec (J2000)", "fes_dec_targ"),
+  { "Object Class", "fes_objclass", "integer", "30 + ID % 7" },
+  { "Archive Class", "fes_archive_class", "string",
+    "CASE WHEN n = 1 THEN 'FUS' ELSE 'FEN' END" },
+})
+-- What Hubble has pointed at: each pointing is a third of its exposures.
+for action, share in pairs({ ["Search Pointings"] = 3, ["Search Exposures"] = 1 }) do
+  local t = add("pointings", "pointings", ("observations WHERE obs_collection = 'HST' AND "
+    .. "obsid %% %d = 0"):format(share), {
+    { "Pointing ID", "pointing_id", "integer", "obsid", role = "id" },
+    ra("RA (J2000)", "ra", "s_ra"), dec("Dec (J2000)", "dec", "s_dec"),
+    { "Primary", "instrument", "string", "instrument_name" },
+    { "Filter", "filter", "string", "filters" },
+    { "Exp Time", "exp_time", "float", "t_exptime" },
+  }, "_" .. share)
+  t.action, t.primary = action, "instrument"
+end
+add("hstonline", "hstonline", "observations WHERE obs_collection = 'HST' AND obsid % 2 = 0", {
+  { "Dataset", "hol_data_set_name", "ustring", "upper(obs_id)", role = "id" },
+  ra("RA (J2000)", "hol_ra", "s_ra"), dec("Dec (J2000)", "hol_dec", "s_dec"),
+  { "Instrument", "hol_instrume", "string", "instrument_name" },
+})
+add("vlafirst", "vlafirst", "sky_tic WHERE Tmag < 11 AND dec > -10", {
+  { "Image", "vla_image", "string", "printf('%dE%05d', ID % 90000, ID % 97)", role = "id" },
+  ra("RA (J2000)", "vla_ra"), dec("Dec (J2000)", "vla_dec"),
+}).radius = 20
 
 -- Missions of which no column list is recorded: bright stars, each mission a part of them.
 local function mission(name, k, more)

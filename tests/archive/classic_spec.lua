@@ -172,6 +172,60 @@ describe("a table of the classic forms", function()
     assert.equal(0, code, err .. out)
   end)
 
+  it("serves tables beside the missions, with and without positions", function()
+    local code, out, err = run([[
+      local ffi = mast.classic("Kepler FFI")
+      local q = ffi:query { where = { sci_season = 2, sci_module = { 2, 3 } } }.table
+      assert(#q == 5 * 8 and math.abs(q:get(1, "sci_start_time_mjd") - 54944.5) < 365)
+      assert(q:column("sci_skygroup_id"):max() <= 84)
+      local field = sky.circle(291, 44, 0.2)
+      local stars = mast.catalog("Kepler FOV", { via = "classic" }):query { region = field,
+        row_limit = 50 }.table
+      local kic = mast.classic("KIC"):query { region = field }.table
+      assert(#stars > 50 and #stars == #kic and stars:get(1, "channel_1") >= 1)
+      local fuse = mast.classic("FUSE exposures"):query { region = sky.circle(10.68, 41.27, 3) }
+        .table
+      assert(#fuse > 0 and #fuse == 2 * #fuse:unique("fes_targname"))
+      local circle = sky.circle(201.697, -47.4795, 0.3)
+      local all = mast.classic("Pointings exposures"):query { region = circle }.table
+      local acs = mast.classic("Pointings exposures", { instrument = "ACS" })
+        :query { region = circle }.table
+      local fewer = mast.classic("Pointings"):query { region = circle }.table
+      assert(#acs > 0 and #acs == #all:where { instrument = "ACS*" } and #fewer < #all)
+      assert(fewer:field("ra").unit == "deg" and #fewer > 0)
+      assert(#mast.classic("HST online"):query { region = circle }.table > 0)
+      local first = mast.classic("VLA FIRST"):query { target = "M 31" }.table
+      assert(#first > 0 and first:column("sep_deg"):max() > 10 / 60)
+      local moved = mast.classic("HST online", { path = "hst", fields = "hst" })
+      assert(moved:query { region = sky.circle(201.697, -47.4795, 0.05) }.rows > 0)
+      return #stars ]])
+    assert.equal(0, code, err .. out)
+  end)
+
+  it("answers a list of targets in one question, as one by one", function()
+    local code, out, err = run([[
+      local hst, n = mast.classic("HST"), 0
+      for _, targets in ipairs({ { "M 101", "no such thing", "M 31", "NGC 5139" },
+        { "201.697 -47.4795", "10 -80", { ra = 210.8024, dec = 54.3487 } } }) do
+        for _, columns in ipairs({ { "sci_instrume", "sci_start_time" }, false }) do
+          local options = { targets = targets, radius = "6 arcmin", columns = columns or nil,
+            where = { sci_instrume = "!WFPC2*" } }
+          local each = hst:query(options).table
+          options.upload = true
+          local once = hst:query(options).table
+          assert(#once > 0 and #once == #each, #once .. " " .. #each)
+          assert(once:select(each.columns):encode("csv", {}) == each:encode("csv", {}))
+          assert(once:field("sci_ra").type == "float64" and once:field("sep_deg").unit == "deg")
+          n = n + #once
+        end
+      end
+      return n ]])
+    assert.equal(0, code, err .. out)
+    assert.is_truthy(err:find("target 2 (no such thing)", 1, true), err)
+    local asked = practice.shell("curl -s " .. archive.url .. "/practice/stats")
+    assert.is_truthy(asked:find('"classic hst":' .. 4 * 3 + 2 + 4, 1, true), asked)
+  end)
+
   it("sends long questions as forms", function()
     local code, out, err = run([[
       local ids = {}
@@ -206,6 +260,28 @@ describe("a table of the classic forms", function()
       resolver = "SIMBADD" }]])
     fails(2, "comma", [[return mast.classic("HST"):query { where = {
       sci_pi_last_name = "Doe, J" } }]])
+  end)
+
+  it("takes no list for answered that is not", function()
+    fails(2, "target not resolved", [[return mast.classic("HST"):query { upload = true,
+      targets = { "nowhere", "no such thing" } }]])
+    fails(4, "an HTML page and not a result for each line", [[return mast.classic("HST"):query {
+      targets = { "M 101" }, upload = { file = "upload" } }]])
+    fails(7, "use a region", [[return mast.classic("KIC"):query { upload = true, row_limit = 5,
+      targets = { "291 44", "292 45" }, radius = "1 deg" }]])
+    fails(7, "a comma is not quoted: leave upload out", [[return mast.classic("KOI"):query {
+      upload = true, targets = { "291 44" }, radius = "3 deg" }]])
+    fails(2, "all names or all positions", [[return mast.classic("HST"):query { upload = true,
+      targets = { "M 101", "10 10" } }]])
+    fails(2, "upload goes with targets", [[return mast.classic("HST"):query { upload = true,
+      target = "M 101" }]])
+    fails(2, "did you mean file", [[return mast.classic("HST"):query { targets = { "M 101" },
+      upload = { fiel = "x" } }]])
+    fails(2, "no column is known to hold positions", [[return mast.classic("Kepler FFI"):query {
+      region = sky.circle(290, 44, 1) }]])
+    fails(2, "instrument is for the pointings", [[return mast.classic("HST",
+      { instrument = "ACS" })]])
+    fails(2, "{ fields = ", [[return mast.classic("HST online", { fields = "none" }):columns()]])
   end)
 
   it("fails in the service's own words", function()

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The classic forms of MAST (archive.stsci.edu/<table>/search.php): a table each for twelve
--- missions, Kepler, K2 and their catalogues. Phrases criteria as the forms read them, turns the
--- labels of answers into column names. Sections are those of the specification of the forms.
+-- missions, Kepler, K2, their catalogues and some more. Phrases criteria as the forms read them,
+-- turns the labels of answers into column names. Sections are those of the specification of the
+-- forms; lists of targets as files are halyard.archive.classic_upload's.
 
 local catalog = require("halyard.catalog")
 local criteria = require("halyard.archive.criteria")
@@ -13,6 +14,7 @@ local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 local task = require("halyard.core.task")
+local upload = require("halyard.archive.classic_upload")
 
 local M = {}
 
@@ -21,6 +23,7 @@ M.row_cap = 50000
 
 local url_max = 1500 -- bytes of arguments; longer ones go as a form
 local separation, separation_label = "ang_sep", "Ang Sep (')"
+local input_row = "input_row"
 
 -- Numbers of rows that some forms give unless told otherwise (1.2): an answer of so many is
 -- suspected to ignore max_records.
@@ -30,6 +33,7 @@ local formats = { CSV = "csv", JSON = "rows", VOTable = "votable" }
 local resolvers = { "Resolve", "NED", "SIMBAD", "CFA", "Don't Resolve" }
 
 -- The tables. `fields`: name of the published list of columns; tables without have a packed one.
+-- `action`: what the form is told to do; `primary`: it takes the name of an instrument.
 local tables = {
   { name = "Kepler", path = "kepler/data_search", id = "sci_data_set_name", ra = "sci_ra",
     dec = "sci_dec" },
@@ -47,6 +51,21 @@ local tables = {
     dec = "sci_dec" },
   { name = "HUT", path = "hut", fields = "hut", id = "hut_data_id", ra = "ra", dec = "dec" },
 }
+-- Paths and lists that no source confirms (1.1): both are options of mast.classic.
+table.move({
+  { name = "Kepler FFI", path = "kepler/ffi", fields = "kepler_ffi", id = "sci_data_set_name" },
+  { name = "Kepler FOV", aliases = { "kepler_fov" }, path = "kepler/kepler_fov",
+    fields = "kepler_fov", id = "kic_kepler_id", ra = "kic_degree_ra", dec = "kic_dec",
+    catalog = true },
+  { name = "FUSE exposures", path = "fuse/exposure", fields = "exposure",
+    id = "fee_data_set_name", ra = "fes_ra_targ", dec = "fes_dec_targ" },
+  { name = "Pointings", path = "pointings", fields = "pointings", action = "Search Pointings",
+    primary = true },
+  { name = "Pointings exposures", path = "pointings", fields = "pointings",
+    action = "Search Exposures", primary = true },
+  { name = "HST online", path = "hstonline", fields = "hstonline" },
+  { name = "VLA FIRST", path = "vlafirst", fields = "vlafirst" },
+}, 1, 7, #tables + 1, tables)
 for _, mission in ipairs({ "befs", "euve", "fuse", "hpol", "imaps", "iue", "swiftuvot", "tues",
   "uit", "wuppe" }) do
   tables[#tables + 1] = { name = mission:upper(), path = mission, fields = mission }
@@ -87,9 +106,15 @@ end
 -- The published list: an HTML table with the headings of section 1.1.
 local function published(record)
   local what = "list of columns of " .. record.name
-  local html = door.reply(what, {
+  local remedy = ("name the list: mast.classic(%q, { fields = \"...\" })"):format(record.name)
+  local ok, reply = errors.try(door.reply, what, {
     url = door.url(door.base("classic") .. "/search_fields.php", { mission = record.fields }),
-  }).body
+  })
+  if not ok then
+    reply.message = reply.message .. (reply.code == "not_found" and ", or " .. remedy or "")
+    error(reply, 0)
+  end
+  local html = reply.body
   local list, at = {}, nil
   for row in html:gmatch("<[tT][rR][^>]*>(.-)</[tT][rR]>") do
     local cells = {}
@@ -108,7 +133,8 @@ local function published(record)
     end
   end
   if #list == 0 then
-    errors.raise("protocol", what .. ": the page holds no table of columns; check --archive")
+    errors.raise("protocol", what .. ": the page holds no table of columns; check --archive, or "
+      .. remedy)
   end
   return list
 end
@@ -125,7 +151,7 @@ local known = {} -- base URL and path -> columns
 
 -- Of a table: map of the columns by lower-case name; names by label in the list part.
 local function columns_of(record)
-  local key = door.base("classic") .. " " .. record.path
+  local key = ("%s %s %s"):format(door.base("classic"), record.path, record.fields or "")
   if not known[key] then
     local columns, labels = {}, { [separation_label] = separation }
     for _, column in ipairs(record.fields and published(record) or unpacked(packed[record.path])) do
@@ -150,18 +176,14 @@ local function first(columns, word)
   return found and found.name
 end
 
--- Names of key and position: the user's word, the table's, or what the list of columns shows. Their
--- columns get the units and UCDs of such.
+-- Names of key and position: the user's word, the table's, or what the list of columns shows; no
+-- position where the table has none. Their columns get the units and UCDs of such.
 local function roles_of(record, columns)
   local id = record.id or first(columns)
   local ra, dec = record.ra or first(columns, "ra"), record.dec or first(columns, "dec")
-  if not ra or not dec then
-    errors.raise("protocol", ("%s: no column is known to hold positions: name them, mast.classic("
-      .. "%q, { ra = \"...\", dec = \"...\" })"):format(record.name, record.name))
-  end
-  for name, role in pairs({ [id] = "meta.id;meta.main", [ra] = "pos.eq.ra;meta.main",
-    [dec] = "pos.eq.dec;meta.main" }) do
-    local column = columns[name:lower()] or door.column(columns, name, record.name)
+  for role, name in pairs({ ["meta.id;meta.main"] = id, ["pos.eq.ra;meta.main"] = ra,
+    ["pos.eq.dec;meta.main"] = dec }) do
+    local column = door.column(columns, name, record.name)
     column.ucd, column.unit = role, role:find("^pos") and "deg" or column.unit
   end
   return id, ra, dec
@@ -234,16 +256,22 @@ local function typed(rows, columns)
   return rows
 end
 
-local function send(record, arguments, outputformat)
-  local list = { { "action", "Search" }, { "outputformat", outputformat },
-    { "coordformat", "dec" } }
+local function url_of(record)
+  return record.url() .. "/" .. record.path .. "/search.php"
+end
+
+-- The arguments of every question, with those of this one.
+local function asked_with(record, arguments, outputformat)
+  local all = { action = record.action or "Search", outputformat = outputformat,
+    coordformat = "dec", primary = record.primary and record.instrument }
   for name, value in pairs(arguments) do
-    list[#list + 1] = { name, value }
+    all[name] = value
   end
-  table.sort(list, function(a, b)
-    return a[1] < b[1]
-  end)
-  local text, url = door.arguments(list), record.url() .. "/" .. record.path .. "/search.php"
+  return all
+end
+
+local function send(record, arguments, outputformat)
+  local text, url = door.arguments(asked_with(record, arguments, outputformat)), url_of(record)
   local request = { url = url .. "?" .. text, format = formats[outputformat], poll = false,
     tries = 1 }
   if #text > url_max then
@@ -252,6 +280,17 @@ local function send(record, arguments, outputformat)
   end
   local rows, _, cost = door.fetch(record.name, request)
   return rows, cost
+end
+
+-- Rows with the columns' names instead of their labels.
+local function named(record, rows)
+  local _, labels = columns_of(record)
+  local names = {}
+  for _, label in ipairs(rows.columns) do
+    local name = labels[label]
+    names[label] = name ~= label and name or nil
+  end
+  return next(names) and rows:rename(names) or rows
 end
 
 -- Rows of one question, columns by their names. Quoting in CSV is not guaranteed (1.4): an answer
@@ -266,14 +305,8 @@ local function ask(record, arguments)
   elseif not ok then
     error(rows, 0)
   end
-  local columns, labels = columns_of(record)
-  local names = {}
-  for _, label in ipairs(rows.columns) do
-    local name = labels[label]
-    names[label] = name ~= label and name or nil
-  end
-  rows = next(names) and rows:rename(names) or rows
-  return outputformat == "JSON" and typed(rows, columns) or rows, cost
+  rows = named(record, rows)
+  return outputformat == "JSON" and typed(rows, (columns_of(record))) or rows, cost
 end
 
 -- Queries ---------------------------------------------------------------------------------------
@@ -307,7 +340,7 @@ local function refiner(record, names, rest)
     if names then
       local keep = table.move(names, 1, #names, 1, {})
       for _, name in ipairs(rows.columns) do
-        keep[#keep + 1] = name == separation and name or nil
+        keep[#keep + 1] = (name == separation or name == input_row) and name or nil
       end
       rows = rows:project(keep)
     end
@@ -377,24 +410,41 @@ local function with_separation(rows)
   return rows
 end
 
+-- Is so many rows all there is? Raises where it is not known.
+local function check_whole(record, n, service, what)
+  if n >= service.cap then
+    errors.raise("truncated", ("%s: %s has %d rows or more: use a region, or more criteria")
+      :format(record.name, what, service.cap))
+  elseif menu[n] then
+    system.log("warning", ("%s: %s gave exactly %d rows, which some forms give at most: compare "
+      .. "with a query in a region"):format(record.name, what, n))
+  end
+end
+
 -- All rows of one question without a region, or an error.
 local function whole(record, ask_with, arguments, service, what)
   local rows, cost = ask_with(arguments)
-  if #rows >= service.cap then
-    errors.raise("truncated", ("%s: %s has %d rows or more: use a region, or more criteria")
-      :format(record.name, what, service.cap))
-  elseif menu[#rows] then
-    system.log("warning", ("%s: %s gave exactly %d rows, which some forms give at most: compare "
-      .. "with a query in a region"):format(record.name, what, #rows))
-  end
+  check_whole(record, #rows, service, what)
   return rows, cost
 end
 
--- One question a target; rows say by `input_row` which one they belong to.
-local function of_targets(record, ask_with, base, options, service, refine)
-  if type(options.targets) ~= "table" or #options.targets == 0 then
-    errors.raise("usage", "targets is a list of names and positions")
+-- Says which targets are not known (number -> error); an error when none is.
+local function tell_missing(missing, targets)
+  local count = 0
+  for i, target in ipairs(targets) do
+    if missing[i] then
+      count = count + 1
+      system.log("warning", ("target %d (%s): %s"):format(i, tostring(target),
+        missing[i].message))
+    end
   end
+  if count == #targets then
+    error(missing[1], 0)
+  end
+end
+
+-- One question a target; rows say by `input_row` which one they belong to.
+local function one_by_one(record, ask_with, base, options, service, refine)
   local cost = { requests = 0, bytes = 0 }
   local questions = {}
   for i, target in ipairs(options.targets) do
@@ -407,14 +457,14 @@ local function of_targets(record, ask_with, base, options, service, refine)
     if ok then
       door.add_cost(cost, one)
       if #rows > 0 then
-        parts[#parts + 1] = { i = i, rows = with_separation(refine(rows))
-          :with("input_row", function()
+        parts[#parts + 1] = { i = i, rows = with_separation(refine(rows)):with(input_row,
+          function()
             return i
-          end, { description = "number of the target in the list" }) }
+          end) }
       end
     elseif rows.code == "not_found" then
       door.add_cost(cost, { requests = 1, bytes = 0 })
-      missing[#missing + 1] = { i = i, err = rows }
+      missing[i] = rows
     else
       error(rows, 0)
     end
@@ -422,18 +472,66 @@ local function of_targets(record, ask_with, base, options, service, refine)
   table.sort(parts, function(a, b)
     return a.i < b.i
   end)
-  for _, each in ipairs(missing) do
-    system.log("warning", ("target %d (%s): %s"):format(each.i,
-      tostring(options.targets[each.i]), each.err.message))
-  end
-  if #missing == #questions then
-    error(missing[1].err, 0)
-  end
+  tell_missing(missing, options.targets)
   local rows = {}
   for i, part in ipairs(parts) do
     rows[i] = part.rows
   end
   return #rows > 0 and table_core.concat(rows) or refine(table_core.from_rows({}, {})), cost
+end
+
+-- The lines of a file of targets: positions, or names; the form wants to be told which (1.2).
+local function lines_of(options)
+  local lines, positions = {}, 0
+  for i, target in ipairs(options.targets) do
+    local aim = aimed(target, options)
+    positions = positions + (aim.RA and 1 or 0)
+    lines[i] = aim.RA and aim.RA .. "," .. aim.DEC or aim.target
+  end
+  if positions > 0 and positions < #lines then
+    errors.raise("usage", "upload: targets are all names or all positions; leave upload out")
+  end
+  return lines
+end
+
+-- All targets in one question, or as few as their number allows.
+local function at_once(record, base, options, service, refine)
+  local how, lines, what = upload.option(options.upload), lines_of(options), record.name
+  local arguments = asked_with(record, merged(base, { max_records = service.cap,
+    resolver = options.resolver, radius = options.radius and arcmin(options.radius) }), "CSV")
+  local into, missing, cost = { rows = {} }, {}, { requests = 0, bytes = 0 }
+  for at = 1, #lines, upload.targets_max do
+    local some = table.move(lines, at, math.min(at + upload.targets_max - 1, #lines), 1, {})
+    local text, one = upload.ask(url_of(record), arguments, some, how, what)
+    door.add_cost(cost, one)
+    local sum = 0
+    for i, found in ipairs(upload.read(into, text, at, #some, what)) do
+      if type(found) == "string" then
+        missing[at + i - 1] = errors.new("not_found", what .. ": " .. found)
+      else
+        check_whole(record, found, service, "target " .. at + i - 1)
+        sum = sum + found
+      end
+    end
+    check_whole(record, sum, service, "the list of targets")
+  end
+  tell_missing(missing, options.targets)
+  if #into.rows == 0 then
+    return refine(table_core.from_rows({}, {})), cost
+  end
+  local labels = table.move(into.labels, 1, #into.labels, 1, {})
+  labels[#labels + 1] = input_row
+  local rows = named(record, table_core.from_rows(into.rows, labels))
+  return with_separation(refine(typed(rows, (columns_of(record))))), cost
+end
+
+local function of_targets(record, ask_with, base, options, service, refine)
+  if type(options.targets) ~= "table" or #options.targets == 0 then
+    errors.raise("usage", "targets is a list of names and positions")
+  elseif options.upload then
+    return at_once(record, base, options, service, refine)
+  end
+  return one_by_one(record, ask_with, base, options, service, refine)
 end
 
 local function check(record, options)
@@ -445,6 +543,8 @@ local function check(record, options)
     errors.raise("usage", record.name .. ": region, target and targets exclude each other")
   elseif (options.radius or options.resolver) and not (options.target or options.targets) then
     errors.raise("usage", record.name .. ": radius and resolver go with target or targets")
+  elseif options.upload and not options.targets then
+    errors.raise("usage", record.name .. ": upload goes with targets")
   end
   local limit = options.row_limit or M.row_cap
   if math.type(limit) ~= "integer" or limit < 1 or limit > M.row_cap then
@@ -462,6 +562,11 @@ local function source_of(record, options)
   check(record, options)
   local columns = columns_of(record)
   local id, ra, dec = roles_of(record, columns)
+  if options.region and not (ra and dec) then
+    errors.raise("usage", ("%s: no column is known to hold positions: select with where, or name "
+      .. "them, mast.classic(%q, { ra = \"...\", dec = \"...\" })"):format(record.name,
+      record.name))
+  end
   local arguments, rest = phrased(columns, options.where, record.name)
   local selects = next(arguments) ~= nil
   local names = options.columns
@@ -517,7 +622,7 @@ local function record_of(entry, options)
   local record = merged(entry, options)
   record.door, record.host = "classic", "mast"
   record.outputformat = record.outputformat or "CSV"
-  record.options = { "target", "targets", "radius", "resolver" }
+  record.options = { "target", "targets", "radius", "resolver", "upload" }
   record.url = function()
     return door.base("classic")
   end
@@ -541,17 +646,20 @@ end
 --- A table of the classic forms: "HST", "IUE", "Kepler", "KOI", "EPIC", ... (docs/archives lists
 -- them), asked like any catalogue. `query` also takes `target` (a name or position) or `targets` (a
 -- list of them: the rows say in `input_row` which one they belong to), with `radius` (an angle; the
--- forms use 3 arcmin) and `resolver` ("Resolve", "NED", "SIMBAD", "CFA", "Don't Resolve").
+-- forms use 3 arcmin) and `resolver` ("Resolve", "NED", "SIMBAD", "CFA", "Don't Resolve"); with
+-- `upload` (true, or what the form's controls are called) all targets go in one question.
 -- @tparam string name
 -- @tparam[opt] table options `outputformat`: what is asked for, "CSV" (default), "JSON" or
 -- "VOTable"; `id`, `ra`, `dec`: columns of key and position, where the archive's list of columns
--- does not tell
+-- does not tell; `path`, `fields`: of the form and of its list of columns, where they have moved;
+-- `instrument`: of the pointings, such as "ACS"
 -- @treturn catalog see halyard.catalog; `count` is not to be had
 -- @raise `not_found` for unknown names, `usage`
 -- @usage mast.classic("HST"):query { where = { sci_pep_id = 9293 } }
 function M.classic(name, options)
   options = options or {}
-  suggest.check_keys(options, { "outputformat", "id", "ra", "dec" }, "mast.classic")
+  suggest.check_keys(options, { "outputformat", "id", "ra", "dec", "path", "fields",
+    "instrument" }, "mast.classic")
   if options.outputformat and not formats[options.outputformat] then
     suggest.unknown("outputformat", tostring(options.outputformat), { "CSV", "JSON", "VOTable" })
   end
@@ -562,6 +670,8 @@ function M.classic(name, options)
       names[i] = each.name
     end
     suggest.unknown("table of mast.classic", tostring(name), names, "not_found")
+  elseif options.instrument and not entry.primary then
+    errors.raise("usage", entry.name .. ": instrument is for the pointings; use where")
   end
   return catalog.new(record_of(entry, options))
 end

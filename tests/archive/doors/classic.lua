@@ -21,6 +21,24 @@ return {
         { spec, "gives every row once where a form ignores max_records" } },
     },
     {
+      "`kepler/kepler_fov`, `kepler/ffi`, `fuse/exposure`", "mast.classic(name):query",
+      client = { client, "kepler/kepler_fov" }, practice = { tables, "fuse/exposure" },
+      tests = { { spec, "serves tables beside the missions, with and without positions" } },
+    },
+    {
+      "`pointings` (`Search Pointings`, `Search Exposures`, `primary`), `hstonline`, `vlafirst`",
+      "mast.classic(name, { instrument = }):query", client = { client, "Search Exposures" },
+      practice = { tables, "Search Exposures" },
+      tests = { { spec, "serves tables beside the missions, with and without positions" } },
+    },
+    {
+      "`form=fuf`: lists of targets as a file", ":query { targets =, upload = true }",
+      client = { "lua/halyard/archive/classic_upload.lua", '"fuf"' },
+      practice = { server, '"fuf"' },
+      tests = { { spec, "answers a list of targets in one question, as one by one" },
+        { spec, "takes no list for answered that is not" } },
+    },
+    {
       "CSV, JSON, VOTable; labels", "mast.classic(name, { outputformat = })",
       client = { client, "outputformat" }, practice = { server, "json_text" },
       tests = { { spec, "answers with types, units, UCDs and dates as MJD in all formats" } },
