@@ -213,6 +213,7 @@ end
 -- WFC3 point spread functions: a table of its own, without positions on the sky ------------------
 
 local PSF_ROWS <const> = 4000
+local psf_services = {}
 local psf_filters = { uvis = { "F275W", "F336W", "F606W", "F814W" },
   ir = { "F105W", "F125W", "F140W", "F160W" } }
 
@@ -232,10 +233,11 @@ for camera, names in pairs(psf_filters) do
     end
     return rows
   end })
-  local label = camera:sub(1, 1):upper() .. camera:sub(2)
-  services["Mast.Catalogs.Filtered.Wfc3Psf." .. label] = { source = name, filters = true,
-    counts = true }
+  psf_services[camera] = { source = name, filters = true, counts = true }
 end
+-- The two names that are documented, one for each camera (section 7.4).
+services["Mast.Catalogs.Filtered.Wfc3Psf.Uvis"] = psf_services.uvis
+services["Mast.Catalogs.Filtered.Wfc3.Ir"] = psf_services.ir
 
 -- JWST instrument keywords: a row per file ------------------------------------------------------
 
@@ -261,6 +263,14 @@ local function keyword_columns(file)
     computed("date_end", millis("t_max"), "char"),
     computed("date_end_mjd", "t_max", "double", "d"),
     computed("date", millis("t_max"), "char"),
+    computed("observtn", "printf('%03d', obsid % 900 + 1)", "char"),
+    computed("visit", "'001'", "char"),
+    computed("exp_type", "CASE substr(instrument_name, 1, 4) WHEN 'MIRI' THEN 'MIR' WHEN 'NIRI' "
+      .. "THEN 'NIS' WHEN 'NIRS' THEN 'NRS' ELSE 'NRC' END || '_IMAGE'", "char"),
+    computed("detector", "substr(instrument_name, 1, 3) || (1 + obsid % 4)", "char"),
+    computed("subarray", "'FULL'", "char"), computed("pupil", "'CLEAR'", "char"),
+    computed("category", "'GO'", "char"), computed("duration", "t_exptime + 21.5", "double", "s"),
+    computed("crds_ctx", "'jwst_1234.pmap'", "char"),
   }
 end
 

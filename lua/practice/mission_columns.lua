@@ -95,7 +95,8 @@ local jwst = {
   { "targ_dec", "s_dec", "dec", "D", "Declination of the target (degrees)" },
   { "instrume", "substr(instrument_name, 1, instr(instrument_name, '/') - 1)", "string", "DP",
     "Instrument" },
-  { "exp_type", "CASE WHEN instrument_name LIKE 'MIRI%' THEN 'MIR_IMAGE' ELSE 'NRC_IMAGE' END",
+  { "exp_type", "CASE substr(instrument_name, 1, 4) WHEN 'MIRI' THEN 'MIR_IMAGE' "
+    .. "WHEN 'NIRI' THEN 'NIS_IMAGE' WHEN 'NIRS' THEN 'NRS_IMAGE' ELSE 'NRC_IMAGE' END",
     "string", "D", "Type of exposure" },
   { "opticalElements", "filters", "string", "D", "Filters, gratings" },
   { "date_obs", second("t_min"), "datetime", "D", "Date of the observation" },

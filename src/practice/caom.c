@@ -99,6 +99,8 @@ static const band jwst_bands[] = {
     {"NIRCAM/IMAGE", "F200W", "INFRARED", 1755, 2226, 0.018},
     {"NIRCAM/IMAGE", "F444W", "INFRARED", 3881, 4982, 0.018},
     {"MIRI/IMAGE", "F770W", "INFRARED", 6581, 8687, 0.0157},
+    {"NIRISS/IMAGE", "F150W", "INFRARED", 1331, 1668, 0.018},
+    {"NIRSPEC/IMAGE", "F140X", "INFRARED", 800, 2000, 0.0157},
 };
 static const band ps1_bands[] = {
     {"GPC1", "g", "OPTICAL", 394, 559, 0.2},   {"GPC1", "r", "OPTICAL", 539, 704, 0.2},
@@ -186,7 +188,7 @@ static void choose_band(observation *o)
         o->band = &hst_bands[pick % (sizeof hst_bands / sizeof *hst_bands)];
         break;
     case JWST:
-        o->band = &jwst_bands[pick % (sizeof jwst_bands / sizeof *jwst_bands)];
+        o->band = &jwst_bands[pick / 4 % 4 ? pick % 4 : 4 + pick / 16 % 2];
         break;
     case PS1:
         o->band = &ps1_bands[(o->target ? o->number - (T_HST + T_JWST + T_TESS + T_GALEX + T_HLSP)
@@ -518,17 +520,20 @@ static void token(uint64_t obsid, char out[11])
     out[10] = 0;
 }
 
+/* `text` up to a slash, in small letters, with "-" for ";". */
+static void small_letters(char *out, size_t size, const char *text)
+{
+    for (; *text && *text != '/' && --size; text++)
+        *out++ = (char)(*text == ';' ? '-' : *text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
+    *out = 0;
+}
+
 static const char *obs_id_of(const observation *o, hal_scratch *s)
 {
-    char t[11], low[64];
+    char t[11], low[64], instrument[64];
     token(o->obsid, t);
-    size_t i = 0;
-    for (; o->band->filter[i] && i + 1 < sizeof low; i++)
-        low[i] =
-            (char)(o->band->filter[i] >= 'A' && o->band->filter[i] <= 'Z' ? o->band->filter[i] + 32
-                   : o->band->filter[i] == ';'                            ? '-'
-                                                                          : o->band->filter[i]);
-    low[i] = 0;
+    small_letters(low, sizeof low, o->band->filter);
+    small_letters(instrument, sizeof instrument, o->band->instrument);
     unsigned h = (unsigned)(hal_mix(o->key + 12) >> 40);
     switch (o->mission) {
     case HST:
@@ -539,8 +544,7 @@ static const char *obs_id_of(const observation *o, hal_scratch *s)
                                   t);
     case JWST:
         return hal_scratch_printf(s, "jw%05u-o%03u_t001_%s_clear-%s-%s", 1000 + h % 8000,
-                                  h % 900 + 1, o->band->instrument[0] == 'N' ? "nircam" : "miri",
-                                  low, t);
+                                  h % 900 + 1, instrument, low, t);
     case PS1:
         return hal_scratch_printf(s, "rings.v3.skycell.%04u.%03u.stk.%s.%s",
                                   (unsigned)(o->cell / 100 % 10000), (unsigned)(o->cell % 100), low,

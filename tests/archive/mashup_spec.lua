@@ -120,12 +120,15 @@ describe("the portal", function()
       local where = { filter = { "F606W", "F814W" } }
       local whole = psf:query { where = where }
       local parts = psf:query { where = where, row_limit = 300, columns = { "filter" } }
-      return { whole = #whole.table, parts = #parts.table, ids = #parts.table:unique("id"),
-        count = psf:count { where = where }, verified = parts.verified }]]
+      local ir = mast.catalog("WFC3 PSF IR"):query { where = { filter = "F160W" } }
+      return { ir = #ir.table, whole = #whole.table, parts = #parts.table,
+        ids = #parts.table:unique("id"), count = psf:count { where = where },
+        verified = parts.verified }]]
     assert.equal(2000, got.whole)
     assert.equal(2000, got.parts)
     assert.equal(2000, got.ids)
     assert.equal(2000, got.count)
+    assert.equal(1000, got.ir) -- under the service's other name
     refuses(2, "has no positions", [[return mast.catalog("WFC3 PSF IR"):query { region = near }]])
   end)
 
@@ -173,11 +176,20 @@ describe("the portal", function()
       for _, name in ipairs(files:list("productFilename")) do names[name] = true end
       local found = 0
       for _, name in ipairs(rows:list("filename")) do found = found + (names[name] and 1 or 0) end
+      local others = {}
+      for _, instrument in ipairs { "NIRISS", "NIRSpec", "MIRI" } do
+        others[instrument] = #mast.jwst_keywords { instrument = instrument,
+          where = { instrume = instrument:upper(), productLevel = "3" } }
+      end
       return { rows = #rows, obs = #obs, found = found, mjd = rows:get(1, "date_mjd"),
+        others = others,
         ends = rows:get(1, "date_end_mjd") }]]
     assert.equal(got.rows, got.found)
     assert.is_true(got.rows > 0 and got.obs * 2 == got.rows)
     assert.is_true(math.abs(got.mjd - got.ends) < 1e-6)
+    for instrument, n in pairs(got.others) do
+      assert.is_true(n > 100, instrument)
+    end
     refuses(2, "did you mean targname", [[
       return mast.jwst_keywords { instrument = "MIRI", where = { targnam = "x" } }]])
     refuses(2, "did you mean NIRCam", [[
@@ -242,7 +254,7 @@ describe("the portal", function()
     assert.equal(4, code, err)
     assert.is_truthy(err:find("Unable to Find Service Adaptor", 1, true), err)
     refuses(4, "Invalid column name 'nothing'", [[
-      return mast.service("Mast.Catalogs.Filtered.Wfc3Psf.Ir", { columns = "nothing" })]])
+      return mast.service("Mast.Catalogs.Filtered.Wfc3.Ir", { columns = "nothing" })]])
     refuses(2, "did you mean csv", [[return mast.service("Mast.X", {}, { format = "csw" })]])
     refuses(6, "401", [[return mast.service("Mast.Caom.Filtered.JwstOps", { columns = "*",
       filters = { { paramName = "obs_collection", values = { "JWST" } } } })]])
