@@ -58,7 +58,8 @@ end
 
 --- The archive's own count of a region; nil when the service or the region's form has none.
 function M.count(source, region, margin)
-  local shape = source.service.counts and countable(region, margin or 0)
+  local counts = source.service.counts or source.counts_region
+  local shape = counts and countable(region, margin or 0)
   if not shape then
     return nil
   end
@@ -171,6 +172,7 @@ end
 local function verify(source, region, kept, counted)
   if not counted or kept == counted then
     return counted and "equal to the archive's count"
+      or source.answers_counted and "every answer equal to the archive's count of it"
       or "not verified: the service has no count"
   end
   local guard = (source.service.guard_arcsec or 1) / 3600
@@ -187,7 +189,8 @@ end
 
 local function options_of(source, record, options, known)
   return {
-    window = options.parallel or source.window, known_rows = known or -1,
+    window = options.parallel or source.window,
+    known_rows = source.service.counts and known or -1,
     requests_max = record.budget.requests and math.max(1, record.budget.requests - record.requests)
       or 0,
     rows_max = record.budget.rows or 0,
@@ -287,7 +290,8 @@ end
 --- Runs a query.
 -- @tparam table source name, service (capabilities), ra, dec, id (column names), window, and the
 -- functions fetch(shape) -> rows, cost; refine(rows) -> rows; count(shape) -> n, cost;
--- verdict(err) -> text or nil
+-- verdict(err) -> text or nil; counts_region: `count` takes the whole region, though not every
+-- tile; answers_counted: each answer's rows were compared with the archive's count of that answer
 -- @tparam halyard.region region
 -- @tparam table options into, format, parallel
 -- @treturn table rows, account, verified, and path (with `into`) or table; nil in a dry run

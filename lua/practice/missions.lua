@@ -8,10 +8,12 @@ local http = require "practice.http"
 local json = require "practice.json"
 local missions = require "practice.mission_columns"
 local sql = require "practice.sql"
+local zip = require "practice.zip"
 
 local M = {}
 
 local LIMIT <const>, RADIUS <const>, RADIUS_MAX <const>, TARGETS_MAX <const> = 5000, 3, 30, 100
+local ZIP_MAX <const> = 64 << 20 -- bytes of the files in one
 local UNITS <const> = { arcseconds = 1 / 60, arcminutes = 1, degrees = 60 }
 
 -- A request that cannot be served: caught in `guarded`.
@@ -395,20 +397,64 @@ local function products(request)
 end
 
 -- Files of observations that are not public need a token.
+local function may_have(request, name)
+  local obsid = obsid_of(name)
+  local rows = obsid and sql.query("SELECT uniform(?, 3) < 0.03", { obsid })
+  return not (rows and rows[1][1] == 1)
+    or (request.headers.authorization or ""):find("^[Tt]oken%s+%S") ~= nil
+end
+
 local function file(request)
   local mission = mission_of(request)
   local name = http.parameters(request).product_name
   if not mission.home or not name then
     refuse("product_name is missing")
   end
-  local obsid = obsid_of(name)
-  local rows = obsid and sql.query("SELECT uniform(?, 3) < 0.03", { obsid })
-  if rows and rows[1][1] == 1
-    and not (request.headers.authorization or ""):find("^[Tt]oken%s+%S") then
+  if not may_have(request, name) then
     return failed("You are not authorized to access this file. Please provide a token.", 401)
   end
   local base = name:match("([^/]+)$")
   return faults.file(request, ("mast:%s/product/%s"):format(mission.home, base))
+end
+
+-- Many files in one zip, or the page that lists them. A file that needs a token and has none, or is
+-- not there, is in the page only.
+local function zip_of_files(request)
+  local mission = mission_of(request)
+  local uris, names = {}, {}
+  for uri in (http.value(request.form, "uri") or ""):gmatch("[^,]+") do
+    uris[#uris + 1] = uri
+  end
+  local structure = http.value(request.form, "structure") or "flat"
+  if #uris == 0 or not mission.home then
+    refuse("uri is missing")
+  elseif http.value(request.form, "mission") ~= mission.name:upper() then
+    refuse("mission is not %s", mission.name:upper())
+  elseif structure ~= "flat" and structure ~= "nested" then
+    refuse("structure must be flat or nested")
+  end
+  request.record.request = table.concat(uris, ",")
+  local members, page, bytes = {}, { "<html><body><table>\n" }, 0
+  for _, uri in ipairs(uris) do
+    local name = uri:match("([^/]+)$")
+    local body = may_have(request, uri) and core.file(("mast:%s/product/%s"):format(mission.home,
+      name)) or nil
+    bytes = bytes + #(body or "")
+    if bytes > ZIP_MAX then
+      refuse("more than %d bytes in one zip", ZIP_MAX)
+    elseif body and not names[name] then
+      members[#members + 1] = { structure == "flat" and name or uri, body }
+      names[name] = true
+    end
+    page[#page + 1] = ("<tr><td>%s</td><td>%s</td></tr>\n"):format(http.xml(uri),
+      body and "COMPLETE" or "ERROR")
+  end
+  page = table.concat(page) .. "</table></body></html>\n"
+  if http.value(request.form, "manifestonly") == "true" then
+    return http.answer(page, "text/html")
+  end
+  members[#members + 1] = { "MANIFEST.html", page }
+  return http.answer(zip(members), "application/zip")
 end
 
 M.routes = { ["/search/util/api/v0.1/column_list"] = guarded(column_list) }
@@ -418,6 +464,7 @@ for _, name in ipairs(missions.names()) do
   M.routes[root .. "list_products"] = faults.data(guarded(products), failed)
   M.routes[root .. "post_list_products"] = M.routes[root .. "list_products"]
   M.routes[root .. "retrieve_product"] = guarded(file)
+  M.routes[root .. "retrieve_product_zip"] = faults.data(guarded(zip_of_files), failed)
 end
 M.routes["/search/"] = guarded(function(request)
   mission_of(request)

@@ -173,6 +173,62 @@ for row in csv.DictReader(out.splitlines()):
     fails(2, "lists no products", [[hst:products { "NOTTHERE1" }]])
   end)
 
+  it("compares with the archive's counts beyond the largest circle of a request", function()
+    archive = practice.start("")
+    local code, _, err = run([[
+      local box = sky.box(148, 150, 69, 70)
+      local of_box = hst:query { region = box, where = { sci_instrume = "ACS" } }
+      assert(of_box.verified == "equal to the archive's count", of_box.verified)
+      assert(hst:count { region = box, where = { sci_instrume = "ACS" } } == of_box.rows)
+      local wrapped = sky.box(359, 1, -5, 5)
+      assert(hst:count { region = wrapped } == #hst:query { region = wrapped }.table)
+      local of_circle = hst:query { region = sky.circle(148.9, 69.37, 0.7) }
+      assert(of_circle.rows > of_box.rows)
+      assert(of_circle.verified == "every answer equal to the archive's count of it")]])
+    assert.equal(0, code, err)
+  end)
+
+  it("puts many files into one zip, all that were asked for", function()
+    archive = practice.start("")
+    local code, _, err = run([[
+      local rows = hst:query { region = sky.circle(148.9, 69.37, 0.3) }.table
+      local files = hst:products(rows):where { access = "PUBLIC", size = "<100000" }:head(5)
+      assert(#files == 5)
+      local flat = hst:bundle(files)
+      local nested = hst:bundle(files, { name = "nested", structure = "nested" })
+      local list = hst:bundle(files, { manifest = true, name = "list" })
+      assert(#flat == 1 and flat[1].file == "hst.zip" and flat[1].files == 5)
+      assert(list[1].file == "list.html" and nested[1].bytes > 0)
+      local alone = retrieve.products(files, { dir = "alone", flat = true })
+      assert(#alone == 5)]])
+    assert.equal(0, code, err)
+    local at = practice.quote(folder .. "/out")
+    local tested = practice.shell(("cd %s && unzip -tq hst.zip; mkdir u; cd u; unzip -q ../hst.zip"
+      .. " && rm MANIFEST.html && for f in *; do cmp $f ../alone/$f && echo same; done"):format(at))
+    assert.is_truthy(tested:find("No errors detected", 1, true), tested)
+    assert.equal(5, select(2, tested:gsub("same", "")), tested)
+    local nested = practice.shell(("unzip -l %s/nested.zip"):format(at))
+    assert.equal(5, select(2, nested:gsub("%s[%w_]+/[%w_.]+\n", "")), nested)
+    assert.is_truthy(practice.read(folder .. "/out/list.html"):find("COMPLETE", 1, true))
+  end)
+
+  it("refuses zips that would not be whole", function()
+    archive = practice.start("")
+    fails(3, "left 1 of 1 files out of the zip", [[
+      local rows = hst:query { region = sky.circle(148.9, 69.37, 0.45),
+        where = { sci_status = "PROPRIETARY" } }.table
+      hst:bundle(hst:products(rows):head(1))]])
+    fails(2, "pass rows of its products", [[hst:bundle({ { dataURI = "mast:HST/product/x" } })]])
+    fails(2, "there are no files", [[hst:bundle({})]])
+    fails(2, "too many for a zip", [[hst:bundle({ { dataURI = "mission:hst/A/b.fits",
+      size = 1 << 30 } })]])
+    fails(2, "did you mean nested", [[hst:bundle({ { dataURI = "mission:hst/A/b.fits" } },
+      { structure = "nestd" })]])
+    archive:stop()
+    archive = practice.start("--faults html")
+    fails(4, "and not a whole zip", [[hst:bundle({ { dataURI = "mission:hst/A/b.fits" } })]])
+  end)
+
   it("needs a token for files that are not public", function()
     archive = practice.start("")
     fails(6, "You are not authorized to access this file", [[

@@ -404,6 +404,23 @@ local function countable(service, region)
   return radius + 2 / 3600 <= service.radius_max
 end
 
+-- The question that counts a box: no positions, but criteria on their columns.
+local function boxed(question, columns, ra_min, ra_max, dec_min, dec_max)
+  local out, list = {}, {}
+  for key, value in pairs(question) do
+    out[key] = value
+  end
+  table.move(question.conditions, 1, #question.conditions, 1, list)
+  if ra_max - ra_min < 360 then
+    list[#list + 1] = { [columns.ra] = plain(ra_min) .. ".." .. plain(ra_max) }
+  end
+  if dec_min > -90 or dec_max < 90 then
+    list[#list + 1] = { [columns.dec] = plain(dec_min) .. ".." .. plain(dec_max) }
+  end
+  out.conditions = json.array(list)
+  return out
+end
+
 -- What halyard.query and halyard.catalog work with.
 local function source_of(service, options)
   check(options, service)
@@ -419,17 +436,29 @@ local function source_of(service, options)
   end
   local source = {
     name = service.mission, id = service.known.id, ra = columns.ra, dec = columns.dec, window = 4,
-    verdict = door.verdict,
+    verdict = door.verdict, answers_counted = true,
+    counts_region = not rest and options.region ~= nil and not options.region:is_circle(),
     service = {
       takes_cone = true, cap = page_rows * pages_deep, radius_max_deg = service.radius_max,
       counts = not rest and countable(service, options.region),
     },
   }
   function source.fetch(shape)
-    return rows_of(service, circle(question, shape), source.service.cap)
+    local rows, cost, total = rows_of(service, circle(question, shape), source.service.cap)
+    source.answers_counted = total ~= nil and source.answers_counted
+    return rows, cost
   end
   function source.count(shape)
-    return count_of(service, circle(question, shape))
+    if shape.radius then
+      return count_of(service, circle(question, shape))
+    end
+    local sum, cost = 0, { requests = 0, bytes = 0 }
+    door.each_box(shape, function(...)
+      local n, one = count_of(service, boxed(question, columns, ...))
+      sum = sum + n
+      door.add_cost(cost, one)
+    end)
+    return sum, cost
   end
   function source.refine(rows)
     return door.without(finish(rows), of_question)
@@ -556,7 +585,8 @@ end
 
 --- The datasets of a mission as a catalogue: `query` (also by `targets`: a list of positions and
 -- names, with `radius`, 3 arcmin unless said, instead of a region), `count`, `columns`, and
--- `products(rows or ids)`, the files of datasets for `retrieve.products`.
+-- `products(rows or ids)`, the files of datasets for `retrieve.products`, `bundle(products)`, the
+-- files in a zip (halyard.archive.missions_bundle).
 -- @tparam string name hst, jwst, roman, roman_spectra, roman_cgi, iue, ullyses, classy
 -- @tparam[opt] table options `radius_max`: largest circle of one request (0.5 deg)
 -- @treturn catalog see halyard.catalog
@@ -594,6 +624,10 @@ function M.mission(name, options)
     methods = {
       products = function(_, rows)
         return products_of(service, rows)
+      end,
+      bundle = function(_, products, how)
+        return require("halyard.archive.missions_bundle").bundle(mission,
+          address(mission, "retrieve_product_zip"), products, how)
       end,
     },
   })

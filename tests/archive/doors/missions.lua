@@ -38,7 +38,8 @@ return {
     {
       "count (`limit=1`)", "mast.mission(name):count", client = { client, "count_plain" },
       practice = { practice, "COUNT(*)" },
-      tests = { { spec, "hst:count { targets" } },
+      tests = { { spec, "hst:count { targets" },
+        { spec, "compares with the archive's counts beyond the largest circle of a request" } },
     },
     {
       "GET `/search/util/api/v0.1/column_list`", "mast.mission(name):columns",
@@ -59,6 +60,12 @@ return {
       "GET `retrieve_product`", "retrieve.products", client = { client, "retrieve_product" },
       practice = { practice, "retrieve_product" },
       tests = { { spec, "needs a token for files that are not public" } },
+    },
+    {
+      "POST `retrieve_product_zip`, `manifestonly`", "mast.mission(name):bundle",
+      client = { client, "retrieve_product_zip" }, practice = { practice, "retrieve_product_zip" },
+      tests = { { spec, "puts many files into one zip, all that were asked for" },
+        { spec, "refuses zips that would not be whole" } },
     },
   },
 }
