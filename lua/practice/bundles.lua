@@ -233,7 +233,7 @@ local function hla(request)
   if not name or not name:find("^[%w._-]+$") then
     return http.answer("dataset is missing\n", "text/plain", 404)
   end
-  return images.dataset(name, http.value(request.arguments, "format"))
+  return images.dataset(name, http.parameters(request))
     or http.answer(spectrum(name), "application/fits")
 end
 

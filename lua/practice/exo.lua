@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- exo.MAST, server side (mast-interfaces section 5): /api/v0.1/exoplanets/ (identifiers,
--- properties) and /api/v0.1/dvdata/ (data validation of TESS and Kepler).
+-- properties, vetting), /api/v0.1/dvdata/ (data validation of TESS and Kepler, Kepler's phase plots
+-- as JSON) and /api/v0.1/spectra/ (lists and files of the planets that transit bright stars).
 local core = require "practice.core"
 local faults = require "practice.faults"
 local http = require "practice.http"
@@ -59,6 +60,12 @@ local function exoplanets(request)
   if path == "identifiers" then
     return identifiers(http.parameters(request).name or "")
   end
+  if path == "vetting" then
+    local obs = http.parameters(request).obs or ""
+    return obs:find("%d") and http.json({ obs = obs, disposition = "PC", tests = json.list({
+      { name = "odd-even", value = 0.7 }, { name = "centroid", value = 1.2 } }) })
+      or missing("no vetting of %s", obs)
+  end
   local tic = path:match("^tic/(%d+)/properties$")
   if tic then
     return properties(find(function(planet)
@@ -116,6 +123,37 @@ local function headers(planet, mission, star)
   })
 end
 
+local function phase_plot(mission, star)
+  local title = ("%s %d"):format(mission, star)
+  return mission == "kepler" and http.json({ target_id = "1", title = title, doc = {} })
+    or http.answer(("<div class='bk-root' title='%s'></div>\n<script>/* plot */</script>\n")
+      :format(title), "text/html")
+end
+
+-- A spectrum: comments, then wavelength (micron), its width, depth and its error.
+local SPECTRUM <const> = "transmission_practice.txt"
+
+local function spectra(request)
+  local name, what = request.rest:match("^([^/]+)/(.-)/*$")
+  local planet = name and named(name)
+  if not planet then
+    return missing("no planet %s", name or "")
+  end
+  local has = planet.tess ~= nil
+  if what == "filelist" then
+    return http.json({ filenames = json.list(has and { SPECTRUM } or {}) })
+  elseif what ~= "file/" .. SPECTRUM or not has then
+    return missing("no spectrum %s of %s", what, name)
+  end
+  local out = { "# " .. planet.name .. ", practice spectrum\n",
+    "# wavelength (micron)  half width (micron)  depth (%)  error (%)\n" }
+  for i = 0, 19 do
+    local depth = 1 + 0.02 * core.uniform(i + #planet.name)
+    out[#out + 1] = ("%.3f  0.010  %.5f  0.0%02d\n"):format(1.1 + i * 0.03, depth, 10 + i)
+  end
+  return http.answer(table.concat(out), "text/plain")
+end
+
 local function dvdata(request)
   local path, p = request.rest:gsub("/+$", ""), http.parameters(request)
   local mission, star, what = path:match("^(%a+)/(%d+)/(%a+)$")
@@ -138,11 +176,13 @@ local function dvdata(request)
     return tces(mission)
   elseif what == "info" then
     return headers(planet, mission, star)
+  elseif what == "phaseplot" then
+    return phase_plot(mission, star)
   end
   return what == "table" and light_curve(planet, star) or missing("Nothing is served here")
 end
 
 M.routes = { ["/api/v0.1/exoplanets/"] = faults.data(exoplanets),
-  ["/api/v0.1/dvdata/"] = faults.data(dvdata) }
+  ["/api/v0.1/dvdata/"] = faults.data(dvdata), ["/api/v0.1/spectra/"] = faults.data(spectra) }
 
 return M

@@ -46,9 +46,25 @@ local function skycell(at)
   return 635 + math.min(2008, band * 2009 // 1 | 0), (at.ra * 10 // 1 | 0) % 100
 end
 
+-- A position in a cell "1405.053".
+local function position_of_cell(text)
+  local projcell, subcell = text:match("^(%d+)%.(%d%d%d)$")
+  projcell, subcell = tonumber(projcell), tonumber(subcell)
+  if not projcell or projcell < 635 or projcell > 2643 or subcell > 99 then
+    return nil, ("no skycell %s"):format(text)
+  end
+  return { ra = (subcell + 0.5) / 10,
+    dec = PS1_SOUTH + (projcell - 635 + 0.5) / 2009 * (90 - PS1_SOUTH) }
+end
+
 local function filenames(request)
   local p = http.parameters(request)
-  local at, why = cutouts.position(p)
+  local at, why
+  if p.skycell then
+    at, why = position_of_cell(p.skycell)
+  else
+    at, why = cutouts.position(p)
+  end
   if not at then
     return page(why)
   end
@@ -225,7 +241,10 @@ local function hla(request)
       .. "to a format or an instrument" or faults.DATABASE_TEXT, {})
   end
   local instruments, elements = listed(p.inst), listed(p.spectral_elt)
-  local wanted, rows = p.format or "ALL", {}
+  local wanted, rows, looks = p.format or "ALL", {}, "&format=jpg"
+  for _, name in ipairs({ "autoscale", "asinh", "naxis" }) do
+    looks = looks .. (p[name] and ("&%s=%s"):format(name, http.encode(p[name])) or "")
+  end
   for _, row in ipairs(found) do
     local name = row[4]:match("^[^/]*")
     if (not instruments or instruments[name:lower()])
@@ -233,7 +252,7 @@ local function hla(request)
       for _, format in ipairs({ "image/fits", "image/jpeg" }) do
         if wanted == "ALL" or ("," .. wanted .. ","):find("," .. format .. ",", 1, true) then
           local url = ("%s/cgi-bin/getdata.cgi?config=ops&dataset=%s%s"):format(
-            request.base, http.encode(row[1]), format == "image/jpeg" and "&format=jpg" or "")
+            request.base, http.encode(row[1]), format == "image/jpeg" and looks or "")
           local exposure = row[6] ~= json.null and row[6] or ""
           rows[#rows + 1] = ("<TR><TD>%s</TD><TD>%.8f</TD><TD>%.8f</TD><TD>%s</TD><TD>%s</TD>"
             .. "<TD>%s</TD><TD>IMAGE</TD><TD>%s</TD><TD>%s</TD></TR>\n"):format(http.xml(row[1]),
@@ -246,16 +265,19 @@ local function hla(request)
 end
 
 --- The answer that is the image of a dataset of the list; nil when the list has no such dataset.
-function M.dataset(name, format)
+-- @param p parameters of its address: format, and of a picture autoscale, asinh, naxis
+function M.dataset(name, p)
   local rows = assert(sql.query("SELECT s_ra, s_dec, filters, instrument_name FROM observations "
     .. "WHERE obs_collection = 'HST' AND obs_id = ?", { name }, { max = 1 }))
   if not rows[1] then
     return nil
   end
   local at = { ra = rows[1][1], dec = rows[1][2] }
-  if format == "jpg" then
-    return http.answer(cutouts.picture(at, { HLA_SIDE, HLA_SIDE }, rows[1][3], false, false),
-      "image/jpeg")
+  if p.format == "jpg" then
+    local side = math.max(1, math.min(SIDE_MAX, math.tointeger(tonumber(p.naxis or HLA_SIDE))
+      or HLA_SIDE))
+    local looks = rows[1][3] .. (p.autoscale or "") .. (p.asinh or "")
+    return http.answer(cutouts.picture(at, { side, side }, looks, false, false), "image/jpeg")
   end
   return image(at, HLA_SIDE, HLA_SIDE, HLA_PIXEL, cutouts.hash_text(rows[1][3]),
     { { "TELESCOP", "HST" }, { "INSTRUME", rows[1][4] }, { "FILTER", rows[1][3] } })

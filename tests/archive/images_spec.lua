@@ -68,6 +68,21 @@ describe("images", function()
     assert.equal(0, asked("/cgi-bin/fitscut.cgi"))
   end)
 
+  it("of Pan-STARRS are those of a cell, cut out where they are", function()
+    archive = practice.start("")
+    local code, out, err = run([[
+      local cell = mast.images.ps1 { skycell = "1405.053", filters = "gri", size = 20 }
+      local here = mast.images.ps1 { target = { ra = cell[1].ra, dec = cell[1].dec },
+        filters = "gri", size = 20 }
+      assert(#cell == 3 and cell:list("filename")[2] == here:list("filename")[2])
+      assert(cell[1].projcell == 1405 and cell[1].subcell == 53)
+      mast.images.download(cell:head(1), { dir = "cell" })
+      return mast.images.ps1 { skycell = "1405.053", format = "jpg", color = true }]])
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("fitscut.cgi?ra=5.35&dec=16.", 1, true), out)
+    assert.same({ "SIMPLE  =" }, files("fits", 9))
+  end)
+
   it("of Pan-STARRS are whole FITS files, asked for once", function()
     archive = practice.start("")
     local body = [[local list = mast.images.ps1 {
@@ -135,6 +150,23 @@ describe("images", function()
     assert.equal("\xff\xd8\xff", files("jpg", 3)[1])
   end)
 
+  it("of Hubble's archive are pictures that look as wanted", function()
+    archive = practice.start("")
+    local code, out, err = run([[
+      local place = { target = "210.8 54.35", size = "1 deg", format = "image/jpeg" }
+      local plain = mast.images.hla(place)
+      place.naxis, place.autoscale, place.asinh, place.proprietary = 48, 99.5, true, true
+      local scaled = mast.images.hla(place)
+      mast.images.download(plain:head(1), { dir = "plain" })
+      mast.images.download(scaled:head(1), { dir = "scaled" })
+      return scaled:head(1)]])
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("&format=jpg&autoscale=99.5&asinh=1&naxis=48", 1, true), out)
+    local sizes = practice.shell(("cd %s/out && wc -c */*.jpg"):format(folder))
+    local a, b = sizes:match("(%d+) plain.-(%d+) scaled")
+    assert.is_true(a and a ~= b, sizes)
+  end)
+
   it("that a service refuses are errors with its words", function()
     archive = practice.start("")
     local code, _, err = run('return mast.images.hla { region = sky.circle(10, 0, 50) }')
@@ -182,6 +214,10 @@ describe("images", function()
       ["mast.images.ps1 { " .. at .. ", color = true }"] = 'for format = "jpg"',
       ["mast.images.ps1 { " .. at .. ", region = sky.circle(1, 1, 1) }"] = "one of target",
       ["mast.images.ps1 { region = sky.box(1, 2, 1, 2) }"] = "region is a circle",
+      ["mast.images.ps1 { " .. at .. ', skycell = "1405.053" }'] = "one of target, region and",
+      ["mast.images.ps1 { skycell = 1405.053 }"] = "skycell is a text",
+      ["mast.images.hla { " .. at .. ", naxis = 10 }"] = 'for format = "image/jpeg" or "ALL"',
+      ["mast.images.hla { " .. at .. ', format = "ALL", naxis = 0.5 }'] = "naxis is a whole number",
       ["mast.images.dss { " .. at .. ', size = "2 deg" }'] = "at most 60",
       ["mast.images.dss { " .. at .. ', survey = "poss3" }'] = "survey of mast.images.dss",
       ["mast.images.hla { " .. at .. ', instruments = "WFC4" }'] = "did you mean WFC3",

@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- exo.MAST (MAST interfaces, section 5): planets by any of their names, their properties in
--- several source catalogues, data validation of TESS and Kepler light curves.
+-- several source catalogues, data validation of TESS and Kepler light curves, spectra. The
+-- addresses of phase plots, vetting and spectra are those that public clients use.
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
+local report = require("halyard.report")
 local suggest = require("halyard.suggest")
+local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 
 local M = {}
@@ -208,6 +211,151 @@ function exo.series(mission, star, options)
       unit = column.name == "TIME" and "d" or nil }
   end
   return door.described(rows, columns)
+end
+
+-- Files and documents as they come --------------------------------------------------------------
+
+-- Writes what the service sent below the output folder: { file, path, bytes, ok }.
+local function kept(reply, file)
+  local record = report.current()
+  local path = record:path(file)
+  system.write_file(path, reply.body)
+  record:downloaded(#reply.body)
+  return { file = file, path = path, bytes = #reply.body, ok = true }
+end
+
+-- A reply; what is not found is said of `what`.
+local function reply_of(what, url)
+  local record = door.begin("mast", door.base("exo"))
+  local ok, reply = errors.try(door.reply, what, { url = url })
+  if not ok and reply.code == "not_found" then
+    errors.raise("not_found", what .. " is not known to exo.MAST: " .. reply.message)
+  elseif not ok then
+    error(reply, 0)
+  elseif not reply.body:find("%S") then
+    errors.raise("not_found", what .. ": exo.MAST has sent nothing")
+  end
+  record:spent({ requests = 1, bytes = #reply.body })
+  return reply
+end
+
+--- The phase plot of a star's data validation, as the service sends it (a page's part, or the
+-- plot's JSON), in a file.
+-- @tparam string mission
+-- @tparam integer star
+-- @tparam[opt] table options `tce`, `sector` as for `headers`; `into`: the file (default
+-- "phase-MISSION-STAR.html" or .json)
+-- @treturn table file, path, bytes
+-- @raise `not_found`, `usage`
+function exo.phase_plot(mission, star, options)
+  local into
+  local asked = {}
+  for key, value in pairs(options or {}) do
+    if key == "into" then
+      into = value
+    else
+      asked[key] = value
+    end
+  end
+  asked = check_star(mission, star, asked, "exo.phase_plot")
+  local record = report.current()
+  if record.dry then
+    record.notes[#record.notes + 1] = "exo.MAST would be asked for a phase plot"
+    return {}
+  end
+  local reply = reply_of(("phase plot of %s %d"):format(mission, star),
+    star_url(mission, star, "phaseplot", asked))
+  local ending = reply.body:find("^%s*[{%[\"]") and "json" or "html"
+  if reply.body:lower():find("^%s*<!doctype") or reply.body:lower():find("^%s*<html") then
+    errors.raise("protocol", ("phase plot of %s %d: a whole page came and not a plot; check "
+      .. "--archive"):format(mission, star))
+  end
+  return kept(reply, into or ("phase-%s-%d.%s"):format(mission, star, ending))
+end
+
+--- What the service knows about the vetting of an observation, as it sends it.
+-- @param obs the observation's number or name
+-- @treturn table the document
+function exo.vetting(obs)
+  if type(obs) ~= "string" and math.type(obs) ~= "integer" or obs == "" then
+    errors.raise("usage", "exo.vetting takes an observation's number or name")
+  end
+  return document("vetting of " .. obs, door.url(address("exoplanets/vetting/"), { obs = obs }))
+end
+
+--- The spectra of a planet's atmosphere that the service has.
+-- @tparam string name any of the planet's names
+-- @treturn table list of file names
+-- @raise `not_found`, `usage`
+function exo.spectra(name)
+  check_name(name, "exo.spectra")
+  local found = document("spectra of " .. name, address("spectra/" .. part(exo.planet(name).name)
+    .. "/filelist/"))
+  local list = {}
+  for i, file in ipairs(given(found.filenames)
+    or errors.raise("protocol", ("spectra of %s: the answer names no files"):format(name))) do
+    list[i] = tostring(file)
+  end
+  return list
+end
+
+local spectrum_names = { "wavelength", "wavelength_width", "value", "error" }
+
+-- The numbers of a spectrum's text, and the lines that say something about them.
+local function spectrum_of(text, what)
+  local rows, notes, n = {}, {}, nil
+  for line in text:gmatch("[^\r\n]+") do
+    local row = {}
+    for cell in line:gmatch("[^%s,]+") do
+      row[#row + 1] = tonumber(cell) or cell
+    end
+    if line:find("^%s*#") then
+      notes[#notes + 1] = line:match("^%s*#%s*(.-)%s*$")
+    elseif #row > 0 then
+      n = n or #row
+      for _, cell in ipairs(row) do
+        if #row ~= n or type(cell) ~= "number" then
+          errors.raise("protocol", ("%s: line %q is no row of %d numbers"):format(what,
+            line:sub(1, 60), n))
+        end
+      end
+      rows[#rows + 1] = row
+    end
+  end
+  if #rows == 0 then
+    errors.raise("protocol", ("%s: %s came and not a spectrum"):format(what,
+      door.looks_like(text)))
+  end
+  return rows, notes, n
+end
+
+--- One spectrum of a planet.
+-- @tparam string name any of the planet's names
+-- @tparam string file as `exo.spectra` names it
+-- @treturn halyard.table of 64-bit floats: with four columns wavelength, wavelength_width, value,
+-- error, else column_1, column_2, ...
+-- @treturn table the comment lines of the file, which say units and source
+-- @raise `not_found`, `usage`, `protocol`
+function exo.spectrum(name, file)
+  check_name(name, "exo.spectrum")
+  if type(file) ~= "string" or file == "" then
+    errors.raise("usage", "exo.spectrum takes a file name of exo.spectra")
+  end
+  local what = ("spectrum %s of %s"):format(file, name)
+  local reply = reply_of(what, address(("spectra/%s/file/%s"):format(part(exo.planet(name).name),
+    part(file))))
+  local numbers, notes, n = spectrum_of(reply.body, what)
+  local names, rows = n == 4 and spectrum_names or {}, {}
+  for k = #names + 1, n do
+    names[k] = "column_" .. k
+  end
+  for i, row in ipairs(numbers) do
+    rows[i] = {}
+    for k = 1, n do
+      rows[i][names[k]] = row[k] + 0.0
+    end
+  end
+  return table_core.from_rows(rows, names), notes
 end
 
 return M

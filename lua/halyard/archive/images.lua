@@ -161,6 +161,7 @@ local ps1_pixel = 0.25 / 3600 -- degrees
 local ps1_size = 240
 local ps1_formats, ps1_types = { "fits", "jpg", "png" }, { "stack", "warp" }
 local picture_options = { "color", "output_size", "autoscale", "asinh" }
+local hla_pictures = { "autoscale", "asinh", "naxis" }
 local reddest_first = { "y", "z", "i", "r", "g" }
 
 -- What is known of columns; what a service adds to them is text.
@@ -276,32 +277,62 @@ local function colored(rows, what)
   return chosen
 end
 
-local function ps1(options)
-  local what = "mast.images.ps1"
-  suggest.check_keys(options, { "target", "region", "size", "filters", "type", "format",
-    table.unpack(picture_options) }, what)
-  local format = word_of(options, "format", ps1_formats, "fits", what)
-  for _, name in ipairs(picture_options) do
-    if options[name] ~= nil and format == "fits" then
-      errors.raise("usage", ("%s: %s is for format = \"jpg\" or \"png\""):format(what, name))
+-- Options for how pictures look: only where there are pictures.
+local function check_looks(options, names, pictures, formats, what)
+  for _, name in ipairs(names) do
+    if options[name] ~= nil and not pictures then
+      errors.raise("usage", ("%s: %s is for format = %s"):format(what, name, formats))
     end
   end
   whole_of(options, "output_size", what)
+  whole_of(options, "naxis", what)
   if options.autoscale ~= nil and type(options.autoscale) ~= "number" then
     errors.raise("usage", what .. ": autoscale is a percentage")
   end
+end
+
+-- Where images are looked for: the record, the arguments that say so, and the place of the cutouts,
+-- which in a cell is each image's own.
+local function ps1_place(options, what)
+  local cell = options.skycell
+  if cell == nil then
+    local record, place = begin("ps1images", options, what)
+    return record, { { "ra", plain(place.ra) }, { "dec", plain(place.dec) } }, place
+  elseif options.target or options.region then
+    errors.raise("usage", what .. ": one of target, region and skycell")
+  elseif type(cell) ~= "string" or not cell:find("^%d%d?%d?%d%.%d%d%d$") then
+    errors.raise("usage", what .. ': skycell is a text such as "1405.053"')
+  end
+  return door.begin("mast", door.base("ps1images")), { { "skycell", cell } }
+end
+
+-- The place of an image's cutout: the one asked for, else the image's own.
+local function place_of_row(row, place, what)
+  if not place and not (row.ra and row.dec) then
+    errors.raise("protocol", what .. ": the list does not say where the images are")
+  end
+  return place or row
+end
+
+local function ps1(options)
+  local what = "mast.images.ps1"
+  suggest.check_keys(options, { "target", "region", "skycell", "size", "filters", "type",
+    "format", table.unpack(picture_options) }, what)
+  local format = word_of(options, "format", ps1_formats, "fits", what)
+  check_looks(options, picture_options, format ~= "fits", '"jpg" or "png"', what)
   local filters = filters_of(options, what)
   local kinds = words_of(options, "type", ps1_types, what) or "stack"
-  local record, place = begin("ps1images", options, what)
-  local size = ps1_size_of(options, place, what)
+  local record, arguments, place = ps1_place(options, what)
+  local size = ps1_size_of(options, place or { radius = 0 }, what)
   if record.dry then
     return noted(record, "Pan-STARRS", ps1_names)
   end
+  for _, pair in ipairs({ { "size", size }, { "filters", filters }, { "type", kinds },
+    { "format", "fits" } }) do
+    arguments[#arguments + 1] = pair
+  end
   local reply = door.reply("ps1filenames.py", {
-    url = door.url(door.base("ps1images") .. "/cgi-bin/ps1filenames.py", {
-      { "ra", plain(place.ra) }, { "dec", plain(place.dec) }, { "size", size },
-      { "filters", filters }, { "type", kinds }, { "format", "fits" },
-    }),
+    url = door.url(door.base("ps1images") .. "/cgi-bin/ps1filenames.py", arguments),
   })
   local rows, names = ps1_list(reply.body, "ps1filenames.py")
   record:spent({ requests = 1, bytes = #reply.body })
@@ -309,13 +340,14 @@ local function ps1(options)
     service = "ps1filenames.py", rows = #rows, requests = 1, bytes = #reply.body,
   }
   if #rows == 0 then
-    errors.raise("not_found", ("%s: no image of %s holds %.6f %.6f; Pan-STARRS ends at declination "
-      .. "-30"):format(what, filters, place.ra, place.dec))
+    errors.raise("not_found", place and ("%s: no image of %s holds %.6f %.6f; Pan-STARRS ends at "
+      .. "declination -30"):format(what, filters, place.ra, place.dec)
+      or ("%s: no image of %s in cell %s"):format(what, filters, options.skycell))
   end
   local chosen = options.color and colored(rows, what)
   rows = chosen and { chosen[1] } or rows
   for _, row in ipairs(rows) do
-    row.url = ps1_url(chosen or { row }, place, size, format, options)
+    row.url = ps1_url(chosen or { row }, place_of_row(row, place, what), size, format, options)
     local stem = row.filename:match("([^/]+)$"):gsub("%.fits$", "")
     if chosen then
       row.filter = chosen[1].filter .. chosen[2].filter .. chosen[3].filter
@@ -402,11 +434,12 @@ end
 local function hla(options)
   local what = "mast.images.hla"
   suggest.check_keys(options, { "target", "region", "size", "type", "instruments", "filters",
-    "format" }, what)
+    "format", "proprietary", table.unpack(hla_pictures) }, what)
   local kind = word_of(options, "type", hla_types, "best", what)
   local format = word_of(options, "format", hla_formats, "image/fits", what)
   local instruments = words_of(options, "instruments", hla_instruments, what)
   local filters = words_of(options, "filters", nil, what)
+  check_looks(options, hla_pictures, format ~= "image/fits", '"image/jpeg" or "ALL"', what)
   local record, place = begin("hla", options, what)
   local size = options.size == nil and 2 * place.radius or sky.angle(options.size)
   if size < 0 then
@@ -416,8 +449,14 @@ local function hla(options)
   end
   local arguments = {
     { "POS", plain(place.ra) .. "," .. plain(place.dec) }, { "SIZE", plain(size) },
-    { "imagetype", kind }, { "format", format }, { "proprietary", "false" },
+    { "imagetype", kind }, { "format", format },
+    { "proprietary", tostring(options.proprietary == true) },
   }
+  for _, name in ipairs(hla_pictures) do
+    local value = options[name]
+    arguments[#arguments + 1] = value ~= nil
+      and { name, value == true and 1 or value == false and 0 or value } or nil
+  end
   arguments[#arguments + 1] = instruments and { "inst", instruments }
   arguments[#arguments + 1] = filters and { "spectral_elt", filters }
   local url = door.url(door.base("hla") .. "/cgi-bin/hlaSIAP.cgi", arguments)
@@ -451,7 +490,8 @@ end
 -- `region` (a circle, which the image is to hold unless `size` says otherwise).
 M.images = {
   --- The images of Pan-STARRS at a place, with the address of a cutout of each: `size` (pixels of
-  -- 0.25 arcsec, default 240, or an angle), `filters` (of "grizy"), `type` ("stack", "warp"),
+  -- 0.25 arcsec, default 240, or an angle), `skycell` ("1405.053") instead of a place: the images
+  -- of that cell, cut out where each of them is, `filters` (of "grizy"), `type` ("stack", "warp"),
   -- `format` ("fits", "jpg", "png"); for pictures `color` (true: one picture of three filters),
   -- `output_size` (pixels), `autoscale` (percent), `asinh` (true).
   -- @treturn halyard.table the service's columns, url, name
@@ -463,7 +503,9 @@ M.images = {
   -- @treturn halyard.table path, survey, bytes, sha256, file, url: one row
   dss = dss,
   --- The images of the Hubble Legacy Archive in a square of `size` (an angle) around a place:
-  -- `type`, `instruments`, `filters`, `format` ("image/fits", "image/jpeg", "ALL").
+  -- `type`, `instruments`, `filters`, `format` ("image/fits", "image/jpeg", "ALL"), `proprietary`
+  -- (true: also those that are not public); of pictures `autoscale` (percent), `asinh`, `naxis`
+  -- (pixels of a side).
   -- @treturn halyard.table the service's columns, name; empty when there is none
   -- @raise `truncated` when the service refuses so large a square
   hla = hla,

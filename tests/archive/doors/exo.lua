@@ -24,5 +24,19 @@ return {
       "DV Primary Header", "exo.headers"),
     of("`/dvdata/<mission>/<star>/tces/`", "mast.exo.tces", '"tces"', '"tces"', "exo.tces"),
     of("`/dvdata/<mission>/<star>/table/`", "mast.exo.series", '"table"', '"table"', "exo.series"),
+    {
+      "`/dvdata/<mission>/<star>/phaseplot/`", "mast.exo.phase_plot",
+      client = { client, "phaseplot" }, practice = { practice, "phaseplot" },
+      tests = { { spec, "keeps phase plots, tells vetting, reads spectra" } },
+    },
+    {
+      "`/exoplanets/vetting/`", "mast.exo.vetting", client = { client, "exoplanets/vetting/" },
+      practice = { practice, '"vetting"' }, tests = { { spec, "exo.vetting" } },
+    },
+    {
+      "`/spectra/<name>/filelist/`, `/spectra/<name>/file/<file>`",
+      "mast.exo.spectra, mast.exo.spectrum", client = { client, "/filelist/" },
+      practice = { practice, "filelist" }, tests = { { spec, "exo.spectrum" } },
+    },
   },
 }

@@ -7,7 +7,8 @@ return {
       "`/cgi-bin/ps1filenames.py`", "mast.images.ps1",
       client = { client, "/cgi-bin/ps1filenames.py" },
       practice = { practice, "/cgi-bin/ps1filenames.py" },
-      tests = { { spec, "of Pan-STARRS are listed with the address of a cutout" } },
+      tests = { { spec, "of Pan-STARRS are listed with the address of a cutout" },
+        { spec, "of Pan-STARRS are those of a cell, cut out where they are" } },
     },
     {
       "`/cgi-bin/fitscut.cgi`", "mast.images.ps1, mast.images.download",
@@ -26,7 +27,8 @@ return {
     {
       "`/cgi-bin/hlaSIAP.cgi`", "mast.images.hla",
       client = { client, "/cgi-bin/hlaSIAP.cgi" }, practice = { practice, "/cgi-bin/hlaSIAP.cgi" },
-      tests = { { spec, "of Hubble's archive are listed by instrument and filter" } },
+      tests = { { spec, "of Hubble's archive are listed by instrument and filter" },
+        { spec, "of Hubble's archive are pictures that look as wanted" } },
     },
     {
       "`/cgi-bin/getdata.cgi`, `/cgi-bin/ecfproxy`", "mast.images.download, mast.hsc_spectra",
