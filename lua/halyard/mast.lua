@@ -102,10 +102,11 @@ end
 local parts = {
   bundle = "products", casjobs = "casjobs", classic = "classic", cloud = "cloud",
   columns = "portal_help", count = "caom", crossmatch = "crossmatch", cutouts = "cutouts",
-  exo = "exo", hsc_matches = "hsc", hsc_spectra = "hsc", images = "images",
+  exo = "exo", export = "portal_files", hsc_matches = "hsc", hsc_spectra = "hsc", images = "images",
   jwst_keywords = "jwst_keywords",
   mission = "missions", missions = "portal_help", observations = "caom", products = "products",
-  service = "service", tap = "mast_tap", values = "portal_help", whoami = "auth",
+  service = "service", store = "portal_files", tap = "mast_tap", values = "portal_help",
+  whoami = "auth",
 }
 
 return setmetatable(M, {

@@ -169,16 +169,23 @@ end
 
 local staged, order, asked = {}, {}, {}
 
-local function stage(name, body)
+--- Keeps a result; gives the path at which it is to be had.
+-- @param body bytes, or function(request) that answers
+-- @param same text that tells it from others of the same name, where body is a function; else its
+-- content type
+function M.stage(name, body, same)
   if #order >= STAGED_MAX then
     staged[table.remove(order, 1)] = nil
   end
-  local id = ("%08x-0000-4000-8000-%012x"):format(core.crc32(name), core.crc32(body))
+  local id = ("%08x-0000-4000-8000-%012x"):format(core.crc32(name),
+    core.crc32(type(body) == "string" and body or same))
   local path = ("/portal/Download/stage/anonymous/public/%s/%s"):format(id, name)
   if not staged[path] then
     order[#order + 1] = path
   end
-  staged[path] = body
+  staged[path] = type(body) == "function" and body or function()
+    return http.answer(body, same or "application/octet-stream")
+  end
   return path
 end
 
@@ -216,15 +223,20 @@ function M.request(params, request)
   local body = format == "sh" and script(uris, folder, request.base, paths) or pack[format](files)
   return http.answer(json.encode({
     status = "COMPLETE", msg = "", bytesStreamed = #body, progress = 1, statusList = status,
-    url = request.base .. stage(folder .. "." .. format, body),
-    manifestUrl = request.base .. stage(folder .. "_MANIFEST.html", files[#files].body),
+    url = request.base .. M.stage(folder .. "." .. format, body),
+    manifestUrl = request.base .. M.stage(folder .. "_MANIFEST.html", files[#files].body),
   }), "text/javascript")
 end
 
-local function staged_file(request)
-  local body = staged[request.path]
-  return body and http.answer(body, "application/octet-stream")
+--- The answer that is the result at a path.
+function M.staged(path, request)
+  local answer = staged[path]
+  return answer and answer(request)
     or http.answer("Nothing is staged here\n", "text/plain", 404)
+end
+
+local function staged_file(request)
+  return M.staged(request.path, request)
 end
 
 local function hla(request)

@@ -35,6 +35,7 @@ local known_switches = {
   { "ignore-pagesize", "page and pagesize are ignored: all rows" },
   { "no-paging", "answers carry no paging block" },
   { "silent-cap", "=N: no answer has more than N rows, and nothing says so" },
+  { "stored-cap", "=N: no stored result has more than N rows, and nothing says so" },
   { "tap-dachs", "TAP as DaCHS: errors with HTTP 200, jobs below another path, BINARY2" },
 }
 
@@ -63,7 +64,7 @@ end
 local shares, switches = {}, {}
 local drawn = { data = 0, files = 0 }
 
-local counted = { executing = true, ["silent-cap"] = true }
+local counted = { executing = true, ["silent-cap"] = true, ["stored-cap"] = true }
 
 local function read(spec)
   local sums = { data = 0, files = 0 }

@@ -7,10 +7,13 @@ local faults = require "practice.faults"
 local bundles = require "practice.bundles"
 local catalogs = require "practice.mashup_catalogs"
 local crossmatch = require "practice.mashup_crossmatch"
+local files = require "practice.mashup_files"
 local json = require "practice.json"
 local life = require "practice.mashup_life"
 local resolver = require "practice.resolver"
 local by_sql = require "practice.mashup_sql"
+local sql = require "practice.sql"
+local vo = require "practice.mashup_vo"
 local words = require "practice.mashup_words"
 
 local M = {}
@@ -310,9 +313,41 @@ end
 
 local pending = {}
 
+-- The service as one of SQL, for what C cannot tell: which columns hold no value.
+local function as_sql(service, params)
+  local index, list = {}, {}
+  local source = ({ gaia = "sky_gaia", tic = "sky_tic", ctl = "sky_ctl", galex = "sky_galex" })
+    [service.catalog] or service.catalog
+  for _, c in ipairs(sql.columns(source)) do
+    index[c.name] = c
+  end
+  for i, at in ipairs(positions(service)) do
+    list[i] = index[columns.of(service.catalog)[at].name]
+  end
+  local out = { source = function()
+    return { from = source, columns = list }
+  end, filters = service.filtered, counts = service.counts, selected = service.selected,
+    rows_max = service.rows_max, rows_default = service.rows_default }
+  local query = {}
+  if service.region then
+    service.region(query, params)
+    out.where = function(_, add)
+      add("circle_ra = ? AND circle_dec = ? AND circle_radius = ?", query.ra, query.dec,
+        query.radius)
+    end
+  elseif service.prepare then
+    service.prepare(query, params)
+    out.where = function(_, add)
+      add(("parent_obsid IN (%s)"):format(table.concat(query.obsids, ",")))
+    end
+  end
+  return out
+end
+
 local function ask(id, m, params, format)
   local service = services[m.service:gsub("%.JwstOps$", "")]
   local state, query = question(m, params, service, format)
+  state.stored = files.wanted(m) and m
   local key = m.service .. json.encode(params)
   local instead = life.begin(state, key, m)
   if instead then
@@ -337,7 +372,9 @@ function M.finish(id, total, went_wrong)
     return early, state.name
   end
   local answer
-  if state.count then
+  if state.stored then
+    answer = files.store(state.stored, M.serve)
+  elseif state.count then
     answer = words.small_table(state.format, "Column1", "string", { total }, true)
   else
     total = math.min(total, state.rows_max or total, faults.switch("silent-cap") or total)
@@ -384,7 +421,7 @@ special["Mast.Bundle.Request"] = function(_, params, request)
 end
 
 local sql_services = {}
-for _, list in ipairs({ catalogs.services, crossmatch.services }) do
+for _, list in ipairs({ catalogs.services, crossmatch.services, vo.services }) do
   for name, service in pairs(list) do
     sql_services[name] = service
   end
@@ -406,16 +443,24 @@ local function serve(id, m, request)
   end
   local params = type(m.params) == "table" and m.params or {}
   local format = format_of(m)
+  m.requestBaseUrl = request.base
   if m.service == "Mast.Name.Lookup" then
     return lookup(params)
+  elseif m.service == "Mashup.Table.Exporter" then
+    return files.export(m, params, request)
+  elseif m.service == "Mashup.File.Download" then
+    return files.download(params, request)
   elseif special[m.service] then
     return special[m.service](format, params, request)
   elseif restricted[m.service] and not is_signed(request) then
     return words.body("Unauthorized", "text/plain", 401)
+  elseif (services[m.service] or restricted[m.service]) and life.is_true(m.removenullcolumns) then
+    return by_sql.answer(as_sql(services[m.service:gsub("%.JwstOps$", "")], params), m, params,
+      format, M.serve)
   elseif services[m.service] or restricted[m.service] then
     return ask(id, m, params, format)
   elseif sql_services[m.service] then
-    return by_sql.answer(sql_services[m.service], m, params, format)
+    return by_sql.answer(sql_services[m.service], m, params, format, M.serve)
   end
   refuse("Mashup: Unable to Find Service Adaptor for service: \n" .. m.service)
 end

@@ -47,7 +47,8 @@ local function job_of(key, fresh)
   return job
 end
 
-local function is_true(v)
+--- Does a property of the request say yes?
+function M.is_true(v)
   return v == true or (type(v) == "string" and v:lower() == "true")
 end
 
@@ -87,8 +88,8 @@ end
 -- instead of an answer, or nil.
 -- @param key what questions with the same answer share
 function M.begin(state, key, m)
-  state.key, state.job = key, job_of(key, is_true(m.clearcache))
-  state.forget = is_true(m.removecache)
+  state.key, state.job = key, job_of(key, M.is_true(m.clearcache))
+  state.forget = M.is_true(m.removecache)
   state.fault = faults.draw("data")
   local instead = wording_of_fault(state.fault)
   if instead then

@@ -5,9 +5,12 @@
 -- A service is a table: `source` (name of a table of practice.sql, or a function of the request's
 -- parameters and the request that returns { from, columns, views, tables }), `circle` (true, or the
 -- default radius), `filters`, `counts` (takes COUNT_BIG(*)), `only_counts`, `where` (function of
--- the parameters and `add(condition, ...)`), `rows_max` and `rows_default` (parameter that cuts the
--- answer), `dates` (set of columns declared as dates), `selected` (adds the column `_selected_`).
+-- the parameters, `add(condition, ...)` and the request), `rows_max` and `rows_default` (parameter
+-- that cuts the answer), `dates` (set of columns declared as dates), `selected` (adds the column
+-- `_selected_`), `before` (function of the request, its parameters and format: an answer that comes
+-- first, or nil).
 local faults = require "practice.faults"
+local files = require "practice.mashup_files"
 local life = require "practice.mashup_life"
 local json = require "practice.json"
 local sql = require "practice.sql"
@@ -105,7 +108,7 @@ local function add_circle(service, params, add)
 end
 
 -- The statement behind SELECT, without its columns.
-local function conditions_of(service, fields, params)
+local function conditions_of(service, fields, params, m)
   local parts, args = {}, {}
   local function add(text, ...)
     parts[#parts + 1] = text
@@ -118,7 +121,7 @@ local function conditions_of(service, fields, params)
     add_filters(fields, params, add)
   end
   if service.where then
-    service.where(params, add)
+    service.where(params, add, m)
   end
   return #parts > 0 and " WHERE " .. table.concat(parts, " AND ") or "", args
 end
@@ -159,10 +162,35 @@ local function rows_answer(state, source, list, behind, args, total)
   }
 end
 
+-- The fields that hold a value in some row (removenullcolumns); all when there is no row.
+local function with_values(source, behind, args, list, total)
+  if total == 0 then
+    return list
+  end
+  local counts, out = {}, {}
+  for i, field in ipairs(list) do
+    counts[i] = field.name == "_selected_" and "0" or ("COUNT(%s)"):format(sql.quote(field.name))
+  end
+  local rows, failure = sql.query(("SELECT %s FROM %s%s"):format(table.concat(counts, ", "),
+    source.from, behind), args, { views = source.views, tables = source.tables })
+  if not rows then
+    refuse(failure)
+  end
+  for i, field in ipairs(list) do
+    out[#out + 1] = rows[1][i] > 0 and field or nil
+  end
+  return out
+end
+
 --- Answers a question to a service.
 -- @param service see above
 -- @param m the request object
-function M.answer(service, m, params, format)
+-- @param serve function(request, text) for stored results: answers a question
+function M.answer(service, m, params, format, serve)
+  local first = service.before and service.before(m, params, format)
+  if first then
+    return first
+  end
   local state = { format = format, name = m.service }
   local source = service.source
   if type(source) == "function" then
@@ -182,7 +210,7 @@ function M.answer(service, m, params, format)
     list[#list + 1] = { name = "_selected_", type = "boolean", unit = "", ucd = "",
       description = "selected" }
   end
-  local behind, args = conditions_of(service, fields, params)
+  local behind, args = conditions_of(service, fields, params, m)
   life.pages(m, state)
   local instead = life.begin(state, m.service .. json.encode(params), m)
   if instead then
@@ -203,6 +231,11 @@ function M.answer(service, m, params, format)
     return early
   elseif state.count then
     return words.small_table(format, "Column1", "string", { total }, true)
+  end
+  if files.wanted(m) then
+    return files.store(m, serve)
+  elseif life.is_true(m.removenullcolumns) then
+    list = with_values(source, behind, args, list, total)
   end
   total = math.min(total, faults.switch("silent-cap") or total)
   return rows_answer(state, source, list, behind, args, total)

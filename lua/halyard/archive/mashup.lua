@@ -43,7 +43,8 @@ end
 --- Body of an invoke request. `cachebreaker` goes into both places (section 3, "Cache key").
 -- @tparam string service
 -- @tparam table params
--- @tparam[opt] table how page, pagesize, breaker, format, data (an uploaded table)
+-- @tparam[opt] table how page, pagesize, breaker, format, data (an uploaded table), filename and
+-- filetype (of a file that the portal writes), drop_empty (leave out columns without a value)
 function M.body(service, params, how)
   how = how or {}
   local inner = {}
@@ -54,6 +55,7 @@ function M.body(service, params, how)
   return "request=" .. door.escape(json.encode({
     service = service, params = inner, format = how.format or "json",
     page = how.page, pagesize = how.pagesize, cachebreaker = how.breaker, data = how.data,
+    filename = how.filename, filetype = how.filetype, removenullcolumns = how.drop_empty,
   }))
 end
 
@@ -76,12 +78,13 @@ function M.ask(service, params, how)
 end
 
 --- A small document that a service sends instead of rows; asks on while it says EXECUTING (6.2).
+-- @tparam[opt] table how as for `body`
 -- @treturn table
 -- @raise `archive` in the service's words
 function M.document(service, params, how)
   how = how or {}
-  local body = M.body(service, params, { format = how.format or "json", breaker = M.breaker(),
-    page = how.page })
+  how.breaker = how.breaker or M.breaker()
+  local body = M.body(service, params, how)
   for _ = 1, polls_max do
     local began = system.monotonic()
     local answer = door.document(service, post("/api/v0/invoke", body))
@@ -98,9 +101,9 @@ function M.document(service, params, how)
 end
 
 local function same_row(a, b)
-  local mine, other = a[1], b[1]
+  local mine, other = a[1], b[1] -- without the same columns where empty ones are left out
   for _, name in ipairs(a.columns) do
-    if mine[name] ~= other[name] then
+    if rawget(mine, name) ~= rawget(other, name) then
       return false
     end
   end
@@ -113,7 +116,8 @@ end
 -- read until one is empty, or repeats the one before: then the service does not page.
 -- @tparam string service
 -- @tparam table params
--- @tparam[opt] table how pagesize, tries, breaker, data, auth, format ("json" or "extjs")
+-- @tparam[opt] table how pagesize, tries, breaker, data, auth, format ("json" or "extjs"),
+-- drop_empty
 -- @treturn halyard.table rows
 -- @treturn table requests (pages read) and bytes
 function M.rows(service, params, how)
@@ -126,7 +130,7 @@ function M.rows(service, params, how)
     local first = page == 1
     local rows, answer, outcome = M.ask(service, params,
       { page = page, pagesize = page_size, breaker = breaker, tries = how.tries, data = how.data,
-        auth = how.auth, format = how.format })
+        auth = how.auth, format = how.format, drop_empty = how.drop_empty })
     local repeated = not first and #rows > 0 and same_row(rows, pages[page - 1])
     if first then
       total = math.max(-1, answer.rows_total or -1, answer.rows_filtered or -1)

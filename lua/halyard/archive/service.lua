@@ -19,7 +19,7 @@ local function bare_rows(name, params, how)
   local ready = { page = 1, pagesize = 1, breaker = how.breaker, auth = how.auth }
   local _, answer, cost = mashup.ask(name, params, ready)
   local rows, _, more = mashup.ask(name, params,
-    { format = how.format, breaker = how.breaker, auth = how.auth })
+    { format = how.format, breaker = how.breaker, auth = how.auth, drop_empty = how.drop_empty })
   door.add_cost(cost, more)
   if answer.rows_total and #rows ~= answer.rows_total then
     errors.raise("integrity", ("%s: %d rows came, the archive has %d; the answer cannot be "
@@ -41,7 +41,7 @@ end
 --   { paramName = "ID", values = { "261136679" } } } })
 function M.service(name, params, options)
   options = options or {}
-  suggest.check_keys(options, { "format", "pagesize", "data" }, "mast.service")
+  suggest.check_keys(options, { "format", "pagesize", "data", "drop_empty" }, "mast.service")
   if type(name) ~= "string" or not name:find("^[%w_.]+$") then
     errors.raise("usage", "mast.service takes the name of a service, such as Mast.Hsc.Db.v3")
   elseif params ~= nil and type(params) ~= "table" then
@@ -64,6 +64,7 @@ function M.service(name, params, options)
     return table_core.from_rows({}, {})
   end
   local how = { pagesize = size, format = format, data = options.data, breaker = mashup.breaker(),
+    drop_empty = options.drop_empty and true or nil,
     auth = name:find("JwstOps", 1, true) and "mast" or nil }
   local rows, cost = (bare[format] and bare_rows or mashup.rows)(name, params or {}, how)
   record:spent(cost)

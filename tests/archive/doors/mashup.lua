@@ -116,6 +116,70 @@ return {
       },
     },
     {
+      "`filename`, `filetype` (stored results)",
+      "mast.store(name, params, { into = })",
+      client = { "lua/halyard/archive/portal_files.lua", "filetype" },
+      practice = { "lua/practice/mashup_files.lua", "filetype" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "stores results of any service in files" },
+      },
+    },
+    {
+      "Mashup.Table.Exporter, Mashup.File.Download",
+      "mast.export(table, { into = })",
+      client = { "lua/halyard/archive/portal_files.lua", "Mashup.Table.Exporter" },
+      practice = { "lua/practice/mashup_files.lua", "Mashup.File.Download" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "writes uploaded tables to files" },
+      },
+    },
+    {
+      "`removenullcolumns`",
+      "mast.service(name, params, { drop_empty = true })",
+      client = { "lua/halyard/archive/mashup.lua", "removenullcolumns" },
+      practice = { "lua/practice/mashup_sql.lua", "removenullcolumns" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "leaves columns without a value out" },
+      },
+    },
+    {
+      "Vo.Hesarc.DatascopeListable, Vo.Hesarc.Datascope, Vo.Generic.Table, Vo.Generic.Cone",
+      "mast.service(name, params)",
+      client = { "lua/halyard/archive/service.lua", "mast.service" },
+      practice = { "lua/practice/mashup_vo.lua", "Vo.Hesarc.DatascopeListable" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "Vo.Hesarc.DatascopeListable" },
+      },
+    },
+    {
+      "Vo.Generic.Siap, Vo.Inventory.Cone, Vo.Inventory2.DrillDown, Vo.Galex.Cone, Vo.Galex.Siap, "
+        .. "Vo.Hla.Cone, Vo.Caom.Tap, Caom.Cone.Votable",
+      "mast.service(name, params)",
+      client = { "lua/halyard/archive/service.lua", "mast.service" },
+      practice = { "lua/practice/mashup_vo.lua", "Vo.Inventory2.DrillDown" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "Vo.Inventory2.DrillDown" },
+      },
+    },
+    {
+      "Mast.Hlsp.Project, Mast.Hlsp.Products, Mast.Galex.Tile",
+      "mast.service(name, params)",
+      client = { "lua/halyard/archive/service.lua", "mast.service" },
+      practice = { "lua/practice/mashup_vo.lua", "Mast.Hlsp.Project" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "Mast.Hlsp.Project" },
+      },
+    },
+    {
+      "Mast.Catalogs.DiskDetective.Cone",
+      "mast.service(name, params)",
+      client = { "lua/halyard/archive/service.lua", "mast.service" },
+      practice = { "lua/practice/mashup_catalogs.lua", "Mast.Catalogs.DiskDetective.Cone" },
+      tests = {
+        { "tests/archive/portal_files_spec.lua", "Mast.Catalogs.DiskDetective.Cone" },
+      },
+    },
+    {
       "Mast.Catalogs.GaiaDR1.Cone",
       "mast.catalog(\"Gaia DR1\"):query",
       client = { "lua/halyard/archive/mashup_catalogs.lua", "\"GaiaDR1\"" },
@@ -252,6 +316,7 @@ return {
       practice = { "lua/practice/mashup_catalogs.lua", "Mast.Catalogs.Filtered.Wfc3Psf." },
       tests = {
         { "tests/archive/mashup_spec.lua", "asks for a table without positions in portions" },
+        { "tests/archive/mashup_spec.lua", "under the service's other name" },
       },
     },
     {
@@ -270,6 +335,7 @@ return {
       practice = { "lua/practice/mashup_catalogs.lua", "Mast.Jwst.Filtered." },
       tests = {
         { "tests/archive/mashup_spec.lua", "tells files of JWST by keyword" },
+        { "tests/archive/mashup_spec.lua", '"NIRISS", "NIRSpec", "MIRI"' },
       },
     },
     {
