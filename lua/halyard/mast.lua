@@ -35,9 +35,8 @@ function M.resolve(name, options)
   if ra then
     return { ra = ra, dec = dec, name = name }
   end
-  local record = begin()
+  begin()
   local found = mashup.lookup(name)
-  record:spent({ requests = 1, bytes = 0 })
   if not found[1] then
     errors.raise("not_found", ("target %q is unknown to the name resolvers: check the spelling or "
       .. "give a position such as \"201.697 -47.480\""):format(name))

@@ -312,7 +312,7 @@ function M.products(products, options)
   system.make_dirs(dir)
   door.polite(door.base("download"), parallel)
   if options.cloud then
-    require("halyard.archive.cloud").locate(record, entries, parallel)
+    require("halyard.archive.cloud").locate(entries, parallel)
   end
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0

@@ -2,6 +2,7 @@
 -- What is tried first at each door and is not quite right: the message says what to write instead.
 
 package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
+local json = require("halyard.json")
 local practice = require("practice")
 
 describe("a first try", function()
@@ -62,6 +63,34 @@ describe("a first try", function()
       'return mast.tap("caom"):query("SELECT TOP 1 obs_id FROM obscore")')
     says(2, "(no planet is called WASP18b): check the spelling",
       'return mast.exo.planet("WASP18b")')
+  end)
+
+  it("is told of every question that was asked, also those about names and columns", function()
+    local function asked()
+      return json.decode(practice.shell("curl -s " .. archive.url .. "/practice/stats")).requests
+    end
+    for _, body in ipairs({ 'mast.mission("hst"):columns()', 'mast.tap("gaiadr3"):tables()',
+      'mast.resolve("M 13")', 'mast.resolve({ "M 13", "M 31" })', "mast.whoami()",
+      'mast.values("observations", "obs_collection")', 'mast.exo.planet("WASP-18 b")',
+      "mast.cloud.datasets()", 'mast.cutouts.tess_sectors { target = "52.5 -27.4" }',
+      'mast.images.ps1 { target = "210.8 54.35", filters = "g" }',
+      'mast.observations { region = sky.cone("M 101", "2 arcmin"), where = { t_min = "1..9e4" } }',
+      'mast.catalog("Pan-STARRS DR2 mean"):query { region = sky.cone("210.8 54.35", "2 arcmin") }',
+      'mast.catalog("GSC 2.3"):query { region = sky.cone("210.8 54.35", "2 arcmin") }',
+      'mast.catalog("TIC"):query { region = sky.cone("210.8 54.35", "2 arcmin") }',
+      'mast.catalog("PLATO"):query { region = sky.cone("210.8 54.35", "2 arcmin") }',
+      'mast.catalog("WFC3 PSF UVIS"):columns()',
+      'mast.catalog("TIC"):count { region = sky.cone("210.8 54.35", "2 arcmin") }',
+      'mast.classic("HST"):query { target = "M 101" }',
+      'mast.tap("gaiadr3"):query("SELECT TOP 1 ra FROM gaia_source")',
+    }) do
+      local before = asked()
+      local status, _, err = archive:try(folder, "first-try", body)
+      assert.equal(0, status, err)
+      local report = json.decode(practice.read(folder .. "/out/report.json"))
+      assert.equal(asked() - before, report.requests, body)
+      assert.is_true(report.bytes > 0, body)
+    end
   end)
 
   it("that finds no files hears so", function()

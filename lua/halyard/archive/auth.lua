@@ -26,7 +26,6 @@ function M.whoami()
   local said = door.document("who am I", {
     url = url, auth = "mast", headers = { Accept = "application/json" },
   })
-  record:spent({ requests = 1, bytes = 0 })
   if type(said) ~= "table" or type(said.anon) ~= "boolean" then
     errors.raise("protocol", ("%s does not say who asks (no anon); check --archive"):format(url))
   end

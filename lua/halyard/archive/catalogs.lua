@@ -188,12 +188,13 @@ local function ask(record, params, shape, answers)
   })
 end
 
--- The service's count: a number, alone or in a small document.
-local function count(record, params, shape)
+-- The service's count: a number, alone or in a small document. `aside`: the caller does not count
+-- the question.
+local function count(record, params, shape, aside)
   local reply = door.reply(record.name .. " count", {
     url = address(record, "/count"), method = "POST", body = question(params, shape),
     headers = { ["Content-Type"] = "application/json" },
-  })
+  }, not aside)
   local n = math.tointeger(tonumber(reply.body:match("%d+")))
   if not n then
     errors.raise("protocol", record.name .. ": the count is not a number")
@@ -207,7 +208,7 @@ local can_count = {}
 local function counts(record)
   local url = address(record, "/count")
   if can_count[url] == nil then
-    local ok, err = errors.try(count, record, {}, { ra = 0, dec = 0, radius = 1e-4 })
+    local ok, err = errors.try(count, record, {}, { ra = 0, dec = 0, radius = 1e-4 }, true)
     if not ok and err.code ~= "not_found" and err.code ~= "archive" and err.code ~= "protocol" then
       error(err, 0)
     end

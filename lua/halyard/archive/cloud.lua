@@ -39,7 +39,7 @@ local function batches_of(uris)
 end
 
 -- Key in the bucket by URI, for one batch; none for files that are not in the cloud.
-local function look_up(record, uris)
+local function look_up(uris)
   local arguments = {}
   for i, uri in ipairs(uris) do
     arguments[i] = { "uri", uri }
@@ -48,7 +48,6 @@ local function look_up(record, uris)
   local said = door.document("path look-up", {
     url = door.url(door.base("download") .. "/api/v0.1/path_lookup/", arguments),
   })
-  record:spent({ requests = 1, bytes = 0 })
   local keys = {}
   for _, uri in ipairs(uris) do
     local entry = type(said) == "table" and said[uri]
@@ -62,10 +61,10 @@ local function look_up(record, uris)
   return keys
 end
 
-local function keys_of(record, uris, parallel)
+local function keys_of(uris, parallel)
   local keys = {}
   for _, found in ipairs(task.map(batches_of(uris), parallel, function(batch)
-    return look_up(record, batch)
+    return look_up(batch)
   end)) do
     for uri, key in pairs(found) do
       keys[uri] = key
@@ -89,13 +88,13 @@ local function head(record, key)
 end
 
 --- For halyard.retrieve: gives each entry (with `uri`) of a copy in the cloud its `cloud_url`.
-function M.locate(record, entries, parallel)
+function M.locate(entries, parallel)
   door.polite(bucket_url(""), parallel)
   local uris = {}
   for i, entry in ipairs(entries) do
     uris[i] = entry.uri
   end
-  local keys = keys_of(record, uris, parallel_default)
+  local keys = keys_of(uris, parallel_default)
   for _, entry in ipairs(entries) do
     entry.cloud_url = keys[entry.uri] and bucket_url(keys[entry.uri])
   end
@@ -146,7 +145,7 @@ local function uris_in_cloud(products, options)
     record.notes[#record.notes + 1] = "the archive would be asked for the copies in the cloud"
     return table_core.from_rows({}, uri_columns)
   end
-  local keys = keys_of(record, uris, parallel)
+  local keys = keys_of(uris, parallel)
   local rows = task.map(uris, parallel, function(uri)
     local key, there, bytes = keys[uri], nil, nil
     if key and options.check ~= false then
@@ -171,7 +170,7 @@ local function exists(product)
     record.notes[#record.notes + 1] = "the archive would be asked for a file's copy in the cloud"
     return false
   end
-  local key = look_up(record, uris)[uris[1]]
+  local key = look_up(uris)[uris[1]]
   if not key then
     return false
   end
@@ -179,7 +178,7 @@ local function exists(product)
 end
 
 -- The prefixes below `prefix`, over all pages of the listing (S3 ListObjectsV2).
-local function prefixes(record, prefix)
+local function prefixes(prefix)
   local list, token = {}, nil
   repeat
     local reply = door.reply("cloud", {
@@ -188,7 +187,6 @@ local function prefixes(record, prefix)
         { "continuation-token", token },
       }),
     })
-    record:spent({ requests = 1, bytes = #reply.body })
     if not reply.body:find("<ListBucketResult", 1, true) then
       errors.raise("protocol", ("cloud: %s sent %s instead of a listing; check --base cloud")
         :format(reply.url, door.looks_like(reply.body)))
@@ -213,9 +211,9 @@ local function datasets()
     return table_core.from_rows({}, { "dataset" })
   end
   local names = {}
-  for _, name in ipairs(prefixes(record, nil)) do
+  for _, name in ipairs(prefixes(nil)) do
     if name == "mast" then
-      for _, collection in ipairs(prefixes(record, "mast/hlsp/")) do
+      for _, collection in ipairs(prefixes("mast/hlsp/")) do
         names[#names + 1] = collection
       end
     else

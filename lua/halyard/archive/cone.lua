@@ -39,10 +39,11 @@ end
 -- services refuse.
 local function columns_of(service)
   if not service.columns then
-    local ok, rows = errors.try(ask, service, { ra = 0, dec = 0, radius = 0 })
+    local ok, rows, _, cost = errors.try(ask, service, { ra = 0, dec = 0, radius = 0 })
     if not ok then
-      rows = ask(service, { ra = 0, dec = 0, radius = 1 / 3600 })
+      rows, _, cost = ask(service, { ra = 0, dec = 0, radius = 1 / 3600 })
     end
+    door.aside(rows, cost)
     local columns = {}
     for i, name in ipairs(rows.columns) do
       local field = rows:field(name)

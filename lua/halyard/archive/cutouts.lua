@@ -208,12 +208,11 @@ local function whole(value)
 end
 
 -- The frames that hold a place, each once: list of { sector_name, sector, camera, ccd }.
-local function frames_of(record, place, radius)
+local function frames_of(place, radius)
   local what = "TESScut"
   local said = listing(what, tess_url(place, "sector"), place.body
     and { { "obj_id", place.body }, { "obj_type", place.kind } }
     or { { "ra", place.ra }, { "dec", place.dec }, { "radius", radius } })
-  record:spent({ requests = 1, bytes = 0 })
   if type(said) ~= "table" or type(said.results) ~= "table" then
     errors.raise("protocol", what .. " sent no list of sectors (results); check --archive")
   end
@@ -272,7 +271,7 @@ local function tess_sectors(options)
   if record.dry then
     return noted(record, "TESScut", sector_columns)
   end
-  return table_core.from_rows(frames_of(record, place, place.radius), sector_columns)
+  return table_core.from_rows(frames_of(place, place.radius), sector_columns)
 end
 
 -- A member's sector, camera and CCD stand in its name.
@@ -296,7 +295,7 @@ local function tess(options)
   if record.dry then
     return noted(record, "TESScut", tess_columns)
   end
-  local sectors = sectors_of(frames_of(record, place, 0), options.sectors)
+  local sectors = sectors_of(frames_of(place, 0), options.sectors)
   local dir = folder_of(record, options, "tesscut")
   local lists = task.map(sectors, parallel, function(sector)
     local url = door.url(tess_url(place, "astrocut"), {
@@ -333,7 +332,6 @@ local function z_surveys(options)
   end
   local said = listing("zcut", door.base("cutouts") .. "/zcut/api/v0.1/survey",
     { { "ra", place.ra }, { "dec", place.dec }, { "radius", place.radius } })
-  record:spent({ requests = 1, bytes = 0 })
   if type(said) ~= "table" or type(said.surveys) ~= "table" then
     errors.raise("protocol", "zcut sent no list of surveys; check --archive")
   end

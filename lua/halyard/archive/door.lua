@@ -212,12 +212,16 @@ local function words_of(body)
 end
 
 --- The reply to a small request: status, body, url, content_type; HTTP 200 only. Errors carry what
--- the service says itself as `words`.
+-- the service says itself as `words`. The record of the run counts it here.
 -- @tparam string what for messages
 -- @tparam table request as for `http.request`
-function M.reply(what, request)
+-- @tparam[opt] boolean priced the caller counts it
+function M.reply(what, request, priced)
   request.max_bytes = request.max_bytes or control_bytes
   local reply = http.request(request)
+  if not priced then
+    report.current():spent({ requests = 1, bytes = #reply.body })
+  end
   if reply.status < 200 or reply.status > 299 then
     local code = (reply.status == 401 or reply.status == 403) and "permission"
       or (reply.status == 429 or reply.status == 503) and "busy"
@@ -239,6 +243,12 @@ function M.document(what, request)
       :format(what, reply.url, M.looks_like(reply.body)))
   end
   return value
+end
+
+--- Rows of a question asked on the way, for columns: the record of the run counts it here.
+function M.aside(rows, cost)
+  report.current():spent(cost)
+  return rows
 end
 
 --- Adds a cost to a sum of costs.

@@ -35,9 +35,8 @@ end
 
 -- Asks for a document; what is not found is said of `what`.
 local function document(what, url)
-  local record = door.begin("mast", door.base("exo"))
+  door.begin("mast", door.base("exo"))
   local ok, value = errors.try(door.document, what, { url = url })
-  record:spent({ requests = 1, bytes = 0 })
   if not ok and value.code == "not_found" then
     errors.raise("not_found", what .. " is not known to exo.MAST" .. (value.words
       and (" (%s): check the spelling"):format(value.words) or ": " .. value.message))

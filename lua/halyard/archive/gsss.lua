@@ -58,7 +58,8 @@ local known = {} -- base URL and code -> columns
 local function columns_of(record)
   local key = door.base("gsss") .. " " .. record.code
   if not known[key] then
-    local rows = ask(record, { RA = 0, DEC = 0, SR = 0.1, MAXOBJ = 1 })
+    local rows, cost = ask(record, { RA = 0, DEC = 0, SR = 0.1, MAXOBJ = 1 })
+    door.aside(rows, cost)
     local columns = {}
     for i, name in ipairs(rows.columns) do
       columns[name:lower()] = { name = name, type = rows:field(name).type, place = i }

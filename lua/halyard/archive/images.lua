@@ -335,7 +335,6 @@ local function ps1(options)
     url = door.url(door.base("ps1images") .. "/cgi-bin/ps1filenames.py", arguments),
   })
   local rows, names = ps1_list(reply.body, "ps1filenames.py")
-  record:spent({ requests = 1, bytes = #reply.body })
   record.queries[#record.queries + 1] = {
     service = "ps1filenames.py", rows = #rows, requests = 1, bytes = #reply.body,
   }

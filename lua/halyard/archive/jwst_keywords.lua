@@ -19,7 +19,7 @@ local key, along = "ArchiveFileID", "date_beg_mjd"
 
 -- Columns as an answer without rows names them: the portal has no list of them.
 local function columns_of(service)
-  return mashup.columns_of((mashup.rows(service, { columns = "*", filters = json.array({
+  return mashup.columns_of(door.aside(mashup.rows(service, { columns = "*", filters = json.array({
     { paramName = key, values = json.array({ "-1" }) } }) }, { pagesize = 1 })))
 end
 

@@ -170,12 +170,12 @@ end
 local function columns_by_answer(record)
   if record.either then
     local _, rows = live_service(record, function(service)
-      return (mashup.rows(service, { columns = "*", filters = json.array({
+      return door.aside(mashup.rows(service, { columns = "*", filters = json.array({
         { paramName = record.id, values = json.array({ "-1" }) } }) }, { pagesize = 1 }))
     end)
     return mashup.columns_of(rows)
   end
-  return mashup.columns_of((mashup.rows(record.cone,
+  return mashup.columns_of(door.aside(mashup.rows(record.cone,
     copy(record.params, { ra = 0, dec = 0, radius = 1e-6 }))))
 end
 

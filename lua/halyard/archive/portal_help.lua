@@ -87,9 +87,8 @@ function M.values(what, column)
     suggest.unknown("table with values", tostring(what), { "observations", "TIC",
       "Disk Detective" })
   end
-  local record = begin()
+  begin()
   local found = read_histograms(mashup.document(service, {}, { format = "extjs", page = 1 }))
-  record:spent({ requests = 1, bytes = 0 })
   local columns, names = {}, {}
   for name, histogram in pairs(found) do
     columns[tostring(name):lower()] = { name = name, histogram = histogram }

@@ -16,8 +16,8 @@ local radius_default = 1 / 3600 -- degrees
 local resolvers = { "NED", "SIMBAD", "SIMBADCFA", "TIC", "KEPLER", "K2" }
 local catalogs = { tic = "TIC", kic = "KEPLER", epic = "K2" } -- by the prefix of a name
 
--- Entries for names by lower-case name, as the resolvers stand in the answer. `record` of the run.
-local function ask(record, names, options)
+-- Entries for names by lower-case name, as the resolvers stand in the answer.
+local function ask(names, options)
   local found = {}
   for first = 1, #names, batch do
     local arguments = { { "name", table.move(names, first, math.min(first + batch - 1, #names), 1,
@@ -26,7 +26,6 @@ local function ask(record, names, options)
     local answer = door.document("name resolver", {
       url = door.url(door.base("resolver") .. "/Santa-war/query", arguments),
     })
-    record:spent({ requests = 1, bytes = 0 })
     local list = type(answer) == "table" and answer.resolvedCoordinate
     for _, entry in ipairs(type(list) == "table" and list or {}) do
       local ra, dec = tonumber(entry.ra), tonumber(entry.decl or entry.dec)
@@ -92,7 +91,8 @@ function M.resolve(name, options)
       errors.raise("usage", "mast.resolve takes a name, or a list of names")
     end
   end
-  local found = ask(door.begin("mast", door.base("resolver")), names, options)
+  door.begin("mast", door.base("resolver"))
+  local found = ask(names, options)
   local rows = {}
   for i, each in ipairs(names) do
     local entries = found[each:lower()]

@@ -38,7 +38,8 @@ end
 local function columns_of(record)
   local columns = meta.columns(record.service, record.table)
   if not columns then
-    local rows = record.service:rows(("SELECT TOP 1 * FROM %s"):format(record.sql), {})
+    local rows, _, cost = record.service:rows(("SELECT TOP 1 * FROM %s"):format(record.sql), {})
+    door.aside(rows, cost)
     columns = {}
     for i, name in ipairs(rows.columns) do
       local field = rows:field(name)

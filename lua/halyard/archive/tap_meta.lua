@@ -136,7 +136,8 @@ local function tables_of_document(service)
 end
 
 local function tables_of_schema(service)
-  local rows, answer = service:rows("SELECT * FROM TAP_SCHEMA.tables", { overflow = "keep" })
+  local rows, answer, cost = service:rows("SELECT * FROM TAP_SCHEMA.tables", { overflow = "keep" })
+  door.aside(rows, cost)
   if answer.overflow then
     system.log("warning", service.url .. " does not list all its tables")
   end
@@ -188,8 +189,9 @@ function M.table_name(service, name)
 end
 
 local function columns_of_schema(service, name)
-  local rows = service:rows("SELECT * FROM TAP_SCHEMA.columns WHERE table_name = "
+  local rows, _, cost = service:rows("SELECT * FROM TAP_SCHEMA.columns WHERE table_name = "
     .. adql.literal(name), {})
+  door.aside(rows, cost)
   local names, out = lower_keys(rows), {}
   for i = 1, #rows do
     local column = (cell(rows, names, i, "column_name") or ""):gsub('^"(.*)"$', "%1")
