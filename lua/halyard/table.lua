@@ -5,6 +5,7 @@
 
 local core = require("halyard.core.table")
 local errors = require("halyard.error")
+local report = require("halyard.report")
 local sky = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
 
@@ -72,7 +73,8 @@ M.from_rows = core.from_rows
 
 --- Reads a file below the output folder. Waits; the format is recognised from the bytes. Gzip and
 -- zstd are unpacked.
--- @tparam string path relative to the output folder
+-- @tparam string path relative to the output folder; or, where no such file is, with it, as the
+-- `path` of files that were written or downloaded
 -- @tparam[opt] table options `format` (name), `table` (in a file of several: its number from 1, or
 -- its name: TABLE name or ID of a VOTable, EXTNAME of FITS; default: the first, of a VOTable the
 -- first of its results, with a warning that there are others)
@@ -90,7 +92,14 @@ function M.read(path, options)
     usage("table.read: table is the number, from 1, or the name of one, not %s",
       type(which) == "table" and "a table" or '"' .. tostring(which) .. '"')
   end
-  return core.read({ path, tostring(which or "") }, options.format)
+  local ok, got = errors.try(core.read, { path, tostring(which or "") }, options.format)
+  local output = report.current().output .. "/"
+  if not ok and got.code == "not_found" and path:sub(1, #output) == output then
+    return core.read({ path:sub(#output + 1), tostring(which or "") }, options.format)
+  elseif not ok then
+    error(got, 0)
+  end
+  return got
 end
 
 --- Columns

@@ -93,6 +93,14 @@ describe("a first try", function()
     end
   end)
 
+  it("reads the files that it got, by the name or by the path", function()
+    says(0, "6 and 6", [[
+      local files = mast.cutouts.tess { target = "52.5 -27.4", sectors = 28 }
+      local read = halyard.table.read
+      return #read(files[1].file) .. " and " .. #read(files[1].path)]])
+    says(2, "there is no file", 'return halyard.table.read("out/none.csv")')
+  end)
+
   it("that finds no files hears so", function()
     says(0, "lists no products of obsid 1", 'return #mast.products("1")')
   end)
