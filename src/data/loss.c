@@ -232,6 +232,8 @@ static unsigned cell_losses(hal_format format, const hal_field *f, const hal_col
                             hal_items items, bool null)
 {
     bool list = !hal_field_is_scalar(f), real = hal_type_is_float(f->type) || is_complex(f->type);
+    if (null && format == HAL_FORMAT_VOTABLE && f->type == HAL_TYPE_STRING)
+        return LOSS_EMPTY; /* an empty cell reads as empty text */
     if (null)
         return format == HAL_FORMAT_FITS && list ? LOSS_NULL_LIST : 0;
     if (format == HAL_FORMAT_VOTABLE && items.n == 0)
@@ -293,6 +295,9 @@ void hal_loss_rows(hal_loss *l, const hal_table *t, const size_t *places, uint64
         if (l->format == HAL_FORMAT_CSV && at != SIZE_MAX &&
             hal_table_field(t, at)->type == HAL_TYPE_STRING)
             look_at_spelling(l, i, t, at, (hal_items){first, n});
+        bool text = l->kinds[i] == HAL_CSV_OPEN; /* for formats but CSV, which looks at it */
+        if (at == SIZE_MAX && text && n && l->format == HAL_FORMAT_VOTABLE)
+            l->columns[i] |= LOSS_EMPTY;
         if (at == SIZE_MAX || !may_lose(l->format, hal_table_field(t, at)))
             continue;
         const hal_field *f = hal_table_field(t, at);

@@ -503,7 +503,9 @@ static void what_a_format_cannot_say_of_a_table_is_a_warning_that_names_it(void 
          "ecsv has no keys of such names (\"\", name)\n"
          "ecsv keeps only name and value of INFO, PARAM and keys (seeing, EXPTIME, "
          "LONG)\n"},
-        {HAL_FORMAT_VOTABLE, ""},
+        {HAL_FORMAT_VOTABLE,
+         "values are changed: votable cannot tell what is empty from null (none)\n"},
+        {HAL_FORMAT_VOTABLE_BINARY2, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char warnings[2000];
