@@ -88,6 +88,7 @@ typedef struct fetch_op {
     hal_fetch_request *request; /* valid during the call only */
     hal_answer answer;
     hal_table *table;
+    hal_buf body;
     hal_outcome http;
     bool reset;
     bool table_named;
@@ -99,6 +100,7 @@ static void fetch_clear(hal_op *op)
 {
     hal_credentials_clear(&((fetch_op *)op)->credentials);
     hal_table_unref(((fetch_op *)op)->table);
+    hal_buf_clear(&((fetch_op *)op)->body);
 }
 
 static void fetch_cancel(hal_op *op)
@@ -113,6 +115,8 @@ static void fetch_done(void *ctx, hal_fetch_result *result)
     f->answer = result->answer;
     f->table = result->table;
     result->table = NULL;
+    f->body = result->body;
+    result->body = (hal_buf){0};
     f->http = *result->http;
     f->reset = result->reset;
     hal_op_done(&f->op);
@@ -235,6 +239,10 @@ static int fetch_push(lua_State *L, hal_op *op)
     }
     push_answer(L, &f->answer, whole);
     push_outcome(L, &f->http);
+    if (f->body.size_bytes) {
+        lua_pushlstring(L, f->body.data, f->body.size_bytes);
+        lua_setfield(L, -2, "body");
+    }
     return 3;
 }
 
@@ -249,16 +257,17 @@ static void fetch_decorate(lua_State *L, hal_op *op)
 }
 
 /* fetch{url, method, headers, body, auth, secret, format, table, choice, rows_max, overflow, poll,
- * tries, deadline}
+ * tries, deadline, body_max}
  * -> table or nil, answer, outcome. `table`: which one of several, its number or name; without it
  * the first is read and a warning says that there are others, and `choice`, how the caller takes
  * that option. Rows that the service cut at its limit raise `truncated`;
- * `overflow = "keep"` gives them, answer.overflow is true then. */
+ * `overflow = "keep"` gives them, answer.overflow is true then. outcome.body has the bytes of the
+ * answer too, when they are not more than `body_max`. */
 static int fetch(lua_State *L)
 {
-    static const char *const known[] = {"url",      "method", "headers", "body",     "auth",
-                                        "secret",   "format", "table",   "choice",   "rows_max",
-                                        "overflow", "poll",   "tries",   "deadline", NULL};
+    static const char *const known[] = {
+        "url",    "method",   "headers",  "body", "auth",  "secret",   "format",   "table",
+        "choice", "rows_max", "overflow", "poll", "tries", "deadline", "body_max", NULL};
     hal_options_check(L, 1, known, "http.fetch");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -277,6 +286,11 @@ static int fetch(lua_State *L)
     request.poll = hal_option_boolean(L, 1, "poll", true);
     request.table = hal_option_text(L, 1, "table", NULL);
     const char *choice = hal_option_text(L, 1, "choice", "halyard.core.http.fetch { table = N }");
+    int64_t body_max = hal_option_integer(L, 1, "body_max", 0);
+    if (body_max < 0 || body_max > MAX_BYTES_MAX)
+        return hal_bind_fail(L, HAL_E_USAGE, "option \"body_max\" must be 0 to %d bytes",
+                             MAX_BYTES_MAX);
+    request.body_max_bytes = (size_t)body_max;
     fetch_op *f = hal_op_new(L, sizeof *f);
     f->op.clear = fetch_clear;
     f->op.cancel = fetch_cancel;

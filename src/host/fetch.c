@@ -37,6 +37,8 @@ struct hal_fetch {
     hal_reader *reader;
     hal_answer answer;
     hal_table *table;
+    hal_buf body;
+    bool body_too_large;
 };
 
 typedef enum job_kind { JOB_BEGIN, JOB_FEED, JOB_FINISH } job_kind;
@@ -54,6 +56,7 @@ static void fetch_free(hal_fetch *f)
 {
     hal_reader_free(f->reader);
     hal_table_unref(f->table);
+    hal_buf_clear(&f->body);
     hal_free(f->filling);
     hal_strand_free(f->strand);
     hal_free(f->which_table);
@@ -76,6 +79,16 @@ static block *block_new(hal_fetch *f, job_kind kind, hal_err *err)
     return b;
 }
 
+static hal_status keep(hal_fetch *f, const block *b, hal_err *err)
+{
+    size_t max = f->request.body_max_bytes;
+    f->body_too_large = f->body_too_large || b->size_bytes > max - f->body.size_bytes;
+    if (!f->body_too_large)
+        return hal_buf_append(&f->body, b->bytes, b->size_bytes, err);
+    hal_buf_clear(&f->body);
+    return HAL_OK;
+}
+
 /* Worker. */
 static void run(void *ctx)
 {
@@ -86,6 +99,8 @@ static void run(void *ctx)
         hal_reader_free(f->reader);
         hal_table_unref(f->table);
         f->table = NULL;
+        hal_buf_clear(&f->body);
+        f->body_too_large = false;
         f->reader = hal_reader_new_with(
             f->request.format,
             &(hal_reader_options){.limits = f->request.limits, .table = f->which_table}, &b->err);
@@ -95,6 +110,8 @@ static void run(void *ctx)
             hal_reader_free(f->reader);
             f->reader = NULL;
         }
+        if (f->request.body_max_bytes && !b->err.status)
+            b->err.status = keep(f, b, &b->err);
         break;
     case JOB_FINISH:
         if (f->reader)
@@ -276,12 +293,15 @@ static void exchange_done(void *ctx, const hal_outcome *outcome)
         result.answer = f->answer;
         result.table = f->table;
         f->table = NULL;
+        result.body = f->body;
+        f->body = (hal_buf){0};
     } else {
         bool empty = f->broken && f->answer_bytes == 0;
         result.reset = outcome->reset_before_end || f->cut || empty;
     }
     f->done(f->ctx, &result);
     hal_table_unref(result.table);
+    hal_buf_clear(&result.body);
     if (f->n_jobs == 0)
         fetch_free(f);
 }
@@ -296,6 +316,7 @@ hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal
     }
     f->loop = loop;
     f->request = *request;
+    hal_buf_init(&f->body, request->body_max_bytes);
     f->request.http.repeatable = true;
     f->request.http.error_bodies = false;
     f->request.http.words = hal_answer_words;

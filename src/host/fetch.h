@@ -19,17 +19,20 @@ typedef struct hal_fetch_request {
     hal_reader_limits limits;
     const char *table;  /* of an answer of several, as in hal_reader_options; NULL: the first */
     bool keep_overflow; /* rows that the service cut at its limit are a result */
+    size_t
+        body_max_bytes; /* > 0: the bytes of the answer are wanted beside its table, if not more */
     bool poll;          /* false: an answer "still working" ends the fetch without a table */
     /** The archive says that `fraction` (< 0: not said) of its work is done. May be NULL. */
     void (*working)(void *ctx, double fraction, int polls);
     void *working_ctx;
 } hal_fetch_request;
 
-/** Borrowed during `done`; only `table` may be taken (set it to NULL). */
+/** Borrowed during `done`; only `table` (set it to NULL) and `body` (move it) may be taken. */
 typedef struct hal_fetch_result {
     hal_err err;       /* HAL_OK: answer and table are valid */
     hal_answer answer; /* of the final answer */
     hal_table *table;  /* NULL unless the answer is complete */
+    hal_buf body;      /* empty when not wanted or too large */
     const hal_outcome *http;
     /** Connection reset, empty or cut answer: the tile verdict AMBIGUOUS (tiling design 6.1). */
     bool reset;

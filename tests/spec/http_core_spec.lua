@@ -49,6 +49,16 @@ describe("fetching a data set", function()
     assert.truthy(asked:find("\r\n\r\nrequest=x", 1, true))
   end)
 
+  it("gives the bytes of the answer too where asked to, if they are not more", function()
+    for max, body in pairs({ [#complete] = complete, [#complete - 1] = false, [0] = false }) do
+      local server <close> = peer.serve({ { reply(executing) }, { reply(complete) } })
+      local rows, _, outcome = fetch(server, { body_max = max })
+      assert.equal(1, #rows)
+      assert.equal(body or nil, outcome.body)
+    end
+    assert.is_false(pcall(http.fetch, { url = "http://127.0.0.1:1/", body_max = -1 }))
+  end)
+
   it("asks the identical question again while the archive works", function()
     local server <close> = peer.serve({
       { reply(executing), "keep" }, { reply(executing), "keep" }, { reply(complete) },
