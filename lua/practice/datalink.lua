@@ -1,20 +1,22 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- DataLink 1.1, server side (/datalink/links): the files of an observation by its publisher's
--- identifier. HST's data are one document further ("<identifier>/files").
+-- identifier, and the service that cuts out of its images (practice.soda). HST's data are one
+-- document further ("<identifier>/files"). The URL of the service may choose what services differ
+-- in: `ids=N` answers for N identifiers only, `flag=none` without a word about it.
 local faults = require "practice.faults"
 local http = require "practice.http"
 local json = require "practice.json"
+local soda = require "practice.soda"
 local sql = require "practice.sql"
 local vo = require "practice.vo"
 
 local M = {}
 
 local IDS_MAX <const> = 50
-local PREFIX <const> = "ivo://mast.stsci.edu/caom?"
 local DATALINK <const> = "application/x-votable+xml;content=datalink"
 
 local fields = {
-  { name = "ID", type = "char", ucd = "meta.id;meta.main" },
+  { name = "ID", ID = "ID", type = "char", ucd = "meta.id;meta.main" },
   { name = "access_url", type = "char", ucd = "meta.ref.url" },
   { name = "service_def", type = "char", ucd = "meta.ref" },
   { name = "error_message", type = "char", ucd = "meta.code.error" },
@@ -25,15 +27,14 @@ local fields = {
 }
 
 local function add(rows, id, t)
-  rows[#rows + 1] = { id, t.url, nil, t.failure, t.semantics, t.description, t.kind, t.size }
+  rows[#rows + 1] = { id, t.url, t.service, t.failure, t.semantics, t.description, t.kind, t.size }
 end
 
 local kinds = { fits = "application/fits", jpg = "image/jpeg" }
 
 -- The rows of one identifier; nil, message when the archive itself fails.
 local function links_of(base, id, rows)
-  local number, deeper = id:match("^" .. PREFIX:gsub("%p", "%%%0") .. "(%d+)(/?f?i?l?e?s?)$")
-  local obsid = math.tointeger(tonumber(number))
+  local obsid, deeper = soda.obsid(id)
   local found, why = {}, nil
   if obsid then
     found, why = sql.query("SELECT dataURI, size, productType, description, obs_collection FROM "
@@ -56,6 +57,10 @@ local function links_of(base, id, rows)
       description = row[4] ~= json.null and row[4] or nil,
       kind = kinds[row[1]:match("%.(%a+)$")] or "application/octet-stream", size = row[2] })
   end
+  if soda.serves(found[1][5]) then
+    add(rows, id, { service = "soda", semantics = "#cutout", description = "Cutout of the image",
+      kind = "application/fits" })
+  end
   return true
 end
 
@@ -64,7 +69,8 @@ local function refused(message)
 end
 
 local function links(request)
-  local ids = {}
+  local ids, p = {}, http.parameters(request)
+  local most = math.min(IDS_MAX, math.tointeger(tonumber(p.ids)) or IDS_MAX)
   for _, list in ipairs({ request.arguments, request.form }) do
     for _, pair in ipairs(list) do
       ids[#ids + 1] = pair[1]:lower() == "id" and pair[2] or nil
@@ -74,14 +80,15 @@ local function links(request)
     return refused("UsageFault: ID is missing")
   end
   local rows = {}
-  for i = 1, math.min(#ids, IDS_MAX) do
+  for i = 1, math.min(#ids, most) do
     local ok, why = links_of(request.base, ids[i], rows)
     if not ok then
       return refused("TransientFault: " .. why)
     end
   end
-  return vo.document(vo.status(#ids > IDS_MAX and "OVERFLOW" or "OK")
-    .. '<INFO name="standardID" value="ivo://ivoa.net/std/DataLink#links-1.1"/>', fields, rows)
+  return vo.document(vo.status(#ids > most and p.flag ~= "none" and "OVERFLOW" or "OK")
+    .. '<INFO name="standardID" value="ivo://ivoa.net/std/DataLink#links-1.1"/>', fields, rows,
+    soda.descriptor(request.base))
 end
 
 M.routes = { ["/datalink/links"] = faults.data(links, refused) }

@@ -32,6 +32,7 @@ local protocols = {
   "practice.missions",
   "practice.registry",
   "practice.sia",
+  "practice.soda",
   "practice.ssa",
   "practice.tap",
 }

@@ -25,15 +25,16 @@ function M.refused(message, status)
     .. "</RESOURCE></VOTABLE>\n", M.XML, status or 200)
 end
 
---- FIELD or PARAM elements: name, type, unit, ucd, utype, xtype, description; `value` for PARAM.
+--- FIELD or PARAM elements: name, type, size, ID, unit, ucd, utype, xtype, description; `value` and
+-- `ref` for PARAM.
 function M.elements(tag, list)
   local out = {}
   for i, c in ipairs(list) do
     local text = { ('<%s name="%s" datatype="%s"'):format(tag, http.xml(c.name), c.type) }
-    if c.type == "char" then
-      text[#text + 1] = ' arraysize="*"'
+    if c.size or c.type == "char" then
+      text[#text + 1] = (' arraysize="%s"'):format(c.size or "*")
     end
-    for _, key in ipairs({ "unit", "ucd", "utype", "xtype", "value" }) do
+    for _, key in ipairs({ "ID", "unit", "ucd", "utype", "xtype", "ref", "value" }) do
       if c[key] then
         text[#text + 1] = (' %s="%s"'):format(key, http.xml(c[key]))
       end

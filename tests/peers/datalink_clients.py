@@ -3,12 +3,15 @@
 
 Ends with 77 (skipped) where pyvo is not installed."""
 
+import pathlib
 import sys
 import tempfile
 import urllib.parse
 import warnings
 
 try:
+    import astropy.units as u
+    from astropy.io import fits
     from pyvo.dal import sia2
     from pyvo.dal.adhoc import DatalinkResults
 except ImportError:
@@ -37,3 +40,15 @@ with doors.archive() as archive, tempfile.TemporaryDirectory() as folder:
     # bysemantics would fetch the vocabulary from the network.
     wanted = {r.access_url for r in links if r.semantics == "#this"}
     assert wanted and {r["access_url"] for r in this} == wanted
+
+    # A cutout by each client is the same file, and FITS to astropy.
+    cutout = doors.halyard(archive.url, f"""
+      local links = vo.datalink("{identifier}", {{ service = archive .. "/datalink/links" }})
+      links:cutout({{ region = sky.circle(210.8, 54.35, 0.002) }}):write(ctx:path("cut.csv"))""",
+                           folder, "cut.csv")
+    row = next(r for r in links if r.semantics == "#cutout")
+    stream = row.processed(circle=(210.8, 54.35, 0.002) * u.deg)
+    ours = pathlib.Path(cutout[0]["path"]).read_bytes()
+    assert len(cutout) == 1 and stream.read() == ours
+    with fits.open(cutout[0]["path"]) as file:
+        assert file[0].data.shape == (15, 15) and file[0].header["CTYPE1"] == "RA---CAR"

@@ -75,11 +75,14 @@ end
 --- Asks a service. A cut answer is `truncated` with `remedy`.
 -- @tparam string url
 -- @tparam table arguments list of { name, value }
+-- @tparam[opt] string remedy
+-- @tparam[opt] integer body_max
 -- @treturn halyard.table
 -- @treturn table cost
-function M.ask(url, arguments, remedy)
-  local ok, rows, _, cost = errors.try(door.fetch, url, {
-    url = door.url(url, arguments), format = "votable", poll = false,
+-- @treturn string|nil the document, when it has at most `body_max` bytes
+function M.ask(url, arguments, remedy, body_max)
+  local ok, rows, answer, cost = errors.try(door.fetch, url, {
+    url = door.url(url, arguments), format = "votable", poll = false, body_max = body_max,
   })
   if not ok then
     local err = rows
@@ -88,7 +91,7 @@ function M.ask(url, arguments, remedy)
     end
     error(err, 0)
   end
-  return rows, cost
+  return rows, cost, answer.body
 end
 
 -- A number of rows that looks like a limit, as tiling takes it (tiling design 6.1).
@@ -182,6 +185,22 @@ end
 --- Numbers go out in degrees without exponents.
 function M.plain(value)
   return (("%.10f"):format(value):gsub("0+$", ""):gsub("%.$", ""))
+end
+
+--- "CIRCLE ra dec radius".
+function M.circle(ra, dec, radius)
+  return ("CIRCLE %s %s %s"):format(M.plain(ra), M.plain(dec), M.plain(radius))
+end
+
+--- POS of a circle, box or polygon (SIA 2.0 section 2.1.1).
+function M.pos(region, what)
+  local text = tostring(region)
+  if region:is_circle() then
+    return M.circle(region:cone())
+  elseif text:find("^RANGE ") or text:find("^POLYGON ") then
+    return text
+  end
+  errors.raise("usage", what .. " takes a circle, a box or a polygon")
 end
 
 --- Notes an answer in the record of the run.

@@ -174,7 +174,8 @@ end
 -- @tparam string service for messages
 -- @tparam table request as for `http.fetch`
 -- @treturn halyard.table
--- @treturn table answer what the answer says about itself
+-- @treturn table answer what the answer says about itself; `body`, its bytes, when asked for
+-- (`body_max`) and not more
 -- @treturn table cost requests, bytes
 -- @raise what `http.fetch` raises; `protocol` when the answer holds no table
 function M.fetch(service, request)
@@ -186,6 +187,7 @@ function M.fetch(service, request)
   if not rows then
     errors.raise("protocol", ("%s: the answer holds no table"):format(service))
   end
+  answer.body = outcome.body
   return rows, answer, { requests = 1, bytes = outcome.bytes }
 end
 

@@ -487,6 +487,9 @@ end
 
 --- Images: each call takes one options table with one place: `target` (a name or a position) or
 -- `region` (a circle, which the image is to hold unless `size` says otherwise).
+-- For other doors of files.
+M.fetch, M.name_of, M.folder_of, M.told, M.noted = fetch, name_of, folder_of, cutouts.told, noted
+
 M.images = {
   --- The images of Pan-STARRS at a place, with the address of a cutout of each: `size` (pixels of
   -- 0.25 arcsec, default 240, or an angle), `skycell` ("1405.053") instead of a place: the images

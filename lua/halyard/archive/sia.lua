@@ -110,11 +110,6 @@ local function add(arguments, name, value)
   end
 end
 
-local function circle_arguments(circle)
-  return access.plain(circle.ra) .. " " .. access.plain(circle.dec) .. " "
-    .. access.plain(circle.radius)
-end
-
 -- Full widths of the square about a circle. By centres the width in right ascension is that of
 -- coordinates, which is enough for either reading of SIZE.
 local function size_of(circle, centers)
@@ -139,19 +134,6 @@ local function arguments_one(options, circle, centers)
     { "SIZE", size_of(circle, centers) },
     { "INTERSECT", centers and "CENTER" or relations[options.intersect or "overlaps"] },
   })
-end
-
--- POS of a region as version 2 writes it; nil for the whole sky.
-local function pos_of(region)
-  if region:is_circle() then
-    local ra, dec, radius = region:cone()
-    return "CIRCLE " .. circle_arguments({ ra = ra, dec = dec, radius = radius })
-  end
-  local text = tostring(region)
-  if text:find("^RANGE ") or text:find("^POLYGON ") then
-    return text
-  end
-  errors.raise("usage", "sia:query takes a circle, a box or a polygon")
 end
 
 local function arguments_two(options, pos)
@@ -211,7 +193,7 @@ local function by_centers(self, options)
     service = { takes_cone = true, cap = options.maxrec or self.limit or 0, radius_max_deg = 0 },
     fetch = function(circle)
       local arguments = self.version == 1 and arguments_one(options, circle, true)
-        or arguments_two(options, "CIRCLE " .. circle_arguments(circle))
+        or arguments_two(options, access.circle(circle.ra, circle.dec, circle.radius))
       local rows, cost = access.ask(self.url, arguments)
       rows = selected(rows)
       asked[rows] = circle
@@ -257,7 +239,8 @@ function methods:query(options)
     local ra, dec, radius = options.region:cone()
     arguments = arguments_one(options, { ra = ra, dec = dec, radius = radius })
   else
-    arguments = arguments_two(options, options.region and pos_of(options.region))
+    arguments = arguments_two(options, options.region
+      and access.pos(options.region, "sia:query"))
   end
   local rows, cost = access.ask_whole(self, arguments, options.maxrec, "take a smaller region or "
     .. "more constraints, or ask by centres, intersect = \"center\", which goes past the limit")
