@@ -129,6 +129,7 @@ end
 local own = {
   ["/api/v0/invoke"] = invoke,
   ["/portal/Mashup/Mashup.asmx/invoke"] = invoke,
+  ["/portal_jwst/Mashup/Mashup.asmx/invoke"] = invoke,
   ["/portal/Mashup/Mashup.asmx/columnsconfig"] = columns_config,
   ["/api/v0.1/Download/file"] = download,
   ["/jwst/api/v0.1/Download/file"] = download,

@@ -427,9 +427,10 @@ for _, list in ipairs({ catalogs.services, crossmatch.services, vo.services }) d
   end
 end
 
--- Services for observers with rights, answered to anybody who sends a token.
+-- Services for observers with rights, answered to anybody who sends a token; the lists of files at
+-- the portal of JWST only (mashup-api section 1).
 local restricted = {
-  ["Mast.Caom.Filtered.JwstOps"] = true, ["Mast.Caom.Products.JwstOps"] = true,
+  ["Mast.Caom.Filtered.JwstOps"] = "", ["Mast.Caom.Products.JwstOps"] = "/portal_jwst/",
 }
 
 local function is_signed(request)
@@ -452,6 +453,8 @@ local function serve(id, m, request)
     return files.download(params, request)
   elseif special[m.service] then
     return special[m.service](format, params, request)
+  elseif restricted[m.service] and request.path:find(restricted[m.service], 1, true) ~= 1 then
+    refuse("Mashup: Unable to Find Service Adaptor for service: \n" .. m.service)
   elseif restricted[m.service] and not is_signed(request) then
     return words.body("Unauthorized", "text/plain", 401)
   elseif (services[m.service] or restricted[m.service]) and life.is_true(m.removenullcolumns) then

@@ -55,6 +55,32 @@ describe("a token", function()
     assert.is_truthy(out:find('"anonymous": *true'), out)
   end)
 
+  it("opens the services of JWST's observers, at either portal", function()
+    archive = practice.start("")
+    local body = [[
+      local rows = mast.service("Mast.Caom.Filtered.JwstOps", { columns = "*", filters = { {
+        paramName = "obs_collection", values = { "JWST" } }, { paramName = "s_dec",
+        values = { { min = 69, max = 70 } } } } })
+      return #mast.service("Mast.Caom.Products.JwstOps", { obsid = rows[1].obsid })]]
+    local code, out, err = run(good, body)
+    assert.equal(0, code, err)
+    assert.is_true(tonumber(out:match("%d+")) > 1, out)
+    code, out, err = run("", body)
+    assert.equal(6, code, out .. err)
+  end)
+
+  it("goes with files at the address of JWST's own", function()
+    archive = practice.start("")
+    local path = practice.workflow(folder, "token-test", ([[
+      return mast.download(%q).bytes]]):format(exclusive()))
+    local code = practice.shell(("env %s %s run %s --archive %s --base download=%s/jwst -o %s/out "
+      .. "--quiet >/dev/null 2>&1; echo $?"):format(good, practice.quote(os.getenv("HALYARD_BIN")
+      .. "/halyard"), path, archive.url, archive.url, folder))
+    assert.equal(0, tonumber(code))
+    local asked = practice.shell("curl -s " .. archive.url .. "/practice/stats")
+    assert.is_truthy(asked:find('"/jwst/api/v0.1/Download/file":1', 1, true), asked)
+  end)
+
   it("may stand in a file that nobody else can read", function()
     archive = practice.start("")
     practice.shell(("mkdir -p %s/config/halyard; umask 077; echo %s > %s/config/halyard/mast-token")

@@ -120,7 +120,10 @@ for row in csv.DictReader(out.splitlines()):
         assert(math.abs(apart - row.sep_deg) < 1e-12 and apart <= 1 / 3600)
       end
       local other = ps1:crossmatch(stars:head(3):rename { ra = "x" }, 1 / 3600, { ra = "x" })
-      assert(#other == #found:where { row = "<=3" })]])
+      assert(#other == #found:where { row = "<=3" })
+      local names = mast.resolve { "M 101", "no such thing" }
+      local near = ps1:crossmatch(names, "2 arcmin")
+      assert(#names == 1 and #near > 0 and near:column("row"):max() == 1)]])
   end)
 
   it("gives the whole table of planets", function()

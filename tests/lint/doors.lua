@@ -9,7 +9,8 @@
 --     client = { "lua/halyard/...", "a text in it" },
 --     practice = { "lua/practice/...", "a text in it" },
 --     tests = { { "tests/...", "a text in it" } } },
--- } }; a text may be left out where the endpoint itself stands in the file.
+-- }, left_out = { { "endpoint or parameter", "why nothing asks it" } } }; a text of a row may be
+-- absent where the endpoint itself stands in the file.
 package.path = "tests/lint/?.lua;" .. package.path
 local files = require("files")
 
@@ -63,7 +64,8 @@ end
 local out = {
   "# Doors of the archive", "",
   "Every service and endpoint that Halyard asks, the function for it, the file of the practice",
-  "archive that answers it, and the tests that show both. Written by `tests/lint/doors.lua`.", "",
+  "archive that answers it, and the tests that show both; then what the specifications name and",
+  "nothing asks, with the reason. Written by `tests/lint/doors.lua`.", "",
   "Each page has a workflow to start from: save it under its name and run it,",
   "`halyard run ./NAME.lua --archive practice`. Examples with the address 127.0.0.1:8642 need a",
   "practice archive there, `halyard-practice --port 8642`, and the option",
@@ -90,6 +92,16 @@ for _, name in ipairs(order) do
       out[#out + 1] = row(path, entry)
     end
     out[#out + 1] = ""
+    if door.left_out then
+      table.move({ "| Not asked | Because |", "|---|---|" }, 1, 2, #out + 1, out)
+      for _, pair in ipairs(door.left_out) do
+        if type(pair[1]) ~= "string" or type(pair[2]) ~= "string" then
+          files.problem(path, 1, "left_out: what and why")
+        end
+        out[#out + 1] = ("| %s | %s |"):format(pair[1], pair[2])
+      end
+      out[#out + 1] = ""
+    end
   end
 end
 local text = table.concat(out, "\n")

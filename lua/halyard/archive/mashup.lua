@@ -69,12 +69,17 @@ local function post(path, body)
 end
 
 --- One answer of a service, polled until it is ready: rows, answer, cost as `door.fetch`.
--- @tparam table how as for `body`; tries, auth
+-- @tparam table how as for `body`; tries, auth, path (of the portal, where it is another)
 function M.ask(service, params, how)
-  local request = post("/api/v0/invoke", M.body(service, params, how))
+  local request = post(how.path or "/api/v0/invoke", M.body(service, params, how))
   request.format, request.poll, request.tries = how.format or "json", true, how.tries
   request.auth = how.auth
   return door.fetch(service, request)
+end
+
+--- Is it the portal's word for a service that it does not have (6.3)?
+function M.is_no_service(err)
+  return err.code == "archive" and err.message:find("Unable to Find Service Adaptor", 1, true)
 end
 
 --- A small document that a service sends instead of rows; asks on while it says EXECUTING (6.2).
@@ -117,7 +122,7 @@ end
 -- @tparam string service
 -- @tparam table params
 -- @tparam[opt] table how pagesize, tries, breaker, data, auth, format ("json" or "extjs"),
--- drop_empty
+-- drop_empty, path
 -- @treturn halyard.table rows
 -- @treturn table requests (pages read) and bytes
 function M.rows(service, params, how)
@@ -130,7 +135,7 @@ function M.rows(service, params, how)
     local first = page == 1
     local rows, answer, outcome = M.ask(service, params,
       { page = page, pagesize = page_size, breaker = breaker, tries = how.tries, data = how.data,
-        auth = how.auth, format = how.format, drop_empty = how.drop_empty })
+        auth = how.auth, format = how.format, drop_empty = how.drop_empty, path = how.path })
     local repeated = not first and #rows > 0 and same_row(rows, pages[page - 1])
     if first then
       total = math.max(-1, answer.rows_total or -1, answer.rows_filtered or -1)

@@ -142,11 +142,6 @@ function M.count_region(record, base, shape, how)
   return sum, cost
 end
 
--- Is it the portal's word for a service that it does not have (6.3)?
-local function is_no_service(err)
-  return err.code == "archive" and err.message:find("Unable to Find Service Adaptor", 1, true)
-end
-
 -- The live one of a record's two names, and what asking it first gave.
 local function live_service(record, ask)
   local key = door.base("mashup")
@@ -155,7 +150,7 @@ local function live_service(record, ask)
     return record.live[key], ask(record.live[key])
   end
   local ok, got = errors.try(ask, record.either[1])
-  if not ok and not is_no_service(got) then
+  if not ok and not mashup.is_no_service(got) then
     error(got, 0)
   elseif ok then
     record.live[key] = record.either[1]

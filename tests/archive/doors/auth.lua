@@ -28,4 +28,8 @@ return {
       },
     },
   },
+  left_out = {
+    { "`auth.mast.stsci.edu/token`",
+      "a page for people: tokens are made there" },
+  },
 }

@@ -49,9 +49,18 @@ return {
       tests = { { spec, "compares with the archive's count where there is one" } },
     },
     {
-      "`…/crossmatch/`, `…/crossmatch/upload`", "mast.catalog(name):crossmatch",
+      "`…/crossmatch/upload`", "mast.catalog(name):crossmatch",
       client = { client, "/crossmatch/upload" }, practice = { practice, "crossmatch/upload" },
       tests = { { spec, "matches a list of positions, in parts" } },
     },
+  },
+  left_out = {
+    { "`…/crossmatch/` with `targets`, `resolve`, `ra_name`, `dec_name`, `target_name`",
+      "the same as `upload`, in the address; the service leaves names out that it does not "
+        .. "know: pass `mast.resolve { names }` to `crossmatch`" },
+    { "`flatten_response`, `raw`, `include_info`, `delimiter`, `page`",
+      "they change how rows are written; the first page is asked for in smaller circles" },
+    { "`panstarrs/mean/crossmatch/upload`",
+      "older, without a release" },
   },
 }

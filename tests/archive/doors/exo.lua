@@ -39,4 +39,10 @@ return {
       practice = { practice, "filelist" }, tests = { { spec, "exo.spectrum" } },
     },
   },
+  left_out = {
+    { "`list_tce` of `/info/`",
+      "`mast.exo.tces` lists them" },
+    { "`/spectra/<name>/plot/`",
+      "seen in one client, a plot for a library of its own" },
+  },
 }

@@ -45,4 +45,10 @@ return {
       },
     },
   },
+  left_out = {
+    { "`x`, `y`, `wcs` of `fitscut.cgi`, `sep` of `ps1filenames.py`",
+      "cutouts are asked for by position; the list is read as it is by default" },
+    { "`e=B1950`, `c=gz` of `dss_search`",
+      "positions are J2000; files come as they are" },
+  },
 }

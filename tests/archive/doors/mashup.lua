@@ -60,11 +60,12 @@ return {
       },
     },
     {
-      "Mast.Caom.Filtered.JwstOps, Mast.Caom.Products.JwstOps",
+      "Mast.Caom.Filtered.JwstOps, Mast.Caom.Products.JwstOps; /portal_jwst/",
       "mast.service(name, params)",
-      client = { "lua/halyard/archive/service.lua", "JwstOps" },
-      practice = { "lua/practice/mashup.lua", "Mast.Caom.Filtered.JwstOps" },
+      client = { "lua/halyard/archive/service.lua", "/portal_jwst/" },
+      practice = { "lua/practice/mashup.lua", "/portal_jwst/" },
       tests = {
+        { "tests/archive/auth_spec.lua", "opens the services of JWST's observers" },
         { "tests/archive/mashup_spec.lua", "answers any service by its name" },
       },
     },
@@ -437,5 +438,19 @@ return {
         { "tests/archive/mashup_spec.lua", "matches with every catalogue that it offers" },
       },
     },
+  },
+  left_out = {
+    { "`/portal/Mashup/Mashup.asmx/invoke`",
+      "the old spelling of `/api/v0/invoke`; the practice archive serves both" },
+    { "`timeout`, `clearcache`, `removecache`, `attachment`, `columnsconfigid`, "
+      .. "`columnsconfig`, `requestBaseUrl`, `sleep`",
+      "a new `cachebreaker` forces a fresh run and calls are polled; the others change how "
+        .. "a page of the portal looks" },
+    { "formats `xml`, `html`, `xls` as answers",
+      "they are types of files: `mast.store`" },
+    { "`Mast.Catalogs.<X>.Cone` of catalogues that no source names",
+      "`mast.service(name, params)` asks any" },
+    { "the layout of VOTables and of dates in JSON at the live portal",
+      "not recorded: VOTables are read leniently, dates in four forms" },
   },
 }

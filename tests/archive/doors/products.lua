@@ -30,6 +30,15 @@ return {
       },
     },
     {
+      "/jwst/api/v0.1/Download/file",
+      "mast.download, setting archive.download",
+      client = { "lua/halyard/archive/mashup.lua", 'door.base("download")' },
+      practice = { "lua/practice/init.lua" },
+      tests = {
+        { "tests/archive/auth_spec.lua", "goes with files at the address of JWST's own" },
+      },
+    },
+    {
       "/api/v0.1/Download/bundle.zip, bundle.tar.gz",
       "mast.bundle(files, { format = })",
       client = { "lua/halyard/archive/products.lua", "/api/v0.1/Download/bundle" },
@@ -66,5 +75,10 @@ return {
         { "tests/archive/mashup_spec.lua", "has the Hubble Source Catalog" },
       },
     },
+  },
+  left_out = {
+    { "`bundle.*` with `obsid=` and `previews=false`",
+      "what such a bundle holds is not recorded, so it could not be checked; "
+        .. "`mast.products` lists the files of observations" },
   },
 }

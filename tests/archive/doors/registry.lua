@@ -27,4 +27,8 @@ return {
         { spec, "tells why when no service works" } },
     },
   },
+  left_out = {
+    { "`vao.stsci.edu/directory`, `vo-directory`",
+      "superseded by RegTAP" },
+  },
 }

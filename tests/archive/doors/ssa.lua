@@ -23,4 +23,8 @@ return {
       tests = { { spec, "is an error when it cuts, refuses or is something else" } },
     },
   },
+  left_out = {
+    { "`SPECRP`, `SNR`, `TOP` and further parameters",
+      "not recorded whether the service takes them" },
+  },
 }

@@ -67,4 +67,10 @@ return {
       client = { client, "vao%.stsci" }, practice = { tables, "caom" },
       tests = { { spec, "found under its new address" } } },
   },
+  left_out = {
+    { "words of TIC, CLASSY, ULLYSES, GOODS, 3D-HST, CANDELS",
+      "not recorded; `mast.tap(word)` takes any word" },
+    { "the listing page `/vo-tap`",
+      "a page for people, not recorded" },
+  },
 }
