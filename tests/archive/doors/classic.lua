@@ -36,7 +36,8 @@ return {
       client = { "lua/halyard/archive/classic_upload.lua", '"fuf"' },
       practice = { server, '"fuf"' },
       tests = { { spec, "answers a list of targets in one question, as one by one" },
-        { spec, "takes no list for answered that is not" } },
+        { spec, "takes no list for answered that is not" },
+        { "tests/peers/bundle_clients.py", "form=fuf" } },
     },
     {
       "CSV, JSON, VOTable; labels", "mast.classic(name, { outputformat = })",

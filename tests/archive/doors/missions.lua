@@ -65,7 +65,8 @@ return {
       "POST `retrieve_product_zip`, `manifestonly`", "mast.mission(name):bundle",
       client = { client, "retrieve_product_zip" }, practice = { practice, "retrieve_product_zip" },
       tests = { { spec, "puts many files into one zip, all that were asked for" },
-        { spec, "refuses zips that would not be whole" } },
+        { spec, "refuses zips that would not be whole" },
+        { "tests/peers/bundle_clients.py", "retrieve_product_zip" } },
     },
   },
   left_out = {
