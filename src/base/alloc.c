@@ -35,6 +35,13 @@ void *hal_malloc_scattered(size_t size_bytes)
     return p;
 }
 
+void *hal_malloc_pages(size_t size_bytes)
+{
+    enum { PAGE = 4 << 10 };
+    size_t whole = (size_bytes + PAGE - 1) / PAGE * PAGE;
+    return must_fail() ? NULL : aligned_alloc(PAGE, whole ? whole : PAGE);
+}
+
 void *hal_calloc(size_t n, size_t size_bytes)
 {
     return must_fail() ? NULL : calloc(n ? n : 1, size_bytes ? size_bytes : 1);

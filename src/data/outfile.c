@@ -104,7 +104,7 @@ hal_status hal_outfile_open_named(hal_outfile *f, const char *path, hal_err *err
 hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
 {
     *f = (hal_outfile){.fd = -1};
-    f->buffer = hal_malloc(BUFFER_SIZE);
+    f->buffer = hal_malloc_pages(BUFFER_SIZE);
     if (!f->buffer)
         return hal_err_nomem(err, BUFFER_SIZE);
     if (!path || !strcmp(path, "-")) {
@@ -141,7 +141,8 @@ hal_status hal_outfile_open(hal_outfile *f, const char *path, hal_err *err)
 
 hal_status hal_outfile_open_memory(hal_outfile *f, hal_buf *to, hal_err *err)
 {
-    *f = (hal_outfile){.fd = -1, .direct = true, .memory = to, .buffer = hal_malloc(BUFFER_SIZE)};
+    *f = (hal_outfile){
+        .fd = -1, .direct = true, .memory = to, .buffer = hal_malloc_pages(BUFFER_SIZE)};
     return f->buffer ? HAL_OK : hal_err_nomem(err, BUFFER_SIZE);
 }
 
@@ -205,15 +206,17 @@ hal_status hal_outfile_room(hal_outfile *f, size_t n, hal_err *err)
 
 hal_status hal_outfile_write(hal_outfile *f, const void *bytes, size_t n, hal_err *err)
 {
-    hal_status st = hal_outfile_room(f, n, err);
-    if (st)
-        return st;
-    if (n > BUFFER_SIZE)
-        return write_all(f, bytes, n, err);
-    if (n)
-        memcpy(f->buffer + f->used, bytes, n);
-    f->used += n;
-    return HAL_OK;
+    hal_status st = HAL_OK;
+    for (const char *p = bytes; n && !st;) { /* whole pages are quicker than what fits */
+        size_t part = n < BUFFER_SIZE - f->used ? n : BUFFER_SIZE - f->used;
+        memcpy(f->buffer + f->used, p, part);
+        f->used += part;
+        p += part;
+        n -= part;
+        if (n)
+            st = flush(f, err);
+    }
+    return st;
 }
 
 hal_status hal_outfile_patch(hal_outfile *f, const void *bytes, size_t n, uint64_t at, hal_err *err)

@@ -213,7 +213,7 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
         return hal_err_errno(err, errno, "cannot make a temporary file in %s",
                              folder && *folder ? folder : "/tmp");
     unlink(name);
-    char *bytes = hal_malloc(COPY_BYTES);
+    char *bytes = hal_malloc_pages(COPY_BYTES);
     hal_status st = bytes ? HAL_OK : hal_err_nomem(err, COPY_BYTES);
     while (!st) {
         ssize_t n = read(from, bytes, COPY_BYTES);

@@ -82,7 +82,7 @@ static hal_status feed(hal_reader *reader, int fd, const char *in, const hal_fil
     struct stat about;
     uint64_t at = 0, size_bytes =
                          !fstat(fd, &about) && S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
-    char *chunk = hal_malloc(CHUNK_BYTES);
+    char *chunk = hal_malloc_pages(CHUNK_BYTES);
     if (!chunk)
         return hal_err_nomem(err, CHUNK_BYTES);
     hal_status st = HAL_OK;
