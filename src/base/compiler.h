@@ -7,6 +7,7 @@
 #define HAL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define HAL_NORETURN __attribute__((noreturn))
 #define HAL_VECTOR(bytes) __attribute__((vector_size(bytes)))
+#define HAL_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HAL_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HAL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -21,7 +21,7 @@ typedef struct hal_number_plain {
 
 /* Adds the digits at `p` to *w, which may run over; returns their end. Eight at a time (Lemire's
  * method), without a branch on their number, which cannot be predicted. */
-static inline const char *hal_number_plain_digits(const char *p, uint64_t *w)
+static HAL_ALWAYS_INLINE const char *hal_number_plain_digits(const char *p, uint64_t *w)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     static const uint64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
@@ -53,7 +53,7 @@ static inline const char *hal_number_plain_digits(const char *p, uint64_t *w)
 
 /** False: not such a number. It must end before HAL_NUMBER_PLAIN_SLACK readable bytes; what follows
  * it, an exponent too, is for the caller to look at. */
-static inline bool hal_number_plain_scan(const char *p, hal_number_plain *out)
+static HAL_ALWAYS_INLINE bool hal_number_plain_scan(const char *p, hal_number_plain *out)
 {
     out->minus = *p == '-';
     const char *first = p += out->minus;

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+enum { TEXT_SLACK = 8 }; /* behind the texts, which are copied by eight bytes */
+
 /* The eight bytes at `p`, the first one lowest. */
 static inline uint64_t load(const char *p)
 {
@@ -99,15 +101,22 @@ static inline bool ends_cell(const scanner *s, char c)
 static inline const char *find_end(const scanner *s, const char *p)
 {
     const uint64_t separator = every_01 * (unsigned char)s->separator;
-    for (; p < s->end; p += 8) {
-        uint64_t v = load(p), flags = 0;
-        const uint64_t wanted[] = {v ^ separator, v ^ every_01 * '\n', v ^ every_01 * '\r',
-                                   v ^ every_01 * '"'};
-        for (int i = 0; i < 4; i++) /* borrows only go upwards: the lowest flag is right */
-            flags |= (wanted[i] - every_01) & ~wanted[i];
-        flags &= every_80;
-        if (flags)
-            return p + __builtin_ctzll(flags) / 8;
+    while (p < s->end) {
+        uint64_t v = load(p), cut = v ^ separator, quote = v ^ every_01 * '"';
+        /* Line ends among others; borrows only go upwards: the lowest flag is right. */
+        uint64_t low = v - every_01 * ('\r' + 1);
+        uint64_t flags =
+            (((cut - every_01) & ~cut) | ((quote - every_01) & ~quote) | (low & ~v)) & every_80;
+        if (!flags) {
+            p += 8;
+            continue;
+        }
+        p += __builtin_ctzll(flags) / 8;
+        if (HAL_UNLIKELY(p >= s->end))
+            break;
+        if (HAL_LIKELY(ends_cell(s, *p) || *p == '"'))
+            return p;
+        p++;
     }
     return s->end;
 }
@@ -148,13 +157,9 @@ static inline bool find_cell(scanner *s, hal_csv_text *text, bool *quoted, const
     return true;
 }
 
-static inline void set_valid(hal_csv_block_column *c, uint64_t row)
-{
-    c->valid[row / 8] = (uint8_t)(c->valid[row / 8] | 1u << row % 8);
-}
-
 static inline void add_null(hal_csv_block_column *c, uint64_t row)
 {
+    c->valid[row / 8] = (uint8_t)(c->valid[row / 8] & ~(1u << row % 8));
     c->values.ints[row] = 0;
     c->spelling.decimals[row] = 0;
     c->n_nulls++;
@@ -187,7 +192,6 @@ static outcome any_cell(scanner *s, hal_csv_block_column *c, uint64_t row)
         add_null(c, row);
         return NEXT;
     }
-    set_valid(c, row);
     if (c->kind == HAL_CSV_STRING) {
         c->values.texts[row] = text;
         return NEXT;
@@ -245,7 +249,6 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
             break;
         c->values.ints[row] = v.minus ? -(int64_t)v.w : (int64_t)v.w;
         c->wide = c->wide || v.w > UINT64_C(1) << 53;
-        set_valid(c, row);
         s->p = v.end;
         return NEXT;
     case HAL_CSV_FLOAT:
@@ -256,7 +259,6 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
         c->spelling.decimals[row] = (uint8_t)(v.decimals < 0 ? 0 : v.decimals);
         c->spelling.low[row] = (uint8_t)v.w;
         c->is_long |= v.w > HAL_CSV_SHORT_MAX;
-        set_valid(c, row);
         s->p = v.end;
         return NEXT;
     case HAL_CSV_STRING:
@@ -267,7 +269,6 @@ static inline outcome read_cell(scanner *s, hal_csv_block_column *c, uint64_t ro
         }
         c->values.texts[row] =
             (hal_csv_text){(uint32_t)(p - s->b->bytes), (uint32_t)(s->p - p) & 0x7fffffffu, 0};
-        set_valid(c, row);
         return NEXT;
     default:
         break;
@@ -307,7 +308,6 @@ static void drop_row(hal_csv_block *b)
     uint64_t row = b->n_rows;
     for (size_t i = 0; i < b->n_columns; i++) {
         hal_csv_block_column *c = &b->columns[i];
-        c->valid[row / 8] = (uint8_t)(c->valid[row / 8] & ~(1u << row % 8));
         uint64_t n_valid = 0;
         for (uint64_t k = 0; k < row; k++)
             n_valid += c->valid[k / 8] >> k % 8 & 1;
@@ -329,15 +329,23 @@ static size_t count_lines(const char *p, size_t n)
     return lines;
 }
 
-static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind *kinds)
+/* Room for more rows than the block has, so that there is a place behind them. */
+static size_t rows_room(const hal_csv_block *b, size_t n_columns)
 {
     size_t lines = count_lines(b->bytes, b->size_bytes);
     size_t most = b->size_bytes / n_columns + 1; /* every cell takes a byte */
-    size_t capacity = ((lines < most ? lines : most) + 64) / 64 * 64;
+    size_t n = lines < most ? lines : most;
+    return (n + n / 8) / 64 * 64 + 128; /* the next block will hardly have more */
+}
+
+static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind *kinds,
+                          size_t capacity)
+{
     size_t each = capacity * 10 + capacity / 8;
-    size_t size = n_columns * (each + sizeof *b->columns) + b->size_bytes;
+    size_t size = n_columns * (each + sizeof *b->columns) + b->size_bytes + TEXT_SLACK;
     if (size > b->arena_size) {
         hal_free(b->arena);
+        b->n_columns = 0; /* they were in it */
         b->arena = hal_malloc(size);
         b->arena_size = b->arena ? size : 0;
         if (!b->arena)
@@ -355,9 +363,11 @@ static hal_status lay_out(hal_csv_block *b, size_t n_columns, const hal_csv_kind
             .valid = (uint8_t *)at + 10 * capacity,
         };
     for (size_t i = 0; i < n_columns; i++)
-        memset(b->columns[i].valid, 0, capacity / 8);
+        memset(b->columns[i].valid, 0xff, capacity / 8);
     b->texts = at;
     b->n_columns = n_columns;
+    b->capacity = capacity;
+    b->n_rows = b->n_lines = 0;
     return HAL_OK;
 }
 
@@ -375,7 +385,7 @@ static void begin_again(hal_csv_block *b)
     forget_odd(b);
     for (size_t i = 0; i < b->n_columns; i++) {
         hal_csv_block_column *c = &b->columns[i];
-        memset(c->valid, 0, b->n_rows / 8 + 1);
+        memset(c->valid, 0xff, b->n_rows / 8 + 1);
         c->n_nulls = 0;
         c->wide = c->is_long = false;
     }
@@ -406,7 +416,8 @@ static char *gather_texts(const hal_csv_block *b, hal_csv_block_column *c, char 
         if (HAL_UNLIKELY(text.doubled))
             n = copy_undoubled(to + at, from, n);
         else
-            memcpy(to + at, from, n);
+            for (size_t k = 0; k < n; k += 8) /* most are short; what is too much is overwritten */
+                memcpy(to + at + k, from + k, 8);
         at += (int64_t)n;
     }
     offsets[b->n_rows] = at;
@@ -446,8 +457,8 @@ hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator
                               const hal_csv_kind *kinds)
 {
     forget_odd(b);
-    hal_status st = lay_out(b, n_columns, kinds);
-    b->n_rows = b->n_lines = 0;
+    size_t room = b->n_columns == n_columns ? b->capacity : rows_room(b, n_columns);
+    hal_status st = lay_out(b, n_columns, kinds, room);
     b->consumed = 0;
     if (st)
         return st;
@@ -460,6 +471,14 @@ hal_status hal_csv_block_read(hal_csv_block *b, size_t n_columns, char separator
     scanner s = {.b = b, .p = b->bytes, .end = end, .separator = separator};
     while (s.p < end) {
         const char *row_start = s.p;
+        if (HAL_UNLIKELY(b->n_rows + 1 >= b->capacity)) { /* the rows are shorter than before */
+            forget_odd(b);
+            st = lay_out(b, n_columns, kinds, rows_room(b, n_columns));
+            if (st)
+                return st;
+            s.p = b->bytes;
+            continue;
+        }
         outcome done = read_row(&s);
         if (HAL_LIKELY(done == NEXT)) {
             b->n_rows++;

@@ -69,6 +69,7 @@ typedef struct hal_csv_block {
     uint64_t n_rows, n_lines;
     size_t n_columns;
     hal_csv_block_column *columns;
+    size_t capacity; /* rows */
     void *arena;
     size_t arena_size;
     char *texts; /* in the arena: room for all */

@@ -39,10 +39,23 @@ static const char *plain_end(const char *p, const char *end)
     return end;
 }
 
-static const char *skip_blanks(const char *p, const char *end)
+/* Behind the spaces at `p`, or at least some of them. */
+static inline const char *skip_spaces(const char *p)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    x ^= UINT64_C(0x2020202020202020);
+    return p + (x ? __builtin_ctzll(x) / 8 : 8);
+#else
+    return p;
+#endif
+}
+
+static inline const char *skip_blanks(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
-        p++;
+        p = skip_spaces(p + 1);
     return p;
 }
 
@@ -278,6 +291,8 @@ static const char *take_cells(const hal_vo_column *columns, size_t n_columns, ha
         const hal_vo_column *c = &columns[i];
         hal_vec *v = &vecs[i];
         *n_cells = i;
+        if (*p == '\n')
+            p = skip_spaces(p + 1);
         if (*p != '<' || p[1] != 'T')
             p = skip_between(p, end);
         if (!p || p >= end)

@@ -657,6 +657,27 @@ static void batches_hold_all_rows_and_a_second_pass_does_not_change_types(void *
     free(text);
 }
 
+static void rows_may_become_much_shorter_than_those_before(void **state)
+{
+    (void)state;
+    enum { LONG_ROWS = 40000, ROWS = 140000, TEXT = 200 };
+    char *text = malloc((size_t)LONG_ROWS * (TEXT + 20) + (size_t)ROWS * 20), *p = text;
+    p += sprintf(p, "n,f,s\n");
+    for (int i = 0; i < ROWS; i++) /* the blocks of long rows have all been used by then */
+        p += sprintf(p, i % 7 ? "%d,0.5,%-*s\n" : "%d,,%-*s\n", i, i < LONG_ROWS ? TEXT : 1, "\t");
+    hal_table *t = read_good(text, 0);
+    assert_int_equal(hal_table_rows(t), ROWS);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        assert_int_equal(hal_table_int64(t, 0, i), i);
+        assert_int_equal(hal_table_is_null(t, 1, i), i % 7 == 0);
+        hal_slice s = hal_table_string(t, 2, i);
+        assert_int_equal(s.size_bytes, i < LONG_ROWS ? TEXT : 1);
+        assert_true(s.data[0] == '\t' && (s.size_bytes == 1 || s.data[TEXT - 1] == ' '));
+    }
+    hal_table_unref(t);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,6 +698,7 @@ int main(void)
         cmocka_unit_test(bars_semicolons_and_tabs_separate_where_the_header_has_no_comma),
         cmocka_unit_test(blocks_read_on_two_cores_give_every_cell_as_written),
         cmocka_unit_test(batches_hold_all_rows_and_a_second_pass_does_not_change_types),
+        cmocka_unit_test(rows_may_become_much_shorter_than_those_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
