@@ -171,10 +171,10 @@ hal_status hal_unpack_feed(hal_unpack *u, const char *bytes, size_t n, hal_unpac
     size_t made = 0;
     while (n || (made == OUT_BYTES && u->inside)) {
         size_t used = 0;
-        hal_status st = u->packing == HAL_PACKING_GZIP ? step_gzip(u, bytes, n, &used, &made, err)
-                                                       : step_zstd(u, bytes, n, &used, &made, err);
-        if (st)
-            return st;
+        hal_err fault = HAL_ERR_INIT;
+        hal_status st, step = u->packing == HAL_PACKING_GZIP
+                                  ? step_gzip(u, bytes, n, &used, &made, &fault)
+                                  : step_zstd(u, bytes, n, &used, &made, &fault);
         bytes += used;
         n -= used;
         u->taken += used;
@@ -187,6 +187,11 @@ hal_status hal_unpack_feed(hal_unpack *u, const char *bytes, size_t n, hal_unpac
         st = made ? sink(ctx, u->out, made, err) : HAL_OK;
         if (st)
             return st;
+        if (step) { /* what came before may have held another fault, however the bytes come in */
+            if (err)
+                *err = fault;
+            return step;
+        }
         if (!used && !made)
             return n ? damaged(u, "no progress", err) : HAL_OK;
     }
