@@ -41,13 +41,14 @@ static void compare(hal_format format, const char *bytes, size_t n, size_t piece
     hal_table_unref(given);
 }
 
-/* The input behind and before more than a block of rows. */
+/* The input behind and before more than a block of rows, few long ones: what is between the blocks
+ * counts, not what is in them. */
 static void among_rows(const char *bytes, size_t size)
 {
-    enum { N = 3000, ROW = 256 };
-    char row[2][ROW]; /* few cells: what is between the blocks counts, not what is in them */
-    snprintf(row[0], ROW, "{\"n\":1,\"f\":1.5,\"b\":true,\"s\":\"%0180d\"},\n", 0);
-    snprintf(row[1], ROW, "{\"n\":null,\"f\":-2,\"b\":null,\"s\":\"%0180d\"},\n", 0);
+    enum { N = 150, ROW = 4096 };
+    char row[2][ROW];
+    snprintf(row[0], ROW, "{\"n\":1,\"f\":1.5,\"b\":true,\"s\":\"%04000d\"},\n", 0);
+    snprintf(row[1], ROW, "{\"n\":null,\"f\":-2,\"b\":null,\"s\":\"%04000d\"},\n", 0);
     char *text = malloc(2 * N * ROW + size + ROW);
     size_t n = 0;
     text[n++] = '[';
@@ -61,17 +62,17 @@ static void among_rows(const char *bytes, size_t size)
         n += n_row;
     }
     n += (size_t)snprintf(text + n, ROW, "{\"n\":2,\"s\":null}]");
-    compare(HAL_FORMAT_ROWS_JSON, text, n, 500 + size % 5000, 1000);
+    compare(HAL_FORMAT_ROWS_JSON, text, n, 500 + size % 5000, 40);
     free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *bytes = (const char *)data;
-    size_t piece = size ? data[size - 1] % 7 + 1u : 1;
+    size_t piece = small_piece(data, size);
     compare(HAL_FORMAT_MASHUP_JSON, bytes, size, piece, 1);
     compare(HAL_FORMAT_ROWS_JSON, bytes, size, piece, 1);
-    if (size % 8 == 3)
+    if (stands_among_rows(size))
         among_rows(bytes, size);
     return 0;
 }

@@ -7,9 +7,9 @@
 
 #include "check.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /** The bytes fed `piece` at a time; NULL: a failure, or an answer without a table. `st` may be
  * NULL. */
@@ -30,25 +30,34 @@ static inline hal_table *read_pieces(hal_format format, const char *bytes, size_
     return done ? NULL : t;
 }
 
-/** The table as a file's bytes, which the caller frees; NULL: the format refuses it. */
+/** The table as a file's bytes, which the caller frees; NULL: the format refuses it. In memory: a
+ * file would wait for the disk. */
 static inline char *write_bytes(const hal_table *t, hal_format format, size_t *n)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/halyard-fuzz-%s-%ld", hal_format_name(format),
-             (long)getpid());
-    hal_writer *w = hal_writer_open_like(path, format, t, NULL);
-    uint64_t size = 0;
-    bool written = w && !hal_writer_table(w, t, NULL) && !hal_writer_commit(w, &size, NULL);
+    hal_buf to;
+    hal_buf_init(&to, SIZE_MAX / 4);
+    hal_writer *w = hal_writer_open_memory(&to, format, t, NULL);
+    bool written = w && !hal_writer_table(w, t, NULL) && !hal_writer_commit(w, NULL, NULL);
     hal_writer_free(w);
-    if (!written)
-        return NULL;
-    char *bytes = malloc(size + 1);
-    FILE *f = fopen(path, "rb");
-    check(f && fread(bytes, 1, size, f) == size);
-    fclose(f);
-    unlink(path);
-    *n = size;
+    char *bytes = written ? malloc(to.size_bytes + 1) : NULL;
+    if (bytes)
+        memcpy(bytes, to.data, to.size_bytes);
+    *n = to.size_bytes;
+    hal_buf_clear(&to);
     return bytes;
+}
+
+/** One to seven bytes, by the input. */
+static inline size_t small_piece(const uint8_t *data, size_t size)
+{
+    return size ? data[size - 1] % 7 + 1u : 1;
+}
+
+/** Whether an input also stands among rows of more bytes than a block: one in 64, as that costs as
+ * much as many inputs alone. */
+static inline bool stands_among_rows(size_t size)
+{
+    return size % 64 == 3;
 }
 
 /** Every cell of `part` is that of `whole`, which has the same columns and the rows from `first`
