@@ -18,7 +18,7 @@ typedef struct hal_moc_range {
 } hal_moc_range;
 
 #define HAL_MOC_CELLS (UINT64_C(12) << 58) /* of the whole sky at order 29 */
-enum { HAL_MOC_RANGES_MAX = 10000000 };    /* 160 MB; more is HAL_E_BUDGET */
+enum { HAL_MOC_RANGES_MAX = 4000000 };     /* 64 MB; more is HAL_E_BUDGET */
 
 /** The union of `n` ranges in any order, each within the sky. `order` 0..29 is the resolution that
  * the map claims; a finer one where the ranges need it. Functions that return a MOC give NULL and

@@ -4,34 +4,7 @@
 #include "base/alloc.h"
 #include "sky/angle.h"
 
-#include "support/random_sky.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static void vec(double ra, double dec, long double p[3])
-{
-    long double r = (long double)ra * PI / 180, d = (long double)dec * PI / 180;
-    p[0] = cosl(d) * cosl(r);
-    p[1] = cosl(d) * sinl(r);
-    p[2] = sinl(d);
-}
-
-static hal_region *parsed(const char *text)
-{
-    hal_err err = HAL_ERR_INIT;
-    hal_region *r = hal_region_parse(hal_slice_of(text), &err);
-    if (!r)
-        fail_msg("%s: %s", text, err.text);
-    return r;
-}
+#include "support/random_region.h"
 
 static bool has(const char *text, double ra, double dec)
 {
@@ -49,30 +22,6 @@ static void refused(const char *text, const char *because)
     if (!strstr(err.text, because))
         fail_msg("\"%s\" does not say \"%s\"", err.text, because);
     assert_null(strchr(err.text, '\n'));
-}
-
-static hal_region *random_region(void)
-{
-    static const double sizes[] = {1e-4, 0.01, 1, 20, 80};
-    double ra, dec, size = sizes[(int)(unit() * 5)];
-    random_point(&ra, &dec);
-    if (unit() < 0.3)
-        dec = (unit() < 0.5 ? -1 : 1) * (90 - between(0, 1.5) * size);
-    if (fabs(dec) > 90)
-        dec = 0;
-    if (unit() < 0.3)
-        ra = hal_ra_canonical(between(-1, 1) * size);
-    int kind = (int)(unit() * 3);
-    if (kind == 0)
-        return hal_region_circle(ra, dec, size * between(0.1, 2.2), NULL);
-    if (kind == 1)
-        return hal_region_box(ra, hal_ra_canonical(ra + size * between(0, 4)),
-                              fmax(-90, dec - size), fmin(90, dec + size * unit()), NULL);
-    double v_ra[40], v_dec[40];
-    int n = 3 + (int)(unit() * 37);
-    for (int i = 0; i < n; i++) /* a star shape round the middle: edges never cross */
-        walk(ra, dec, size * between(0.3, 1), 360.0 * i / n, &v_ra[i], &v_dec[i]);
-    return hal_region_polygon(v_ra, v_dec, (size_t)n, NULL);
 }
 
 static void a_circle_agrees_with_the_vector_product(void **state)
@@ -268,27 +217,6 @@ static void distance_tile_and_cone_enclose_every_point(void **state)
     assert_true(n_inside > 10000);
 }
 
-static hal_tile random_tile(hal_cone near)
-{
-    double ra, dec;
-    walk(near.ra_deg, near.dec_deg, fmin(179, near.radius_deg * between(0, 3)), between(0, 360),
-         &ra, &dec);
-    double width = near.radius_deg * pow(10, between(-2, 1)), height = near.radius_deg * unit();
-    hal_tile t = {.ra = (int64_t)(ra * 1e7) % HAL_TICKS_CIRCLE,
-                  .width = (int64_t)(width * 1e7) + 1,
-                  .dec_lo = (int64_t)(dec * 1e7),
-                  .dec_hi = (int64_t)((dec + height) * 1e7) + 1};
-    if (t.width >= HAL_TICKS_CIRCLE) {
-        t.ra = 0;
-        t.width = HAL_TICKS_CIRCLE;
-    }
-    if (t.dec_hi > HAL_TICKS_POLE)
-        t.dec_hi = HAL_TICKS_POLE;
-    if (t.dec_lo >= t.dec_hi)
-        t.dec_lo = t.dec_hi - 1;
-    return t;
-}
-
 static void may_touch_never_denies_a_shared_point(void **state)
 {
     (void)state;
@@ -415,7 +343,7 @@ static void wrong_regions_are_refused_with_the_cause(void **state)
     refused("POLYGON 1 1 2 2 x 3", "not a number");
     refused("POLYGON 0 0 10 10 10 0 0 10", "cross");
     refused("POLYGON 0 0 180 0 90 20", "opposite");
-    refused("POLYGON 0 0 120 0 240 0", "half the sky");
+    refused("POLYGON 0 0 120 0 240 0", "halves the sky");
     refused("POLYGON 1 1 2 1 2 2 POLYGON 5 5 6 5 6 6", "one shape");
 }
 
