@@ -20,6 +20,8 @@ hal_table *hal_arg_table(lua_State *L, int index, const char *what);
 
 /** The region at `index`; raises `usage`. Borrowed. */
 hal_region *hal_arg_region(lua_State *L, int index, const char *what);
+/** Adds the functions that make regions to the module on top of the stack. */
+void hal_region_add_functions(lua_State *L);
 
 /** The ask that plan:next pushed, from the table at `index`: id, whole, tile, cone, box. */
 hal_ask hal_arg_ask(lua_State *L, int index);

@@ -14,11 +14,11 @@
 #include "data/select.h"
 #include "data/sort.h"
 #include "data/writer.h"
+#include "host/files.h"
 #include "host/host.h"
 #include "host/match.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -527,36 +527,9 @@ static int read_push(lua_State *L, hal_op *op)
     return work_push(L, op);
 }
 
-/* The file below folder `root`, without following symbolic links; -1 and errno. */
-static int open_below(const char *root, const char *path)
-{
-    int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (dir >= 0) {
-        size_t n = strcspn(path, "/");
-        char name[256];
-        int fd = -1;
-        errno = EACCES;
-        if (n < sizeof name && !(n == 2 && path[0] == '.' && path[1] == '.')) {
-            memcpy(name, path, n);
-            name[n] = '\0';
-            fd = openat(dir, n ? name : ".",
-                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
-                            (path[n] ? O_DIRECTORY : 0));
-        }
-        int error = errno;
-        close(dir);
-        errno = error;
-        if (fd < 0 || !path[n])
-            return fd;
-        path += n + 1;
-        dir = fd;
-    }
-    return -1;
-}
-
 static hal_table *make_read(work *w, hal_err *err)
 {
-    int fd = open_below(w->texts[2], w->texts[0]);
+    int fd = hal_files_open_below(w->texts[2], w->texts[0]);
     if (fd < 0 && errno == ENOENT)
         hal_err_set(err, HAL_E_NOT_FOUND, "there is no file %s below the output folder",
                     w->texts[0]);

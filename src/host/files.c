@@ -298,3 +298,29 @@ hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, 
     close(dir);
     return error ? hal_files_output_failed(err, error, "write", rest, root) : HAL_OK;
 }
+
+int hal_files_open_below(const char *root, const char *path)
+{
+    int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (dir >= 0) {
+        size_t n = strcspn(path, "/");
+        char name[256];
+        int fd = -1;
+        errno = EACCES;
+        if (n < sizeof name && !(n == 2 && path[0] == '.' && path[1] == '.')) {
+            memcpy(name, path, n);
+            name[n] = '\0';
+            fd = openat(dir, n ? name : ".",
+                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+                            (path[n] ? O_DIRECTORY : 0));
+        }
+        int error = errno;
+        close(dir);
+        errno = error;
+        if (fd < 0 || !path[n])
+            return fd;
+        path += n + 1;
+        dir = fd;
+    }
+    return -1;
+}

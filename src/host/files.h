@@ -28,5 +28,8 @@ hal_status hal_files_make_dirs(const char *root, const char *path, hal_err *err)
  * it and renames it into place. */
 hal_status hal_files_write(const char *root, const char *path, hal_slice bytes,
                            hal_err *err) HAL_MUST_CHECK;
+/** Opens the file at `path` below folder `root` to read, without following symbolic links: a
+ * descriptor, or -1 and errno (EACCES for "..", ELOOP or ENOTDIR for links). */
+int hal_files_open_below(const char *root, const char *path);
 
 #endif
