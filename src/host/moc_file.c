@@ -210,9 +210,10 @@ static hal_status describe(hal_builder *b, int order, hal_err *err)
 {
     char text[HAL_INT64_TEXT_MAX + 1] = "";
     hal_number_print_int64(text, order);
+    /* "2.0 ": a text in the card, where "2.0" would be a number; blanks at its end do not count. */
     const hal_meta keys[] = {
         {.kind = HAL_META_KEY, .name = "PIXTYPE", .value = "HEALPIX", .text = ""},
-        {.kind = HAL_META_KEY, .name = "MOCVERS", .value = "2.0", .text = ""},
+        {.kind = HAL_META_KEY, .name = "MOCVERS", .value = "2.0 ", .text = ""},
         {.kind = HAL_META_KEY, .name = "MOCDIM", .value = "SPACE", .text = ""},
         {.kind = HAL_META_KEY, .name = "ORDERING", .value = "NUNIQ", .text = ""},
         {.kind = HAL_META_KEY, .name = "COORDSYS", .value = "C", .text = ""},
