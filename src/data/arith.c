@@ -379,6 +379,22 @@ static hal_status add_as_is(hal_vec *out, const operation *op, const hal_operand
     return hal_vec_add_float64(out, d, err);
 }
 
+/* minimum and maximum of an integer and a float, which are not rounded to be compared. */
+static bool chooses_one(const operation *op, const hal_operand *a, const hal_operand *b)
+{
+    return (op->two == smaller || op->two == larger) && kind_of(a) != kind_of(b);
+}
+
+static const hal_operand *choose(const operation *op, const hal_operand *a, const hal_operand *b,
+                                 uint64_t row)
+{
+    bool unordered;
+    int sign = compare(a, b, row, &unordered);
+    if (unordered)
+        return isnan(double_at(a, row)) ? a : b;
+    return (sign <= 0) == (op->two == smaller) ? a : b;
+}
+
 static hal_status fill_rows(hal_vec *out, const operation *op, const hal_operand *a,
                             const hal_operand *b, uint64_t n, hal_err *err)
 {
@@ -403,6 +419,8 @@ static hal_status fill_rows(hal_vec *out, const operation *op, const hal_operand
             st = add_null(out, err);
         } else if (op->form == FORM_COMPARE || op->form == FORM_LOGIC) {
             st = add_bool(out, op, a, b, row, err);
+        } else if (chooses_one(op, a, b)) {
+            st = add_as_is(out, op, choose(op, a, b, row), row, err);
         } else {
             st = add_exact(out, op, int_at(a, row), b ? int_at(b, row) : 0, row, err);
         }
@@ -477,7 +495,7 @@ hal_table *hal_column_compute(const char *name, const hal_operand *a, const hal_
     if (!st)
         st = hal_vec_grow(&out, n, err);
     if (!st)
-        st = op->form <= FORM_FLOAT && field.type == HAL_TYPE_FLOAT64
+        st = op->form <= FORM_FLOAT && field.type == HAL_TYPE_FLOAT64 && !chooses_one(op, a, b)
                  ? float_rows(&out, op, a, b, n, err)
                  : fill_rows(&out, op, a, b, n, err);
     hal_table *column = st ? NULL : hal_table_from_vecs(&field, &out, 1, n, err);

@@ -28,8 +28,8 @@ extern const char *const hal_column_operations[];
  * and a number, neg abs floor ceil round. HAL_E_USAGE: columns that are not numeric (bool for
  * logic), of different length, different units in + - minimum maximum fill and comparisons (give
  * one without a unit by "plain"), an integer result beyond 64 bits, an integer
- * that "fill" would have to round to stand beside floats. Floats follow IEEE 754: 1/0 is
- * infinite, log(-1) NaN. */
+ * that "fill", "minimum" or "maximum" would have to round to stand beside floats. Floats follow
+ * IEEE 754: 1/0 is infinite, log(-1) NaN. */
 hal_table *hal_column_compute(const char *operation, const hal_operand *a, const hal_operand *b,
                               hal_err *err);
 

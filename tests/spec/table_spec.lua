@@ -572,6 +572,14 @@ ucd="pos.eq.ra;meta.main"/><FIELD name="mag" ID="m" datatype="float" ucd="phot.m
     local x = tables.null_if(t:column("x"), 0.5)
     refused("9007199254740993", function() return tables.fill(x, large) end)
     assert.same({ large, 7 }, t:with("n", tables.fill(t:column("n"), 7)):list("n"))
+    refused("9007199254740993", function() return tables.maximum(t:column("n"), 0.5) end)
+    assert.same({ 0.5 }, t:with("m", tables.minimum(t:column("n"), 0.5)):list("m"))
+    assert.same({ 9007199254740992.0 },
+      t:with("m", tables.minimum(t:column("n"), 9007199254740992.0)):list("m"))
+    local mixed = tables.from_rows({ { n = 3, x = 0 / 0 }, { n = 3, x = 2.5 } }, { "n", "x" })
+    local most = mixed:with("m", tables.maximum(mixed:column("x"), mixed:column("n"))):column("m")
+    assert.is_true(most[1] ~= most[1])
+    assert.equal(3.0, most[2])
   end)
 
   it("has no least value and no keys in a column of arrays", function()

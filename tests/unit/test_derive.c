@@ -319,8 +319,9 @@ static void every_operation_keeps_nulls(void **state)
     hal_operand i = {.t = t, .i_col = I}, x = {.t = t, .i_col = X}, b = {.t = t, .i_col = B};
     for (const char *const *op = hal_column_operations; *op; op++) {
         bool logic = !strcmp(*op, "and") || !strcmp(*op, "or") || !strcmp(*op, "not");
-        bool fill = !strcmp(*op, "fill"); /* rounds nothing, see below */
-        const hal_operand *first = logic ? &b : &x, *second = logic ? &b : fill ? &x : &i;
+        bool fill = !strcmp(*op, "fill");
+        bool as_is = fill || !strcmp(*op, "minimum") || !strcmp(*op, "maximum"); /* see below */
+        const hal_operand *first = logic ? &b : &x, *second = logic ? &b : as_is ? &x : &i;
         hal_err err = HAL_ERR_INIT;
         hal_table *c = hal_column_compute(*op, first, NULL, &err);
         bool two = !c;
