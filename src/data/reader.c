@@ -98,11 +98,12 @@ static const char *looks_like(hal_slice text)
     }
     if (begins(text, "<?xml") || begins(text, "<votable"))
         return "an XML document";
-    return begins(text, "<")      ? "an HTML page"
-           : begins(text, "{")    ? "a JSON object"
-           : begins(text, "[")    ? "a JSON list"
-           : begins(text, "null") ? "JSON null"
-                                  : "plain text";
+    return begins(text, "<")           ? "an HTML page"
+           : begins(text, "{")         ? "a JSON object"
+           : begins(text, "[")         ? "a JSON list"
+           : begins(text, "null")      ? "JSON null"
+           : begins(text, "SIMPLE  =") ? "a FITS file"
+                                       : "plain text";
 }
 
 static hal_status refuse(const hal_reader *r, hal_err *err)

@@ -50,6 +50,20 @@ static void any_chunking_gives_the_same_table(void **state)
     free(bytes);
 }
 
+static void what_is_no_votable_is_called_a_fits_file(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    hal_table *t = every_type(false);
+    size_t n;
+    char *bytes = written_bytes(t, HAL_FORMAT_FITS, 100, &n);
+    assert_null(read_bytes(bytes, n, n, HAL_FORMAT_VOTABLE, NULL, &err));
+    assert_int_equal(err.status, HAL_E_PROTOCOL);
+    assert_non_null(strstr(err.text, "the answer is a FITS file, not votable"));
+    hal_table_unref(t);
+    free(bytes);
+}
+
 static void a_cut_file_is_an_error_wherever_it_is_cut(void **state)
 {
     (void)state;
@@ -605,6 +619,7 @@ int main(void)
         cmocka_unit_test(every_type_comes_back_bit_for_bit),
         cmocka_unit_test(the_bytes_do_not_depend_on_how_the_rows_came),
         cmocka_unit_test(any_chunking_gives_the_same_table),
+        cmocka_unit_test(what_is_no_votable_is_called_a_fits_file),
         cmocka_unit_test(a_cut_file_is_an_error_wherever_it_is_cut),
         cmocka_unit_test(batches_put_together_are_the_table),
         cmocka_unit_test(many_blocks_come_back_through_the_temporary_file),
