@@ -66,13 +66,27 @@ static int by_index(const void *a, const void *b)
     return x->member < y->member ? -1 : x->member > y->member;
 }
 
+/* Round the mean of the centres: with many leaves smaller than circles round circles. */
+static hal_cap round_mean(const hal_captree *t, size_t lo, size_t hi)
+{
+    hal_vector sum = {0, 0, 0};
+    for (size_t i = lo; i < hi; i++)
+        sum = hal_vector_add(sum, 1, t->leaf[i].at);
+    double radius = hal_vector_length(sum) > 0 ? 0 : HAL_PI;
+    hal_vector at = radius > 0 ? t->leaf[lo].at : hal_vector_unit(sum);
+    for (size_t i = lo; i < hi && radius < HAL_PI; i++)
+        radius = fmax(radius, hal_vector_angle(at, t->leaf[i].at) + t->leaf[i].radius_rad);
+    return hal_cap_of(at, radius * (1 + 1e-14) + 1e-15);
+}
+
 static hal_cap build(hal_captree *t, size_t lo, size_t hi)
 {
     if (hi - lo == 1)
         return t->leaf[lo];
     size_t middle = lo + (hi - lo) / 2;
     hal_cap a = build(t, lo, middle), b = build(t, middle, hi);
-    return t->node[middle] = hal_cap_join(&a, &b);
+    hal_cap joined = hal_cap_join(&a, &b), mean = round_mean(t, lo, hi);
+    return t->node[middle] = mean.radius_rad < joined.radius_rad ? mean : joined;
 }
 
 hal_status hal_captree_init(hal_captree *t, const hal_cap *caps, size_t n, bool sorted,

@@ -287,6 +287,18 @@ static hal_status visit(descent *d, int order, uint64_t index)
     return st;
 }
 
+/* Sorts the list and joins what overlaps. */
+static hal_status unite(hal_moc_list *l, hal_err *err)
+{
+    hal_moc *m = hal_moc_new(l->range, l->n, 0, err);
+    if (!m)
+        return HAL_E_NOMEM;
+    memcpy(l->range, m->range, m->n * sizeof *m->range);
+    l->n = m->n;
+    hal_moc_unref(m);
+    return HAL_OK;
+}
+
 hal_moc *hal_moc_of_region(const hal_region *r, int order, hal_err *err)
 {
     if (order < 0 || order > HAL_HEALPIX_ORDER_MAX) {
@@ -294,9 +306,21 @@ hal_moc *hal_moc_of_region(const hal_region *r, int order, hal_err *err)
                     HAL_HEALPIX_ORDER_MAX, order);
         return NULL;
     }
-    descent d = {.r = r, .order = order, .err = err};
+    /* A union part by part: no cell is asked about members that are far away. */
+    enum { UNITE_AT = HAL_MOC_RANGES_MAX / 8 };
+    size_t unite_at = UNITE_AT;
+    const hal_region *const *part;
+    size_t n = hal_region_parts(&r, &part);
+    descent d = {.order = order, .err = err};
     hal_status st = HAL_OK;
-    for (uint64_t face = 0; face < 12 && !st; face++)
-        st = visit(&d, 0, face);
+    for (size_t i = 0; i < n && !st; i++) {
+        d.r = part[i];
+        for (uint64_t face = 0; face < 12 && !st; face++)
+            st = visit(&d, 0, face);
+        if (!st && d.found.n >= unite_at) { /* parts that overlap: keep what is new */
+            st = unite(&d.found, err);
+            unite_at = 2 * d.found.n > UNITE_AT ? 2 * d.found.n : UNITE_AT;
+        }
+    }
     return hal_moc_list_take(&d.found, order, st, err);
 }

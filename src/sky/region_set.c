@@ -89,6 +89,14 @@ static bool union_may_touch(const hal_region *r, const hal_tile *t, double margi
                             &q);
 }
 
+size_t hal_region_parts(const hal_region *const *r, const hal_region *const **parts)
+{
+    const set *s = (const set *)*r;
+    bool is_union = (*r)->class == &union_class;
+    *parts = is_union ? (const hal_region *const *)s->member : r;
+    return is_union ? s->n : 1;
+}
+
 /* --- intersection ---------------------------------------------------------------------------- */
 
 static bool intersection_has(const hal_region *r, const hal_place *p)

@@ -65,6 +65,8 @@ static inline bool hal_is_position(double ra_deg, double dec_deg)
 hal_place hal_place_at(double ra_deg, double dec_deg);
 hal_cell hal_cell_of(int order, uint64_t index);
 hal_moc_share hal_region_share(const hal_region *r, const hal_cell *c);
+/** The members of a union (borrowed), else the region itself; their number. */
+size_t hal_region_parts(const hal_region *const *r, const hal_region *const **parts);
 
 /** The tile from `west` to `east` (unwrapped, east >= west), rounded outward. */
 hal_tile hal_tile_round(double west, double east, double dec_min, double dec_max, bool full_circle);
