@@ -45,6 +45,9 @@ local function pairs_of(body)
   end
   local out = {}
   for name, v in pairs(value) do
+    if type(name) ~= "string" then
+      refuse("the body is not a JSON object")
+    end
     for _, each in ipairs(type(v) == "table" and v ~= json.null and v or { v }) do
       out[#out + 1] = { name, type(each) == "table" and json.encode(each) or each }
     end

@@ -87,7 +87,7 @@ local function search(request)
   local layout = math.tointeger(tonumber(p.errors or 1))
   layout = wording[layout] and layout or 1
   local name = "scs_" .. request.rest
-  if not pcall(sql.columns, name) then
+  if not sql.columns(name) then
     return http.answer("No such service\n", "text/plain", 404)
   end
   local ra, dec, sr, why = circle_of(p)

@@ -38,6 +38,9 @@ local function upload_of(data)
   end
   local list, taken, rows = {}, {}, {}
   for _, field in ipairs(data.fields) do
+    if type(field) ~= "table" then
+      life.refuse("a field is not an object with name and type")
+    end
     local name = tostring(field.name)
     if not taken[name:lower()] then
       list[#list + 1] = { name = name, type = kinds[field.type] or "char" }
@@ -45,6 +48,9 @@ local function upload_of(data)
     end
   end
   for i, given in ipairs(data.data) do
+    if type(given) ~= "table" then
+      life.refuse("a row is not an object")
+    end
     local row = {}
     for k, column in ipairs(list) do
       local v = given[column.name]
