@@ -37,6 +37,8 @@ describe("a first try", function()
     says(2, "result.table", stars:format("") .. 'return mast.crossmatch(stars, "TIC")')
     says(2, "in the file " .. folder .. "/out/stars.csv", stars:format('into = "stars.csv", ')
       .. "return stars:head(3)")
+    says(2, "result.table", [[return mast.tap("gaiadr3"):query("SELECT TOP 1 ra FROM gaia_source")
+      :head(1)]])
     says(0, "1 and 1", stars:format("") .. [[
       assert(#stars == stars.rows and #stars == #stars.table and stars.nothing == nil)
       return (#stars // stars.rows) .. " and " .. (#stars.table // #stars)]])
@@ -90,6 +92,25 @@ describe("a first try", function()
       local report = json.decode(practice.read(folder .. "/out/report.json"))
       assert.equal(asked() - before, report.requests, body)
       assert.is_true(report.bytes > 0, body)
+    end
+  end)
+
+  it("that speaks the archive's language itself is refused in words", function()
+    local upload = [[request={"service":"Mast.GaiaDR3.Crossmatch","params":{},"data":%s}]]
+    for words, question in pairs({
+      ["No such service"] = { "/scs/none?RA=1&DEC=1&SR=0.1" },
+      ["is not a JSON object"] = { "/api/v0.1/panstarrs/dr2/mean.json", "[1]", "application/json" },
+      ["field is not an object"] = { "/api/v0/invoke", upload:format('{"fields":[1],"data":[]}') },
+      ["row is not an object"] = { "/api/v0/invoke", upload:format('{"fields":[],"data":[1]}') },
+    }) do
+      local command = ("curl -s %s"):format(practice.quote(archive.url .. question[1]))
+      if question[2] then
+        command = ("%s -H 'Content-Type: %s' --data %s"):format(command, question[3]
+          or "application/x-www-form-urlencoded", practice.quote(question[2]))
+      end
+      local said = practice.shell(command)
+      assert.is_truthy(said:find(words, 1, true), said)
+      assert.is_nil(said:find("traceback", 1, true), said)
     end
   end)
 

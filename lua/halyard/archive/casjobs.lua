@@ -8,6 +8,7 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local jobs = require("halyard.archive.jobs")
+local results = require("halyard.result")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
@@ -131,7 +132,7 @@ local function finished(self, rows, options)
   else
     result.table = rows
   end
-  return result
+  return results.of(result)
 end
 
 local function planned(self, options)

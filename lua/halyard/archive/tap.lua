@@ -10,6 +10,7 @@ local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local meta = require("halyard.archive.tap_meta")
 local report = require("halyard.report")
+local query_result = require("halyard.result")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
@@ -354,7 +355,7 @@ local function given(self, record, rows, cost, options, job)
   else
     result.table = rows
   end
-  return result
+  return query_result.of(result)
 end
 
 -- Instead of rows, in a plan.
