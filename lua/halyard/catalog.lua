@@ -114,7 +114,7 @@ end
 local function run_plain(self, source, options, record)
   if record.dry then
     record.notes[#record.notes + 1] = ("%s would be asked for rows by criteria"):format(self.name)
-    return { rows = 0, path = options.into and record:path(options.into), account = {} }
+    return results.planned(options.into and record:path(options.into))
   end
   local rows, cost, counted = source.plain()
   record:spent(cost)
@@ -172,8 +172,8 @@ function methods:query(options)
       :format(self.name))
   end
   local result = query.run(source, options.region, options)
-  return results.of(result
-    or { rows = 0, path = options.into and record:path(options.into), account = {} })
+  return result and results.of(result) or results.planned(options.into
+    and record:path(options.into))
 end
 
 --- The archive's own count of rows in a region, or by criteria where the door counts those.

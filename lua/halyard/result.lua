@@ -22,6 +22,12 @@ function result_type.__len(result)
   return rawget(result, "rows")
 end
 
+--- What stands for a result in a plan.
+-- @tparam[opt] string path of the file that would be written
+function M.planned(path)
+  return M.of({ rows = 0, path = path, account = {}, verified = "not asked: this is a plan" })
+end
+
 --- A result of a query.
 -- @tparam table fields rows, table or path, and more
 function M.of(fields)

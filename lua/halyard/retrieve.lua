@@ -365,6 +365,10 @@ function M.unpack(file, options)
     errors.raise("usage", ("retrieve.unpack: %s has no ending .zip or .tar.gz: give dir")
       :format(file))
   end
+  if record.dry then
+    record.notes[#record.notes + 1] = ("%s would be unpacked into %s"):format(file, into)
+    return {}
+  end
   local list, head = archive.unpack({
     dir = record.output, file = file, into = into, replace = options.replace,
     max_bytes = record.budget.download or unpacked_max,

@@ -122,6 +122,30 @@ describe("a first try", function()
     says(2, "there is no file", 'return halyard.table.read("out/none.csv")')
   end)
 
+  it("that is planned leaves the files of a run as they are", function()
+    local body = [[
+      local seen = mast.observations { region = sky.cone("M 13", "6 arcmin") }
+      seen:select({ "obs_id", "target_name" }):write("seen.csv")
+      local stars = mast.catalog("TIC"):query {
+        region = sky.cone("52.5 -27.4", "2 arcmin"), into = "stars.csv" }
+      mast.tap("gaiadr3"):query("SELECT TOP 3 ra FROM gaia_source", { into = "ra.csv" })
+      ctx:log(stars.verified)]]
+    local file = practice.workflow(folder, "first-try", body)
+    local status, _, err = archive:run(file, folder .. "/out")
+    assert.equal(0, status, err)
+    local function kept()
+      return practice.shell(("cd %s/out && sha256sum seen.csv stars.csv ra.csv report.json")
+        :format(practice.quote(folder)))
+    end
+    local before = kept()
+    local planned, out, said = practice.halyard(("plan %s --archive %s --output %s/out"):format(
+      practice.quote(file), archive.url, practice.quote(folder)))
+    assert.equal(0, planned, said)
+    assert.is_truthy(said:find("not asked: this is a plan", 1, true), said)
+    assert.is_truthy((out .. said):find("a table would be written to seen.csv", 1, true), out)
+    assert.equal(before, kept())
+  end)
+
   it("that finds no files hears so", function()
     says(0, "lists no products of obsid 1", 'return #mast.products("1")')
   end)

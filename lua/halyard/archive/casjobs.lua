@@ -137,7 +137,7 @@ end
 
 local function planned(self, options)
   self.record.notes[#self.record.notes + 1] = "CasJobs would be asked a query in SQL"
-  return { rows = 0, path = options.into and self.record:path(options.into) }
+  return results.planned(options.into and self.record:path(options.into))
 end
 
 local function check_output(self, options, what)

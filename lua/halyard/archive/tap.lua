@@ -361,7 +361,7 @@ end
 -- Instead of rows, in a plan.
 local function planned(self, record, options)
   record.notes[#record.notes + 1] = self.url .. " would be asked for rows by ADQL"
-  return { rows = 0, path = options.into and record:path(options.into) }
+  return query_result.planned(options.into and record:path(options.into))
 end
 
 local function check_output(record, options, what)
