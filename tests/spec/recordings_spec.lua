@@ -529,6 +529,78 @@ recordings["mast-exo/identifiers_wasp18b.json"] = { "mast.exo.planet", function(
   end)
 end }
 
+-- The Virtual Observatory -----------------------------------------------------------------------
+
+-- Recordings through the functions of their protocols: what they give, or the words of the error.
+-- The rows are compared with expected.json beside the recordings.
+local function cone(url)
+  return vo.cone(url):query({ region = sky.cone("0 0", "179 deg") }).table
+end
+
+local function sia(url)
+  return vo.sia(url, { version = 1 }):query({ region = sky.cone("83 22", "1 deg") })
+end
+
+local function ssa(url)
+  return vo.ssa(url):query({ region = sky.cone("0 0", "179 deg") })
+end
+
+local function links(url)
+  return vo.datalink(url).table
+end
+
+local function tap(url)
+  return vo.tap(url):query("SELECT 1", { mode = "sync", check = false }).table
+end
+
+local as3f = "Error in input RA value: as3f"
+local observatory = {
+  { "dachs-scs.binary.xml", cone, { "source_id", "ra", "dec", "g_mag" } },
+  { "pyvo-scs-result.xml", cone, { "raj2000", "dej2000", "id" } },
+  { "dachs-siap.xml", sia, { "access_url", "s_ra", "s_dec", "t_obs_mjd", "em_min" } },
+  { "pyvo-sia-dataset.xml", sia, { "access_url", "access_format", "t_obs_mjd" } },
+  { "dachs-ssap.xml", ssa, { "access_url", "obs_publisher_did", "sep_deg", "em_max" } },
+  { "pyvo-datalink-datalink.xml", links, { "ID", "access_url", "semantics" } },
+  { "pyvo-datalink-cutout1.xml", links, { "ID", "content_length", "readable" } },
+  { "dachs-extra.binary2.xml", tap, { "label", "obs_time", "obs_time_mjd", "foot" } },
+  { "dachs-scs-error.xml", cone, "Field RA: 'xx' is not a valid literal for RA", "archive" },
+  { "astroquery-vo_conesearch-conesearch_error1.xml", cone, as3f, "archive" },
+  { "astroquery-vo_conesearch-conesearch_error2.xml", cone, as3f, "archive" },
+  { "astropy-irsa-nph-error.xml", cone, "Either wrong or missing coordinate/object name",
+    "archive" },
+  { "pyvo-query-errorstatus.xml", sia, "the archive answered: ERROR", "archive" },
+  { "pyvo-query-errorstatus.xml", ssa, "the archive answered: ERROR", "archive" },
+  { "dachs-error-sync.xml", tap, "No such field known: column 'nonsense'", "archive" },
+  { "dachs-overflow.binary2.xml", tap, "there are more rows", "truncated" },
+  { "late-overflow.xml", cone, "OVERFLOW", "truncated" },
+  { "bad-html-error.xml", cone, "502 Bad Gateway", "protocol" },
+  { "bad-truncated-xml.xml", cone, "byte 4308", "integrity" },
+}
+
+describe("a recorded answer of the Virtual Observatory", function()
+  local expected = json.decode(recorded("votable/expected.json"))
+
+  for i, case in ipairs(observatory) do
+    local name, ask, told, code = table.unpack(case)
+    it(("%d reads through its protocol: %s"):format(i, name), function()
+      archive({ { "HTTP/1.1", recorded("votable/" .. name), "text/xml" } }, function(server)
+        local ok, got = pcall(ask, ("http://127.0.0.1:%d/%d?"):format(server:port(), i))
+        if code then
+          assert.is_false(ok)
+          assert.equal(code, got.code, got.message)
+          assert.truthy(got.message:find(told, 1, true), got.message)
+        else
+          assert.is_true(ok, tostring(got))
+          assert.equal(expected[name].tables[1].rows, #got)
+          for _, column in ipairs(told) do
+            assert.truthy(got:field(column))
+          end
+        end
+      end)
+    end)
+  end
+end)
+
 describe("a recorded answer", function()
   local found = {}
   for path in io.popen("cd '" .. data .. "' && ls mashup/* mast-*/*"):lines() do
