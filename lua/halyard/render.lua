@@ -141,8 +141,8 @@ local function list(t, out)
 end
 
 --- Writes `result` piece by piece through out(text).
--- @param result what `run` returned: nil, text, number, a halyard.table, a list of rows, a table
--- with text keys, or a query's result
+-- @param result what `run` returned: nil, text, number, a halyard.table, a list of rows or of
+-- values, a table with text keys, or a query's result
 -- @tparam string format "table", "json" or "csv"
 -- @tparam function out
 -- @raise `usage` when CSV is asked for and the result is not a table of rows
@@ -173,6 +173,10 @@ function M.write(result, format, out)
     out((text(result):gsub("%c", " ")) .. "\n")
   elseif format == "csv" then
     errors.raise("usage", "the workflow returns no table of rows: use --format table or json")
+  elseif rawlen(result) > 0 then
+    for i = 1, rawlen(result) do
+      out((text(plain(result[i], 1)):gsub("%c", " ")) .. "\n")
+    end
   else
     summary(plain(result, 1), out)
   end

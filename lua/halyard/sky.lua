@@ -8,6 +8,9 @@ local M = {}
 
 --- Degrees from a number of degrees or a text such as "12 arcmin", "0.5deg", "1h30m".
 function M.angle(value)
+  if value == nil then
+    errors.raise("usage", "an angle is missing: a number of degrees or a text, \"12 arcmin\"")
+  end
   return core.angle(value, "deg")
 end
 
@@ -23,6 +26,9 @@ local function centre(value)
       errors.raise("usage", "a centre is a text or a table with the numbers ra and dec (degrees)")
     end
     return value.ra, value.dec
+  elseif type(value) == "number" then
+    errors.raise("usage", "a centre is a name, a text such as \"52.5 -27.4\" or a table; for "
+      .. "numbers there is sky.circle(ra, dec, radius)")
   end
   local target = require("halyard.mast").resolve(value)
   return target.ra, target.dec

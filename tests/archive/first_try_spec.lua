@@ -49,6 +49,11 @@ describe("a first try", function()
     says(2, "target =, region =, moving_target =", 'return mast.cutouts.tess("M 101", 10)')
   end)
 
+  it("at a circle hears what it is made of", function()
+    says(2, "an angle is missing", 'return sky.cone("52.5 -27.4")')
+    says(2, "sky.circle(ra, dec, radius)", "return sky.cone(52.5, -27.4, 0.1)")
+  end)
+
   it("with an open range at the portal hears what to write", function()
     for _, value in ipairs({ '"> 500"', "{ min = 500 }" }) do
       says(2, '("500..1e9")', ([[return mast.count { where = { t_exptime = %s } }]]):format(value))

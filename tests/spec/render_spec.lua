@@ -92,6 +92,11 @@ datatype="char" arraysize="*"/><DATA><TABLEDATA><TR><TD>0.1</TD><TD>2</TD><TD>1 
     assert.equal("a,b\n1,x\n", text({ row }, "csv"))
   end)
 
+  it("is a line for each value of a list", function()
+    assert.equal("HST\n7\ntrue\n", text({ "HST", 7, true }, "table"))
+    assert.equal('["HST",7,true]\n', text({ "HST", 7, true }, "json"))
+  end)
+
   it("may be nothing", function()
     assert.equal("", text(nil, "table"))
     assert.equal("null\n", text(nil, "json"))
