@@ -238,7 +238,8 @@ static void centre_of(const observation *o, double *ra, double *dec)
     *dec = (double)dec8 / 1e8;
 }
 
-static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
+/* All but where it is: the trigonometry is most of the work. */
+static bool identify_observation(uint64_t seed, uint64_t obsid, observation *o)
 {
     o->obsid = obsid;
     o->layer = (int)(obsid >> 40 & 0xff);
@@ -253,6 +254,11 @@ static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
     if (o->layer == LAYER_TARGETS)
         target_mission(o);
     choose_band(o);
+    return true;
+}
+
+static void place_observation(observation *o)
+{
     double ra, dec;
     centre_of(o, &ra, &dec);
     o->ra8 = llround(ra * 1e8) % INT64_C(36000000000);
@@ -265,7 +271,14 @@ static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
         offset((double)o->ra8 / 1e8, (double)o->dec8 / 1e8, diagonal * sin(angle),
                diagonal * cos(angle), &o->vertices[i][0], &o->vertices[i][1]);
     }
-    return true;
+}
+
+static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
+{
+    bool known = identify_observation(seed, obsid, o);
+    if (known)
+        place_observation(o);
+    return known;
 }
 
 static int planes_of(const observation *o)
@@ -316,13 +329,14 @@ static bool search_cell(search *s, uint64_t cell)
     for (int i = 0; i < n; i++) {
         observation o;
         uint64_t obsid = (uint64_t)s->layer << 40 | cell << 12 | (uint64_t)i;
-        if (!make_observation(s->seed, obsid, &o))
+        if (!identify_observation(s->seed, obsid, &o))
             continue;
         if (s->collections && !s->collections(s->collections_ctx, mission_names[o.mission]))
             continue;
         hal_plane plane = {obsid, 0, (int)o.mission, NAN};
         if (s->has_circle) {
             double d;
+            place_observation(&o);
             s->status = distance_to(&o, &s->circle, &d, s->err);
             if (s->status)
                 return false;
