@@ -21,6 +21,17 @@ return {
       tests = { { spec, "by words, waveband and protocol" }, { peers, "waveband" } },
     },
     {
+      "`rr.res_table`, `rr.table_column`, `rr.stc_spatial`", "vo.tap(url):query",
+      client = { "lua/halyard/archive/tap.lua", "function methods:query" },
+      practice = { practice, '"table_column"' },
+      tests = { { spec, "knows the tables, columns and coverage of services" } },
+    },
+    {
+      "services at other hosts", "vo.registry.first_working",
+      client = { client, "require_hosts" }, practice = { practice, "access_url" },
+      tests = { { spec, "tells all hosts to declare when no declared one has a service" } },
+    },
+    {
       "services that do not work", "vo.registry.first_working",
       client = { client, "first_working" }, practice = { practice, "closed" },
       tests = { { spec, "uses the first service that works" },

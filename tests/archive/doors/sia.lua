@@ -29,6 +29,12 @@ return {
       tests = { { spec, "is an error when it cuts" } },
     },
     {
+      "answers cut without a word", "vo.sia(url, { limit = n }):query",
+      client = { "lua/halyard/archive/access.lua", "function M.ask_whole" },
+      practice = { practice, "none" },
+      tests = { { spec, "limit's number of rows unless the service tells its cuts" } },
+    },
+    {
       "refusals, `QUERY_STATUS=ERROR`", "vo.sia(url):query",
       client = { "src/data/votable_fields.c", "QUERY_STATUS" },
       practice = { practice, "UsageFault" },
