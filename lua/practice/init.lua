@@ -135,6 +135,10 @@ local own = {
   ["/jwst/api/v0.1/Download/file"] = download,
   ["/jwst/api/v0.1/download/file"] = download,
   ["/Santa-war/query"] = santa,
+  ["/cgi-bin/nph-sesame/-oxp/SNV"] = function(request)
+    local first = request.arguments[1]
+    return http.answer(resolver.sesame(first and first[1] or ""), "text/xml")
+  end,
   ["/practice/stats"] = function()
     return http.json(stats)
   end,

@@ -109,4 +109,20 @@ function M.xml(names)
   return table.concat(out)
 end
 
+--- Sesame's document for a name (mast-interfaces section 7): a Resolver for each that was asked.
+function M.sesame(name)
+  local out = { '<?xml version="1.0" encoding="UTF-8" ?>\n<Sesame>\n<Target option="SNV">',
+    element("name", name) }
+  for _, pair in ipairs({ { "S=Simbad", M.find(name) }, { "N=NED", by_ned(name) } }) do
+    local e = pair[2]
+    out[#out + 1] = ('<Resolver name="%s">'):format(pair[1])
+    out[#out + 1] = e and element("otype", e.objectType or "?") .. element("jradeg", e.ra)
+      .. element("jdedeg", e.decl) .. element("oname", e.canonicalName)
+      or "<INFO>Zero (0) answers</INFO>"
+    out[#out + 1] = "</Resolver>"
+  end
+  out[#out + 1] = "</Target>\n</Sesame>\n"
+  return table.concat(out, "\n")
+end
+
 return M

@@ -113,8 +113,8 @@ static hal_status add_base(hal_runtime *rt, const char *setting, const char *url
 
 /* Those of halyard.archive.door, each with a base URL of its own. */
 static const char *const interfaces[] = {
-    "mashup", "download", "missions", "auth",      "cutouts", "tap",      "sia2",    "catalogs",
-    "exo",    "classic",  "gsss",     "ps1images", "hla",     "resolver", "casjobs", "cloud"};
+    "mashup",  "download", "missions",  "auth", "cutouts",  "tap",     "sia2",  "catalogs", "exo",
+    "classic", "gsss",     "ps1images", "hla",  "resolver", "casjobs", "cloud", "sesame"};
 enum { INTERFACES = sizeof interfaces / sizeof *interfaces };
 
 static hal_status check_interface(const char *name, hal_err *err)

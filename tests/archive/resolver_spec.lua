@@ -34,6 +34,28 @@ describe("the name resolver", function()
     assert.is_truthy(err:find("no name 31", 1, true), err)
   end)
 
+  it("asks Sesame by its name", function()
+    local code, out, err = run([[
+      local one = mast.resolve("M 101", { resolver = "Sesame", compare = true,
+        radius = "1 arcmin" })
+      local known = mast.resolve("M 101")
+      assert(math.abs(one.ra - known.ra) < 1e-6 and math.abs(one.dec - known.dec) < 1e-6)
+      assert(one.resolver == "SIMBAD" and one.name and one.others[1].resolver == "NED")
+      local list = mast.resolve({ "M 13", "no such thing", "NGC 5139" }, { resolver = "Sesame" })
+      assert(#list == 2 and list:get(2, "input_row") == 3 and list:field("dec").unit == "deg")]])
+    assert.equal(0, code, err .. out)
+    assert.is_truthy(err:find("no such thing", 1, true), err)
+    code, out, err = run([[return mast.resolve("no such thing", { resolver = "Sesame" })]])
+    assert.equal(2, code, out)
+    assert.is_truthy(err:find("unknown to Sesame", 1, true), err)
+    local path = practice.workflow(folder, "names", [[
+      return mast.resolve("M 101", { resolver = "Sesame" })]], '"mast"')
+    code, out, err = practice.halyard(("run %s --archive %s --base sesame=https://cds.unistra.fr "
+      .. "-o %s/out --quiet"):format(path, archive.url, folder))
+    assert.equal(6, code, out)
+    assert.is_truthy(err:find('hosts = { "cds.unistra.fr" }', 1, true), err)
+  end)
+
   it("warns where resolvers differ", function()
     local code, out, err = run([[
       local near = mast.resolve("M 101", { compare = true, radius = "10 arcsec" })

@@ -28,6 +28,7 @@ local homes = {
   gsss = "https://gsss.stsci.edu", ps1images = "https://ps1images.stsci.edu",
   hla = "https://hla.stsci.edu", resolver = "https://mastresolver.stsci.edu",
   casjobs = "https://mastweb.stsci.edu", cloud = "https://s3.amazonaws.com",
+  sesame = "https://cds.unistra.fr", -- the CDS's resolver, which tools fall back on
 }
 
 --- Names of the interfaces of MAST, sorted.

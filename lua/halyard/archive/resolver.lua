@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The name resolver at its own address (Santa-war/query; section 7 of the specification of the
--- interfaces): several names in one question, one resolver or all of them.
+-- interfaces): several names in one question, one resolver or all of them. Sesame of the CDS, which
+-- tools fall back on, is asked only by its name.
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
@@ -8,12 +9,16 @@ local sky = require("halyard.sky")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
+local task = require("halyard.core.task")
+local xml = require("halyard.xml")
 
 local M = {}
 
 local batch = 30 -- names in one question, as the reference client
 local radius_default = 1 / 3600 -- degrees
-local resolvers = { "NED", "SIMBAD", "SIMBADCFA", "TIC", "KEPLER", "K2" }
+local sesame = "Sesame"
+local resolvers = { "NED", "SIMBAD", "SIMBADCFA", "TIC", "KEPLER", "K2", sesame }
+local sesame_resolvers = { S = "SIMBAD", N = "NED", V = "VizieR" } -- by the letter in its answer
 local catalogs = { tic = "TIC", kic = "KEPLER", epic = "K2" } -- by the prefix of a name
 
 -- Entries for names by lower-case name, as the resolvers stand in the answer.
@@ -37,6 +42,37 @@ local function ask(names, options)
       end
     end
   end
+  return found
+end
+
+-- Sesame's entries for one name. The answer has a Resolver for each that knows the name.
+local function ask_sesame(name)
+  local reply = door.reply("Sesame", { url = door.base("sesame")
+    .. "/cgi-bin/nph-sesame/-oxp/SNV?" .. door.escape(name) })
+  local found = {}
+  for _, target in ipairs(xml.all(xml.parse(reply.body, "Sesame"), "Target")) do
+    for _, entry in ipairs(xml.all(target, "Resolver")) do
+      local ra, dec = tonumber(xml.text(entry, "jradeg")), tonumber(xml.text(entry, "jdedeg"))
+      if ra and dec then
+        found[#found + 1] = { ra = ra, dec = dec, name = xml.text(entry, "oname"),
+          resolver = sesame_resolvers[(entry.attributes.name or ""):sub(1, 1)] or sesame,
+          object_type = xml.text(entry, "otype") }
+      end
+    end
+  end
+  return found
+end
+
+-- As `ask`, a question a name.
+local function ask_sesame_all(names)
+  local base = door.base("sesame")
+  local own = door.host(base) == door.host(door.base("mashup"))
+  local found = {}
+  door.begin(own and "mast" or door.host(base), base)
+  task.map(names, 4, function(name)
+    local entries = ask_sesame(name)
+    found[name:lower()] = #entries > 0 and entries or nil
+  end)
   return found
 end
 
@@ -71,8 +107,9 @@ end
 
 --- What `mast.resolve` does with options, or with a list of names.
 -- @tparam string|table name one name, or a list of them
--- @tparam table options `resolver` (one of NED, SIMBAD, SIMBADCFA, TIC, KEPLER, K2), `compare`
--- (true: ask all and warn where they differ by more than `radius`, an angle, 1 arcsec unless said)
+-- @tparam table options `resolver` (one of NED, SIMBAD, SIMBADCFA, TIC, KEPLER, K2, or Sesame, of
+-- the host cds.unistra.fr), `compare` (true: ask all and warn where they differ by more than
+-- `radius`, an angle, 1 arcsec unless said)
 -- @treturn table for one name ra, dec, name, resolver, others, differ_deg; for a list a table of
 -- rows with input_row, target, ra, dec, name, resolver, differ_deg; unknown names are warnings
 -- @raise `not_found` when no name is known
@@ -91,8 +128,13 @@ function M.resolve(name, options)
       errors.raise("usage", "mast.resolve takes a name, or a list of names")
     end
   end
-  door.begin("mast", door.base("resolver"))
-  local found = ask(names, options)
+  local found
+  if options.resolver == sesame then
+    found = ask_sesame_all(names)
+  else
+    door.begin("mast", door.base("resolver"))
+    found = ask(names, options)
+  end
   local rows = {}
   for i, each in ipairs(names) do
     local entries = found[each:lower()]

@@ -20,9 +20,10 @@ return {
       practice = { "lua/practice/mashup.lua", "Mast.Name.Lookup" },
       tests = { { spec, "agrees with the portal's look-up" } },
     },
-  },
-  left_out = {
-    { "Sesame (CDS)",
-      "another archive's service, its address and answers not recorded" },
+    {
+      "Sesame (CDS), `nph-sesame/-oxp/SNV`", "mast.resolve(name, { resolver = \"Sesame\" })",
+      client = { client, "nph-sesame" }, practice = { server, "Sesame" },
+      tests = { { spec, "asks Sesame by its name" } },
+    },
   },
 }
