@@ -63,7 +63,8 @@ local function fetched(url, options, filetype, wanted, what)
   end
   record:downloaded(got.bytes)
   local entry = { file = file, path = path, bytes = got.bytes, sha256 = got.sha256, ok = true,
-    rows = wanted, verified = "not verified: " .. filetype .. " is not read" }
+    rows = wanted, verified = wanted and ("not verified: %s is not read"):format(filetype)
+      or "not verified: the service has no count" }
   if readable[filetype] and wanted then
     local n = #table_core.read({ file, "" }, readable[filetype])
     if n ~= wanted then
