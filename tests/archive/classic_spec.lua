@@ -262,6 +262,22 @@ describe("a table of the classic forms", function()
       sci_pi_last_name = "Doe, J" } }]])
   end)
 
+  it("answers longer lists in as many questions as the form needs", function()
+    local code, out, err = run([[
+      local targets = {}
+      for i = 1, 5000 do
+        targets[i] = "no such thing " .. i
+      end
+      targets[5001] = "M 101"
+      local rows = mast.classic("HST"):query { targets = targets, upload = true }.table
+      assert(#rows > 0 and #rows:where { input_row = 5001 } == #rows)
+      return #rows ]])
+    assert.equal(0, code, err:sub(1, 500) .. out)
+    assert.is_truthy(err:find("target 5000 (no such thing 5000)", 1, true))
+    local asked = practice.shell("curl -s " .. archive.url .. "/practice/stats")
+    assert.is_truthy(asked:find('"classic hst":2', 1, true), asked)
+  end)
+
   it("takes no list for answered that is not", function()
     fails(2, "target not resolved", [[return mast.classic("HST"):query { upload = true,
       targets = { "nowhere", "no such thing" } }]])

@@ -199,6 +199,12 @@ for row in csv.DictReader(out.splitlines()):
       local list = hst:bundle(files, { manifest = true, name = "list" })
       assert(#flat == 1 and flat[1].file == "hst.zip" and flat[1].files == 5)
       assert(list[1].file == "list.html" and nested[1].bytes > 0)
+      local large = {}
+      for i, row in files:rows() do
+        large[i] = { dataURI = row.dataURI, size = i < 3 and 120 << 20 or 1000 }
+      end
+      local parts = hst:bundle(large, { name = "parts" })
+      assert(#parts == 2 and parts[2].file == "parts-2.zip" and parts[1].files == 1)
       local alone = retrieve.products(files, { dir = "alone", flat = true })
       assert(#alone == 5)]])
     assert.equal(0, code, err)

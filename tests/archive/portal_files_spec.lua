@@ -128,6 +128,10 @@ describe("the portal", function()
     fails(2, "did you mean csv", [[mast.store("Mast.Caom.Cone", at, { into = "x.csw" })]])
     fails(2, "into is the name", [[mast.store("Mast.Caom.Cone", at)]])
     fails(2, "takes a table with rows", [[mast.export({}, { into = "x.csv" })]])
+    fails(8, "at most 100000 rows", [[
+      local rows = {}
+      for i = 1, 100001 do rows[i] = { a = i } end
+      mast.export(halyard.table.from_rows(rows, { "a" }), { into = "x.csv" })]])
     fails(4, "the exporter writes", [[mast.export(halyard.table.from_rows({ { a = 1 } }, { "a" }),
       { into = "x.json" })]])
     archive:stop()
