@@ -37,10 +37,12 @@ function M.begin(record)
   return record
 end
 
--- Does an entry of `hosts` stand for that host (or that entry)? "*.gavo.org": all below gavo.org.
+-- Does an entry of `hosts` stand for that host (or that entry)? "*.gavo.org": all below gavo.org;
+-- "mast": the hosts of its interfaces.
 local function stands_for(entry, name)
   return entry == name or entry:sub(1, 2) == "*." and #name >= #entry
     and name:sub(1 - #entry) == entry:sub(2)
+    or entry == "mast" and require("halyard.archive.door").is_mast(name)
 end
 
 local function quoted(list)

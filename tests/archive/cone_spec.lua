@@ -99,7 +99,7 @@ describe("a cone search service", function()
     archive = practice.start("")
     local path = folder .. "/other.lua"
     local out <close> = assert(io.open(path, "wb"))
-    out:write(([[return workflow { name = "other", summary = "x", hosts = { "mast" },
+    out:write(([[return workflow { name = "other", summary = "x", hosts = { "a.org" },
       run = function() return vo.cone("%s/scs/tic"):columns() end }]]):format(archive.url))
     out:flush()
     local code, _, err = archive:run(path, folder .. "/out", {}, "--quiet")

@@ -125,6 +125,18 @@ describe("the registry", function()
       "elsewhere.example/x? is at a host that the workflow does not declare", 1, true))
   end)
 
+  it("needs no other declaration for services of MAST than its name", function()
+    local code, out, err = run([[
+      local stars = vo.registry.first_working { keywords = "stars", service_type = "cone" }
+      local rows = vo.sia(base .. "/vo-sia/api/v0.1/query"):query {
+        region = sky.circle(210.8, 54.35, 0.1), collection = "PS1" }
+      vo.datalink(rows, { service = base .. "/datalink/links" })
+      vo.tap("http://elsewhere.example/tap"):tables()]], '"a.org"')
+    assert.equal(6, code, out .. err)
+    assert.is_truthy(err:find('may not contact elsewhere.example: if it should, write in it hosts '
+      .. '= { "mast", "a.org", "elsewhere.example" }', 1, true), err)
+  end)
+
   it("tells all hosts to declare when no declared one has a service", function()
     local code, _, err = run([[return vo.registry.first_working(halyard.table.from_rows({
       { access_url = "http://b.example.org/tap", standard_id = "ivo://ivoa.net/std/tap" },

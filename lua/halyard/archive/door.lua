@@ -56,6 +56,18 @@ function M.base(interface)
   return (base:gsub("/+$", ""))
 end
 
+--- Is that host ("name[:port]") one of MAST's, as the settings have them? The cloud's is not: other
+-- people's files are there too.
+function M.is_mast(host)
+  for interface in pairs(homes) do
+    if interface ~= "cloud" and M.base(interface):match("^https?://(.*)$"):match("^[^/]+"):lower()
+      == host then
+      return true
+    end
+  end
+  return false
+end
+
 --- Percent-encodes every byte but letters, digits and -_.~/ (and those in `keep`).
 function M.escape(text, keep)
   return (text:gsub("[^%w%-_.~/" .. (keep or "") .. "]", function(c)

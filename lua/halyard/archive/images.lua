@@ -114,15 +114,7 @@ local function folder_of(record, options, default)
   return dir
 end
 
--- Addresses that rows hold come from a service: beside MAST's own the workflow has to declare them.
-local function own_hosts()
-  local hosts = {}
-  for _, interface in ipairs({ "ps1images", "hla", "classic" }) do
-    hosts[door.host(door.base(interface))] = true
-  end
-  return hosts
-end
-
+-- Addresses that rows hold come from a service: the workflow has to declare their hosts.
 local function download_rows(rows, options)
   local what = "mast.images.download"
   options = options or {}
@@ -131,7 +123,7 @@ local function download_rows(rows, options)
   if math.type(parallel) ~= "integer" or parallel < 1 or parallel > 8 then
     errors.raise("usage", what .. ": parallel is a whole number from 1 to 8")
   end
-  local record, list, own = report.current(), {}, own_hosts()
+  local record, list = report.current(), {}
   for i = 1, #rows do
     local row = rows[i]
     local url, name
@@ -143,7 +135,7 @@ local function download_rows(rows, options)
         .. "mast.images.hla"):format(what, i))
     end
     local host = door.host(url)
-    door.begin(own[host] and "mast" or host, url, parallel)
+    door.begin(host, url, parallel)
     list[i] = { url = url, name = name, host = host }
   end
   if record.dry then
