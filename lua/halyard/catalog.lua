@@ -156,6 +156,7 @@ function methods:query(options)
   suggest.check_keys(options, known(self.record, { "region", "columns", "where", "into", "format",
     "parallel", "row_limit" }), "catalog:query")
   check_region(options.region, "catalog:query")
+  door.check_names(options.columns, "catalog:query")
   check_parallel(options.parallel)
   local record = begin(self, options.parallel)
   if options.into then

@@ -46,6 +46,8 @@ describe("a first try", function()
 
   it("without options, or with something else, hears what there is", function()
     says(2, "{ region =, columns =, where =", 'return mast.catalog("EAOT"):query()')
+    says(2, 'columns is a list of names, { "ra", "dec" }', [[return mast.catalog("TIC"):query {
+      region = sky.cone("52.5 -27.4", "2 arcmin"), columns = "Tmag" }]])
     says(2, "target =, region =, moving_target =", 'return mast.cutouts.tess("M 101", 10)')
   end)
 

@@ -414,6 +414,7 @@ end
 local function crossmatch(record, list, radius, options)
   options = options or {}
   suggest.check_keys(options, { "columns", "ra", "dec" }, "catalog:crossmatch")
+  door.check_names(options.columns, "catalog:crossmatch")
   local radius_deg = sky.angle(radius)
   if radius_deg <= 0 or radius_deg > radius_max_deg then
     errors.raise("usage", ("%s: the service takes radii up to %g deg"):format(record.name,

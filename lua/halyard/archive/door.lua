@@ -317,6 +317,13 @@ function M.spelt(criteria, columns, service)
   return out
 end
 
+--- Refuses what is no list of column names: a text would choose none, without a word.
+function M.check_names(names, what)
+  if names ~= nil and type(names) ~= "table" then
+    errors.raise("usage", what .. ': columns is a list of names, { "ra", "dec" }')
+  end
+end
+
 --- Chosen columns as the service spells them; those of `always` come first: without key and
 -- position no row can be shown to be there exactly once.
 function M.chosen(always, names, columns, service)

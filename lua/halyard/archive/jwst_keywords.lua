@@ -66,6 +66,7 @@ end
 --   observations = true }
 function M.jwst_keywords(options)
   local service = check(options)
+  door.check_names(options.columns, "mast.jwst_keywords")
   local record = door.begin("mast", door.base("mashup"))
   if record.dry then
     record.notes[#record.notes + 1] = service .. " would be asked for files"
