@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Leaves in the order of their HEALPix index are halved again and again; the halving place of a
- * span of leaves is unique and names its node. */
+/* Leaves are sorted along one axis and halved, and the halves again; the halving place of a span of
+ * leaves is unique and names its node. */
 #include "sky/captree.h"
 
 #include "base/alloc.h"
 #include "sky/angle.h"
-#include "sky/healpix.h"
 
 #include <stdlib.h>
 
@@ -54,16 +53,49 @@ hal_cap hal_cap_join(const hal_cap *a, const hal_cap *b)
 }
 
 typedef struct place {
-    uint64_t index;
+    hal_vector at;
     size_t member;
 } place;
 
-static int by_index(const void *a, const void *b)
+static int order(double x, double y, const place *a, const place *b)
 {
-    const place *x = a, *y = b;
-    if (x->index != y->index)
-        return x->index < y->index ? -1 : 1;
-    return x->member < y->member ? -1 : x->member > y->member;
+    return x < y ? -1 : x > y ? 1 : a->member < b->member ? -1 : a->member > b->member;
+}
+
+static int by_x(const void *a, const void *b)
+{
+    return order(((const place *)a)->at.x, ((const place *)b)->at.x, a, b);
+}
+
+static int by_y(const void *a, const void *b)
+{
+    return order(((const place *)a)->at.y, ((const place *)b)->at.y, a, b);
+}
+
+static int by_z(const void *a, const void *b)
+{
+    return order(((const place *)a)->at.z, ((const place *)b)->at.z, a, b);
+}
+
+/* Halves that are compact: along the axis on which the places are spread most. */
+static void arrange(place *p, size_t n)
+{
+    if (n <= 2)
+        return;
+    hal_vector least = p[0].at, most = p[0].at;
+    for (size_t i = 1; i < n; i++) {
+        least = (hal_vector){fmin(least.x, p[i].at.x), fmin(least.y, p[i].at.y),
+                             fmin(least.z, p[i].at.z)};
+        most =
+            (hal_vector){fmax(most.x, p[i].at.x), fmax(most.y, p[i].at.y), fmax(most.z, p[i].at.z)};
+    }
+    hal_vector spread = hal_vector_add(most, -1, least);
+    qsort(p, n, sizeof *p,
+          spread.x >= fmax(spread.y, spread.z) ? by_x
+          : spread.y >= spread.z               ? by_y
+                                               : by_z);
+    arrange(p, n / 2);
+    arrange(p + n / 2, n - n / 2);
 }
 
 /* Round the mean of the centres: with many leaves smaller than circles round circles. */
@@ -97,23 +129,21 @@ hal_status hal_captree_init(hal_captree *t, const hal_cap *caps, size_t n, bool 
                        .leaf = hal_malloc(n * sizeof *t->leaf),
                        .node = hal_malloc(n * sizeof *t->node),
                        .member = hal_malloc(n * sizeof *t->member)};
-    place *order = sorted ? NULL : hal_malloc(n * sizeof *order);
-    if (!t->leaf || !t->node || !t->member || (!sorted && !order)) {
+    place *places = sorted ? NULL : hal_malloc(n * sizeof *places);
+    if (!t->leaf || !t->node || !t->member || (!sorted && !places)) {
         hal_captree_clear(t);
-        hal_free(order);
+        hal_free(places);
         return hal_err_nomem(err, size);
     }
-    for (size_t i = 0; i < n && order; i++) {
-        hal_cone c = hal_cap_cone(&caps[i]);
-        order[i] = (place){hal_healpix_index(HAL_HEALPIX_ORDER_MAX, c.ra_deg, c.dec_deg), i};
-    }
-    if (order)
-        qsort(order, n, sizeof *order, by_index);
+    for (size_t i = 0; i < n && places; i++)
+        places[i] = (place){caps[i].at, i};
+    if (places)
+        arrange(places, n);
     for (size_t i = 0; i < n; i++) {
-        t->member[i] = order ? order[i].member : i;
+        t->member[i] = places ? places[i].member : i;
         t->leaf[i] = caps[t->member[i]];
     }
-    hal_free(order);
+    hal_free(places);
     t->node[0] = build(t, 0, n);
     return HAL_OK;
 }
