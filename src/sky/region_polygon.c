@@ -14,7 +14,7 @@ static const double edge_slack_rad = 1e-15;
 /* Where the vertices fit into such a circle, its centre's antipode is the pole. */
 static const double easy_radius_deg = 89.9;
 
-enum { SLABS_MAX = 256, N_POLES = 64 };
+enum { N_POLES = 64, SLABS_PER_EDGE = 8 };
 
 typedef struct vertex {
     double ra_deg, dec_deg;
@@ -274,10 +274,14 @@ static size_t slabs_of(const polygon *g, size_t i, size_t *first)
 
 static hal_status make_slabs(polygon *g, hal_err *err)
 {
-    g->n_slabs = g->n_vertices < SLABS_MAX ? g->n_vertices : SLABS_MAX;
-    size_t n = 0, first;
-    for (size_t i = 0; i < g->n_vertices; i++)
-        n += slabs_of(g, i, &first);
+    size_t n = SIZE_MAX, first;
+    /* As many slabs as vertices, fewer where long edges would stand in too many. */
+    for (g->n_slabs = 2 * g->n_vertices; n > SLABS_PER_EDGE * g->n_vertices;) {
+        g->n_slabs = (g->n_slabs + 1) / 2;
+        n = 0;
+        for (size_t i = 0; i < g->n_vertices; i++)
+            n += slabs_of(g, i, &first);
+    }
     size_t size = (n + g->n_slabs + 1) * sizeof(uint32_t);
     g->slab_at = hal_calloc(1, size);
     if (!g->slab_at)
