@@ -12,7 +12,12 @@
 #include <lauxlib.h>
 #include <unistd.h>
 
-enum { MEMBERS_MAX = HAL_REGION_MEMBERS_MAX, ORDER_INLINE = 6, TEXT_MAX = 16 << 20 };
+enum {
+    MEMBERS_MAX = HAL_REGION_MEMBERS_MAX,
+    ORDER_INLINE = 6,
+    COLLECT_RANGES = 100000,
+    TEXT_MAX = 16 << 20
+};
 
 static const char region_name[] = "halyard.region";
 
@@ -26,7 +31,14 @@ static hal_region **push_region(lua_State *L)
 
 static int pushed(lua_State *L, hal_region *const *slot, const hal_err *err)
 {
-    return *slot ? 1 : hal_raise(L, err);
+    if (!*slot)
+        return hal_raise(L, err);
+    /* The collector sees a few bytes of userdata, not the ranges behind it. */
+    const hal_moc_range *range;
+    const hal_moc *m = hal_region_get_moc(*slot);
+    if (m && hal_moc_ranges(m, &range) > COLLECT_RANGES)
+        lua_gc(L, LUA_GCCOLLECT);
+    return 1;
 }
 
 hal_region *hal_arg_region(lua_State *L, int index, const char *what)
@@ -288,7 +300,7 @@ static int map_push(lua_State *L, hal_op *op)
     hal_region **slot = push_region(L);
     *slot = m->result;
     m->result = NULL;
-    return 1;
+    return pushed(L, slot, &op->err);
 }
 
 static void map_take(map_op *m, hal_moc *moc)
