@@ -53,7 +53,7 @@ describe("the name resolver", function()
     code, out, err = practice.halyard(("run %s --archive %s --base sesame=https://cds.unistra.fr "
       .. "-o %s/out --quiet"):format(path, archive.url, folder))
     assert.equal(6, code, out)
-    assert.is_truthy(err:find('hosts = { "cds.unistra.fr" }', 1, true), err)
+    assert.is_truthy(err:find('hosts = { "mast", "cds.unistra.fr" }', 1, true), err)
   end)
 
   it("warns where resolvers differ", function()

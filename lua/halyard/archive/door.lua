@@ -56,12 +56,12 @@ function M.base(interface)
   return (base:gsub("/+$", ""))
 end
 
---- Is that host ("name[:port]") one of MAST's, as the settings have them? The cloud's is not: other
--- people's files are there too.
+--- Is that host ("name[:port]") one of MAST's, as the settings have them? The cloud's is not, where
+-- other people's files are, nor Sesame's.
 function M.is_mast(host)
   for interface in pairs(homes) do
-    if interface ~= "cloud" and M.base(interface):match("^https?://(.*)$"):match("^[^/]+"):lower()
-      == host then
+    if interface ~= "cloud" and interface ~= "sesame" and M.host(M.base(interface)):lower() == host
+    then
       return true
     end
   end

@@ -229,7 +229,7 @@ end
 
 -- A reply; what is not found is said of `what`.
 local function reply_of(what, url)
-  local record = door.begin("mast", door.base("exo"))
+  door.begin("mast", door.base("exo"))
   local ok, reply = errors.try(door.reply, what, { url = url })
   if not ok and reply.code == "not_found" then
     errors.raise("not_found", what .. " is not known to exo.MAST: " .. reply.message)
@@ -238,7 +238,6 @@ local function reply_of(what, url)
   elseif not reply.body:find("%S") then
     errors.raise("not_found", what .. ": exo.MAST has sent nothing")
   end
-  record:spent({ requests = 1, bytes = #reply.body })
   return reply
 end
 

@@ -108,7 +108,6 @@ function M.store(name, params, options)
   record:spent(cost)
   local stored = mashup.document(name, params, { breaker = how.breaker, data = options.data,
     filename = options.into:match("[^/]+$"), filetype = filetype })
-  record:spent({ requests = 1, bytes = 0 })
   return fetched(address_of(stored, name), options, filetype, answer.rows_total, name)
 end
 
@@ -160,7 +159,6 @@ function M.export(rows, options)
   local name = options.into:match("[^/]+$")
   local stored = mashup.document(what, { filename = name, filetype = filetype }, {
     breaker = mashup.breaker(), data = extjs_of(rows), filename = name, filetype = filetype })
-  record:spent({ requests = 1, bytes = 0 })
   return fetched(address_of(stored, what), options, filetype, #rows, what)
 end
 
