@@ -37,7 +37,7 @@ hal_region *hal_region_all(hal_err *err);
 /** Shares `moc`. */
 hal_region *hal_region_of_moc(struct hal_moc *moc, hal_err *err);
 /** `n` >= 1 members, which it shares. Members that are themselves of that kind are taken apart;
- * members that are all MOCs give a MOC. */
+ * members that are all MOCs give a MOC; complements in an intersection become that of one union. */
 hal_region *hal_region_union(hal_region *const *members, size_t n, hal_err *err);
 hal_region *hal_region_intersection(hal_region *const *members, size_t n, hal_err *err);
 hal_region *hal_region_complement(hal_region *r, hal_err *err);

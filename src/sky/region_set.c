@@ -405,6 +405,37 @@ static hal_moc *merge(const hal_region_class *class, hal_region *const *members,
     return m;
 }
 
+/* Takes the complements out of the `*n` members of an intersection and puts one behind the others,
+ * that of the union of what they leave out, which has an index. `*made` (NULL: there were not
+ * two) is the caller's. */
+static hal_status join_complements(hal_region **members, size_t *n, hal_region **made, hal_err *err)
+{
+    size_t n_kept = 0, n_out = 0;
+    hal_region **out = hal_malloc(*n * sizeof(hal_region *));
+    *made = NULL;
+    if (!out)
+        return hal_err_nomem(err, *n * sizeof(hal_region *));
+    for (size_t i = 0; i < *n; i++)
+        if (members[i]->class == &complement_class)
+            out[n_out++] = ((set *)members[i])->member[0];
+    if (n_out < 2) {
+        hal_free(out);
+        return HAL_OK;
+    }
+    hal_region *all = hal_region_union(out, n_out, err);
+    *made = all ? hal_region_complement(all, err) : NULL;
+    hal_region_unref(all);
+    hal_free(out);
+    if (!*made)
+        return HAL_E_NOMEM;
+    for (size_t i = 0; i < *n; i++)
+        if (members[i]->class != &complement_class)
+            members[n_kept++] = members[i];
+    members[n_kept++] = *made;
+    *n = n_kept;
+    return HAL_OK;
+}
+
 static hal_region *join(const hal_region_class *class, hal_region *const *members, size_t n,
                         hal_err *err)
 {
@@ -435,9 +466,13 @@ static hal_region *join(const hal_region_class *class, hal_region *const *member
             for (size_t k = 0; k < s->n; k++)
                 flat[n_flat++] = s->member[k];
     }
-    set *s = make_set(class, flat, n_flat, err);
+    hal_region *made = NULL, *r = NULL;
+    if (class != &intersection_class || !join_complements(flat, &n_flat, &made, err))
+        r = n_flat == 1 ? hal_region_ref(flat[0])
+                        : (hal_region *)make_set(class, flat, n_flat, err);
+    hal_region_unref(made);
     hal_free(flat);
-    return s ? &s->base : NULL;
+    return r;
 }
 
 hal_region *hal_region_union(hal_region *const *members, size_t n, hal_err *err)

@@ -448,6 +448,17 @@ static void members_of_one_kind_are_one_set_and_two_complements_are_none(void **
     assert_string_equal(hal_buf_text(&out), "UNION (CIRCLE 1 2 3 CIRCLE 4 5 6 ALL CIRCLE 7 8 9)");
     hal_buf_clear(&out);
     hal_region_unref(r);
+    r = parsed("DIFFERENCE (DIFFERENCE (CIRCLE 1 2 3 CIRCLE 4 5 6) UNION (CIRCLE 7 8 9 ALL))");
+    assert_int_equal(hal_region_format(r, &out, NULL), HAL_OK);
+    assert_string_equal(hal_buf_text(&out),
+                        "INTERSECTION (CIRCLE 1 2 3 NOT (UNION (CIRCLE 4 5 6 CIRCLE 7 8 9 ALL)))");
+    hal_buf_clear(&out);
+    hal_region_unref(r);
+    r = parsed("INTERSECTION (NOT (CIRCLE 1 2 3) NOT (CIRCLE 4 5 6))");
+    assert_int_equal(hal_region_format(r, &out, NULL), HAL_OK);
+    assert_string_equal(hal_buf_text(&out), "NOT (UNION (CIRCLE 1 2 3 CIRCLE 4 5 6))");
+    hal_buf_clear(&out);
+    hal_region_unref(r);
     r = parsed("UNION (MOC 0/1 MOC 0/2)");
     assert_int_equal(hal_region_format(r, &out, NULL), HAL_OK);
     assert_string_equal(hal_buf_text(&out), "MOC 0/1-2");
@@ -508,7 +519,8 @@ static void nesting_and_numbers_have_limits(void **state)
 static void failed_allocations_are_reported_and_leak_nothing(void **state)
 {
     (void)state;
-    const char *text = "UNION (ELLIPSE 1 2 3 4 5 MOC 3/1-4 INTERSECTION (CIRCLE 1 2 3 POLYGON 1 1 "
+    const char *text = "UNION (INTERSECTION (ALL NOT (CIRCLE 1 2 3) NOT (CIRCLE 2 3 4)) ELLIPSE 1 "
+                       "2 3 4 5 MOC 3/1-4 INTERSECTION (CIRCLE 1 2 3 POLYGON 1 1 "
                        "2 1 2 2) NOT (MOC 1/7) UNION (MOC 1/1 MOC 2/1) DIFFERENCE (ALL CIRCLE 1 2 "
                        "3))";
     size_t n = 0;
