@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* halyard.core.plan: the tile plan. Angles in degrees, borders of tiles in ticks of 1e-7 degree. */
+/* halyard.core.plan: the tile plan (plan/plan.h has the contracts). Angles in degrees, borders of
+ * tiles in ticks of 1e-7 degree.
+ *
+ * new(service, region, options) -> plan. `service` is the capability record: takes_box, takes_cone,
+ * counts, histogram, over_is_slow, centre_columns, pos_nullable, null_test, order_key, key_unique
+ * (booleans, absent: false), match ("point", "footprint"; absent: point), cap, pos_quantum_deg,
+ * radius_max_deg, radius_decimals, guard_arcsec (numbers), alt_split: an array of up to 4 columns {
+ * name, decimals, rounded, nullable, null_test, min, max }. `options`: window, requests_max,
+ * rows_max, known_rows, prior (array of { ra, dec, radius, rows_per_sr }, as plan:densities gives).
+ *
+ * An ask is a table: id, kind ("fetch", "count", "probe", "histogram"), form ("box", "cone"),
+ * whole, by_centre, by_key, no_position, unowned, attempt, ra_min, ra_max, dec_min, dec_max,
+ * cone = { ra, dec, radius }, tile, predicted_rows; with a column range: column (its name),
+ * column_index, column_null, or column_min, column_max, column_lo, column_hi (absent: open); paged:
+ * page, series, page_rows; a histogram: order. owns_value(ask, value or nil) -> boolean.
+ *
+ * Methods: next, complete, counted, histogram, failed, page_is_full, printed, account, error,
+ * stuck, leaves, findings, explain, densities, close. */
 #include "bind/bind.h"
 
 #include "base/alloc.h"
@@ -9,6 +26,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <string.h>
 
 static const char plan_name[] = "halyard.plan";
 
@@ -43,42 +61,142 @@ static uint64_t option_count(lua_State *L, int index, const char *key)
     return (uint64_t)n;
 }
 
+static void read_column(lua_State *L, int index, hal_plan_column *out)
+{
+    static const char *const known[] = {"name",      "decimals", "rounded", "nullable",
+                                        "null_test", "min",      "max",     NULL};
+    hal_options_check(L, index, known, "plan.new: a column of alt_split");
+    hal_option_require(L, index, "name", "plan.new: a column of alt_split");
+    const char *name = hal_option_text(L, index, "name", "");
+    if (strlen(name) >= sizeof out->name)
+        hal_bind_fail(L, HAL_E_USAGE, "the column name \"%.40s...\" is longer than %zu bytes", name,
+                      sizeof out->name - 1);
+    memcpy(out->name, name, strlen(name) + 1);
+    int64_t decimals = hal_option_integer(L, index, "decimals", 0);
+    if (decimals < 0 || decimals > 9)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"decimals\" of column %s must be 0 to 9", name);
+    out->decimals = (int)decimals;
+    out->rounded = hal_option_boolean(L, index, "rounded", false);
+    out->nullable = hal_option_boolean(L, index, "nullable", false);
+    out->null_test = hal_option_boolean(L, index, "null_test", false);
+    out->min = hal_option_number(L, index, "min", 0);
+    out->max = hal_option_number(L, index, "max", 0);
+}
+
+/* The array `key` of the table at `index`: pushes it, or nothing when it is absent. */
+static bool push_array(lua_State *L, int index, const char *key, size_t *n)
+{
+    lua_pushstring(L, key);
+    int type = lua_rawget(L, index);
+    if (type == LUA_TNIL) {
+        lua_pop(L, 1);
+        return false;
+    }
+    if (type != LUA_TTABLE)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"%s\" must be an array, not %s", key,
+                      lua_typename(L, type));
+    *n = (size_t)lua_rawlen(L, -1);
+    return true;
+}
+
+static void read_columns(lua_State *L, int index, hal_service *out)
+{
+    size_t n;
+    if (!push_array(L, index, "alt_split", &n))
+        return;
+    if (n > HAL_PLAN_COLUMNS)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"alt_split\" has %zu columns: at most %d", n,
+                      HAL_PLAN_COLUMNS);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        read_column(L, lua_gettop(L), &out->alt_split[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    out->n_alt_split = n;
+}
+
+static bool reads_footprints(lua_State *L, int index)
+{
+    const char *match = hal_option_text(L, index, "match", "point");
+    if (strcmp(match, "point") != 0 && strcmp(match, "footprint") != 0)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"match\" is \"%.40s\": use point or footprint",
+                      match);
+    return match[0] == 'f';
+}
+
 static hal_service read_service(lua_State *L, int index)
 {
     static const char *const known[] = {
-        "takes_box",       "takes_cone",     "counts",          "over_is_slow", "cap",
-        "pos_quantum_deg", "radius_max_deg", "radius_decimals", "guard_arcsec", NULL};
+        "takes_box",       "takes_cone", "counts",         "histogram",
+        "over_is_slow",    "match",      "centre_columns", "pos_nullable",
+        "null_test",       "cap",        "radius_max_deg", "radius_decimals",
+        "pos_quantum_deg", "alt_split",  "guard_arcsec",   "order_key",
+        "key_unique",      NULL};
     hal_options_check(L, index, known, "plan.new: service");
     int64_t decimals = hal_option_integer(L, index, "radius_decimals", -1);
     if (decimals > 17)
         hal_bind_fail(L, HAL_E_USAGE, "option \"radius_decimals\" must be at most 17");
-    return (hal_service){
+    hal_service service = {
         .takes_box = hal_option_boolean(L, index, "takes_box", false),
         .takes_cone = hal_option_boolean(L, index, "takes_cone", false),
         .counts = hal_option_boolean(L, index, "counts", false),
+        .histogram = hal_option_boolean(L, index, "histogram", false),
         .over_is_slow = hal_option_boolean(L, index, "over_is_slow", false),
+        .footprints = reads_footprints(L, index),
+        .centre_columns = hal_option_boolean(L, index, "centre_columns", false),
+        .pos_nullable = hal_option_boolean(L, index, "pos_nullable", false),
+        .null_test = hal_option_boolean(L, index, "null_test", false),
         .cap = option_count(L, index, "cap"),
         .pos_quantum_deg = hal_option_number(L, index, "pos_quantum_deg", 0),
         .radius_max_deg = hal_option_number(L, index, "radius_max_deg", 0),
         .radius_decimals = decimals < 0 ? -1 : (int)decimals,
         .guard_arcsec = hal_option_number(L, index, "guard_arcsec", 0),
+        .order_key = hal_option_boolean(L, index, "order_key", false),
+        .key_unique = hal_option_boolean(L, index, "key_unique", false),
     };
+    read_columns(L, index, &service);
+    return service;
+}
+
+/* Leaves a userdata that holds the densities on the stack. */
+static void read_prior(lua_State *L, int index, hal_plan_options *out)
+{
+    size_t n;
+    if (!push_array(L, index, "prior", &n))
+        return;
+    hal_plan_density *d = lua_newuserdatauv(L, (n + 1) * sizeof *d, 0);
+    for (size_t i = 0; i < n; i++) {
+        static const char *const known[] = {"ra", "dec", "radius", "rows_per_sr", NULL};
+        lua_rawgeti(L, -2, (lua_Integer)i + 1);
+        int at = lua_gettop(L);
+        hal_options_check(L, at, known, "plan.new: a density of prior");
+        d[i] = (hal_plan_density){
+            hal_option_number(L, at, "ra", NAN), hal_option_number(L, at, "dec", NAN),
+            hal_option_number(L, at, "radius", NAN), hal_option_number(L, at, "rows_per_sr", NAN)};
+        lua_pop(L, 1);
+    }
+    out->prior = d;
+    out->n_prior = n;
 }
 
 static hal_plan_options read_options(lua_State *L, int index)
 {
-    static const char *const known[] = {"window", "requests_max", "rows_max", "known_rows", NULL};
+    static const char *const known[] = {"window",     "requests_max", "rows_max",
+                                        "known_rows", "prior",        NULL};
     enum { WINDOW_DEFAULT = 4, WINDOW_MAX = 8 };
     hal_options_check(L, index, known, "plan.new: options");
     int64_t window = hal_option_integer(L, index, "window", WINDOW_DEFAULT);
     if (window < 1 || window > WINDOW_MAX)
         hal_bind_fail(L, HAL_E_USAGE, "option \"window\" must be 1 to %d", WINDOW_MAX);
-    return (hal_plan_options){
+    hal_plan_options options = {
         .window = (int)window,
         .requests_max = option_count(L, index, "requests_max"),
         .rows_max = option_count(L, index, "rows_max"),
         .known_rows = hal_option_integer(L, index, "known_rows", -1),
     };
+    read_prior(L, index, &options);
+    return options;
 }
 
 /* new(service, region, options) */
@@ -122,16 +240,52 @@ static void push_ticks(lua_State *L, const hal_tile *t)
     hal_set_integer(L, "dec_hi", t->dec_hi);
 }
 
-static void push_ask(lua_State *L, const hal_ask *a)
+static void set_border(lua_State *L, const char *key, double value)
 {
-    static const char *const kinds[] = {
-        [HAL_ASK_FETCH] = "fetch", [HAL_ASK_COUNT] = "count", [HAL_ASK_PROBE] = "probe"};
-    lua_createtable(L, 0, 12);
+    if (isfinite(value))
+        hal_set_number(L, key, value);
+}
+
+static void push_column(lua_State *L, const hal_ask *a, const hal_plan *plan)
+{
+    hal_set_text(L, "column", hal_plan_column_name(plan, a->column));
+    hal_set_integer(L, "column_index", a->column);
+    hal_set_boolean(L, "column_null", a->column_null);
+    set_border(L, "column_min", a->column_min);
+    set_border(L, "column_max", a->column_max);
+    set_border(L, "column_lo", a->column_lo);
+    set_border(L, "column_hi", a->column_hi);
+}
+
+static void push_page(lua_State *L, const hal_ask *a)
+{
+    hal_set_integer(L, "page", a->page);
+    hal_set_integer(L, "series", (int64_t)a->series);
+    hal_set_integer(L, "page_rows", (int64_t)a->page_rows);
+}
+
+static void push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
+{
+    static const char *const kinds[] = {[HAL_ASK_FETCH] = "fetch",
+                                        [HAL_ASK_COUNT] = "count",
+                                        [HAL_ASK_PROBE] = "probe",
+                                        [HAL_ASK_HISTOGRAM] = "histogram"};
+    lua_createtable(L, 0, 24);
     hal_set_integer(L, "id", (int64_t)a->id);
     hal_set_text(L, "kind", kinds[a->kind]);
     hal_set_boolean(L, "whole", a->whole);
     hal_set_text(L, "form", a->as_box ? "box" : "cone");
+    hal_set_boolean(L, "by_centre", a->by_centre);
+    hal_set_boolean(L, "by_key", a->by_key);
+    hal_set_boolean(L, "no_position", a->no_position);
+    hal_set_boolean(L, "unowned", a->unowned);
     hal_set_integer(L, "attempt", a->attempt);
+    if (a->column > 0)
+        push_column(L, a, plan);
+    if (a->page > 0)
+        push_page(L, a);
+    if (a->kind == HAL_ASK_HISTOGRAM)
+        hal_set_integer(L, "order", a->order);
     hal_set_number(L, "ra_min", a->ra_min_deg);
     hal_set_number(L, "ra_max", a->ra_max_deg);
     hal_set_number(L, "dec_min", a->dec_min_deg);
@@ -163,6 +317,15 @@ hal_ask hal_arg_ask(lua_State *L, int index)
     hal_ask a = {
         .id = option_count(L, index, "id"),
         .whole = hal_option_boolean(L, index, "whole", false),
+        .by_centre = hal_option_boolean(L, index, "by_centre", false),
+        .by_key = hal_option_boolean(L, index, "by_key", false),
+        .no_position = hal_option_boolean(L, index, "no_position", false),
+        .unowned = hal_option_boolean(L, index, "unowned", false),
+        .column = (int)hal_option_integer(L, index, "column_index", 0),
+        .column_null = hal_option_boolean(L, index, "column_null", false),
+        .column_lo = hal_option_number(L, index, "column_lo", -INFINITY),
+        .column_hi = hal_option_number(L, index, "column_hi", INFINITY),
+        .page = hal_option_integer(L, index, "page", 0),
         .ra_min_deg = hal_option_number(L, index, "ra_min", NAN),
         .ra_max_deg = hal_option_number(L, index, "ra_max", NAN),
         .dec_min_deg = hal_option_number(L, index, "dec_min", NAN),
@@ -188,7 +351,7 @@ static int plan_next(lua_State *L)
     switch (hal_plan_next(plan, now, &ask, &until)) {
     case HAL_NEXT_ASK:
         lua_pushliteral(L, "ask");
-        push_ask(L, &ask);
+        push_ask(L, &ask, plan);
         return 2;
     case HAL_NEXT_WAIT:
         lua_pushliteral(L, "wait");
@@ -230,6 +393,65 @@ static int plan_counted(lua_State *L)
     return 0;
 }
 
+/* The i-th integer of the array at `index`, not negative. */
+static uint64_t element(lua_State *L, int index, size_t i, const char *what)
+{
+    int is_integer;
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    lua_Integer n = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || n < 0)
+        hal_bind_fail(L, HAL_E_USAGE, "histogram: %s %zu is not a number of rows or cell", what,
+                      i + 1);
+    lua_pop(L, 1);
+    return (uint64_t)n;
+}
+
+/* histogram(id, cells, rows): two arrays of the same length */
+static int plan_histogram(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "histogram: id");
+    if (!lua_istable(L, 3) || !lua_istable(L, 4) || lua_rawlen(L, 3) != lua_rawlen(L, 4))
+        hal_bind_fail(L, HAL_E_USAGE, "histogram: an array of cells and one of as many rows");
+    size_t n = (size_t)lua_rawlen(L, 3);
+    hal_plan_cell *cells = lua_newuserdatauv(L, (n + 1) * sizeof *cells, 0);
+    for (size_t i = 0; i < n; i++)
+        cells[i] = (hal_plan_cell){element(L, 3, i, "cell"), element(L, 4, i, "count")};
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_histogram(plan, id, cells, n, &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+/* page_is_full(id, returned) -> boolean */
+static int plan_page_is_full(lua_State *L)
+{
+    const hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "page_is_full: id");
+    lua_pushboolean(L, hal_plan_page_is_full(plan, id, arg_count(L, 3, "page_is_full: rows")));
+    return 1;
+}
+
+/* printed(quantum_deg) */
+static int plan_printed(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_printed(plan, hal_arg_number(L, 2, "printed: step in degrees"), &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+/* owns_value(ask, value or nil) -> boolean */
+static int owns_value(lua_State *L)
+{
+    hal_ask ask = hal_arg_ask(L, 1);
+    bool is_null = lua_isnoneornil(L, 2);
+    double value = is_null ? NAN : hal_arg_number(L, 2, "owns_value: value");
+    lua_pushboolean(L, hal_ask_owns_value(&ask, value, is_null));
+    return 1;
+}
+
 /* failed(id, verdict, error object) */
 static int plan_failed(lua_State *L)
 {
@@ -264,11 +486,12 @@ static int plan_account(lua_State *L)
 {
     static const char *const states[] = {[HAL_PLAN_RUNNING] = "running",
                                          [HAL_PLAN_COMPLETE] = "complete",
+                                         [HAL_PLAN_COMPLETE_EXCEPT] = "complete except",
                                          [HAL_PLAN_PARTIAL] = "partial",
                                          [HAL_PLAN_FAILED] = "failed"};
     hal_account a;
     hal_plan_account(self(L), &a);
-    lua_createtable(L, 0, 17);
+    lua_createtable(L, 0, 22);
     hal_set_text(L, "state", states[a.state]);
     hal_set_integer(L, "tiles_done", (int64_t)a.tiles_done);
     hal_set_integer(L, "tiles_known", (int64_t)a.tiles_known);
@@ -288,6 +511,10 @@ static int plan_account(lua_State *L)
     hal_set_integer(L, "lower_bound", (int64_t)a.lower_bound);
     hal_set_integer(L, "requests_max", (int64_t)a.requests_max);
     hal_set_integer(L, "n_stuck", (int64_t)a.n_stuck);
+    hal_set_integer(L, "histograms", (int64_t)a.histograms);
+    hal_set_integer(L, "rows_unreachable", a.rows_unreachable);
+    hal_set_number(L, "cap_rows", a.cap_rows);
+    hal_set_number(L, "guard_needed_arcsec", a.guard_needed_arcsec);
     return 1;
 }
 
@@ -338,9 +565,61 @@ static int plan_leaves(lua_State *L)
     for (size_t i = 0; i < n; i++) {
         push_borders(L, &leaves[i].tile);
         hal_set_boolean(L, "done", leaves[i].done);
+        hal_set_boolean(L, "unowned", leaves[i].unowned);
+        if (leaves[i].column > 0) {
+            hal_set_text(L, "column", hal_plan_column_name(plan, leaves[i].column));
+            set_border(L, "column_lo", leaves[i].column_lo);
+            set_border(L, "column_hi", leaves[i].column_hi);
+        }
+        hal_set_integer(L, "rows_returned", (int64_t)leaves[i].rows_returned);
         hal_set_integer(L, "rows_kept", (int64_t)leaves[i].rows_kept);
         if (leaves[i].predicted_rows >= 0)
             hal_set_number(L, "predicted_rows", leaves[i].predicted_rows);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int plan_findings(lua_State *L)
+{
+    const hal_plan *plan = self(L);
+    const char *text;
+    lua_newtable(L);
+    for (size_t i = 0; (text = hal_plan_finding(plan, i)); i++) {
+        lua_pushstring(L, text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int plan_explain(lua_State *L)
+{
+    enum { EXPLAIN_MAX = 16384 };
+    const hal_plan *plan = self(L);
+    hal_buf *text = hal_scratch(L, EXPLAIN_MAX);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_plan_explain(plan, text, &err))
+        return hal_raise(L, &err);
+    lua_pushstring(L, hal_buf_text(text));
+    return 1;
+}
+
+/* densities(most) -> array of { ra, dec, radius, rows_per_sr } */
+static int plan_densities(lua_State *L)
+{
+    enum { MOST = 100000 };
+    const hal_plan *plan = self(L);
+    uint64_t most = arg_count(L, 2, "densities: most");
+    most = most < MOST ? most : MOST;
+    hal_plan_density *d = lua_newuserdatauv(L, ((size_t)most + 1) * sizeof *d, 0);
+    size_t n = hal_plan_densities(plan, d, (size_t)most);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_createtable(L, 0, 4);
+        hal_set_number(L, "ra", d[i].ra_deg);
+        hal_set_number(L, "dec", d[i].dec_deg);
+        hal_set_number(L, "radius", d[i].radius_deg);
+        hal_set_number(L, "rows_per_sr", d[i].rows_per_sr);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
@@ -362,14 +641,19 @@ static int plan_tostring(lua_State *L)
 
 int hal_open_plan(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"next", plan_next},       {"complete", plan_complete},
-                                       {"counted", plan_counted}, {"failed", plan_failed},
-                                       {"account", plan_account}, {"error", plan_error},
-                                       {"stuck", plan_stuck},     {"leaves", plan_leaves},
-                                       {"close", plan_close},     {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"next", plan_next},       {"complete", plan_complete},
+        {"counted", plan_counted}, {"histogram", plan_histogram},
+        {"failed", plan_failed},   {"page_is_full", plan_page_is_full},
+        {"printed", plan_printed}, {"account", plan_account},
+        {"error", plan_error},     {"stuck", plan_stuck},
+        {"leaves", plan_leaves},   {"findings", plan_findings},
+        {"explain", plan_explain}, {"densities", plan_densities},
+        {"close", plan_close},     {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", plan_close}, {"__close", plan_close}, {"__tostring", plan_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"new", new_plan}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"new", new_plan}, {"owns_value", owns_value}, {NULL, NULL}};
     if (luaL_newmetatable(L, plan_name)) {
         luaL_setfuncs(L, meta, 0);
         luaL_newlib(L, methods);

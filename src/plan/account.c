@@ -3,7 +3,9 @@
 #include "plan/state.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char too_many[] = "more rows than one answer holds in the smallest tile";
 static const char unfetched[] = "not fetched: the plan ended first";
@@ -40,6 +42,7 @@ void hal_plan_account(const hal_plan *plan, hal_account *out)
     }
     double best = out->rows_counted >= 0 ? (double)out->rows_counted
                                          : fmax(out->rows_expected, (double)out->rows_kept);
+    out->cap_rows = plan->cap;
     out->lower_bound = (uint64_t)fmax(1.0, ceil(best / plan->cap));
 }
 
@@ -67,6 +70,7 @@ size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n)
             out[found] = (hal_leaf){
                 .tile = node->tile,
                 .done = node->state == PLAN_NODE_DONE,
+                .rows_returned = node->rows_returned,
                 .rows_kept = node->rows_kept,
                 .predicted_rows = node->predicted,
             };
@@ -82,6 +86,26 @@ hal_status hal_plan_error(const hal_plan *plan, hal_err *err)
     if (err)
         *err = plan->error;
     return plan->error.status;
+}
+
+void plan_find(hal_plan *p, const char *fmt, ...)
+{
+    size_t n = p->account.n_findings;
+    if (n == PLAN_FINDINGS_MAX)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(p->finding[n], PLAN_FINDING_MAX, fmt, args);
+    va_end(args);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(p->finding[i], p->finding[n]) == 0)
+            return;
+    p->account.n_findings++;
+}
+
+const char *hal_plan_finding(const hal_plan *plan, size_t i)
+{
+    return i < plan->account.n_findings ? plan->finding[i] : NULL;
 }
 
 /* Nothing more will be asked: what is left is unfetched, and the state follows. */

@@ -4,6 +4,7 @@
 #include "plan/state.h"
 
 #include "base/alloc.h"
+#include "sky/angle.h"
 
 #include <math.h>
 
@@ -92,4 +93,18 @@ int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r)
     if (!r->fits)
         n = fmax(n, box * phi / hal_cone_area_sr(p->service.radius_max_deg));
     return (int64_t)ceil(fmin(n, LEAVES_MAX));
+}
+
+size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
+{
+    for (size_t i = 0; i < p->n_density && i < n; i++) {
+        const plan_density *d = &p->density[i];
+        out[i] = (hal_plan_density){
+            .ra_deg = hal_ra_canonical(atan2(d->v[1], d->v[0]) / RADIANS),
+            .dec_deg = atan2(d->v[2], hypot(d->v[0], d->v[1])) / RADIANS,
+            .radius_deg = d->radius / RADIANS,
+            .rows_per_sr = d->rows / d->area_sr,
+        };
+    }
+    return p->n_density < n ? p->n_density : n;
 }

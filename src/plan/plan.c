@@ -426,6 +426,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         p->rows_proved = fmax(p->rows_proved, (double)s->returned);
         p->cap = fmax(p->cap, p->rows_proved + 1.0);
         p->account.rows_kept += s->kept;
+        n->rows_returned = s->returned;
         plan_finish(p, i, PLAN_NODE_DONE, s->kept);
         if (p->options.rows_max && p->account.rows_kept > p->options.rows_max && !p->stopped)
             stop(p, "rows", p->options.rows_max, "rows_max");
@@ -617,6 +618,7 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
                     "of at least %.4g arcsec (now %.4g)",
                     arcsec, 2.0 * arcsec, guard);
         came_back(p, s, PLAN_ROWS);
+        p->account.guard_needed_arcsec = 2.0 * arcsec;
         fail(p, &e);
         if (err)
             *err = e;
@@ -633,6 +635,38 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
     came_back(p, s, result);
     *accepted = result == PLAN_ROWS && s->ask.kind == HAL_ASK_FETCH;
     return HAL_OK;
+}
+
+hal_status hal_plan_printed(hal_plan *p, double quantum_deg, hal_err *err)
+{
+    if (!(quantum_deg >= 0.0 && quantum_deg <= 1.0))
+        return hal_err_set(err, HAL_E_USAGE, "positions printed in steps of %g degrees: use 0 to 1",
+                           quantum_deg);
+    if (p->account.state != HAL_PLAN_RUNNING || 2.0 * quantum_deg <= p->guard_deg * (1.0 + 1e-9))
+        return HAL_OK;
+    plan_find(p, "positions are printed in steps of %g degrees, the record says %g", quantum_deg,
+              p->service.pos_quantum_deg);
+    p->account.guard_needed_arcsec = 7200.0 * quantum_deg;
+    hal_err e = HAL_ERR_INIT;
+    hal_err_set(
+        &e, HAL_E_INTEGRITY,
+        "positions are printed in steps of %g degrees: a guard of %.4g arcsec loses rows at "
+        "the borders of tiles; say pos_quantum_deg = %g or a guard of %.4g arcsec",
+        quantum_deg, p->guard_deg * 3600.0, quantum_deg, 7200.0 * quantum_deg);
+    fail(p, &e);
+    if (err)
+        *err = e;
+    return e.status;
+}
+
+bool hal_plan_page_is_full(const hal_plan *p, uint64_t id, uint64_t returned)
+{
+    for (uint64_t k = p->head; k < p->tail; k++) {
+        const plan_slot *s = &p->slot[k % PLAN_LAG];
+        if (s->ask.id == id && s->ask.page > 0)
+            return returned >= s->ask.page_rows || is_round(returned);
+    }
+    return false;
 }
 
 hal_status hal_plan_counted(hal_plan *p, uint64_t id, uint64_t rows, hal_err *err)

@@ -9,7 +9,7 @@
  * applied, so what is asked does not depend on the window (1..8) or on who answers first.
  * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
  * 143 at 4) and asks for as much: within 5 % of one another from 4 to 8, 4-10 % more at 12. */
-enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80 };
+enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_MAX = 320 };
 
 #define PLAN_FILL 0.85   /* a tile is planned to hold this part of the cap ... */
 #define PLAN_ACCEPT 0.93 /* ... and asked for if this much is predicted (design section 6) */
@@ -35,12 +35,13 @@ typedef struct plan_node {
     bool want_count; /* a count decides what its ambiguous answer meant */
     bool retry;      /* the same request again, not before `not_before_ns` */
     int n_ambiguous;
-    int n_open;            /* children that are not finished */
-    double bound;          /* rows per steradian that its being over proves; 0: none */
-    double predicted;      /* when it was asked; < 0: unknown */
-    uint64_t rows_kept;    /* of the leaf, or of all finished descendants */
-    int64_t not_before_ns; /* back-off of a repeat */
-    uint64_t silent_until; /* an answer to an ask with this serial or a later one proves life */
+    int n_open;             /* children that are not finished */
+    double bound;           /* rows per steradian that its being over proves; 0: none */
+    double predicted;       /* when it was asked; < 0: unknown */
+    uint64_t rows_returned; /* of the leaf */
+    uint64_t rows_kept;     /* of the leaf, or of all finished descendants */
+    int64_t not_before_ns;  /* back-off of a repeat */
+    uint64_t silent_until;  /* an answer to an ask with this serial or a later one proves life */
 } plan_node;
 
 /* A finished region: what was learned about the sky. */
@@ -115,6 +116,7 @@ struct hal_plan {
         n_guess_refuted; /* ambiguous answers taken for over, and wrongly so */
 
     hal_account account;
+    char finding[PLAN_FINDINGS_MAX][PLAN_FINDING_MAX];
     hal_err error;
 };
 
@@ -139,5 +141,7 @@ void plan_unit_vector(double ra_deg, double dec_deg, double v[3]);
 
 /* account.c */
 void plan_conclude(hal_plan *p);
+/* Adds a sentence, once. */
+void plan_find(hal_plan *p, const char *fmt, ...) HAL_PRINTF(2, 3);
 
 #endif
