@@ -10,7 +10,7 @@
  * rows_max, known_rows, prior (array of { ra, dec, radius, rows_per_sr }, as plan:densities gives).
  *
  * An ask is a table: id, kind ("fetch", "count", "probe", "histogram"), form ("box", "cone"),
- * whole, by_centre, by_key, no_position, unowned, attempt, ra_min, ra_max, dec_min, dec_max,
+ * whole, by_centre, by_key, no_position, attempt, ra_min, ra_max, dec_min, dec_max,
  * cone = { ra, dec, radius }, tile, predicted_rows; with a column range: column (its name),
  * column_index, column_null, or column_min, column_max, column_lo, column_hi (absent: open); paged:
  * page, series, page_rows; a histogram: order. owns_value(ask, value or nil) -> boolean.
@@ -278,7 +278,6 @@ static void push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
     hal_set_boolean(L, "by_centre", a->by_centre);
     hal_set_boolean(L, "by_key", a->by_key);
     hal_set_boolean(L, "no_position", a->no_position);
-    hal_set_boolean(L, "unowned", a->unowned);
     hal_set_integer(L, "attempt", a->attempt);
     if (a->column > 0)
         push_column(L, a, plan);
@@ -320,7 +319,6 @@ hal_ask hal_arg_ask(lua_State *L, int index)
         .by_centre = hal_option_boolean(L, index, "by_centre", false),
         .by_key = hal_option_boolean(L, index, "by_key", false),
         .no_position = hal_option_boolean(L, index, "no_position", false),
-        .unowned = hal_option_boolean(L, index, "unowned", false),
         .column = (int)hal_option_integer(L, index, "column_index", 0),
         .column_null = hal_option_boolean(L, index, "column_null", false),
         .column_lo = hal_option_number(L, index, "column_lo", -INFINITY),
@@ -565,7 +563,7 @@ static int plan_leaves(lua_State *L)
     for (size_t i = 0; i < n; i++) {
         push_borders(L, &leaves[i].tile);
         hal_set_boolean(L, "done", leaves[i].done);
-        hal_set_boolean(L, "unowned", leaves[i].unowned);
+        hal_set_boolean(L, "no_position", leaves[i].no_position);
         if (leaves[i].column > 0) {
             hal_set_text(L, "column", hal_plan_column_name(plan, leaves[i].column));
             set_border(L, "column_lo", leaves[i].column_lo);

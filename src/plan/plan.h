@@ -78,7 +78,7 @@ typedef enum hal_ask_kind {
  *
  * Kept are the rows whose position `tile` owns and that, point services, the user's region
  * contains. `whole` also keeps rows without position: of a footprint service, and of an all-sky
- * region; `unowned` keeps these only (hal_tile_owns is false for the whole sky). Of all these,
+ * region; `no_position` keeps these only (hal_tile_owns is false for the whole sky). Of all these,
  * those whose value hal_ask_owns_value says yes to. */
 typedef struct hal_ask {
     uint64_t id; /* 1, 2 ...: new for every issue, repeats too */
@@ -90,8 +90,8 @@ typedef struct hal_ask {
     bool by_key;      /* footprints by tiles: a row may come with several tiles and its position
                          decides nothing. Keep one of each key, and only outlines that touch the
                          user's region; a row already kept is not counted as kept again */
-    bool no_position; /* send "position IS NULL (or invalid)" instead of the tile */
-    bool unowned;     /* keep only rows whose position no tile can own */
+    bool no_position; /* send "position IS NULL (or invalid)" instead of the tile, and keep only
+                         rows whose position no tile can own */
     int attempt;      /* 0, then 1, 2 ... for repeats of the same ask */
     hal_tile tile;    /* owns the rows; the whole sky for `whole` */
     hal_cone cone;    /* request as a cone, guard included, radius rounded up */
@@ -225,8 +225,8 @@ bool hal_plan_stuck(const hal_plan *plan, size_t i, hal_tile *tile, const char *
 typedef struct hal_leaf {
     hal_tile tile;
     bool done;
-    bool unowned; /* the rows without position */
-    int column;   /* 0, or the alt_split column (1-based) of which this leaf is a range */
+    bool no_position;
+    int column; /* 0, or the alt_split column (1-based) of which this leaf is a range */
     double column_lo, column_hi;
     uint64_t rows_returned, rows_kept;
     double predicted_rows;
