@@ -14,9 +14,9 @@ static const char unfetched[] = "not fetched: the plan ended first";
 static double rows_pending(const hal_plan *p, int32_t i)
 {
     const plan_node *n = &p->node[i];
-    plan_request r = plan_request_tile(p, &n->tile, i == 0);
+    plan_request r = plan_request_node(p, n);
     double rows = plan_predict(p, i, &r);
-    double share = hal_tile_area_sr(&n->tile) / r.area_sr;
+    double share = n->whole || r.area_sr <= 0.0 ? 1.0 : hal_tile_area_sr(&n->tile) / r.area_sr;
     return rows < 0.0 ? 0.0 : rows * fmin(1.0, share);
 }
 
@@ -34,7 +34,7 @@ void hal_plan_account(const hal_plan *plan, hal_account *out)
         out->rows_expected = (double)out->rows_kept;
     } else if (out->rows_counted >= 0) {
         out->rows_expected = (double)out->rows_counted;
-    } else if (plan->n_density > 0) {
+    } else if (plan_knows(plan)) {
         out->rows_expected = (double)out->rows_kept;
         for (size_t i = 0; i < plan->n_node; i++)
             if (is_pending(&plan->node[i]))

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define FARTHEST (INT64_C(1) << 60) /* no border lies beyond */
+
 bool hal_ask_owns_value(const hal_ask *ask, double value, bool is_null)
 {
     if (ask->column == 0)
@@ -20,4 +22,128 @@ const char *hal_plan_column_name(const hal_plan *plan, int column)
 {
     bool known = column >= 1 && (size_t)column <= plan->service.n_alt_split;
     return known ? plan->service.alt_split[column - 1].name : "";
+}
+
+/* Units of the last decimal; 10^9 and less are exact doubles, so that a border is the double that
+ * its printed text reads as. */
+static double units(const hal_plan_column *c)
+{
+    double scale = 1.0;
+    for (int k = 0; k < c->decimals; k++)
+        scale *= 10.0;
+    return scale;
+}
+
+static int64_t tick(const hal_plan_column *c, double value)
+{
+    double t = value * units(c);
+    return t > (double)FARTHEST    ? FARTHEST
+           : t < -(double)FARTHEST ? -FARTHEST
+                                   : (int64_t)llround(t);
+}
+
+void plan_describe_range(const hal_plan *p, const plan_node *n, hal_ask *out)
+{
+    out->column = n->column;
+    out->column_null = n->column_null;
+    if (!n->column)
+        return;
+    out->column_lo = out->column_hi = out->column_min = out->column_max = NAN;
+    if (n->column_null)
+        return;
+    const hal_plan_column *c = &p->service.alt_split[n->column - 1];
+    int64_t rounding = c->rounded ? 1 : 0;
+    bool below = n->lo == PLAN_OPEN_BELOW, above = n->hi == PLAN_OPEN_ABOVE;
+    out->column_lo = below ? -INFINITY : (double)n->lo / units(c);
+    out->column_hi = above ? INFINITY : (double)n->hi / units(c);
+    out->column_min = below ? -INFINITY : (double)(n->lo - rounding) / units(c);
+    out->column_max = above ? INFINITY : (double)(n->hi + rounding) / units(c);
+}
+
+/* The part of the range where values are expected. */
+static void usual(const hal_plan_column *c, int64_t lo, int64_t hi, int64_t *a, int64_t *b)
+{
+    int64_t least = tick(c, c->min), most = tick(c, c->max);
+    *a = lo > least ? lo : least;
+    *b = hi < most ? hi : most;
+}
+
+/* A border beyond `from`, away from the usual values, farther each time. */
+static int64_t farther(const hal_plan_column *c, int64_t from, int direction)
+{
+    int64_t least = tick(c, c->min), most = tick(c, c->max);
+    int64_t from_usual = direction > 0 ? from - most : least - from;
+    int64_t step = most - least > 1 ? most - least : (int64_t)units(c);
+    step = step > 2 * from_usual ? step : 2 * from_usual;
+    return from + direction * step;
+}
+
+bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, int64_t *at)
+{
+    uint8_t column = n->column ? n->column : 1;
+    const hal_plan_column *c = &p->service.alt_split[column - 1];
+    int64_t lo = n->column ? n->lo : PLAN_OPEN_BELOW, hi = n->column ? n->hi : PLAN_OPEN_ABOVE, a,
+            b;
+    if (n->column_null)
+        return false;
+    usual(c, lo, hi, &a, &b);
+    if (lo != PLAN_OPEN_BELOW && hi != PLAN_OPEN_ABOVE) {
+        a = lo;
+        b = hi;
+    }
+    if (b - a >= 2 || (b > a && (lo == PLAN_OPEN_BELOW || hi == PLAN_OPEN_ABOVE))) {
+        double leaves = fmin(fmax(2.0, ceil(rows / (PLAN_FILL * p->cap))), 1e6);
+        double f = leaves > 12.0 ? 0.5 : floor(leaves / 2.0) / leaves;
+        *at = a + (int64_t)((double)(b - a) * f);
+        *at = *at <= a ? a + 1 : *at >= b ? b - 1 : *at;
+        if (b - a < 2)
+            *at = hi == PLAN_OPEN_ABOVE ? b : a;
+    } else if (lo == PLAN_OPEN_BELOW && hi == PLAN_OPEN_ABOVE) {
+        *at = a;
+    } else if (lo == PLAN_OPEN_BELOW) {
+        *at = farther(c, hi, -1);
+    } else if (hi == PLAN_OPEN_ABOVE) {
+        *at = farther(c, lo, 1);
+    } else {
+        return false;
+    }
+    return *at > -FARTHEST && *at<FARTHEST && * at> lo && *at < hi;
+}
+
+/* Length of a range in units, of open ones where values are expected. */
+static double length(const hal_plan_column *c, const plan_node *n)
+{
+    int64_t a = n->lo, b = n->hi;
+    if (a == PLAN_OPEN_BELOW || b == PLAN_OPEN_ABOVE)
+        usual(c, n->lo, n->hi, &a, &b);
+    return b > a ? (double)(b - a) : 0.0;
+}
+
+/* A range expects what its nearest measured ancestor holds, by length, and what the range finished
+ * last holds: the one below it, as ranges are finished from below. */
+double plan_predict_range(const hal_plan *p, int32_t i)
+{
+    const plan_node *n = &p->node[i], *up = n;
+    if (!n->column || n->column_null)
+        return -1.0;
+    const hal_plan_column *c = &p->service.alt_split[n->column - 1];
+    double mine = length(c, n), dense = -1.0;
+    while (up->parent >= 0 && dense < 0.0) {
+        up = &p->node[up->parent];
+        plan_node whole = {.lo = PLAN_OPEN_BELOW, .hi = PLAN_OPEN_ABOVE};
+        double all = length(c, up->column ? up : &whole);
+        if (up->rows_known >= 0.0F && all > 0.0)
+            dense = (double)up->rows_known / all;
+        if (!up->column)
+            break;
+    }
+    if (p->last_range >= 0) {
+        const plan_node *last = &p->node[p->last_range];
+        double size = length(c, last);
+        if (last->column == n->column && size > 0.0) {
+            double lam = ((double)last->rows_returned + 0.5) / size;
+            dense = dense > 0.0 ? sqrt(dense * lam) : lam;
+        }
+    }
+    return dense < 0.0 ? -1.0 : dense * mine;
 }

@@ -3,15 +3,15 @@
  * section 6, predict() and plan(). */
 #include "plan/state.h"
 
-#include "base/alloc.h"
 #include "sky/angle.h"
 
 #include <math.h>
 
 #define RADIANS 0.017453292519943295
+#define PI 3.141592653589793
 #define CONE_OVER_BOX 1.62 /* area of the enclosing cone of a usual tile: design section 3 */
 
-enum { NEAREST = 4, LEAVES_MAX = 1000000 };
+enum { LEAVES_MAX = 1000000 };
 
 void plan_unit_vector(double ra_deg, double dec_deg, double v[3])
 {
@@ -21,73 +21,119 @@ void plan_unit_vector(double ra_deg, double dec_deg, double v[3])
     v[2] = sin(d);
 }
 
-hal_status plan_learn(hal_plan *p, const plan_request *r, double rows, hal_err *err)
+static double weight(double chord2, double radius, double other_radius)
+{
+    double dist = 2.0 * asin(fmin(1.0, sqrt(chord2) / 2.0));
+    return 1.0 /
+           (dist * dist + 0.09 * radius * radius + 0.09 * other_radius * other_radius + 1e-30);
+}
+
+/* Logarithm of what was remembered for a place, rows per steradian; 0: nothing. */
+static double log_prior(const hal_plan *p, const double v[3], double radius)
+{
+    plan_near near;
+    double sum = 0.0, weights = 0.0;
+    plan_index_near(&p->prior, v, &near);
+    for (int k = 0; k < near.n; k++) {
+        const plan_density *d = &p->prior.density[near.i[k]];
+        double w = weight(near.chord2[k], d->radius, radius);
+        sum += w * d->log_prior;
+        weights += w;
+    }
+    return near.n ? sum / weights : 0.0;
+}
+
+hal_status plan_learn(hal_plan *p, const plan_request *r, double rows, bool coarse, hal_err *err)
 {
     if (r->area_sr <= 0.0)
         return HAL_OK;
-    if (p->n_density == p->density_cap) {
-        size_t cap = p->density_cap ? 2 * p->density_cap : 64;
-        plan_density *grown = hal_realloc(p->density, cap * sizeof *grown);
-        if (!grown)
-            return hal_err_nomem(err, cap * sizeof *grown);
-        p->density = grown;
-        p->density_cap = cap;
-    }
-    p->density[p->n_density++] = (plan_density){
+    plan_density d = {
         .v = {r->v[0], r->v[1], r->v[2]},
         .radius = r->radius,
         .area_sr = r->area_sr,
         .rows = rows,
+        .log_prior = log_prior(p, r->v, r->radius),
+        .coarse = coarse,
     };
+    return plan_index_add(&p->learned, &d, err);
+}
+
+hal_status plan_remember(hal_plan *p, const hal_plan_density *d, size_t n, hal_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool good = isfinite(d[i].ra_deg) && fabs(d[i].dec_deg) <= 90.0 && d[i].radius_deg >= 0.0 &&
+                    d[i].radius_deg <= 180.0 && d[i].rows_per_sr > 0.0 &&
+                    isfinite(d[i].rows_per_sr);
+        if (!good)
+            return hal_err_set(err, HAL_E_USAGE,
+                               "density %zu of %zu remembered is not a place with a radius of 0 to "
+                               "180 degrees and rows per steradian above 0",
+                               i + 1, n);
+        plan_density e = {.radius = d[i].radius_deg * RADIANS, .log_prior = log(d[i].rows_per_sr)};
+        plan_unit_vector(d[i].ra_deg, d[i].dec_deg, e.v);
+        hal_status st = plan_index_add(&p->prior, &e, err);
+        if (st)
+            return st;
+    }
     return HAL_OK;
 }
 
-/* Rows per steradian near the request: weighted mean of logarithms over the nearest regions. */
-static double density_near(const hal_plan *p, const plan_request *r)
+/* Rows per steradian near the request: weighted mean of logarithms over the nearest regions, each
+ * against what was remembered for it; what was remembered alone while nothing is learned. */
+static double density_near(const hal_plan *p, const plan_request *r, const plan_near *near)
 {
-    size_t near[NEAREST], n = 0;
-    double chord2[NEAREST];
-    for (size_t i = 0; i < p->n_density; i++) {
-        const double *v = p->density[i].v;
-        double x = v[0] - r->v[0], y = v[1] - r->v[1], z = v[2] - r->v[2];
-        double c = x * x + y * y + z * z;
-        if (n == NEAREST && c >= chord2[n - 1])
-            continue;
-        size_t at = n < NEAREST ? n++ : n - 1;
-        for (; at > 0 && chord2[at - 1] > c; at--) {
-            chord2[at] = chord2[at - 1];
-            near[at] = near[at - 1];
-        }
-        chord2[at] = c;
-        near[at] = i;
-    }
     double sum = 0.0, weights = 0.0, most = 0.0;
-    for (size_t k = 0; k < n; k++) {
-        const plan_density *d = &p->density[near[k]];
-        double dist = 2.0 * asin(fmin(1.0, sqrt(chord2[k]) / 2.0));
-        double w = 1.0 / (dist * dist + 0.09 * d->radius * d->radius +
-                          0.09 * r->radius * r->radius + 1e-30);
-        sum += w * log((d->rows + 0.5) / d->area_sr);
+    for (int k = 0; k < near->n; k++) {
+        const plan_density *d = &p->learned.density[near->i[k]];
+        double w = weight(near->chord2[k], d->radius, r->radius);
+        sum += w * (log((d->rows + 0.5) / d->area_sr) - d->log_prior);
         weights += w;
         most = fmax(most, d->rows);
     }
-    return exp(sum / weights) * (1.0 + 1.5 / sqrt(most + 1.0));
+    double prior = log_prior(p, r->v, r->radius);
+    if (near->n == 0)
+        return exp(prior);
+    return exp(prior + sum / weights) * (1.0 + 1.5 / sqrt(most + 1.0));
+}
+
+/* Is the nearest finished region finer than the cells, and near enough to say more than they? */
+static bool finer_than_cells(const hal_plan *p, const plan_near *near, double cell_sr)
+{
+    if (near->n == 0)
+        return false;
+    const plan_density *d = &p->learned.density[near->i[0]];
+    return d->area_sr < cell_sr && near->chord2[0] < cell_sr / PI;
 }
 
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
 {
-    if (p->n_density == 0)
+    const plan_node *n = &p->node[i];
+    if (n->column || n->no_position)
+        return plan_predict_range(p, i);
+    if (r->area_sr <= 0.0 || !plan_knows(p))
         return -1.0;
-    double lam = density_near(p, r);
+    if (n->unfounded && p->histogram.order < 0)
+        return 0.0;
+    plan_near near;
+    plan_index_near(&p->learned, r->v, &near);
+    double rows;
+    if (p->histogram.order >= 0) {
+        double cell_sr = plan_histogram_cell_sr(p);
+        rows = plan_histogram_rows(p, r);
+        if (r->area_sr < cell_sr && finer_than_cells(p, &near, cell_sr))
+            rows = fmax(rows, density_near(p, r, &near) * r->area_sr);
+    } else {
+        rows = density_near(p, r, &near) * r->area_sr;
+    }
     for (; i >= 0; i = p->node[i].parent)
-        lam = fmax(lam, p->node[i].bound);
-    return lam * r->area_sr;
+        rows = fmax(rows, p->node[i].bound * r->area_sr);
+    return rows;
 }
 
-int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r)
+int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r, double rows)
 {
     double box = hal_tile_area_sr(&p->node[i].tile), phi = r->as_box ? 1.0 : CONE_OVER_BOX;
-    double n = 2.0, rows = plan_predict(p, i, r);
+    double n = 2.0;
     if (rows > 0.0)
         n = fmax(n, rows / r->area_sr * box * phi / (PLAN_FILL * p->cap));
     if (!r->fits)
@@ -95,16 +141,45 @@ int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r)
     return (int64_t)ceil(fmin(n, LEAVES_MAX));
 }
 
+/* Regions finished one after another are neighbours: `group` of them become one entry. */
+static hal_plan_density mean_of(const plan_density *const *d, size_t n)
+{
+    double v[3] = {0}, area = 0.0, rows = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        for (int x = 0; x < 3; x++)
+            v[x] += d[i]->v[x] * d[i]->area_sr;
+        area += d[i]->area_sr;
+        rows += d[i]->rows;
+    }
+    return (hal_plan_density){
+        .ra_deg = hal_ra_canonical(atan2(v[1], v[0]) / RADIANS),
+        .dec_deg = atan2(v[2], hypot(v[0], v[1])) / RADIANS,
+        .radius_deg = 2.0 * asin(fmin(1.0, sqrt(area / (4.0 * PI)))) / RADIANS,
+        .rows_per_sr = (rows + 0.5) / area,
+    };
+}
+
 size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
 {
-    for (size_t i = 0; i < p->n_density && i < n; i++) {
-        const plan_density *d = &p->density[i];
-        out[i] = (hal_plan_density){
-            .ra_deg = hal_ra_canonical(atan2(d->v[1], d->v[0]) / RADIANS),
-            .dec_deg = atan2(d->v[2], hypot(d->v[0], d->v[1])) / RADIANS,
-            .radius_deg = d->radius / RADIANS,
-            .rows_per_sr = d->rows / d->area_sr,
-        };
+    enum { GROUP_MAX = 64 };
+    size_t fine = 0, found = 0, in_group = 0;
+    for (size_t i = 0; i < p->learned.n; i++)
+        fine += !p->learned.density[i].coarse;
+    if (fine == 0 || n == 0)
+        return 0;
+    size_t group = (fine + n - 1) / n;
+    const plan_density *member[GROUP_MAX];
+    size_t stride = (group + GROUP_MAX - 1) / GROUP_MAX; /* of a large group, some stand for all */
+    for (size_t i = 0, k = 0; i < p->learned.n; i++) {
+        if (p->learned.density[i].coarse)
+            continue;
+        if (k % stride == 0)
+            member[in_group++] = &p->learned.density[i];
+        k++;
+        if (k % group == 0 || k == fine) {
+            out[found++] = mean_of(member, in_group);
+            in_group = 0;
+        }
     }
-    return p->n_density < n ? p->n_density : n;
+    return found;
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The tree of tiles and the geometry of requests: guard, clipping to the user's region, cuts.
- * Tiling design, sections 3, 4.1 and 5. When to cut is decided in plan.c. */
+/* The tree: tiles clipped to the user's region, ranges of columns, rows without position, pages.
+ * Tiling design, sections 3, 4 and 6.2. When to cut is decided in plan.c. */
 #include "plan/state.h"
 
 #include "base/alloc.h"
-#include "sky/angle.h"
 
 #include <math.h>
-
-#define RADIANS 0.017453292519943295
 
 hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i, hal_err *err)
 {
@@ -24,14 +21,14 @@ hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i, hal_err 
     return HAL_OK;
 }
 
-static hal_status node_add(hal_plan *p, const hal_tile *tile, int32_t parent, hal_err *err)
+/* Adds a node like `like` below `parent`, to be finished first of all that wait. */
+static hal_status node_add(hal_plan *p, const plan_node *like, int32_t parent, hal_err *err)
 {
     if (p->n_node == p->node_cap) {
         size_t cap = p->node_cap ? 2 * p->node_cap : 64;
         if (cap > INT32_MAX / 2)
             return hal_err_set(err, HAL_E_BUDGET,
-                               "the plan has more than %zu tiles: ask for a "
-                               "smaller region",
+                               "the plan has more than %zu tiles: ask for a smaller region",
                                p->node_cap);
         plan_node *grown = hal_realloc(p->node, cap * sizeof *grown);
         if (!grown)
@@ -39,28 +36,52 @@ static hal_status node_add(hal_plan *p, const hal_tile *tile, int32_t parent, ha
         p->node = grown;
         p->node_cap = cap;
     }
-    p->node[p->n_node++] = (plan_node){
-        .tile = *tile,
-        .parent = parent,
-        .depth = parent < 0 ? 0 : p->node[parent].depth + 1,
-        .predicted = -1.0,
-    };
+    int32_t i = (int32_t)p->n_node;
+    hal_status st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
+    if (st)
+        return st;
+    p->node[p->n_node++] = *like;
+    p->node[i].parent = parent;
+    p->node[i].depth = parent < 0 ? 0 : (int16_t)(p->node[parent].depth + 1);
     p->account.tiles_known++;
     return HAL_OK;
 }
 
+/* A child of `n` that shares its selection and none of its fate. */
+static plan_node child_of(const plan_node *n)
+{
+    return (plan_node){
+        .tile = n->tile,
+        .column = n->column,
+        .whole = n->whole,
+        .no_position = n->no_position,
+        .lo = n->lo,
+        .hi = n->hi,
+        .over_run = n->over ? n->over_run : 0,
+        .predicted = -1.0,
+        .rows_known = -1.0F,
+    };
+}
+
 hal_status plan_root(hal_plan *p, hal_err *err)
 {
-    hal_tile tile = hal_region_tile(p->region);
-    hal_status st = node_add(p, &tile, -1, err);
-    if (!st)
-        st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, 0, err);
-    return st;
+    plan_node root = {.tile =
+                          p->strategy == PLAN_CENTRES ? hal_tile_all() : hal_region_tile(p->region),
+                      .whole = true,
+                      .page = p->strategy == PLAN_PAGES,
+                      .predicted = -1.0,
+                      .rows_known = -1.0F};
+    return node_add(p, &root, -1, err);
+}
+
+static bool may_touch(const hal_plan *p, const hal_tile *t)
+{
+    return p->strategy == PLAN_CENTRES || hal_region_may_touch(p->region, t, p->guard_deg);
 }
 
 bool plan_is_outside(const hal_plan *p, const plan_node *n)
 {
-    return n->parent >= 0 && !hal_region_may_touch(p->region, &n->tile, p->guard_deg);
+    return !n->whole && !n->no_position && !may_touch(p, &n->tile);
 }
 
 /* The strip of `t` that lies `trim` ticks from a border: 0 west, 1 east, 2 south, 3 north. */
@@ -105,38 +126,176 @@ static void clip(const hal_plan *p, hal_tile *t)
     }
 }
 
-hal_status plan_split(hal_plan *p, int32_t i, bool *cut, hal_err *err)
+/* The node on top of the stack gives way to its children. */
+static void open_node(hal_plan *p, int32_t i)
 {
-    hal_tile child[2];
-    plan_node *n = &p->node[i];
-    plan_request r = plan_request_tile(p, &n->tile, false);
-    *cut = n->depth < PLAN_DEPTH_MAX &&
-           hal_tile_cut(&n->tile, plan_leaves_wanted(p, i, &r), p->min_side_ticks, child);
-    if (!*cut)
-        return HAL_OK;
-    bool again = n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < p->cap;
     p->n_stack--;
-    n->state = PLAN_NODE_SPLIT;
-    n->n_open = 2;
+    p->node[i].state = PLAN_NODE_SPLIT;
     p->account.tiles_known--;
-    for (int k = 0; k < 2; k++) {
-        if (hal_region_may_touch(p->region, &child[k], p->guard_deg))
-            clip(p, &child[k]);
-        hal_status st = node_add(p, &child[k], i, err);
-        if (st)
-            return st;
-        p->node[p->n_node - 1].cut_again = again;
-    }
-    hal_status st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, (int32_t)p->n_node - 1, err);
-    if (!st) /* the south or west child is popped first */
-        st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, (int32_t)p->n_node - 2, err);
+}
+
+static hal_status add_child(hal_plan *p, int32_t i, const plan_node *child, hal_err *err)
+{
+    hal_status st = node_add(p, child, i, err);
+    if (!st)
+        p->node[i].n_open++;
     return st;
 }
 
-/* An ambiguous answer was taken for OVER, but all its rows together are far from the cap: it was a
- * fault. */
+/* Rows that no request selects: none, or some, as a count will say. Nobody waits for them. */
+static hal_status add_unreachable(hal_plan *p, int32_t i, const plan_node *child, hal_err *err)
+{
+    hal_status st = node_add(p, child, i, err);
+    if (st)
+        return st;
+    p->n_stack--;
+    p->account.tiles_known--;
+    p->node[p->n_node - 1].state = PLAN_NODE_UNREACHABLE;
+    p->n_unreachable++;
+    return HAL_OK;
+}
+
+/* The first cut of a region's positions leaves out the rows that have none. */
+static hal_status add_no_position(hal_plan *p, int32_t i, hal_err *err)
+{
+    bool may_match = p->strategy == PLAN_CENTRES || (p->strategy == PLAN_TILES && p->all_sky);
+    if (i != 0 || !p->service.pos_nullable || !may_match)
+        return HAL_OK;
+    plan_node child = child_of(&p->node[i]);
+    child.whole = false;
+    child.no_position = true;
+    return p->service.null_test ? add_child(p, i, &child, err) : add_unreachable(p, i, &child, err);
+}
+
+static hal_status add_tile(hal_plan *p, int32_t i, const hal_tile *tile, bool again, bool unfounded,
+                           hal_err *err)
+{
+    plan_node child = child_of(&p->node[i]);
+    child.whole = false;
+    child.tile = *tile;
+    child.cut_again = again;
+    child.unfounded = unfounded;
+    if (p->strategy != PLAN_CENTRES && may_touch(p, tile))
+        clip(p, &child.tile);
+    return add_child(p, i, &child, err);
+}
+
+/* Centres lie in the user's region and about it, seldom far away: one tile there and what is left
+ * of the sky, the former last so that it is first on the stack. */
+static hal_status frame(hal_plan *p, int32_t i, hal_err *err)
+{
+    double radius = fmin(180.0, 1.5 * p->region_cone.radius_deg + 0.5);
+    hal_region *wide =
+        hal_region_circle(p->region_cone.ra_deg, p->region_cone.dec_deg, radius, err);
+    if (!wide)
+        return err ? err->status : HAL_E_NOMEM;
+    hal_tile in = hal_region_tile(wide);
+    hal_region_unref(wide);
+    hal_tile rest[3];
+    size_t n = 0;
+    if (in.dec_hi < HAL_TICKS_POLE)
+        rest[n++] = (hal_tile){0, HAL_TICKS_CIRCLE, in.dec_hi, HAL_TICKS_POLE};
+    if (in.dec_lo > -HAL_TICKS_POLE)
+        rest[n++] = (hal_tile){0, HAL_TICKS_CIRCLE, -HAL_TICKS_POLE, in.dec_lo};
+    if (in.width < HAL_TICKS_CIRCLE)
+        rest[n++] = (hal_tile){(in.ra + in.width) % HAL_TICKS_CIRCLE, HAL_TICKS_CIRCLE - in.width,
+                               in.dec_lo, in.dec_hi};
+    hal_status st = HAL_OK;
+    for (size_t k = 0; k < n && !st; k++)
+        st = add_tile(p, i, &rest[k], false, true, err);
+    if (st)
+        return st;
+    st = add_tile(p, i, &in, false, false, err);
+    plan_node *inner = &p->node[p->n_node - 1];
+    if (!st) {
+        inner->bound = p->node[i].rows_known > 0.0F
+                           ? (double)p->node[i].rows_known / hal_tile_area_sr(&in)
+                           : 0.0;
+        p->node[i].bound = 0.0;
+    }
+    return st;
+}
+
+static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
+                            hal_err *err)
+{
+    hal_tile child[2];
+    plan_node *n = &p->node[i];
+    bool framed = p->strategy == PLAN_CENTRES && i == 0 && p->region_cone.radius_deg < 60.0;
+    *cut = framed ||
+           (n->depth < PLAN_DEPTH_MAX &&
+            hal_tile_cut(&n->tile, plan_leaves_wanted(p, i, r, rows), p->min_side_ticks, child));
+    if (!*cut)
+        return HAL_OK;
+    bool again = n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < p->cap;
+    open_node(p, i);
+    hal_status st = add_no_position(p, i, err);
+    if (!st && framed)
+        return frame(p, i, err);
+    for (int k = 1; k >= 0 && !st; k--) /* the south or west child is popped first */
+        st = add_tile(p, i, &child[k], again, false, err);
+    return st;
+}
+
+static hal_status split_range(hal_plan *p, int32_t i, double rows, bool *cut, hal_err *err)
+{
+    enum { RANGE_DEPTH_MAX = 250 };
+    plan_node *n = &p->node[i];
+    int64_t at;
+    *cut =
+        p->service.n_alt_split > 0 && n->depth < RANGE_DEPTH_MAX && plan_cut_range(p, n, rows, &at);
+    if (!*cut)
+        return HAL_OK;
+    bool first = n->column == 0;
+    const hal_plan_column *c = &p->service.alt_split[first ? 0 : n->column - 1];
+    plan_node child = child_of(n);
+    open_node(p, i);
+    hal_status st = HAL_OK;
+    if (first) {
+        child.column = 1;
+        child.lo = PLAN_OPEN_BELOW;
+        child.hi = PLAN_OPEN_ABOVE;
+        plan_node nulls = child;
+        nulls.column_null = true;
+        if (c->nullable)
+            st = c->null_test ? add_child(p, i, &nulls, err) : add_unreachable(p, i, &nulls, err);
+    }
+    plan_node upper = child, lower = child;
+    upper.lo = lower.hi = at;
+    if (!st)
+        st = add_child(p, i, &upper, err);
+    return st ? st : add_child(p, i, &lower, err);
+}
+
+hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
+                      hal_err *err)
+{
+    plan_node *n = &p->node[i];
+    *cut = false;
+    bool by_sky = plan_cuts_sky(p) && !n->column && !n->no_position && !n->sky_ends;
+    if (by_sky) {
+        hal_status st = split_sky(p, i, r, rows, cut, err);
+        if (st || *cut || !n->over)
+            return st;
+    }
+    hal_status st = split_range(p, i, rows, cut, err);
+    if (st || *cut || !p->node[i].over || !p->service.order_key || p->node[i].page > 0)
+        return st;
+    n = &p->node[i];
+    n->page = 1;
+    n->over = false;
+    n->bound = 0.0;
+    *cut = true;
+    return HAL_OK;
+}
+
+/* All its rows are known. An ambiguous answer that was taken for OVER, but whose rows together are
+ * far from the cap, was a fault; a round number of rows that proves to be less than there are was a
+ * limit. */
 static void settle(hal_plan *p, plan_node *n)
 {
+    if (n->suspect && n->rows_kept > n->rows_returned)
+        plan_limit_proved(p, n->rows_returned, (double)n->rows_kept);
     if (!n->guessed)
         return;
     p->n_guess_settled++;
@@ -155,6 +314,8 @@ void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
         p->account.tiles_done++;
     else
         p->account.n_stuck++;
+    if (state == PLAN_NODE_DONE && n->column && !n->column_null)
+        p->last_range = i;
     bool closed = true;
     for (i = n->parent; i >= 0; i = n->parent) {
         n = &p->node[i];
@@ -163,90 +324,4 @@ void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
         if (closed)
             settle(p, n);
     }
-}
-
-/* Radius as the service will read it: never smaller than asked for. */
-static double round_up(double radius, int decimals)
-{
-    if (decimals < 0)
-        return radius;
-    double scale = pow(10.0, decimals), k = ceil(radius * scale);
-    while (k / scale < radius)
-        k += 1.0;
-    return k / scale;
-}
-
-static void widen_box(const hal_plan *p, const hal_tile *t, double guard, plan_request *r)
-{
-    r->dec_min = fmax(-90.0, hal_tick_deg(t->dec_lo) - guard);
-    r->dec_max = fmin(90.0, hal_tick_deg(t->dec_hi) + guard);
-    double farthest = fmax(fabs(r->dec_min), fabs(r->dec_max));
-    double g =
-        guard > 0.0 ? fmax(2.0 * p->service.pos_quantum_deg, guard / cos(farthest * RADIANS)) : 0.0;
-    double width = hal_tick_deg(t->width) + 2.0 * g;
-    r->ra_min = 0.0;
-    r->ra_max = 360.0;
-    if (farthest >= 90.0 && guard > 0.0)
-        return;
-    if (!(width < 360.0))
-        return;
-    r->ra_min = hal_tick_deg(t->ra) - g;
-    r->ra_max = r->ra_min + width;
-    if (r->ra_min < 0.0)
-        r->ra_min += 360.0;
-    if (r->ra_max > 360.0 || r->ra_max < r->ra_min)
-        r->ra_max = fmod(r->ra_max, 360.0);
-}
-
-static void measure(const hal_plan *p, const hal_tile *t, plan_request *r)
-{
-    hal_cone c = r->cone;
-    r->fits =
-        r->as_box || p->service.radius_max_deg <= 0.0 || c.radius_deg <= p->service.radius_max_deg;
-    if (r->as_box) {
-        double width =
-            r->ra_max > r->ra_min ? r->ra_max - r->ra_min : r->ra_max - r->ra_min + 360.0;
-        r->area_sr = width * RADIANS * (sin(r->dec_max * RADIANS) - sin(r->dec_min * RADIANS));
-        hal_tile_centre(t, &c.ra_deg, &c.dec_deg);
-        if (width >= 360.0 && fabs(r->dec_max) != fabs(r->dec_min)) {
-            c.dec_deg = r->dec_max >= 90.0 ? 90.0 : r->dec_min <= -90.0 ? -90.0 : c.dec_deg;
-        }
-    } else {
-        r->area_sr = hal_cone_area_sr(c.radius_deg);
-    }
-    r->radius = c.radius_deg * RADIANS;
-    plan_unit_vector(c.ra_deg, c.dec_deg, r->v);
-}
-
-plan_request plan_request_tile(const hal_plan *p, const hal_tile *tile, bool whole)
-{
-    plan_request r = {.cone = whole ? p->region_cone : hal_tile_cone(tile)};
-    hal_cone circle;
-    r.as_box = p->service.takes_box &&
-               !(whole && p->service.takes_cone && hal_region_is_circle(p->region, &circle));
-    r.cone.radius_deg =
-        fmin(180.0, round_up(r.cone.radius_deg + p->guard_deg, p->service.radius_decimals));
-    widen_box(p, tile, p->guard_deg, &r);
-    measure(p, tile, &r);
-    return r;
-}
-
-plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg)
-{
-    plan_request r = {.as_box = p->service.takes_box};
-    r.cone = (hal_cone){ra, dec, round_up(radius_deg, p->service.radius_decimals)};
-    int64_t d = llround(dec * 1e7), half = llround(ceil(radius_deg * 1e7));
-    hal_tile t = {0, HAL_TICKS_CIRCLE, d - half, d + half};
-    t.dec_lo = t.dec_lo < -HAL_TICKS_POLE ? -HAL_TICKS_POLE : t.dec_lo;
-    t.dec_hi = t.dec_hi > HAL_TICKS_POLE ? HAL_TICKS_POLE : t.dec_hi;
-    double widest = cos(fmax(fabs(hal_tick_deg(t.dec_lo)), fabs(hal_tick_deg(t.dec_hi))) * RADIANS);
-    double half_ra = widest > 0.0 ? (double)half / widest : INFINITY;
-    if (half_ra < (double)HAL_TICKS_CIRCLE / 2.0) {
-        t.width = 2 * llround(half_ra);
-        t.ra = llround(hal_ra_canonical(ra) * 1e7) - t.width / 2;
-        t.ra = (t.ra + HAL_TICKS_CIRCLE) % HAL_TICKS_CIRCLE;
-    }
-    widen_box(p, &t, 0.0, &r);
-    measure(p, &t, &r);
-    return r;
 }

@@ -14,28 +14,53 @@ enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_M
 #define PLAN_FILL 0.85   /* a tile is planned to hold this part of the cap ... */
 #define PLAN_ACCEPT 0.93 /* ... and asked for if this much is predicted (design section 6) */
 
+/* How a plan splits what is too much for one answer, from the record alone (strategy.c). */
+typedef enum plan_strategy {
+    PLAN_TILES,    /* tiles of the sky own rows by position */
+    PLAN_CENTRES,  /* the user's region unchanged, tiles own rows by centre columns (4.3, 1) */
+    PLAN_RANGES,   /* the user's region unchanged, ranges of an alt_split column own rows */
+    PLAN_PAGES,    /* the user's region unchanged, in pages by key */
+    PLAN_OUTLINES, /* tiles, rows told apart by their key (4.3, 2) */
+} plan_strategy;
+
 typedef enum plan_node_state {
     PLAN_NODE_PENDING, /* on the stack */
     PLAN_NODE_ASKED,   /* in the schedule */
     PLAN_NODE_SILENT,  /* ambiguous answer, waiting for a proof that the archive is alive */
     PLAN_NODE_SPLIT,
     PLAN_NODE_DONE,
-    PLAN_NODE_STUCK,    /* over, and cannot be cut */
-    PLAN_NODE_UNFETCHED /* a budget ended the plan first */
+    PLAN_NODE_STUCK,       /* over, and cannot be cut */
+    PLAN_NODE_UNREACHABLE, /* rows with a NULL that no request selects */
+    PLAN_NODE_UNFETCHED    /* a budget ended the plan first */
 } plan_node_state;
+
+#define PLAN_OPEN_BELOW INT64_MIN
+#define PLAN_OPEN_ABOVE INT64_MAX
 
 typedef struct plan_node {
     hal_tile tile;
     int32_t parent; /* -1: root */
-    int depth;
+    int16_t depth;
+    uint8_t column;   /* 1-based; 0: not a range */
+    uint8_t over_run; /* asked and over so many times in a row, this one included */
+    uint8_t swell;    /* cuts in a row whose parts held 1.5 times the whole and more */
     plan_node_state state;
-    bool over;       /* judged: more rows than the cap */
-    bool guessed;    /* `over` came from an ambiguous answer */
-    bool cut_again;  /* child of a surprise cut into four */
-    bool want_count; /* a count decides what its ambiguous answer meant */
-    bool retry;      /* the same request again, not before `not_before_ns` */
-    int n_ambiguous;
-    int n_open;             /* children that are not finished */
+    bool whole;       /* the user's region unsplit (perhaps by ranges or pages) */
+    bool no_position; /* the rows without position */
+    bool column_null; /* the rows where the column is NULL */
+    bool unfounded;   /* beside the user's region: hardly any row expected, whatever is near */
+    bool sky_ends;    /* cutting its tile does not help */
+    bool over;        /* judged: more rows than the cap */
+    bool guessed;     /* `over` came from an ambiguous answer */
+    bool suspect;     /* `over` came from a round number of rows, `rows_returned` */
+    bool cut_again;   /* child of a surprise cut into four */
+    bool want_count;  /* a count decides what its answer meant */
+    bool retry;       /* the same request again, not before `not_before_ns` */
+    uint8_t n_ambiguous;
+    int8_t n_open;          /* children that are not finished */
+    int64_t lo, hi;         /* range of the column, units of its last decimal */
+    float rows_known;       /* its request holds as many: counted, or returned; < 0: unknown */
+    uint32_t page;          /* the next page to ask for; 0: not paged */
     double bound;           /* rows per steradian that its being over proves; 0: none */
     double predicted;       /* when it was asked; < 0: unknown */
     uint64_t rows_returned; /* of the leaf */
@@ -48,15 +73,32 @@ typedef struct plan_node {
 typedef struct plan_density {
     double v[3]; /* unit vector of the centre */
     double radius, area_sr, rows;
+    double log_prior; /* of what was remembered for this place; 0: nothing */
+    int32_t next;     /* in the same cell of the index */
+    bool coarse;      /* a count or a probe: not worth remembering */
 } plan_density;
+
+/* Densities by place: an octree over the unit sphere (index.c). */
+typedef struct plan_octant {
+    int32_t first; /* density, of a leaf; -1: none */
+    int32_t child; /* the first of eight neighbours; 0: a leaf */
+    int32_t n;
+} plan_octant;
+
+typedef struct plan_index {
+    plan_density *density;
+    size_t n, cap;
+    plan_octant *octant;
+    size_t n_octant, octant_cap;
+} plan_index;
 
 /* The geometry of a request, guard included. */
 typedef struct plan_request {
     hal_cone cone;
     double ra_min, ra_max, dec_min, dec_max;
     bool as_box;
-    bool fits; /* within the service's limit of the radius */
-    double area_sr;
+    bool fits;           /* within the service's limit of the radius */
+    double area_sr;      /* 0: not a region of the sky */
     double v[3], radius; /* centre and size of what is sent, radians */
 } plan_request;
 
@@ -65,6 +107,7 @@ typedef enum plan_result {
     PLAN_AGAIN, /* the same ask is to be issued again at `again_ns` */
     PLAN_ROWS,
     PLAN_COUNTED,
+    PLAN_CELLS, /* a histogram, already taken over */
     PLAN_OVER,
     PLAN_SUSPECT, /* a round number of rows: perhaps a limit nobody declared */
     PLAN_AMBIGUOUS,
@@ -79,20 +122,35 @@ typedef struct plan_slot {
     bool canary;
     int n_again;
     int64_t again_ns;
+    uint64_t cap;  /* of the service and ... */
+    double proved; /* ... the largest whole answer, as known when it was first asked */
     uint64_t returned, kept;
+    hal_plan_cell *cells; /* of a histogram, ascending; owned */
+    size_t n_cells;
 } plan_slot;
+
+/* Counts by cell, nested, ascending; before[i] rows lie in the cells below i. */
+typedef struct plan_histogram {
+    int order; /* < 0: none */
+    uint64_t *index, *before;
+    size_t n;
+} plan_histogram;
 
 struct hal_plan {
     hal_service service;
     hal_plan_options options;
+    plan_strategy strategy;
     hal_region *region;
     hal_cone region_cone;
     double region_area_sr, guard_deg;
+    bool all_sky;
     int64_t min_side_ticks;
     double cap; /* rows; a guess when the service does not say, less when it proves wrong */
     bool cap_refuted;
-    double rows_proved; /* the largest answer that came back whole */
-    double root_rows;   /* counted for the request of the whole region; 0: unknown */
+    double rows_proved;    /* the largest answer that came back whole */
+    uint64_t suspect_rows; /* the last round number that looked like a limit */
+    uint64_t short_page;   /* rows of the last page if that was full but less than asked; 0: not */
+    double root_rows;      /* counted for the request of the whole region; 0: unknown */
 
     plan_node *node;
     size_t n_node, node_cap;
@@ -100,8 +158,13 @@ struct hal_plan {
     size_t n_stack, stack_cap;
     int32_t *silent; /* nodes in PLAN_NODE_SILENT, oldest first */
     size_t n_silent, silent_cap;
-    plan_density *density;
-    size_t n_density, density_cap;
+    int32_t *stuck; /* nodes stuck or unfetched */
+    size_t n_stuck_listed, stuck_cap;
+    size_t n_unreachable;
+    int32_t last_range; /* node: the range of a column that was finished last; -1: none */
+    plan_index learned, prior;
+    plan_histogram histogram;
+    int want_order; /* of the histogram to ask for next; < 0: none */
 
     plan_slot slot[PLAN_LAG];
     uint64_t head, tail; /* serials: next to apply, next to issue */
@@ -109,7 +172,7 @@ struct hal_plan {
     int in_flight, window;
     uint64_t window_cut_id; /* asks below it belong to the round trip that halved the window */
 
-    bool asked_any, counts_usable, canary_out, stopped;
+    bool prepared, asked_any, answered, counts_usable, canary_out, stopped;
     double probe_radius; /* degrees; 0: no probe yet */
     int n_probe, n_probe_silent;
     uint64_t n_guess_settled,
@@ -120,28 +183,106 @@ struct hal_plan {
     hal_err error;
 };
 
-/* split.c: the tree and the geometry of requests */
+/* strategy.c */
+hal_status plan_choose_strategy(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
+static inline bool plan_cuts_sky(const hal_plan *p)
+{
+    return p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES || p->strategy == PLAN_OUTLINES;
+}
+
+/* split.c: the tree */
 hal_status plan_root(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
-/* Cuts node `i` (on top of the stack, replaced by its children); *cut false: it cannot be cut. */
-hal_status plan_split(hal_plan *p, int32_t i, bool *cut, hal_err *err) HAL_MUST_CHECK;
+/* Cuts node `i`, of which `rows` are expected (on top of the stack, replaced by its children, or
+ * turned into pages); *cut false: it cannot be cut. */
+hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
+                      hal_err *err) HAL_MUST_CHECK;
 bool plan_is_outside(const hal_plan *p, const plan_node *n);
 void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept);
-plan_request plan_request_tile(const hal_plan *p, const hal_tile *tile, bool whole);
-plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg);
 hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i,
                      hal_err *err) HAL_MUST_CHECK;
 
+/* request.c: the geometry of requests */
+plan_request plan_request_node(const hal_plan *p, const plan_node *n);
+plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg);
+
+/* column.c */
+/* Cuts the node's range into two; the column's whole line where it has none. False: one value. */
+bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, int64_t *at);
+double plan_predict_range(const hal_plan *p, int32_t i);
+void plan_describe_range(const hal_plan *p, const plan_node *n, hal_ask *out);
+
 /* estimate.c: densities */
-hal_status plan_learn(hal_plan *p, const plan_request *r, double rows, hal_err *err) HAL_MUST_CHECK;
+hal_status plan_learn(hal_plan *p, const plan_request *r, double rows, bool coarse,
+                      hal_err *err) HAL_MUST_CHECK;
+hal_status plan_remember(hal_plan *p, const hal_plan_density *d, size_t n,
+                         hal_err *err) HAL_MUST_CHECK;
 /* Rows in the request region of node `i`; < 0: unknown. */
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r);
-/* Tiles that node `i` should end as, at least 2. */
-int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r);
+/* Is anything known about densities before the first answer and after it? */
+static inline bool plan_knows(const hal_plan *p)
+{
+    return p->learned.n > 0 || p->prior.n > 0 || p->histogram.order >= 0;
+}
+/* Tiles that node `i`, expected to hold `rows`, should end as, at least 2. */
+int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r, double rows);
 void plan_unit_vector(double ra_deg, double dec_deg, double v[3]);
+
+/* index.c */
+enum { PLAN_NEAREST = 4 };
+typedef struct plan_near {
+    int32_t i[PLAN_NEAREST]; /* densities, nearest first */
+    double chord2[PLAN_NEAREST];
+    int n;
+} plan_near;
+hal_status plan_index_add(plan_index *index, const plan_density *d, hal_err *err) HAL_MUST_CHECK;
+void plan_index_near(const plan_index *index, const double v[3], plan_near *out);
+void plan_index_clear(plan_index *index);
+
+/* histogram.c */
+/* The order to ask for: cells stay below the cap (design, section 10). */
+int plan_histogram_order(const hal_plan *p);
+/* Takes the cells of an answer over; HAL_E_NOMEM. */
+hal_status plan_histogram_take(hal_plan *p, plan_slot *s, hal_err *err) HAL_MUST_CHECK;
+double plan_histogram_rows(const hal_plan *p, const plan_request *r);
+/* Area of one cell. */
+double plan_histogram_cell_sr(const hal_plan *p);
+void plan_histogram_clear(plan_histogram *h);
+
+/* apply.c: what answers mean, in the order of the asks */
+hal_status plan_apply(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
+/* The caller knows how many rows the region holds. */
+hal_status plan_known_rows(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
+hal_status plan_fail(hal_plan *p, const hal_err *err);
+void plan_stop(hal_plan *p, const char *what, uint64_t limit, const char *option);
+/* Answers stop at `limit` rows although there are `rows`. */
+void plan_limit_proved(hal_plan *p, uint64_t limit, double rows);
+
+/* plan.c */
+void plan_start_probing(hal_plan *p);
 
 /* account.c */
 void plan_conclude(hal_plan *p);
 /* Adds a sentence, once. */
 void plan_find(hal_plan *p, const char *fmt, ...) HAL_PRINTF(2, 3);
+
+static inline plan_slot *plan_slot_at(hal_plan *p, uint64_t serial)
+{
+    return &p->slot[serial % PLAN_LAG];
+}
+
+/* answer.c */
+plan_slot *plan_slot_of(hal_plan *p, uint64_t id, hal_err *err);
+void plan_came_back(hal_plan *p, plan_slot *s, plan_result result);
+
+/* A row count that looks like a limit. */
+static inline bool plan_is_round(uint64_t n)
+{
+    if (n >= 1024 && (n & (n - 1)) == 0)
+        return true;
+    bool thousands = n >= 1000;
+    while (n >= 10 && n % 10 == 0)
+        n /= 10;
+    return thousands && (n == 1 || n == 2 || n == 5);
+}
 
 #endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What answers mean for the tree, taken in the order of the asks: finished, over, a fault, an
+ * undeclared limit. Tiling design, sections 6 and 6.1. */
+#include "plan/state.h"
+
+#include "base/alloc.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum {
+    COUNT_MAX = 3,    /* refusals of a region whose count is below the cap that refute the cap */
+    REFUSED_MAX = 8,  /* refusals after which a region is cut whatever its count */
+    PROBE_ROWS = 30,  /* rows that make a density worth having */
+    MEASURE_CUTS = 3, /* cuts in a row that did not help, after which rows are counted */
+    REQUESTS_DEFAULT = 2000,
+};
+
+#define SAME_ROWS 0.9 /* of the rows before three cuts: positions cannot split them */
+#define SWELL 1.5     /* a cut whose parts hold so many times the whole: outlines are larger */
+
+hal_status plan_fail(hal_plan *p, const hal_err *err)
+{
+    p->account.state = HAL_PLAN_FAILED;
+    p->error = *err;
+    return err->status;
+}
+
+void plan_stop(hal_plan *p, const char *what, uint64_t limit, const char *option)
+{
+    p->stopped = true;
+    hal_err_set(&p->error, HAL_E_BUDGET,
+                "the plan's budget of %" PRIu64 " %s is used up before the region is complete: "
+                "raise %s, or ask for a smaller region",
+                limit, what, option);
+}
+
+static hal_status push_pending(hal_plan *p, int32_t i, hal_err *err)
+{
+    p->node[i].state = PLAN_NODE_PENDING;
+    return plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
+}
+
+/* Are cuts of the sky without effect on outlines as large as the tiles? Design section 4.3. */
+static void watch_swelling(hal_plan *p, int32_t i)
+{
+    plan_node *n = &p->node[i];
+    int32_t other =
+        i + 1 < (int32_t)p->n_node && p->node[i + 1].parent == n->parent ? i + 1 : i - 1;
+    if (p->strategy != PLAN_OUTLINES || n->parent < 0 || p->node[other].parent != n->parent)
+        return;
+    plan_node *up = &p->node[n->parent];
+    float sum = n->rows_known + p->node[other].rows_known;
+    if (n->rows_known < 0.0F || p->node[other].rows_known < 0.0F || up->rows_known <= 0.0F)
+        return;
+    bool swells = (double)sum >= SWELL * (double)up->rows_known;
+    up->swell = swells ? (uint8_t)(1 + (up->parent >= 0 ? p->node[up->parent].swell : 0)) : 0;
+    if (up->swell >= 2)
+        n->sky_ends = p->node[other].sky_ends = true;
+}
+
+static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows, bool guessed)
+{
+    plan_node *n = &p->node[i];
+    n->over = true;
+    n->guessed = guessed;
+    n->retry = false;
+    n->rows_known = fmaxf(n->rows_known, (float)rows);
+    n->over_run = n->over_run < UINT8_MAX ? n->over_run + 1 : UINT8_MAX;
+    if (r->area_sr > 0.0 && !n->column)
+        n->bound = fmax(n->bound, rows / r->area_sr);
+    /* Counted once in a while, rows that no cut makes fewer show themselves early. */
+    bool another_way = p->service.n_alt_split > 0 || p->service.order_key;
+    n->want_count = n->over_run % MEASURE_CUTS == 0 && p->counts_usable && another_way &&
+                    plan_cuts_sky(p) && !n->column && !n->no_position;
+    watch_swelling(p, i);
+}
+
+/* Over, or a fault? Design section 6.1, rules 3 and 4. */
+static void judge(hal_plan *p, int32_t i)
+{
+    plan_node *n = &p->node[i];
+    plan_request r = plan_request_node(p, n);
+    double rows = plan_predict(p, i, &r);
+    /* A needless split into k costs k - 1 requests: repeat first if faults are that likely. */
+    double k = p->service.over_is_slow ? 4.0 : 2.0;
+    bool faulty = (double)p->n_guess_refuted * k > (double)(p->n_guess_settled + 1);
+    bool likely = rows < 0.0 || rows >= 0.5 * p->cap;
+    if (n->page > 0) { /* a page is never over */
+        n->retry = true;
+    } else if (n->n_ambiguous > 1 || (likely && !faulty)) {
+        mark_over(p, i, &r, p->cap, true);
+        p->account.over++;
+    } else {
+        n->retry = true;
+    }
+}
+
+/* The archive answered an ask that was issued with `serial`: silent tiles that failed before can be
+ * judged. After an outage they are simply asked again. */
+static hal_status prove_life(hal_plan *p, uint64_t serial, bool outage, hal_err *err)
+{
+    size_t n_left = 0, n_judged = 0;
+    for (size_t k = 0; k < p->n_silent; k++) {
+        int32_t i = p->silent[k];
+        plan_node *n = &p->node[i];
+        if (n->silent_until > serial) {
+            p->silent[n_left++] = i;
+            continue;
+        }
+        if (outage) {
+            n->n_ambiguous--;
+            n->retry = true;
+        } else {
+            judge(p, i);
+        }
+        hal_status st = push_pending(p, i, err);
+        if (st)
+            return st;
+        n_judged++;
+    }
+    p->n_silent = n_left;
+    for (size_t a = p->n_stack - n_judged, b = p->n_stack; a + 1 < b; a++) { /* oldest on top */
+        int32_t swap = p->stack[a];
+        p->stack[a] = p->stack[--b];
+        p->stack[b] = swap;
+    }
+    p->n_probe_silent = 0;
+    return HAL_OK;
+}
+
+/* The archive's count is the region's only if the request is: a box round a circle holds more. */
+static void use_count(hal_plan *p, double rows, bool exact)
+{
+    p->account.rows_counted = exact ? (int64_t)rows : -1;
+    p->root_rows = rows;
+    p->node[0].rows_known = (float)rows;
+    if (!p->options.requests_max)
+        p->account.requests_max = (uint64_t)fmax(50.0, 8.0 * ceil(rows / p->cap));
+}
+
+hal_status plan_known_rows(hal_plan *p, hal_err *err)
+{
+    plan_node *root = &p->node[0];
+    plan_request r = plan_request_node(p, root);
+    double rows = (double)p->options.known_rows;
+    use_count(p, rows, true);
+    r.area_sr = p->region_area_sr;
+    hal_status st = plan_learn(p, &r, rows, true, err);
+    if (!st && rows >= p->cap && p->strategy != PLAN_PAGES) {
+        root->over = true;
+        root->bound = rows / r.area_sr;
+    }
+    return st;
+}
+
+/* The budget starts anew for a cap lower than declared. */
+static void widen_budget(hal_plan *p)
+{
+    double wanted = (double)p->account.requests + fmax(50.0, 8.0 * ceil(p->root_rows / p->cap));
+    if (!p->options.requests_max && wanted < REQUESTS_DEFAULT)
+        p->account.requests_max = (uint64_t)fmax((double)p->account.requests_max, wanted);
+}
+
+/* A region of `rows`, more than any answer held so far, is refused again and again although it
+ * should fit: the cap is lower than declared. From now on fewer repeats are enough to believe that,
+ * and the budget starts anew. */
+static void lower_cap(hal_plan *p, double rows)
+{
+    p->cap = rows;
+    p->cap_refuted = true;
+    plan_find(p, "the record's cap of %" PRIu64 " rows is too high: a request for %.0f is refused",
+              p->service.cap, rows);
+    widen_budget(p);
+}
+
+void plan_limit_proved(hal_plan *p, uint64_t limit, double rows)
+{
+    if ((p->service.cap && p->service.cap <= limit) || p->rows_proved >= (double)limit)
+        return;
+    plan_find(p,
+              "answers are cut at %" PRIu64
+              " rows without a word (%.0f are there): the record's cap "
+              "of %" PRIu64 " is wrong",
+              limit, rows, p->service.cap);
+    p->service.cap = limit;
+    p->cap = fmin(p->cap, (double)limit);
+    p->cap_refuted = true;
+    widen_budget(p);
+}
+
+/* The count of a node that keeps being over: are its rows those of three cuts before? */
+static void measure(hal_plan *p, int32_t i, double rows)
+{
+    plan_node *n = &p->node[i];
+    for (int32_t up = n->parent, k = 0; up >= 0 && k < MEASURE_CUTS; up = p->node[up].parent, k++) {
+        const plan_node *a = &p->node[up];
+        n->sky_ends =
+            a->over && (double)a->rows_known > p->cap && rows >= SAME_ROWS * (double)a->rows_known;
+        if (n->sky_ends)
+            break;
+    }
+    n->rows_known = (float)rows;
+}
+
+static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
+{
+    plan_node *n = &p->node[s->node];
+    double rows = (double)s->returned;
+    bool first = s->node == 0 && n->n_ambiguous == 0 && !n->over;
+    bool was_over = n->over;
+    n->want_count = false;
+    if (s->result != PLAN_COUNTED) { /* counting does not work here: do without */
+        p->counts_usable = false;
+        plan_find(p, "counting does not work, although the record says so");
+        if (!first && !was_over)
+            judge(p, s->node);
+        return push_pending(p, s->node, err);
+    }
+    if (first) {
+        use_count(p, rows, s->request.area_sr < 1.01 * p->region_area_sr);
+        if (s->returned == 0) {
+            plan_finish(p, s->node, PLAN_NODE_DONE, 0);
+            return HAL_OK;
+        }
+    }
+    hal_status st = n->column ? HAL_OK : plan_learn(p, &s->request, rows, true, err);
+    if (st)
+        return st;
+    if (n->suspect) { /* the archive says whether its round number was the whole */
+        if (rows > (double)n->rows_returned)
+            plan_limit_proved(p, n->rows_returned, rows);
+        n->over = rows >= p->cap;
+        n->suspect = n->over;
+        n->retry = !n->over;
+        n->rows_known = (float)rows;
+        p->account.over += n->over;
+        return push_pending(p, s->node, err);
+    }
+    if (was_over) {
+        measure(p, s->node, rows);
+        if (rows < p->cap && !n->guessed)
+            lower_cap(p, rows);
+        return push_pending(p, s->node, err);
+    }
+    bool refused = n->n_ambiguous > (p->cap_refuted ? COUNT_MAX - 1 : COUNT_MAX);
+    if (refused && rows < p->cap && rows > p->rows_proved)
+        lower_cap(p, rows);
+    if (rows >= p->cap || n->n_ambiguous > REFUSED_MAX)
+        mark_over(p, s->node, &s->request, rows, false);
+    else
+        n->retry = !first;
+    p->account.over += n->over && !first;
+    return push_pending(p, s->node, err);
+}
+
+static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
+{
+    plan_node *root = &p->node[s->node];
+    hal_status st = HAL_OK;
+    if (s->result != PLAN_CELLS) {
+        if (s->result == PLAN_OVER && p->want_order > 0) { /* coarser: a quarter of the cells */
+            p->want_order--;
+            return push_pending(p, s->node, err);
+        }
+        p->want_order = -1;
+        plan_find(p, "counting rows by cell does not work, although the record says so");
+        root->want_count = p->counts_usable && p->options.known_rows < 0;
+        return push_pending(p, s->node, err);
+    }
+    p->want_order = -1;
+    st = plan_histogram_take(p, s, err);
+    if (st)
+        return st;
+    double rows = (double)s->returned;
+    if (p->options.known_rows < 0)
+        use_count(p, rows, s->request.area_sr < 1.01 * p->region_area_sr);
+    if (rows >= p->cap) {
+        root->over = true;
+        root->bound = 0.0; /* the cells say more */
+    }
+    return push_pending(p, s->node, err);
+}
+
+static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    if (s->canary) {
+        bool outage = s->n_again > 0;
+        p->canary_out = false;
+        if (outage && p->learned.n == 0 && plan_cuts_sky(p))
+            plan_start_probing(p);
+        return prove_life(p, serial, outage, err);
+    }
+    double smallest = (double)p->min_side_ticks / 1e7;
+    if (s->result != PLAN_ROWS) {
+        p->n_probe_silent += s->result == PLAN_AMBIGUOUS;
+        p->account.over += s->result == PLAN_OVER;
+        p->n_probe++;
+        if (p->probe_radius > smallest)
+            p->probe_radius = fmax(smallest, p->probe_radius / 4.0);
+        else if (s->result == PLAN_OVER) /* a pile-up: it is at least that dense here */
+            return plan_learn(p, &s->request, p->cap, true, err);
+        return s->result == PLAN_OVER ? prove_life(p, serial, false, err) : HAL_OK;
+    }
+    double wider = 3.0 * p->probe_radius;
+    if (s->returned < PROBE_ROWS && wider <= p->region_cone.radius_deg / 2.0 &&
+        (p->service.radius_max_deg <= 0.0 || wider <= p->service.radius_max_deg)) {
+        p->probe_radius = wider;
+        return HAL_OK;
+    }
+    hal_status st = plan_learn(p, &s->request, (double)s->returned, true, err);
+    return st ? st : prove_life(p, serial, false, err);
+}
+
+/* A page came: another follows when it is full. */
+static hal_status apply_page(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    plan_node *n = &p->node[s->node];
+    uint64_t asked = s->ask.page_rows;
+    bool full = s->returned >= asked || plan_is_round(s->returned);
+    p->account.rows_kept += s->kept;
+    n->rows_returned += s->returned;
+    n->rows_kept += s->kept;
+    if (s->returned > 0 && s->ask.page > 1 && p->short_page && p->short_page < asked)
+        plan_limit_proved(p, p->short_page, (double)n->rows_returned);
+    p->short_page = full && s->returned < asked ? s->returned : 0;
+    if (full && !(s->kept == 0 && !p->service.key_unique)) {
+        n->page++;
+        hal_status st = push_pending(p, s->node, err);
+        return st ? st : prove_life(p, serial, false, err);
+    }
+    uint64_t kept = n->rows_kept;
+    if (full) /* one key has more rows than a page: what came stays, the rest cannot be had */
+        plan_finish(p, s->node, PLAN_NODE_STUCK, kept);
+    else
+        plan_finish(p, s->node, PLAN_NODE_DONE, kept);
+    return prove_life(p, serial, false, err);
+}
+
+static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    int32_t i = s->node;
+    plan_node *n = &p->node[i];
+    hal_status st = HAL_OK;
+    if (!n->column && !n->unfounded)
+        st = plan_learn(p, &s->request, (double)s->returned, false, err);
+    if (st)
+        return st;
+    if (s->returned >= 1000 && (double)s->returned == p->rows_proved)
+        plan_find(p,
+                  "two answers hold %" PRIu64 " rows, the most of all: perhaps an undeclared limit",
+                  s->returned);
+    p->rows_proved = fmax(p->rows_proved, (double)s->returned);
+    p->cap = fmax(p->cap, p->rows_proved + 1.0);
+    p->account.rows_kept += s->kept;
+    n->rows_returned = s->returned;
+    n->rows_known = (float)s->returned;
+    watch_swelling(p, i);
+    plan_finish(p, i, PLAN_NODE_DONE, s->kept);
+    return prove_life(p, serial, false, err);
+}
+
+static hal_status apply_suspect(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    int32_t i = s->node;
+    plan_node *n = &p->node[i];
+    n->rows_returned = s->returned;
+    n->suspect = true;
+    if (p->counts_usable) {
+        n->want_count = true;
+    } else {
+        if (p->suspect_rows == s->returned) /* twice the same */
+            plan_limit_proved(p, s->returned, (double)s->returned);
+        p->suspect_rows = s->returned;
+        mark_over(p, i, &s->request, (double)s->returned, true);
+        p->account.over++;
+    }
+    hal_status st = push_pending(p, i, err);
+    return st ? st : prove_life(p, serial, false, err);
+}
+
+/* More came than the record says one answer holds: as many it may hold. Whether this one was whole
+ * nobody knows. */
+static void raise_cap(hal_plan *p, uint64_t returned)
+{
+    plan_find(p, "the record's cap of %" PRIu64 " rows is too low: an answer held more",
+              p->service.cap);
+    p->service.cap = returned;
+    p->cap = fmax(p->cap, (double)returned);
+}
+
+static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    int32_t i = s->node;
+    plan_node *n = &p->node[i];
+    hal_status st = HAL_OK;
+    n->retry = false;
+    switch (s->result) {
+    case PLAN_ROWS:
+        st = s->ask.page > 0 ? apply_page(p, s, serial, err) : apply_rows(p, s, serial, err);
+        if (p->options.rows_max && p->account.rows_kept > p->options.rows_max && !p->stopped)
+            plan_stop(p, "rows", p->options.rows_max, "rows_max");
+        return st;
+    case PLAN_SUSPECT:
+        return apply_suspect(p, s, serial, err);
+    case PLAN_OVER:
+        if (s->ask.page > 0) { /* a smaller page then */
+            p->cap = fmax(1.0, p->cap / 2.0);
+            n->retry = true;
+        } else {
+            if (s->returned > p->service.cap && p->service.cap)
+                raise_cap(p, s->returned);
+            mark_over(p, i, &s->request, p->cap, false);
+        }
+        p->account.over++;
+        st = push_pending(p, i, err);
+        return st ? st : prove_life(p, serial, false, err);
+    case PLAN_AMBIGUOUS:
+        n->n_ambiguous++;
+        if (p->counts_usable && n->page == 0) {
+            n->want_count = true;
+            return push_pending(p, i, err);
+        }
+        n->state = PLAN_NODE_SILENT;
+        n->silent_until = p->tail;
+        return plan_push(&p->silent, &p->n_silent, &p->silent_cap, i, err);
+    default:
+        return HAL_OK; /* not asked for want of a budget: unfetched at the end */
+    }
+}
+
+hal_status plan_apply(hal_plan *p, hal_err *err)
+{
+    uint64_t serial = p->head++;
+    plan_slot *s = plan_slot_at(p, serial);
+    if (s->result == PLAN_NOT_ASKED)
+        return HAL_OK;
+    if (s->result == PLAN_ROWS || s->result == PLAN_COUNTED || s->result == PLAN_CELLS)
+        p->answered = true;
+    hal_status st;
+    switch (s->ask.kind) {
+    case HAL_ASK_COUNT:
+        return apply_count(p, s, err);
+    case HAL_ASK_HISTOGRAM:
+        st = apply_histogram(p, s, err);
+        hal_free(s->cells);
+        s->cells = NULL;
+        return st;
+    case HAL_ASK_PROBE:
+        return apply_probe(p, s, serial, err);
+    case HAL_ASK_FETCH:
+        break;
+    }
+    return apply_fetch(p, s, serial, err);
+}
