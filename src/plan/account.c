@@ -2,6 +2,7 @@
 /* The completeness account: what was asked, what came, what is missing and why. */
 #include "plan/state.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,16 +109,55 @@ const char *hal_plan_finding(const hal_plan *plan, size_t i)
     return i < plan->account.n_findings ? plan->finding[i] : NULL;
 }
 
+/* Rows with a NULL that no request selects: as many as the archive counts more than came. */
+static void count_unreachable(hal_plan *p)
+{
+    bool position = true;
+    for (size_t i = 0; i < p->n_node; i++)
+        if (p->node[i].state == PLAN_NODE_UNREACHABLE && p->node[i].column)
+            position = false;
+    char what[HAL_PLAN_NAME_MAX + 40] = "without position";
+    if (!position)
+        snprintf(what, sizeof what, "whose %s is NULL", hal_plan_column_name(p, 1));
+    if (p->account.rows_counted < 0) {
+        p->account.rows_unreachable = -1;
+        plan_find(p, "rows %s, if any, are missing: the service cannot be asked for them", what);
+        return;
+    }
+    int64_t missing = p->account.rows_counted - (int64_t)p->account.rows_kept;
+    p->account.rows_unreachable = missing > 0 ? missing : 0;
+    if (missing > 0)
+        plan_find(p,
+                  "%" PRId64 " rows %s are missing: the archive counts %" PRId64 ", %" PRIu64
+                  " came, and the service cannot be asked for them",
+                  missing, what, p->account.rows_counted, p->account.rows_kept);
+}
+
+static void say_what_was_learned(hal_plan *p)
+{
+    if (p->n_guess_refuted > 0)
+        plan_find(p,
+                  "%" PRIu64 " of %" PRIu64 " failures taken for too many rows were faults: their "
+                  "parts together hold less than half an answer",
+                  p->n_guess_refuted, p->n_guess_settled);
+}
+
 /* Nothing more will be asked: what is left is unfetched, and the state follows. */
 void plan_conclude(hal_plan *p)
 {
     for (size_t i = 0; i < p->n_node; i++)
         if (is_pending(&p->node[i]))
             plan_finish(p, (int32_t)i, PLAN_NODE_UNFETCHED, 0);
+    say_what_was_learned(p);
     if (p->account.n_stuck == 0) {
-        p->account.state = HAL_PLAN_COMPLETE;
+        if (p->n_unreachable > 0)
+            count_unreachable(p);
+        p->account.state =
+            p->account.rows_unreachable == 0 ? HAL_PLAN_COMPLETE : HAL_PLAN_COMPLETE_EXCEPT;
         return;
     }
+    if (p->n_unreachable > 0)
+        p->account.rows_unreachable = -1;
     p->account.state = HAL_PLAN_PARTIAL;
     if (p->error.status) /* a budget */
         return;

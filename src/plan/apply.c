@@ -12,12 +12,12 @@ enum {
     COUNT_MAX = 3,    /* refusals of a region whose count is below the cap that refute the cap */
     REFUSED_MAX = 8,  /* refusals after which a region is cut whatever its count */
     PROBE_ROWS = 30,  /* rows that make a density worth having */
+    SURPRISE_MAX = 3, /* tiles that were over against all expectation before one is counted */
     MEASURE_CUTS = 3, /* cuts in a row that did not help, after which rows are counted */
     REQUESTS_DEFAULT = 2000,
 };
 
 #define SAME_ROWS 0.9 /* of the rows before three cuts: positions cannot split them */
-#define SWELL 1.5     /* a cut whose parts hold so many times the whole: outlines are larger */
 
 hal_status plan_fail(hal_plan *p, const hal_err *err)
 {
@@ -41,22 +41,10 @@ static hal_status push_pending(hal_plan *p, int32_t i, hal_err *err)
     return plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
 }
 
-/* Are cuts of the sky without effect on outlines as large as the tiles? Design section 4.3. */
-static void watch_swelling(hal_plan *p, int32_t i)
+/* Is there another way than the sky for rows that it does not split? */
+static bool has_another_way(const hal_plan *p)
 {
-    plan_node *n = &p->node[i];
-    int32_t other =
-        i + 1 < (int32_t)p->n_node && p->node[i + 1].parent == n->parent ? i + 1 : i - 1;
-    if (p->strategy != PLAN_OUTLINES || n->parent < 0 || p->node[other].parent != n->parent)
-        return;
-    plan_node *up = &p->node[n->parent];
-    float sum = n->rows_known + p->node[other].rows_known;
-    if (n->rows_known < 0.0F || p->node[other].rows_known < 0.0F || up->rows_known <= 0.0F)
-        return;
-    bool swells = (double)sum >= SWELL * (double)up->rows_known;
-    up->swell = swells ? (uint8_t)(1 + (up->parent >= 0 ? p->node[up->parent].swell : 0)) : 0;
-    if (up->swell >= 2)
-        n->sky_ends = p->node[other].sky_ends = true;
+    return p->service.n_alt_split > 0 || p->service.order_key;
 }
 
 static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows, bool guessed)
@@ -70,10 +58,9 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
     if (r->area_sr > 0.0 && !n->column)
         n->bound = fmax(n->bound, rows / r->area_sr);
     /* Counted once in a while, rows that no cut makes fewer show themselves early. */
-    bool another_way = p->service.n_alt_split > 0 || p->service.order_key;
-    n->want_count = n->over_run % MEASURE_CUTS == 0 && p->counts_usable && another_way &&
+    bool worth = p->service.n_alt_split > 0 || p->service.order_key;
+    n->want_count = n->over_run % MEASURE_CUTS == 0 && p->counts_usable && worth &&
                     plan_cuts_sky(p) && !n->column && !n->no_position;
-    watch_swelling(p, i);
 }
 
 /* Over, or a fault? Design section 6.1, rules 3 and 4. */
@@ -145,6 +132,7 @@ hal_status plan_known_rows(hal_plan *p, hal_err *err)
     plan_request r = plan_request_node(p, root);
     double rows = (double)p->options.known_rows;
     use_count(p, rows, true);
+    root->rows_known = (float)(rows * fmax(1.0, r.area_sr / p->region_area_sr));
     r.area_sr = p->region_area_sr;
     hal_status st = plan_learn(p, &r, rows, true, err);
     if (!st && rows >= p->cap && p->strategy != PLAN_PAGES) {
@@ -189,16 +177,15 @@ void plan_limit_proved(hal_plan *p, uint64_t limit, double rows)
     widen_budget(p);
 }
 
-/* The count of a node that keeps being over: are its rows those of three cuts before? */
+/* The count of a node that is over: are its rows those of three cuts before? */
 static void measure(hal_plan *p, int32_t i, double rows)
 {
     plan_node *n = &p->node[i];
-    for (int32_t up = n->parent, k = 0; up >= 0 && k < MEASURE_CUTS; up = p->node[up].parent, k++) {
+    for (int32_t up = n->parent; up >= 0 && has_another_way(p) && !n->sky_ends;
+         up = p->node[up].parent) {
         const plan_node *a = &p->node[up];
-        n->sky_ends =
-            a->over && (double)a->rows_known > p->cap && rows >= SAME_ROWS * (double)a->rows_known;
-        if (n->sky_ends)
-            break;
+        n->sky_ends = a->depth + MEASURE_CUTS <= n->depth && (double)a->rows_known > p->cap &&
+                      rows >= SAME_ROWS * (double)a->rows_known;
     }
     n->rows_known = (float)rows;
 }
@@ -250,6 +237,9 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
         mark_over(p, s->node, &s->request, rows, false);
     else
         n->retry = !first;
+    if (n->over && plan_cuts_sky(p) && !n->column && !n->no_position)
+        measure(p, s->node, rows);
+    n->want_count = false;
     p->account.over += n->over && !first;
     return push_pending(p, s->node, err);
 }
@@ -287,7 +277,7 @@ static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
     if (s->canary) {
         bool outage = s->n_again > 0;
         p->canary_out = false;
-        if (outage && p->learned.n == 0 && plan_cuts_sky(p))
+        if (outage && p->learned.n == 0 && plan_probes(p))
             plan_start_probing(p);
         return prove_life(p, serial, outage, err);
     }
@@ -355,7 +345,6 @@ static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
     p->account.rows_kept += s->kept;
     n->rows_returned = s->returned;
     n->rows_known = (float)s->returned;
-    watch_swelling(p, i);
     plan_finish(p, i, PLAN_NODE_DONE, s->kept);
     return prove_life(p, serial, false, err);
 }
@@ -410,7 +399,12 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         } else {
             if (s->returned > p->service.cap && p->service.cap)
                 raise_cap(p, s->returned);
+            p->n_surprise += n->predicted >= 0.0 && n->predicted <= PLAN_ACCEPT * p->cap;
             mark_over(p, i, &s->request, p->cap, false);
+            if (p->counts_usable && p->n_surprise >= SURPRISE_MAX) {
+                p->n_surprise = 0;
+                n->want_count = true;
+            }
         }
         p->account.over++;
         st = push_pending(p, i, err);

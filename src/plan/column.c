@@ -128,12 +128,14 @@ double plan_predict_range(const hal_plan *p, int32_t i)
         return -1.0;
     const hal_plan_column *c = &p->service.alt_split[n->column - 1];
     double mine = length(c, n), dense = -1.0;
+    bool at_least = false;
     while (up->parent >= 0 && dense < 0.0) {
         up = &p->node[up->parent];
         plan_node whole = {.lo = PLAN_OPEN_BELOW, .hi = PLAN_OPEN_ABOVE};
         double all = length(c, up->column ? up : &whole);
         if (up->rows_known >= 0.0F && all > 0.0)
             dense = (double)up->rows_known / all;
+        at_least = up->over && (double)up->rows_known <= p->cap;
         if (!up->column)
             break;
     }
@@ -142,7 +144,7 @@ double plan_predict_range(const hal_plan *p, int32_t i)
         double size = length(c, last);
         if (last->column == n->column && size > 0.0) {
             double lam = ((double)last->rows_returned + 0.5) / size;
-            dense = dense > 0.0 ? sqrt(dense * lam) : lam;
+            dense = dense <= 0.0 ? lam : at_least ? fmax(dense, lam) : sqrt(dense * lam);
         }
     }
     return dense < 0.0 ? -1.0 : dense * mine;

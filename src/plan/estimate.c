@@ -108,6 +108,8 @@ static bool finer_than_cells(const hal_plan *p, const plan_near *near, double ce
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
 {
     const plan_node *n = &p->node[i];
+    if (n->rows_known >= 0.0F && !n->over) /* counted */
+        return (double)n->rows_known;
     if (n->column || n->no_position)
         return plan_predict_range(p, i);
     if (r->area_sr <= 0.0 || !plan_knows(p))

@@ -20,6 +20,7 @@
 
 enum {
     SILENT_MAX = 3, /* ambiguous answers without a proof of life that raise the question */
+    SPOTS_MAX = 3,  /* smallest tiles covered by too many outlines, after which none is tried */
     REQUESTS_DEFAULT = 2000,
 };
 
@@ -146,7 +147,8 @@ static plan_slot *ask_node(hal_plan *p, int32_t i, hal_ask_kind kind, const plan
     if (n->page > 0 && kind == HAL_ASK_FETCH) {
         a->page = n->page;
         a->series = (uint64_t)i + 1;
-        a->page_rows = (uint64_t)p->cap;
+        /* An answer of `cap` rows would be over. */
+        a->page_rows = (uint64_t)fmax(1.0, p->service.cap ? p->cap - 1.0 : p->cap);
     }
     if (kind == HAL_ASK_HISTOGRAM)
         a->order = p->want_order;
@@ -224,8 +226,23 @@ typedef enum chosen { CHOSE_ASK, CHOSE_NOTHING, CHOSE_LATER, CHOSE_FAILED } chos
 /* Does a tile wait for a first density? Ranges, pages and rows without position do not. */
 static bool needs_density(const hal_plan *p, const plan_node *n, const plan_request *r)
 {
-    bool by_sky = plan_cuts_sky(p) && !n->column && !n->no_position && !n->sky_ends;
+    bool by_sky = plan_probes(p) && !n->column && !n->no_position && !n->sky_ends;
     return by_sky && r->fits && !plan_knows(p) && (n->over || p->asked_any);
+}
+
+/* Smallest tiles with too many rows: outlines that cover one spot cover the next too; and where no
+ * tile at all holds less than the cap, the tiles do nothing. */
+static bool gives_up(hal_plan *p)
+{
+    if (p->account.n_stuck < SPOTS_MAX)
+        return false;
+    if (p->strategy == PLAN_CENTRES && p->account.tiles_done == 0) {
+        plan_find(p,
+                  "no range on the centre columns makes the rows fewer: beside a region they seem "
+                  "to do nothing");
+        return true;
+    }
+    return p->strategy == PLAN_OUTLINES;
 }
 
 /* The next ask by what has been applied so far; CHOSE_LATER: not before *later_ns. */
@@ -237,7 +254,7 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
     if (p->n_silent >= SILENT_MAX && !idle) /* an answer on its way may prove life */
         return CHOSE_NOTHING;
     bool doubtful = p->n_silent >= SILENT_MAX || (p->n_silent && idle && !p->n_stack);
-    if (doubtful && (p->answered || plan_knows(p) || !plan_cuts_sky(p))) {
+    if (doubtful && (p->answered || plan_knows(p) || !plan_probes(p))) {
         *out = plan_cuts_sky(p) ? ask_probe(p, true) : ask_sign_of_life(p);
         return CHOSE_ASK;
     }
@@ -265,6 +282,8 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
         }
         if (needs_density(p, n, &r))
             break;
+        if (n->column && p->last_range < 0 && !idle) /* one after another until one is finished: */
+            return CHOSE_NOTHING;                    /* what is over says little about the next */
         bool must_cut = n->over || n->cut_again || !r.fits;
         bool cut = false;
         if ((must_cut || rows > PLAN_ACCEPT * p->cap) && plan_split(p, i, &r, rows, &cut, err))
@@ -274,12 +293,16 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
         if (n->over || !r.fits) {
             p->n_stack--;
             plan_finish(p, i, PLAN_NODE_STUCK, 0);
+            if (gives_up(p)) {
+                p->stopped = true;
+                break;
+            }
             continue;
         }
         *out = ask_node(p, i, HAL_ASK_FETCH, &r, rows);
         return CHOSE_ASK;
     }
-    if (!plan_knows(p) && plan_cuts_sky(p) && idle && (p->n_stack || p->n_silent)) {
+    if (!plan_knows(p) && plan_probes(p) && idle && (p->n_stack || p->n_silent)) {
         if (p->probe_radius <= 0.0)
             plan_start_probing(p);
         *out = ask_probe(p, p->n_probe_silent >= SILENT_MAX);

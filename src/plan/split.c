@@ -74,6 +74,8 @@ hal_status plan_root(hal_plan *p, hal_err *err)
     return node_add(p, &root, -1, err);
 }
 
+#define OUTLINE_DEG 3.0 /* few outlines reach farther from their centre */
+
 static bool may_touch(const hal_plan *p, const hal_tile *t)
 {
     return p->strategy == PLAN_CENTRES || hal_region_may_touch(p->region, t, p->guard_deg);
@@ -184,7 +186,7 @@ static hal_status add_tile(hal_plan *p, int32_t i, const hal_tile *tile, bool ag
  * of the sky, the former last so that it is first on the stack. */
 static hal_status frame(hal_plan *p, int32_t i, hal_err *err)
 {
-    double radius = fmin(180.0, 1.5 * p->region_cone.radius_deg + 0.5);
+    double radius = fmin(180.0, p->region_cone.radius_deg + OUTLINE_DEG);
     hal_region *wide =
         hal_region_circle(p->region_cone.ra_deg, p->region_cone.dec_deg, radius, err);
     if (!wide)
@@ -216,6 +218,42 @@ static hal_status frame(hal_plan *p, int32_t i, hal_err *err)
     return st;
 }
 
+/* Rows that the histogram sees in a tile. */
+static double rows_seen(const hal_plan *p, const hal_tile *t)
+{
+    plan_node like = {.tile = *t};
+    plan_request r = plan_request_node(p, &like);
+    return plan_histogram_rows(p, &r);
+}
+
+/* Moves the border of two tiles so that the first holds its share of the planned leaves. Borders
+ * stay integers; neither part becomes a sliver. */
+static void balance(const hal_plan *p, const hal_tile *whole, int64_t leaves, hal_tile child[2])
+{
+    enum { STEPS = 6 };
+    bool by_dec = child[0].dec_hi != whole->dec_hi;
+    int64_t side = by_dec ? whole->dec_hi - whole->dec_lo : whole->width;
+    int64_t lo = side / 4, hi = side - side / 4;
+    double wanted = rows_seen(p, whole) * (double)(leaves / 2) / (double)leaves;
+    if (wanted <= 0.0 || lo < p->min_side_ticks)
+        return;
+    for (int k = 0; k < STEPS; k++) {
+        int64_t at = lo + (hi - lo) / 2;
+        if (by_dec)
+            child[0].dec_hi = child[1].dec_lo = whole->dec_lo + at;
+        else
+            child[0].width = at;
+        if (rows_seen(p, &child[0]) < wanted)
+            lo = at;
+        else
+            hi = at;
+    }
+    if (by_dec)
+        return;
+    child[1].ra = (whole->ra + child[0].width) % HAL_TICKS_CIRCLE;
+    child[1].width = whole->width - child[0].width;
+}
+
 static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
                             hal_err *err)
 {
@@ -227,6 +265,9 @@ static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, doubl
             hal_tile_cut(&n->tile, plan_leaves_wanted(p, i, r, rows), p->min_side_ticks, child));
     if (!*cut)
         return HAL_OK;
+    /* Cones pay for uneven cuts with their shape, and a surprise says that the cells mislead. */
+    if (!framed && p->histogram.order >= 0 && r->as_box && n->predicted < 0.0)
+        balance(p, &n->tile, plan_leaves_wanted(p, i, r, rows), child);
     bool again = n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < p->cap;
     open_node(p, i);
     hal_status st = add_no_position(p, i, err);

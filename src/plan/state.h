@@ -43,7 +43,6 @@ typedef struct plan_node {
     int16_t depth;
     uint8_t column;   /* 1-based; 0: not a range */
     uint8_t over_run; /* asked and over so many times in a row, this one included */
-    uint8_t swell;    /* cuts in a row whose parts held 1.5 times the whole and more */
     plan_node_state state;
     bool whole;       /* the user's region unsplit (perhaps by ranges or pages) */
     bool no_position; /* the rows without position */
@@ -174,7 +173,7 @@ struct hal_plan {
 
     bool prepared, asked_any, answered, counts_usable, canary_out, stopped;
     double probe_radius; /* degrees; 0: no probe yet */
-    int n_probe, n_probe_silent;
+    int n_probe, n_probe_silent, n_surprise;
     uint64_t n_guess_settled,
         n_guess_refuted; /* ambiguous answers taken for over, and wrongly so */
 
@@ -188,6 +187,11 @@ hal_status plan_choose_strategy(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
 static inline bool plan_cuts_sky(const hal_plan *p)
 {
     return p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES || p->strategy == PLAN_OUTLINES;
+}
+/* Does a small request show the density of rows? Not where outlines are larger than it. */
+static inline bool plan_probes(const hal_plan *p)
+{
+    return p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES;
 }
 
 /* split.c: the tree */

@@ -1,66 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "support/sim.c"
+#include "support/plan_fixture.h"
 
 #include "base/alloc.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-enum { CAP = 1000 };
-
-static sim_setup setup_of(bool boxes, sim_over over)
-{
-    return (sim_setup){
-        .service = {.takes_box = boxes,
-                    .takes_cone = !boxes,
-                    .over_is_slow = over == SIM_RESET,
-                    .radius_decimals = -1,
-                    .cap = CAP},
-        .options = {.window = 4, .known_rows = -1},
-        .over = over,
-        .archive_cap = over == SIM_TRUNCATE ? CAP : 0,
-        .seed = 1,
-    };
-}
-
-static hal_region *circle(double ra, double dec, double radius)
-{
-    hal_err err = HAL_ERR_INIT;
-    hal_region *r = hal_region_circle(ra, dec, radius, &err);
-    assert_non_null(r);
-    return r;
-}
-
-/* `n` rows even in a disc, selected on at full precision, printed with `decimals`. */
-static sim_sky *disc(hal_region *region, size_t n, double ra, double dec, double radius,
-                     int decimals)
-{
-    uint64_t s = 99;
-    sim_sky *sky = sky_begin("disc", hal_region_ref(region));
-    double scale = pow(10.0, decimals), top = sin(radius * RADIANS / 2.0);
-    for (size_t i = 0; i < n; i++) {
-        double x, y, d = 2.0 * asin(sqrt(sim_random(&s)) * top) / RADIANS;
-        offset(ra, dec, d, 2.0 * SIM_PI * sim_random(&s), &x, &y);
-        x = hal_ra_canonical(x);
-        sim_sky_add(sky, round(x * scale) / scale, round(y * scale) / scale, x, y);
-    }
-    sim_sky_index(sky);
-    return sky;
-}
-
-static void assert_exactly_once(const sim_report *r)
-{
-    if (r->account.state != HAL_PLAN_COMPLETE)
-        fail_msg("not complete: %s", r->error.text);
-    assert_int_equal(r->n_lost, 0);
-    assert_int_equal(r->n_twice, 0);
-    assert_int_equal(r->n_foreign, 0);
-    assert_int_equal(r->account.rows_kept, r->n_in_region);
-    assert_int_equal(r->account.tiles_done, r->account.tiles_known);
-}
 
 /* Runs with boxes and cones, resets, flags and truncation: every row once, complete. */
 static void assert_every_way(const sim_sky *sky)

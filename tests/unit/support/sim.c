@@ -1,232 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "sim.h"
+#include "sim_sky.c"
 
-#include "sky/angle.h"
+#include "sky/healpix.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <stdio.h>
 
-#define RADIANS 0.017453292519943295
-#define SIM_PI 3.141592653589793
-
-enum { BANDS = 3600, SIM_WINDOW_MAX = 8 };
-
-const char *const sim_sky_names[7] = {"even",  "plane", "clumpy", "globular",
-                                      "polar", "wrap",  "empty"};
-
-double sim_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-static double gauss(uint64_t *s)
-{
-    double u = 1.0 - sim_random(s);
-    return sqrt(-2.0 * log(u)) * cos(2.0 * SIM_PI * sim_random(s));
-}
-
-static void unit(double ra, double dec, double v[3])
-{
-    v[0] = cos(dec * RADIANS) * cos(ra * RADIANS);
-    v[1] = cos(dec * RADIANS) * sin(ra * RADIANS);
-    v[2] = sin(dec * RADIANS);
-}
-
-void sim_sky_add(sim_sky *sky, double ra, double dec, double sel_ra, double sel_dec)
-{
-    if (sky->n_row == sky->row_cap) {
-        sky->row_cap = sky->row_cap ? 2 * sky->row_cap : 1024;
-        sky->row = realloc(sky->row, sky->row_cap * sizeof *sky->row);
-        if (!sky->row)
-            abort();
-    }
-    sim_row *r = &sky->row[sky->n_row++];
-    *r = (sim_row){ra, dec, hal_ra_canonical(sel_ra), sel_dec, {0}};
-    unit(r->sel_ra, sel_dec, r->v);
-}
-
-static void add_printed(sim_sky *sky, double ra, double dec)
-{
-    ra = hal_ra_canonical(ra);
-    dec = fmax(-90.0, fmin(90.0, dec));
-    sim_sky_add(sky, round(ra * 1e5) / 1e5, round(dec * 1e5) / 1e5, ra, dec);
-}
-
-static int band_of(double dec)
-{
-    int b = (int)((dec + 90.0) * (BANDS / 180.0));
-    return b < 0 ? 0 : b >= BANDS ? BANDS - 1 : b;
-}
-
-static int by_band_and_ra(const void *a, const void *b)
-{
-    const sim_row *x = a, *y = b;
-    int bx = band_of(x->sel_dec), by = band_of(y->sel_dec);
-    if (bx != by)
-        return bx < by ? -1 : 1;
-    return (x->sel_ra > y->sel_ra) - (x->sel_ra < y->sel_ra);
-}
-
-void sim_sky_index(sim_sky *sky)
-{
-    if (sky->n_row)
-        qsort(sky->row, sky->n_row, sizeof *sky->row, by_band_and_ra);
-    sky->band = calloc(BANDS + 1, sizeof *sky->band);
-    if (!sky->band)
-        abort();
-    sky->n_inside = 0;
-    for (size_t i = 0; i < sky->n_row; i++) {
-        sky->band[band_of(sky->row[i].sel_dec) + 1]++;
-        sky->n_inside += hal_region_contains(sky->region, sky->row[i].ra, sky->row[i].dec);
-    }
-    for (int b = 0; b < BANDS; b++)
-        sky->band[b + 1] += sky->band[b];
-}
-
-void sim_sky_free(sim_sky *sky)
-{
-    hal_region_unref(sky->region);
-    free(sky->row);
-    free(sky->band);
-    free(sky);
-}
-
-static sim_sky *sky_begin(const char *name, hal_region *region)
-{
-    sim_sky *sky = calloc(1, sizeof *sky);
-    if (!sky || !region)
-        abort();
-    sky->name = name;
-    sky->region = region;
-    return sky;
-}
-
-sim_sky *sim_sky_rows(hal_region *region, const double (*ra_dec)[2], size_t n)
-{
-    sim_sky *sky = sky_begin("rows", hal_region_ref(region));
-    for (size_t i = 0; i < n; i++)
-        sim_sky_add(sky, ra_dec[i][0], ra_dec[i][1], ra_dec[i][0], ra_dec[i][1]);
-    sim_sky_index(sky);
-    return sky;
-}
-
-/* A position `d` degrees from a place, in direction `t` radians. */
-static void offset(double ra0, double dec0, double d, double t, double *ra, double *dec)
-{
-    double s0 = sin(dec0 * RADIANS), c0 = cos(dec0 * RADIANS);
-    double s = s0 * cos(d * RADIANS) + c0 * sin(d * RADIANS) * cos(t);
-    *dec = asin(fmax(-1.0, fmin(1.0, s))) / RADIANS;
-    *ra = ra0 +
-          atan2(sin(t) * sin(d * RADIANS), c0 * cos(d * RADIANS) - s0 * sin(d * RADIANS) * cos(t)) /
-              RADIANS;
-}
-
-static void add_even(sim_sky *sky, size_t n, uint64_t *s)
-{
-    for (size_t i = 0; i < n; i++)
-        add_printed(sky, 360.0 * sim_random(s), asin(2.0 * sim_random(s) - 1.0) / RADIANS);
-}
-
-/* `n` rows even in a disc. */
-static void add_disc(sim_sky *sky, size_t n, double ra0, double dec0, double radius, uint64_t *s)
-{
-    double top = sin(radius * RADIANS / 2.0);
-    for (size_t i = 0; i < n; i++) {
-        double ra, dec, d = 2.0 * asin(sqrt(sim_random(s)) * top) / RADIANS;
-        offset(ra0, dec0, d, 2.0 * SIM_PI * sim_random(s), &ra, &dec);
-        add_printed(sky, ra, dec);
-    }
-}
-
-static void add_plane(sim_sky *sky, size_t n, uint64_t *s)
-{
-    /* Galactic pole and node, J2000 (Hipparcos catalogue, volume 1, section 1.5.3). */
-    double pole_ra = 192.85948, pole_dec = 27.12825, l_pole = 122.93192;
-    for (size_t i = 0; i < n; i++) {
-        double b = -6.0 * log(1.0 - sim_random(s)), ra, dec;
-        if (b > 90.0) {
-            i--;
-            continue;
-        }
-        b = sim_random(s) < 0.5 ? -b : b;
-        offset(pole_ra, pole_dec, 90.0 - b, (l_pole - 360.0 * sim_random(s)) * RADIANS, &ra, &dec);
-        add_printed(sky, ra, dec);
-    }
-}
-
-/* Lognormal field of 1.3: a Gaussian field of plane waves, rejection below its 3.5 sigma. */
-static void add_lognormal(sim_sky *sky, size_t n, uint64_t *s)
-{
-    enum { WAVES = 60 };
-    double k[WAVES][3], phase[WAVES];
-    for (int w = 0; w < WAVES; w++) {
-        double scale = 2.0 * pow(15.0, sim_random(s));
-        phase[w] = 2.0 * SIM_PI * sim_random(s);
-        for (int x = 0; x < 3; x++)
-            k[w][x] = scale * gauss(s);
-    }
-    for (size_t i = 0; i < n;) {
-        double ra = 360.0 * sim_random(s), dec = asin(2.0 * sim_random(s) - 1.0) / RADIANS, v[3];
-        unit(ra, dec, v);
-        double g = 0.0;
-        for (int w = 0; w < WAVES; w++)
-            g += cos(k[w][0] * v[0] + k[w][1] * v[1] + k[w][2] * v[2] + phase[w]);
-        g *= sqrt(2.0 / WAVES);
-        if (sim_random(s) < exp(1.3 * (g - 3.0))) {
-            add_printed(sky, ra, dec);
-            i++;
-        }
-    }
-}
-
-sim_sky *sim_sky_new(const char *name, double scale, uint64_t seed)
-{
-    uint64_t s = 20261120 + seed;
-    hal_err err = HAL_ERR_INIT;
-    sim_sky *sky = NULL;
-    if (!strcmp(name, "even")) {
-        sky = sky_begin("even", hal_region_all(&err));
-        add_even(sky, (size_t)(1e6 * scale), &s);
-        static const double ends[9][2] = {{0, 90},  {123.456, 90},  {359.9, 90},
-                                          {0, -90}, {123.456, -90}, {359.9, -90},
-                                          {0, 10},  {0, -45},       {359.9999999, 20.5}};
-        for (int i = 0; i < 9; i++)
-            sim_sky_add(sky, ends[i][0], ends[i][1], ends[i][0], ends[i][1]);
-    } else if (!strcmp(name, "plane")) {
-        sky = sky_begin("plane", hal_region_all(&err));
-        add_even(sky, (size_t)(150000 * scale), &s);
-        add_plane(sky, (size_t)(850000 * scale), &s);
-    } else if (!strcmp(name, "clumpy")) {
-        sky = sky_begin("clumpy", hal_region_all(&err));
-        add_lognormal(sky, (size_t)(800000 * scale), &s);
-        for (int c = 0; c < 40; c++)
-            add_disc(sky, (size_t)(5000 * scale), 360.0 * sim_random(&s),
-                     asin(2.0 * sim_random(&s) - 1.0) / RADIANS, 0.2 * pow(10.0, sim_random(&s)),
-                     &s);
-    } else if (!strcmp(name, "globular")) {
-        sky = sky_begin("globular", hal_region_circle(201.7, -47.5, 5.0, &err));
-        add_disc(sky, (size_t)(500000 * scale), 201.7, -47.5, 8.0, &s);
-        add_disc(sky, (size_t)(60000 * scale), 202.3, -46.6, 1.0 / 60.0, &s);
-    } else if (!strcmp(name, "polar")) {
-        sky = sky_begin("polar", hal_region_circle(0, 90, 30.0, &err));
-        add_disc(sky, (size_t)(600000 * scale), 0, 90, 34.5, &s);
-    } else if (!strcmp(name, "wrap")) {
-        sky = sky_begin("wrap", hal_region_circle(0.3, 12.0, 10.0, &err));
-        add_disc(sky, (size_t)(640000 * scale), 0.3, 12.0, 12.0, &s);
-    } else if (!strcmp(name, "empty")) {
-        sky = sky_begin("empty", hal_region_all(&err));
-        add_even(sky, 500, &s);
-    } else {
-        abort();
-    }
-    sim_sky_index(sky);
-    return sky;
-}
+enum { SIM_WINDOW_MAX = 8 };
 
 /* ---- the archive ---- */
 
@@ -286,10 +65,9 @@ static void select_range(const sim_sky *sky, const wanted *w, double ra_min, dou
                 found_add(f, i);
 }
 
-static void archive_select(const sim_sky *sky, const hal_ask *ask, found *f)
+static void select_by_place(const sim_sky *sky, const hal_ask *ask, double radius, found *f)
 {
     wanted w = {.box = ask->as_box};
-    f->n = 0;
     if (w.box) {
         w.ra_min = ask->ra_min_deg;
         w.ra_max = ask->ra_max_deg;
@@ -297,6 +75,7 @@ static void archive_select(const sim_sky *sky, const hal_ask *ask, found *f)
         w.dec_max = ask->dec_max_deg;
     } else {
         hal_cone c = ask->cone;
+        c.radius_deg = radius;
         double h = 2.0 * sin(c.radius_deg * RADIANS / 2.0);
         unit(c.ra_deg, c.dec_deg, w.v);
         w.chord2 = h * h;
@@ -320,6 +99,75 @@ static void archive_select(const sim_sky *sky, const hal_ask *ask, found *f)
     }
 }
 
+/* Does the row belong to the answer of the whole query? */
+static bool belongs(const sim_sky *sky, const hal_service *service, const sim_row *r)
+{
+    if (service->footprints)
+        return hal_region_distance_deg(sky->region, r->sel_ra, r->sel_dec) <=
+               (double)r->outline_deg;
+    if (r->unplaced)
+        return hal_region_area_sr(sky->region) > 12.566370614;
+    return hal_region_contains(sky->region, r->ra, r->dec);
+}
+
+static bool in_box(const hal_ask *a, const sim_row *r)
+{
+    bool ra = a->ra_min_deg <= a->ra_max_deg
+                  ? r->sel_ra >= a->ra_min_deg && r->sel_ra <= a->ra_max_deg
+                  : r->sel_ra >= a->ra_min_deg || r->sel_ra <= a->ra_max_deg;
+    return !r->unplaced && ra && r->sel_dec >= a->dec_min_deg && r->sel_dec <= a->dec_max_deg;
+}
+
+/* What the archive selects by position, where the index of bands does not help. */
+static bool selects(const sim_sky *sky, const sim_setup *setup, const hal_ask *a, double radius,
+                    const sim_row *r)
+{
+    const hal_service *s = &setup->service;
+    if (!s->footprints)
+        return a->no_position ? r->unplaced : !s->takes_box && !s->takes_cone;
+    if (a->by_key)
+        return hal_separation_deg(a->cone.ra_deg, a->cone.dec_deg, r->sel_ra, r->sel_dec) <=
+               radius + (double)r->outline_deg;
+    if (!belongs(sky, s, r))
+        return false;
+    if (a->no_position)
+        return r->unplaced;
+    return a->whole || setup->ignores_centre || in_box(a, r);
+}
+
+static bool value_selected(const hal_ask *a, const sim_row *r)
+{
+    if (a->column == 0)
+        return true;
+    if (a->column_null)
+        return isnan(r->sel_value);
+    return r->sel_value >= a->column_min && r->sel_value <= a->column_max;
+}
+
+static void archive_select(const sim_sky *sky, const sim_setup *setup, const hal_ask *ask, found *f)
+{
+    const hal_service *s = &setup->service;
+    double radius = ask->cone.radius_deg, scale = pow(10.0, setup->radius_floor);
+    if (setup->radius_floor > 0)
+        radius = floor(radius * scale * (1.0 + 1e-12)) / scale;
+    f->n = 0;
+    if (s->footprints || ask->no_position || (!s->takes_box && !s->takes_cone)) {
+        for (size_t i = 0; i < sky->n_row; i++)
+            if (selects(sky, setup, ask, radius, &sky->row[i]))
+                found_add(f, i);
+    } else {
+        select_by_place(sky, ask, radius, f);
+        if (ask->whole && hal_region_area_sr(sky->region) > 12.566370614) /* no condition at all */
+            for (size_t i = sky->band[BANDS]; i < sky->n_row; i++)
+                found_add(f, i);
+    }
+    size_t n = 0;
+    for (size_t k = 0; k < f->n; k++)
+        if (value_selected(ask, &sky->row[f->row[k]]))
+            f->row[n++] = f->row[k];
+    f->n = n;
+}
+
 /* ---- the driver ---- */
 
 static double beyond(const hal_ask *ask, const sim_row *r)
@@ -338,7 +186,7 @@ static double beyond(const hal_ask *ask, const sim_row *r)
 typedef struct flight {
     hal_ask ask;
     double until_s;
-    bool fault;
+    bool fault, busy;
 } flight;
 
 typedef struct run {
@@ -347,6 +195,11 @@ typedef struct run {
     hal_plan *plan;
     sim_report *report;
     found found;
+    struct {
+        uint64_t series;
+        int64_t last; /* key */
+    } page[64];
+    int n_page;
     flight flight[SIM_WINDOW_MAX];
     int n_flight;
     double now_s;
@@ -365,12 +218,16 @@ static uint64_t mix(uint64_t h, uint64_t x)
 
 static void log_ask(sim_report *r, const hal_ask *a)
 {
-    uint64_t part[8] = {(uint64_t)a->kind,        (uint64_t)a->attempt,
-                        (uint64_t)a->tile.ra,     (uint64_t)a->tile.width,
-                        (uint64_t)a->tile.dec_lo, (uint64_t)a->tile.dec_hi};
+    uint64_t part[11] = {(uint64_t)a->kind,        (uint64_t)a->attempt,
+                         (uint64_t)a->tile.ra,     (uint64_t)a->tile.width,
+                         (uint64_t)a->tile.dec_lo, (uint64_t)a->tile.dec_hi};
     memcpy(&part[6], &a->cone.ra_deg, 8);
     memcpy(&part[7], &a->cone.radius_deg, 8);
-    for (int i = 0; i < 8; i++)
+    memcpy(&part[8], &a->column_lo, 8);
+    memcpy(&part[9], &a->column_hi, 8);
+    part[10] =
+        (uint64_t)a->page * 100 + (uint64_t)a->order * 4 + a->no_position * 2 + a->column_null;
+    for (int i = 0; i < 11; i++)
         r->ask_digest = mix(r->ask_digest, part[i]);
 }
 
@@ -386,9 +243,16 @@ static void depart(run *t, const hal_ask *ask)
     log_ask(t->report, ask);
     f->fault = sim_random(&t->random) < t->setup->fault_rate ||
                (t->now_s >= t->setup->outage_from_s && t->now_s < t->setup->outage_to_s);
+    f->busy = t->setup->busy_rate > 0.0 && sim_random(&t->random) < t->setup->busy_rate;
+    if (!ask->as_box)
+        t->report->radius_most_deg = fmax(t->report->radius_most_deg, ask->cone.radius_deg);
+    if (t->n_flight > t->report->in_flight_most)
+        t->report->in_flight_most = t->n_flight;
     double took = 0.5;
-    if (ask->kind != HAL_ASK_COUNT && !f->fault) {
-        archive_select(t->sky, ask, &t->found);
+    if (ask->kind == HAL_ASK_HISTOGRAM) {
+        took = 2.0;
+    } else if (ask->kind != HAL_ASK_COUNT && !f->fault && !f->busy) {
+        archive_select(t->sky, t->setup, ask, &t->found);
         took = t->found.n > archive_cap(t->setup)
                    ? 2.0
                    : 1.0 + (double)t->found.n / (double)archive_cap(t->setup);
@@ -396,45 +260,156 @@ static void depart(run *t, const hal_ask *ask)
     f->until_s = t->now_s + took;
 }
 
+/* Is the row of an answer this ask's to keep? The contract of plan.h. */
+static bool is_mine(const run *t, const hal_ask *a, const sim_row *r, size_t i)
+{
+    const hal_service *s = &t->setup->service;
+    if (!hal_ask_owns_value(a, r->value, isnan(r->value)))
+        return false;
+    if (a->by_key && !a->no_position)
+        return t->report->kept[i] == 0 && belongs(t->sky, s, r);
+    if (r->unplaced)
+        return a->no_position || (a->whole && belongs(t->sky, s, r));
+    if (a->no_position || !hal_tile_owns(&a->tile, r->ra, r->dec))
+        return false;
+    return s->footprints || hal_region_contains(t->sky->region, r->ra, r->dec);
+}
+
+static const sim_row *sorted_rows;
+
+static int by_key(const void *a, const void *b)
+{
+    uint32_t x = sorted_rows[*(const uint32_t *)a].key, y = sorted_rows[*(const uint32_t *)b].key;
+    return (x > y) - (x < y);
+}
+
+/* Leaves the ask's page of what was found, and of a full one whose keys repeat not the last key.
+ * Returns how many rows the archive sent. */
+static size_t turn_page(run *t, const hal_ask *a, int64_t *last)
+{
+    found *f = &t->found;
+    bool unique = t->setup->service.key_unique;
+    int k = 0;
+    while (k < t->n_page && t->page[k].series != a->series)
+        k++;
+    int64_t from = a->page > 1 && k < t->n_page ? t->page[k].last : -1;
+    size_t n = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        int64_t key = t->sky->row[f->row[i]].key;
+        if (unique ? key > from : key >= from)
+            f->row[n++] = f->row[i];
+    }
+    f->n = n;
+    sorted_rows = t->sky->row;
+    if (n)
+        qsort(f->row, n, sizeof *f->row, by_key);
+    uint64_t most = archive_cap(t->setup) < a->page_rows ? archive_cap(t->setup) : a->page_rows;
+    f->n = n < most ? n : (size_t)most;
+    size_t sent = f->n;
+    *last = sent ? t->sky->row[f->row[sent - 1]].key : from;
+    if (!unique && hal_plan_page_is_full(t->plan, a->id, sent))
+        while (f->n > 0 && t->sky->row[f->row[f->n - 1]].key == *last)
+            f->n--;
+    return sent;
+}
+
+static void page_turned(run *t, const hal_ask *a, int64_t last)
+{
+    int k = 0;
+    while (k < t->n_page && t->page[k].series != a->series)
+        k++;
+    if (k == t->n_page && t->n_page++ == (int)(sizeof t->page / sizeof *t->page))
+        abort();
+    t->page[k].series = a->series;
+    t->page[k].last = last;
+}
+
 static void deliver(run *t, const hal_ask *ask)
 {
     hal_err err = HAL_ERR_INIT;
     found *f = &t->found;
-    uint64_t kept = 0, most = archive_cap(t->setup);
+    uint64_t most = archive_cap(t->setup);
     double overshoot = 0.0;
-    hal_tile tile = ask->tile;
+    int64_t last_key = -1;
     if (t->setup->ignores_region) {
         f->n = 0;
         for (size_t i = 0; i < t->sky->n_row; i++)
             found_add(f, i);
     }
-    if (f->n > most && t->setup->over == SIM_TRUNCATE)
-        f->n = most;
-    if (f->n > most) {
+    size_t sent = f->n;
+    if (ask->page > 0)
+        sent = turn_page(t, ask, &last_key);
+    else if (f->n > most && t->setup->over == SIM_TRUNCATE)
+        f->n = sent = most;
+    if (sent > most) {
         hal_verdict v = t->setup->over == SIM_FLAG ? HAL_VERDICT_OVER : HAL_VERDICT_AMBIGUOUS;
         if (hal_plan_failed(t->plan, ask->id, v, ns(t->now_s), NULL, &err))
             abort();
         return;
     }
+    bool placed = !ask->no_position && !(t->setup->service.footprints && !ask->by_centre) &&
+                  (t->setup->service.takes_box || t->setup->service.takes_cone);
     size_t n_mine = 0;
     for (size_t k = 0; k < f->n; k++) {
         const sim_row *r = &t->sky->row[f->row[k]];
-        overshoot = fmax(overshoot, beyond(ask, r));
-        if (hal_tile_owns(&tile, r->ra, r->dec) &&
-            hal_region_contains(t->sky->region, r->ra, r->dec))
+        if (placed && !r->unplaced)
+            overshoot = fmax(overshoot, beyond(ask, r));
+        if (is_mine(t, ask, r, f->row[k]))
             f->row[n_mine++] = f->row[k];
     }
-    kept = n_mine;
     bool accepted;
-    t->report->moved += f->n;
-    if (hal_plan_complete(t->plan, ask->id, f->n, kept, overshoot, &accepted, &err)) {
+    t->report->moved += sent;
+    if (t->setup->tells_rounding && sent > 0 &&
+        hal_plan_printed(t->plan, t->setup->printed_deg, &err)) {
         t->report->error = err;
         return;
     }
+    if (hal_plan_complete(t->plan, ask->id, sent, n_mine, overshoot, &accepted, &err)) {
+        t->report->error = err;
+        return;
+    }
+    if (accepted && ask->page > 0)
+        page_turned(t, ask, last_key);
     for (size_t k = 0; accepted && k < n_mine; k++) {
         unsigned char *n = &t->report->kept[f->row[k]];
         *n = (unsigned char)(*n + (*n < 255));
     }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Rows by cell, cut at the archive's cap like any answer. */
+static void count_cells(run *t, const hal_ask *ask)
+{
+    found *f = &t->found;
+    uint64_t *cell = calloc(f->n + 1, sizeof *cell);
+    hal_plan_cell *cells = calloc(f->n + 1, sizeof *cells);
+    hal_err err = HAL_ERR_INIT;
+    size_t n = 0, n_placed = 0;
+    if (!cell || !cells)
+        abort();
+    for (size_t k = 0; k < f->n; k++) {
+        const sim_row *r = &t->sky->row[f->row[k]];
+        if (!r->unplaced)
+            cell[n_placed++] = hal_healpix_index(ask->order, r->sel_ra, r->sel_dec);
+    }
+    if (n_placed)
+        qsort(cell, n_placed, sizeof *cell, by_number);
+    for (size_t k = 0; k < n_placed; k++) {
+        if (n == 0 || cells[n - 1].index != cell[k])
+            cells[n++].index = cell[k];
+        cells[n - 1].rows++;
+    }
+    if (n > archive_cap(t->setup))
+        n = archive_cap(t->setup) + 1;
+    if (hal_plan_histogram(t->plan, ask->id, cells, n, &err))
+        abort();
+    free(cell);
+    free(cells);
 }
 
 static void arrive(run *t)
@@ -454,10 +429,23 @@ static void arrive(run *t)
             abort();
         return;
     }
-    archive_select(t->sky, &f.ask, &t->found);
-    if (f.ask.kind != HAL_ASK_COUNT)
+    if (f.busy) {
+        hal_err why = HAL_ERR_INIT;
+        hal_err_set(&why, HAL_E_BUSY, "429");
+        why.retry_after_s = 7.0;
+        if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_TRANSIENT, ns(t->now_s), &why, &err))
+            abort();
+        return;
+    }
+    archive_select(t->sky, t->setup, &f.ask, &t->found);
+    if (f.ask.kind == HAL_ASK_HISTOGRAM)
+        count_cells(t, &f.ask);
+    else if (f.ask.kind != HAL_ASK_COUNT)
         deliver(t, &f.ask);
-    else if (hal_plan_counted(t->plan, f.ask.id, t->found.n, &err))
+    else if (t->setup->no_counting) {
+        if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_AMBIGUOUS, ns(t->now_s), NULL, &err))
+            abort();
+    } else if (hal_plan_counted(t->plan, f.ask.id, t->found.n, &err))
         abort();
 }
 
@@ -487,6 +475,12 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
     t.plan = hal_plan_new(&setup->service, sky->region, &setup->options, &err);
     if (!t.plan || !report.kept)
         abort();
+    hal_buf text;
+    hal_buf_init(&text, sizeof report.explained);
+    if (hal_plan_explain(t.plan, &text, &err))
+        abort();
+    snprintf(report.explained, sizeof report.explained, "%s", hal_buf_text(&text));
+    hal_buf_clear(&text);
     hal_next next;
     hal_ask ask;
     int64_t until_ns;
@@ -515,8 +509,16 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
             report.stuck[report.n_stuck] = tile;
         report.n_stuck++;
     }
+    const char *finding;
+    for (size_t i = 0; (finding = hal_plan_finding(t.plan, i)); i++) {
+        size_t at = strlen(report.findings);
+        snprintf(report.findings + at, sizeof report.findings - at, "%s\n", finding);
+    }
+    report.n_density =
+        hal_plan_densities(t.plan, report.density, sizeof report.density / sizeof *report.density);
     for (size_t i = 0; i < sky->n_row; i++) {
-        bool inside = hal_region_contains(sky->region, sky->row[i].ra, sky->row[i].dec);
+        bool inside = belongs(sky, &setup->service, &sky->row[i]);
+        report.n_unplaced_kept += sky->row[i].unplaced && report.kept[i];
         report.n_in_region += inside;
         report.n_lost += inside && report.kept[i] == 0;
         report.n_twice += report.kept[i] > 1;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A simulated archive: skies of many rows and a driver that carries a plan's asks to them and
  * checks row by row what is kept. Skies of the tiling design, section 11. Included as source by the
- * tests and the bench that use it. */
+ * tests and the bench that use it.
+ *
+ * The archive does what setup.service says, so that a record and its run are described once: match
+ * by outline, ranges of one column, NULL tests, keyset pages, histogram, counts, rounding of radii,
+ * cap. Fields of the setup make it differ from its record. */
 #ifndef HAL_TESTS_SIM_H
 #define HAL_TESTS_SIM_H
 
@@ -10,9 +14,14 @@
 #include <stdint.h>
 
 typedef struct sim_row {
-    double ra, dec;         /* printed: what the client sees */
-    double sel_ra, sel_dec; /* what the archive selects on */
+    double ra, dec;         /* printed: what the client sees; NaN: NULL */
+    double sel_ra, sel_dec; /* what the archive selects on; of a footprint, its centre */
     double v[3];            /* unit vector of the latter */
+    double value;           /* of the column that takes ranges, as printed; NaN: NULL */
+    double sel_value;       /* what the archive selects on */
+    float outline_deg;      /* radius of a footprint */
+    uint32_t key;           /* of keyset paging */
+    bool unplaced;          /* its position columns are NULL */
 } sim_row;
 
 typedef struct sim_sky {
@@ -34,7 +43,13 @@ typedef struct sim_setup {
     bool shuffle;         /* answers come back in random order */
     double fault_rate;    /* part of the answers that are resets */
     double outage_from_s, outage_to_s;
+    double busy_rate; /* part of the answers that are 429 with Retry-After 7 */
+    int radius_floor; /* the archive cuts radii to so many decimals; 0: it does not */
     bool ignores_region;
+    bool ignores_centre; /* ranges on centre columns do nothing beside a region */
+    bool tells_rounding; /* the client reports that positions are printed in steps of ... */
+    double printed_deg;
+    bool no_counting; /* counting fails, whatever the record says */
     uint64_t seed;
 } sim_setup;
 
@@ -42,7 +57,14 @@ typedef struct sim_report {
     hal_account account;
     hal_err error;
     uint64_t n_in_region, n_lost, n_twice, n_foreign; /* rows; foreign: kept outside the region */
+    uint64_t n_unplaced_kept;
     uint64_t moved, kept_digest, ask_digest;
+    double radius_most_deg; /* of the cones sent */
+    int in_flight_most;
+    char explained[2048];
+    char findings[4096];           /* one a line */
+    hal_plan_density density[256]; /* what it would remember */
+    size_t n_density;
     uint64_t n_waited; /* times only the clock could help */
     double makespan_s, planning_s, planning_worst_s;
     size_t n_stuck;
@@ -59,6 +81,8 @@ void sim_sky_index(sim_sky *sky);
 void sim_sky_free(sim_sky *sky);
 extern const char *const sim_sky_names[7];
 
+/* The row added last. */
+sim_row *sim_sky_last(sim_sky *sky);
 sim_report sim_run(const sim_sky *sky, const sim_setup *setup);
 void sim_report_clear(sim_report *r);
 

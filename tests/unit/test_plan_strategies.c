@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Each strategy of the plan against a simulated archive that does what its record says. */
+#include "support/plan_fixture.h"
+
+/* Circular outlines of `outline` degrees whose centres lie within `reach` of a place. */
+static sim_sky *outlines(hal_region *region, size_t n, double ra, double dec, double reach,
+                         double outline)
+{
+    sim_sky *sky = disc(region, n, ra, dec, reach, 6);
+    for (size_t i = 0; i < sky->n_row; i++)
+        sky->row[i].outline_deg = (float)outline;
+    return sky;
+}
+
+static sim_setup footprints(sim_over over)
+{
+    sim_setup setup = setup_of(false, over);
+    setup.service.footprints = true;
+    setup.service.pos_quantum_deg = 1e-6;
+    return setup;
+}
+
+static sim_setup skyless(sim_over over)
+{
+    sim_setup setup = setup_of(false, over);
+    setup.service.takes_cone = false;
+    return setup;
+}
+
+static void a_histogram_plans_tiles_that_hardly_ever_hold_too_much(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"even", "plane", "clumpy", "wrap"};
+    for (int k = 0; k < 8; k++) {
+        sim_sky *sky = sim_sky_new(names[k / 2], 0.1, 0);
+        sim_setup setup = setup_of(k % 2, SIM_FLAG);
+        setup.service.pos_quantum_deg = 1e-5;
+        sim_report learned = sim_run(sky, &setup);
+        setup.service.histogram = true;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_int_equal(r.account.histograms, 1);
+        assert_int_equal(r.account.probes, 0);
+        /* Cells of 15 degrees: a cap of 1000 rows allows no finer ones. */
+        if (k / 2 == 1 || k / 2 == 2) {
+            assert_true(2 * r.account.over <= learned.account.over);
+            assert_true(10 * r.account.requests <= 9 * learned.account.requests);
+        } else {
+            assert_true(5 * r.account.requests <= 6 * learned.account.requests);
+        }
+        sim_report_clear(&r);
+        sim_report_clear(&learned);
+        sim_sky_free(sky);
+    }
+}
+
+static void a_histogram_that_says_few_rows_is_followed_by_the_region_unsplit(void **state)
+{
+    (void)state;
+    hal_region *region = circle(10, 10, 2);
+    sim_sky *sky = disc(region, 900, 10, 10, 1.9, 7);
+    sim_setup setup = setup_of(true, SIM_RESET);
+    setup.service.histogram = setup.service.takes_cone = true;
+    sim_report r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_int_equal(r.account.requests, 2);
+    sim_report_clear(&r);
+    setup.options.known_rows = 900; /* not worth a histogram then */
+    r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_int_equal(r.account.requests, 1);
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
+static void footprints_are_split_on_centre_columns_with_the_region_unchanged(void **state)
+{
+    (void)state;
+    static const double at[][2] = {{150, 20}, {0.4, -5}, {30, 89.5}};
+    for (size_t k = 0; k < 3; k++) {
+        hal_region *region = circle(at[k][0], at[k][1], 0.5);
+        sim_sky *sky = outlines(region, 12000, at[k][0], at[k][1], 4.0, 2.0);
+        for (int over = 0; over < 3; over++) {
+            sim_setup setup = footprints((sim_over)over);
+            setup.service.centre_columns = true;
+            sim_report r = sim_run(sky, &setup);
+            assert_exactly_once(&r);
+            assert_true(r.n_in_region > 3 * CAP);
+            assert_true(r.account.requests < 40);
+            assert_non_null(strstr(r.explained, "columns of the centre"));
+            sim_report_clear(&r);
+        }
+        sim_setup setup = footprints(SIM_RESET);
+        setup.service.centre_columns = true;
+        assert_window_does_not_matter(sky, setup);
+        setup.service.histogram = true;
+        assert_window_does_not_matter(sky, setup);
+        sim_sky_free(sky);
+        hal_region_unref(region);
+    }
+}
+
+static void footprints_without_centre_columns_are_split_on_another_column(void **state)
+{
+    (void)state;
+    hal_region *region = circle(150, 20, 0.5);
+    sim_sky *sky = outlines(region, 12000, 150, 20, 4.0, 2.0);
+    give_days(sky, 3, 50);
+    for (int over = 0; over < 3; over++) {
+        sim_setup setup = footprints((sim_over)over);
+        setup.service.alt_split[0] = days();
+        setup.service.n_alt_split = 1;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_true(r.account.requests < 50);
+        assert_non_null(strstr(r.explained, "ranges of t_min"));
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
+static void footprints_without_any_column_come_by_tiles_and_are_kept_once_by_key(void **state)
+{
+    (void)state;
+    hal_region *region = circle(150, 20, 3.0);
+    sim_sky *sky = outlines(region, 9000, 150, 20, 4.0, 0.1);
+    sim_setup setup = footprints(SIM_FLAG);
+    sim_report r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_non_null(strstr(r.explained, "kept once by its key"));
+    assert_true(r.moved > r.n_in_region);
+    sim_report_clear(&r);
+    assert_window_does_not_matter(sky, setup);
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
+static void tiles_far_smaller_than_the_outlines_are_given_up_early_and_said_so(void **state)
+{
+    (void)state;
+    hal_region *region = circle(150, 20, 0.5);
+    sim_sky *sky = outlines(region, 3000, 150, 20, 1.0, 5.0); /* every tile holds all */
+    sim_setup setup = footprints(SIM_FLAG);
+    sim_report r = sim_run(sky, &setup);
+    assert_int_equal(r.account.state, HAL_PLAN_PARTIAL);
+    assert_int_equal(r.error.status, HAL_E_TRUNCATED);
+    assert_true(r.account.requests < 150);
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
+static void a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 20000, 0, 0, 180, 5);
+    give_days(sky, 4, 100);
+    for (size_t i = 0; i < sky->n_row; i += 40) /* outside what the record calls usual */
+        sky->row[i].value = sky->row[i].sel_value = i % 80 ? -1e6 * (double)i : 7e4 + (double)i;
+    for (int known = 0; known < 2; known++) {
+        sim_setup setup = skyless(SIM_FLAG);
+        setup.service.alt_split[0] = days();
+        setup.service.n_alt_split = 1;
+        if (!known)
+            setup.service.alt_split[0].min = setup.service.alt_split[0].max = 0;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_true(r.account.requests <= (known ? 100 : 250));
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void values_on_the_borders_of_ranges_come_once(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 20000, 0, 0, 180, 5);
+    for (size_t i = 0; i < sky->n_row; i++) /* integers, 7 rows each */
+        sky->row[i].value = sky->row[i].sel_value = (double)(i / 7) - 1000.0;
+    sim_setup setup = skyless(SIM_FLAG);
+    setup.service.alt_split[0] = (hal_plan_column){.name = "obsid", .min = -1000, .max = 2000};
+    setup.service.n_alt_split = 1;
+    sim_report r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_true(r.account.requests < 45);
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void a_table_with_nothing_but_a_key_comes_in_pages(void **state)
+{
+    (void)state;
+    static const size_t n[] = {0, 1, 499, 1000, 2500, 5000};
+    hal_region *all = whole_sky();
+    for (size_t k = 0; k < 12; k++) {
+        sim_sky *sky = disc(all, n[k / 2], 0, 0, 180, 5);
+        bool unique = k % 2;
+        for (size_t i = 0; i < sky->n_row; i++)
+            sky->row[i].key = (uint32_t)(unique ? 7 * i : i / 13);
+        sim_setup setup = skyless(SIM_TRUNCATE);
+        setup.service.order_key = true;
+        setup.service.key_unique = unique;
+        setup.archive_cap = CAP;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_true(r.account.requests <= n[k / 2] / (CAP - 13) + 1);
+        assert_window_does_not_matter(sky, setup);
+        sim_report_clear(&r);
+        /* A limit below the one declared shows itself: a short page is followed by more. */
+        setup.service.cap = 2 * CAP;
+        r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        if (n[k / 2] > 1000)
+            assert_found(&r, "cut at 1000 rows without a word");
+        sim_report_clear(&r);
+        sim_sky_free(sky);
+    }
+    hal_region_unref(all);
+}
+
+static void one_key_with_more_rows_than_a_page_is_reported_as_stuck(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 3000, 0, 0, 180, 5);
+    for (size_t i = 0; i < sky->n_row; i++)
+        sky->row[i].key = i < 500 ? 1 : 2;
+    sim_setup setup = skyless(SIM_TRUNCATE);
+    setup.service.order_key = true;
+    sim_report r = sim_run(sky, &setup);
+    assert_int_equal(r.account.state, HAL_PLAN_PARTIAL);
+    assert_int_equal(r.account.rows_kept, 500);
+    assert_int_equal(r.n_twice, 0);
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void a_service_that_offers_nothing_to_split_by_is_refused(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    hal_region *all = whole_sky();
+    sim_setup setup = skyless(SIM_FLAG);
+    assert_null(hal_plan_new(&setup.service, all, &setup.options, &err));
+    assert_int_equal(err.status, HAL_E_USAGE);
+    hal_region_unref(all);
+}
+
+static void densities_remembered_spare_probes_and_never_change_the_rows(void **state)
+{
+    (void)state;
+    for (int boxes = 0; boxes < 2; boxes++) {
+        sim_sky *sky = sim_sky_new("plane", 0.1, 0);
+        sim_setup setup = setup_of(boxes, SIM_FLAG);
+        setup.service.pos_quantum_deg = 1e-5;
+        sim_report first = sim_run(sky, &setup);
+        assert_exactly_once(&first);
+        assert_true(first.n_density > 100 && first.n_density <= 256);
+        setup.options.prior = first.density;
+        setup.options.n_prior = first.n_density;
+        sim_report second = sim_run(sky, &setup);
+        assert_exactly_once(&second);
+        assert_int_equal(second.account.probes, 0);
+        assert_true(second.account.requests < first.account.requests);
+        assert_true(second.account.over < first.account.over);
+        assert_non_null(strstr(second.explained, "remembered"));
+        sim_report_clear(&second);
+        /* Wrong by a factor of 30 either way: dearer, and as right. */
+        for (int way = 0; way < 2; way++) {
+            hal_plan_density wrong[256];
+            for (size_t i = 0; i < first.n_density; i++) {
+                wrong[i] = first.density[i];
+                wrong[i].rows_per_sr *= way ? 30.0 : 1.0 / 30.0;
+            }
+            setup.options.prior = wrong;
+            sim_report r = sim_run(sky, &setup);
+            assert_exactly_once(&r);
+            assert_true(r.account.requests < 3 * first.account.requests);
+            sim_report_clear(&r);
+        }
+        sim_report_clear(&first);
+        sim_sky_free(sky);
+    }
+}
+
+static void rows_without_position_come_by_the_null_test_or_by_ranges(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 20000, 0, 0, 180, 5);
+    give_days(sky, 5, 0);
+    size_t n = unplace(sky, 8);
+    for (int way = 0; way < 3; way++) {
+        sim_setup setup = setup_of(way % 2, SIM_FLAG);
+        setup.service.pos_quantum_deg = 1e-5;
+        setup.service.pos_nullable = true;
+        setup.service.null_test = way < 2;
+        setup.service.alt_split[0] = days();
+        setup.service.n_alt_split = 1; /* 2500 rows without position need it too */
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_int_equal(r.n_unplaced_kept, n);
+        assert_non_null(strstr(r.explained, way < 2 ? "asked for by themselves"
+                                                    : "rows without position cannot be asked for"));
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void footprints_without_centre_are_not_lost(void **state)
+{
+    (void)state;
+    hal_region *region = circle(150, 20, 0.5);
+    sim_sky *sky = outlines(region, 12000, 150, 20, 4.0, 2.0);
+    size_t n = unplace(sky, 30);
+    sim_setup setup = footprints(SIM_RESET);
+    setup.service.centre_columns = true;
+    setup.service.pos_nullable = true;
+    setup.service.null_test = true;
+    sim_report r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_true(r.n_unplaced_kept > n / 8);
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_histogram_plans_tiles_that_hardly_ever_hold_too_much),
+        cmocka_unit_test(a_histogram_that_says_few_rows_is_followed_by_the_region_unsplit),
+        cmocka_unit_test(footprints_are_split_on_centre_columns_with_the_region_unchanged),
+        cmocka_unit_test(footprints_without_centre_columns_are_split_on_another_column),
+        cmocka_unit_test(footprints_without_any_column_come_by_tiles_and_are_kept_once_by_key),
+        cmocka_unit_test(tiles_far_smaller_than_the_outlines_are_given_up_early_and_said_so),
+        cmocka_unit_test(a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner),
+        cmocka_unit_test(values_on_the_borders_of_ranges_come_once),
+        cmocka_unit_test(a_table_with_nothing_but_a_key_comes_in_pages),
+        cmocka_unit_test(one_key_with_more_rows_than_a_page_is_reported_as_stuck),
+        cmocka_unit_test(a_service_that_offers_nothing_to_split_by_is_refused),
+        cmocka_unit_test(densities_remembered_spare_probes_and_never_change_the_rows),
+        cmocka_unit_test(rows_without_position_come_by_the_null_test_or_by_ranges),
+        cmocka_unit_test(footprints_without_centre_are_not_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
