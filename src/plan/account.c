@@ -14,33 +14,36 @@ static const char unfetched[] = "not fetched: the plan ended first";
 /* Rows expected from a tile that is not finished. */
 static double rows_pending(const hal_plan *p, int32_t i)
 {
-    const plan_node *n = &p->node[i];
+    const plan_node *n = plan_node_at(p, i);
     plan_request r = plan_request_node(p, n);
     double rows = plan_predict(p, i, &r);
     double share = n->whole || r.area_sr <= 0.0 ? 1.0 : hal_tile_area_sr(&n->tile) / r.area_sr;
     return rows < 0.0 ? 0.0 : rows * fmin(1.0, share);
 }
 
-static bool is_pending(const plan_node *n)
+static double rows_of_all_pending(const hal_plan *p)
 {
-    return n->state == PLAN_NODE_PENDING || n->state == PLAN_NODE_ASKED ||
-           n->state == PLAN_NODE_SILENT;
+    double rows = 0.0;
+    for (size_t k = 0; k < p->n_stack; k++)
+        rows += rows_pending(p, p->stack[k]);
+    for (size_t k = 0; k < p->n_silent; k++)
+        rows += rows_pending(p, p->silent[k]);
+    for (uint64_t k = p->head; k < p->tail; k++)
+        if (p->slot[k % PLAN_LAG].node >= 0)
+            rows += rows_pending(p, p->slot[k % PLAN_LAG].node);
+    return rows;
 }
 
 void hal_plan_account(const hal_plan *plan, hal_account *out)
 {
     *out = plan->account;
     out->rows_expected = -1.0;
-    if (out->state != HAL_PLAN_RUNNING && out->n_stuck == 0) {
+    if (out->state != HAL_PLAN_RUNNING && out->n_stuck == 0)
         out->rows_expected = (double)out->rows_kept;
-    } else if (out->rows_counted >= 0) {
+    else if (out->rows_counted >= 0)
         out->rows_expected = (double)out->rows_counted;
-    } else if (plan_knows(plan)) {
-        out->rows_expected = (double)out->rows_kept;
-        for (size_t i = 0; i < plan->n_node; i++)
-            if (is_pending(&plan->node[i]))
-                out->rows_expected += rows_pending(plan, (int32_t)i);
-    }
+    else if (plan_knows(plan))
+        out->rows_expected = (double)out->rows_kept + rows_of_all_pending(plan);
     double best = out->rows_counted >= 0 ? (double)out->rows_counted
                                          : fmax(out->rows_expected, (double)out->rows_kept);
     out->cap_rows = plan->cap;
@@ -49,28 +52,33 @@ void hal_plan_account(const hal_plan *plan, hal_account *out)
 
 bool hal_plan_stuck(const hal_plan *plan, size_t i, hal_tile *tile, const char **why)
 {
-    for (size_t k = 0; k < plan->n_node; k++) {
-        plan_node_state state = plan->node[k].state;
-        if ((state != PLAN_NODE_STUCK && state != PLAN_NODE_UNFETCHED) || i-- > 0)
-            continue;
-        *tile = plan->node[k].tile;
-        *why = state == PLAN_NODE_STUCK ? too_many : unfetched;
-        return true;
-    }
-    return false;
+    int32_t k = plan->first_stuck;
+    while (k >= 0 && i-- > 0)
+        k = plan_node_at(plan, k)->next_stuck;
+    if (k < 0)
+        return false;
+    *tile = plan_node_at(plan, k)->tile;
+    *why = plan_node_at(plan, k)->state == PLAN_NODE_STUCK ? too_many : unfetched;
+    return true;
 }
 
 size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n)
 {
     size_t found = 0;
     for (size_t i = 0; i < plan->n_node; i++) {
-        const plan_node *node = &plan->node[i];
+        const plan_node *node = plan_node_at(plan, i);
         if (node->state == PLAN_NODE_SPLIT)
             continue;
+        hal_ask range = {0};
+        plan_describe_range(plan, node, &range);
         if (found < n)
             out[found] = (hal_leaf){
                 .tile = node->tile,
                 .done = node->state == PLAN_NODE_DONE,
+                .no_position = node->no_position,
+                .column = node->column,
+                .column_lo = range.column_lo,
+                .column_hi = range.column_hi,
                 .rows_returned = node->rows_returned,
                 .rows_kept = node->rows_kept,
                 .predicted_rows = node->predicted,
@@ -112,13 +120,10 @@ const char *hal_plan_finding(const hal_plan *plan, size_t i)
 /* Rows with a NULL that no request selects: as many as the archive counts more than came. */
 static void count_unreachable(hal_plan *p)
 {
-    bool position = true;
-    for (size_t i = 0; i < p->n_node; i++)
-        if (p->node[i].state == PLAN_NODE_UNREACHABLE && p->node[i].column)
-            position = false;
     char what[HAL_PLAN_NAME_MAX + 40] = "without position";
-    if (!position)
-        snprintf(what, sizeof what, "whose %s is NULL", hal_plan_column_name(p, 1));
+    if (p->unreachable_column)
+        snprintf(what, sizeof what, "whose %s is NULL",
+                 hal_plan_column_name(p, p->unreachable_column));
     if (p->account.rows_counted < 0) {
         p->account.rows_unreachable = -1;
         plan_find(p, "rows %s, if any, are missing: the service cannot be asked for them", what);
@@ -142,35 +147,59 @@ static void say_what_was_learned(hal_plan *p)
                   p->n_guess_refuted, p->n_guess_settled);
 }
 
+static void leave_unfetched(hal_plan *p)
+{
+    for (; p->n_stack > 0; p->n_stack--) { /* of pages some may have come */
+        int32_t i = p->stack[p->n_stack - 1];
+        plan_finish(p, i, PLAN_NODE_UNFETCHED, plan_node_at(p, i)->rows_kept);
+    }
+    for (size_t k = 0; k < p->n_silent; k++)
+        plan_finish(p, p->silent[k], PLAN_NODE_UNFETCHED, 0);
+    p->n_silent = 0;
+}
+
+/* The first stuck tile in words, and the remedy. */
+static void say_what_is_stuck(hal_plan *p)
+{
+    const plan_node *n = plan_node_at(p, p->first_stuck);
+    double ra, dec, size = (double)(n->tile.dec_hi - n->tile.dec_lo) / 1e7 * 3600.0;
+    hal_tile_centre(&n->tile, &ra, &dec);
+    char where[160] = "without position", others[48] = "", range[HAL_PLAN_NAME_MAX + 80] = "";
+    if (!n->no_position)
+        snprintf(where, sizeof where, "within %.0f arcsec of %.6f %+.6f", size, ra, dec);
+    if (n->column) {
+        hal_ask a = {0};
+        plan_describe_range(p, n, &a);
+        const char *name = hal_plan_column_name(p, n->column);
+        if (n->column_null)
+            snprintf(range, sizeof range, " where %s is NULL", name);
+        else
+            snprintf(range, sizeof range, " with %s from %.12g to %.12g", name, a.column_lo,
+                     a.column_hi);
+    }
+    if (p->account.n_stuck > 1)
+        snprintf(others, sizeof others, " and in %zu other tiles", p->account.n_stuck - 1);
+    hal_err_set(
+        &p->error, HAL_E_TRUNCATED,
+        "more than %.0f rows %s%s%s: add a filter that makes them fewer; everything else is "
+        "%s",
+        p->cap, where, range, others, p->stopped ? "given up too" : "complete");
+}
+
 /* Nothing more will be asked: what is left is unfetched, and the state follows. */
 void plan_conclude(hal_plan *p)
 {
-    for (size_t i = 0; i < p->n_node; i++)
-        if (is_pending(&p->node[i]))
-            plan_finish(p, (int32_t)i, PLAN_NODE_UNFETCHED, 0);
+    leave_unfetched(p);
     say_what_was_learned(p);
-    if (p->account.n_stuck == 0) {
-        if (p->n_unreachable > 0)
-            count_unreachable(p);
-        p->account.state =
-            p->account.rows_unreachable == 0 ? HAL_PLAN_COMPLETE : HAL_PLAN_COMPLETE_EXCEPT;
+    if (p->account.n_stuck > 0) {
+        p->account.rows_unreachable = p->n_unreachable > 0 ? -1 : 0;
+        p->account.state = HAL_PLAN_PARTIAL;
+        if (!p->error.status) /* not a budget */
+            say_what_is_stuck(p);
         return;
     }
     if (p->n_unreachable > 0)
-        p->account.rows_unreachable = -1;
-    p->account.state = HAL_PLAN_PARTIAL;
-    if (p->error.status) /* a budget */
-        return;
-    hal_tile tile = p->node[0].tile;
-    const char *why = "";
-    (void)hal_plan_stuck(p, 0, &tile, &why);
-    double ra, dec, size = (double)(tile.dec_hi - tile.dec_lo) / 1e7 * 3600.0;
-    hal_tile_centre(&tile, &ra, &dec);
-    char others[48] = "";
-    if (p->account.n_stuck > 1)
-        snprintf(others, sizeof others, " and in %zu other tiles", p->account.n_stuck - 1);
-    hal_err_set(&p->error, HAL_E_TRUNCATED,
-                "more than %.0f rows within %.0f arcsec of %.6f %+.6f%s: add a filter that makes "
-                "them fewer; everything else is complete",
-                p->cap, size, ra, dec, others);
+        count_unreachable(p);
+    p->account.state =
+        p->account.rows_unreachable == 0 ? HAL_PLAN_COMPLETE : HAL_PLAN_COMPLETE_EXCEPT;
 }

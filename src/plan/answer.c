@@ -71,7 +71,7 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
         return e.status;
     }
     plan_result result = PLAN_ROWS;
-    plan_node *n = s->node >= 0 ? &p->node[s->node] : NULL;
+    plan_node *n = s->node >= 0 ? plan_node_at(p, s->node) : NULL;
     bool counted = n && (double)n->rows_known == (double)(float)returned;
     if (s->ask.page > 0) {
         result = PLAN_ROWS;
@@ -197,8 +197,8 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     } else {
         s->result = PLAN_AMBIGUOUS;
         if (s->node >= 0)
-            p->node[s->node].not_before_ns =
-                now_ns + doubling(SECOND, 120 * SECOND, p->node[s->node].n_ambiguous);
+            plan_node_at(p, s->node)->not_before_ns =
+                now_ns + doubling(SECOND, 120 * SECOND, plan_node_at(p, s->node)->n_ambiguous);
     }
     return HAL_OK;
 }

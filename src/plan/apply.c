@@ -37,7 +37,7 @@ void plan_stop(hal_plan *p, const char *what, uint64_t limit, const char *option
 
 static hal_status push_pending(hal_plan *p, int32_t i, hal_err *err)
 {
-    p->node[i].state = PLAN_NODE_PENDING;
+    plan_node_at(p, i)->state = PLAN_NODE_PENDING;
     return plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
 }
 
@@ -49,7 +49,7 @@ static bool has_another_way(const hal_plan *p)
 
 static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows, bool guessed)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     n->over = true;
     n->guessed = guessed;
     n->retry = false;
@@ -66,7 +66,7 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
 /* Over, or a fault? Design section 6.1, rules 3 and 4. */
 static void judge(hal_plan *p, int32_t i)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     plan_request r = plan_request_node(p, n);
     double rows = plan_predict(p, i, &r);
     /* A needless split into k costs k - 1 requests: repeat first if faults are that likely. */
@@ -90,7 +90,7 @@ static hal_status prove_life(hal_plan *p, uint64_t serial, bool outage, hal_err 
     size_t n_left = 0, n_judged = 0;
     for (size_t k = 0; k < p->n_silent; k++) {
         int32_t i = p->silent[k];
-        plan_node *n = &p->node[i];
+        plan_node *n = plan_node_at(p, i);
         if (n->silent_until > serial) {
             p->silent[n_left++] = i;
             continue;
@@ -121,14 +121,14 @@ static void use_count(hal_plan *p, double rows, bool exact)
 {
     p->account.rows_counted = exact ? (int64_t)rows : -1;
     p->root_rows = rows;
-    p->node[0].rows_known = (float)rows;
+    plan_node_at(p, 0)->rows_known = (float)rows;
     if (!p->options.requests_max)
         p->account.requests_max = (uint64_t)fmax(50.0, 8.0 * ceil(rows / p->cap));
 }
 
 hal_status plan_known_rows(hal_plan *p, hal_err *err)
 {
-    plan_node *root = &p->node[0];
+    plan_node *root = plan_node_at(p, 0);
     plan_request r = plan_request_node(p, root);
     double rows = (double)p->options.known_rows;
     use_count(p, rows, true);
@@ -180,10 +180,10 @@ void plan_limit_proved(hal_plan *p, uint64_t limit, double rows)
 /* The count of a node that is over: are its rows those of three cuts before? */
 static void measure(hal_plan *p, int32_t i, double rows)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     for (int32_t up = n->parent; up >= 0 && has_another_way(p) && !n->sky_ends;
-         up = p->node[up].parent) {
-        const plan_node *a = &p->node[up];
+         up = plan_node_at(p, up)->parent) {
+        const plan_node *a = plan_node_at(p, up);
         n->sky_ends = a->depth + MEASURE_CUTS <= n->depth && (double)a->rows_known > p->cap &&
                       rows >= SAME_ROWS * (double)a->rows_known;
     }
@@ -192,7 +192,7 @@ static void measure(hal_plan *p, int32_t i, double rows)
 
 static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
 {
-    plan_node *n = &p->node[s->node];
+    plan_node *n = plan_node_at(p, s->node);
     double rows = (double)s->returned;
     bool first = s->node == 0 && n->n_ambiguous == 0 && !n->over;
     bool was_over = n->over;
@@ -246,7 +246,7 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
 
 static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
 {
-    plan_node *root = &p->node[s->node];
+    plan_node *root = plan_node_at(p, s->node);
     hal_status st = HAL_OK;
     if (s->result != PLAN_CELLS) {
         if (s->result == PLAN_OVER && p->want_order > 0) { /* coarser: a quarter of the cells */
@@ -305,7 +305,7 @@ static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
 /* A page came: another follows when it is full. */
 static hal_status apply_page(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
-    plan_node *n = &p->node[s->node];
+    plan_node *n = plan_node_at(p, s->node);
     uint64_t asked = s->ask.page_rows;
     bool full = s->returned >= asked || plan_is_round(s->returned);
     p->account.rows_kept += s->kept;
@@ -330,7 +330,7 @@ static hal_status apply_page(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
 static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
     int32_t i = s->node;
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     hal_status st = HAL_OK;
     if (!n->column && !n->unfounded)
         st = plan_learn(p, &s->request, (double)s->returned, false, err);
@@ -352,7 +352,7 @@ static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
 static hal_status apply_suspect(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
     int32_t i = s->node;
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     n->rows_returned = s->returned;
     n->suspect = true;
     if (p->counts_usable) {
@@ -381,7 +381,7 @@ static void raise_cap(hal_plan *p, uint64_t returned)
 static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
     int32_t i = s->node;
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     hal_status st = HAL_OK;
     n->retry = false;
     switch (s->result) {
@@ -419,7 +419,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         n->silent_until = p->tail;
         return plan_push(&p->silent, &p->n_silent, &p->silent_cap, i, err);
     default:
-        return HAL_OK; /* not asked for want of a budget: unfetched at the end */
+        return HAL_OK;
     }
 }
 
@@ -427,8 +427,8 @@ hal_status plan_apply(hal_plan *p, hal_err *err)
 {
     uint64_t serial = p->head++;
     plan_slot *s = plan_slot_at(p, serial);
-    if (s->result == PLAN_NOT_ASKED)
-        return HAL_OK;
+    if (s->result == PLAN_NOT_ASKED) /* for want of a budget: unfetched at the end */
+        return s->node < 0 ? HAL_OK : push_pending(p, s->node, err);
     if (s->result == PLAN_ROWS || s->result == PLAN_COUNTED || s->result == PLAN_CELLS)
         p->answered = true;
     hal_status st;

@@ -123,14 +123,14 @@ static double length(const hal_plan_column *c, const plan_node *n)
  * last holds: the one below it, as ranges are finished from below. */
 double plan_predict_range(const hal_plan *p, int32_t i)
 {
-    const plan_node *n = &p->node[i], *up = n;
+    const plan_node *n = plan_node_at(p, i), *up = n;
     if (!n->column || n->column_null)
         return -1.0;
     const hal_plan_column *c = &p->service.alt_split[n->column - 1];
     double mine = length(c, n), dense = -1.0;
     bool at_least = false;
     while (up->parent >= 0 && dense < 0.0) {
-        up = &p->node[up->parent];
+        up = plan_node_at(p, up->parent);
         plan_node whole = {.lo = PLAN_OPEN_BELOW, .hi = PLAN_OPEN_ABOVE};
         double all = length(c, up->column ? up : &whole);
         if (up->rows_known >= 0.0F && all > 0.0)
@@ -140,7 +140,7 @@ double plan_predict_range(const hal_plan *p, int32_t i)
             break;
     }
     if (p->last_range >= 0) {
-        const plan_node *last = &p->node[p->last_range];
+        const plan_node *last = plan_node_at(p, p->last_range);
         double size = length(c, last);
         if (last->column == n->column && size > 0.0) {
             double lam = ((double)last->rows_returned + 0.5) / size;

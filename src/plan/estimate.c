@@ -35,7 +35,7 @@ static double log_prior(const hal_plan *p, const double v[3], double radius)
     double sum = 0.0, weights = 0.0;
     plan_index_near(&p->prior, v, &near);
     for (int k = 0; k < near.n; k++) {
-        const plan_density *d = &p->prior.density[near.i[k]];
+        const plan_density *d = plan_density_at(&p->prior, near.i[k]);
         double w = weight(near.chord2[k], d->radius, radius);
         sum += w * d->log_prior;
         weights += w;
@@ -84,7 +84,7 @@ static double density_near(const hal_plan *p, const plan_request *r, const plan_
 {
     double sum = 0.0, weights = 0.0, most = 0.0;
     for (int k = 0; k < near->n; k++) {
-        const plan_density *d = &p->learned.density[near->i[k]];
+        const plan_density *d = plan_density_at(&p->learned, near->i[k]);
         double w = weight(near->chord2[k], d->radius, r->radius);
         sum += w * (log((d->rows + 0.5) / d->area_sr) - d->log_prior);
         weights += w;
@@ -101,13 +101,13 @@ static bool finer_than_cells(const hal_plan *p, const plan_near *near, double ce
 {
     if (near->n == 0)
         return false;
-    const plan_density *d = &p->learned.density[near->i[0]];
+    const plan_density *d = plan_density_at(&p->learned, near->i[0]);
     return d->area_sr < cell_sr && near->chord2[0] < cell_sr / PI;
 }
 
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
 {
-    const plan_node *n = &p->node[i];
+    const plan_node *n = plan_node_at(p, i);
     if (n->rows_known >= 0.0F && !n->over) /* counted */
         return (double)n->rows_known;
     if (n->column || n->no_position)
@@ -127,14 +127,14 @@ double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
     } else {
         rows = density_near(p, r, &near) * r->area_sr;
     }
-    for (; i >= 0; i = p->node[i].parent)
-        rows = fmax(rows, p->node[i].bound * r->area_sr);
+    for (; i >= 0; i = plan_node_at(p, i)->parent)
+        rows = fmax(rows, plan_node_at(p, i)->bound * r->area_sr);
     return rows;
 }
 
 int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r, double rows)
 {
-    double box = hal_tile_area_sr(&p->node[i].tile), phi = r->as_box ? 1.0 : CONE_OVER_BOX;
+    double box = hal_tile_area_sr(&plan_node_at(p, i)->tile), phi = r->as_box ? 1.0 : CONE_OVER_BOX;
     double n = 2.0;
     if (rows > 0.0)
         n = fmax(n, rows / r->area_sr * box * phi / (PLAN_FILL * p->cap));
@@ -166,17 +166,17 @@ size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
     enum { GROUP_MAX = 64 };
     size_t fine = 0, found = 0, in_group = 0;
     for (size_t i = 0; i < p->learned.n; i++)
-        fine += !p->learned.density[i].coarse;
+        fine += !plan_density_at(&p->learned, i)->coarse;
     if (fine == 0 || n == 0)
         return 0;
     size_t group = (fine + n - 1) / n;
     const plan_density *member[GROUP_MAX];
     size_t stride = (group + GROUP_MAX - 1) / GROUP_MAX; /* of a large group, some stand for all */
     for (size_t i = 0, k = 0; i < p->learned.n; i++) {
-        if (p->learned.density[i].coarse)
+        if (plan_density_at(&p->learned, i)->coarse)
             continue;
         if (k % stride == 0)
-            member[in_group++] = &p->learned.density[i];
+            member[in_group++] = plan_density_at(&p->learned, i);
         k++;
         if (k % group == 0 || k == fine) {
             out[found++] = mean_of(member, in_group);

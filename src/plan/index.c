@@ -47,8 +47,14 @@ static hal_status grow(void **list, size_t *cap, size_t size, size_t first, hal_
 static hal_status room(plan_index *x, hal_err *err)
 {
     hal_status st = HAL_OK;
-    if (x->n == x->cap)
-        st = grow((void **)&x->density, &x->cap, sizeof *x->density, 64, err);
+    if (x->n == x->n_chunk * PLAN_CHUNK) {
+        if (x->n_chunk == x->chunk_cap)
+            st = grow((void **)&x->chunk, &x->chunk_cap, sizeof *x->chunk, 16, err);
+        plan_density *more = st ? NULL : hal_calloc(PLAN_CHUNK, sizeof *more);
+        if (!more)
+            return st ? st : hal_err_nomem(err, PLAN_CHUNK * sizeof *more);
+        x->chunk[x->n_chunk++] = more;
+    }
     if (!st && x->n_octant + 8 > x->octant_cap)
         st = grow((void **)&x->octant, &x->octant_cap, sizeof *x->octant, 64, err);
     if (!st && x->n_octant == 0)
@@ -64,9 +70,9 @@ static void cut(plan_index *x, int32_t leaf, const cube *c)
     for (int k = 0; k < 8; k++)
         x->octant[child + k] = (plan_octant){.first = -1};
     for (int32_t i = x->octant[leaf].first; i >= 0; i = next) {
-        plan_octant *part = &x->octant[child + octant_of(c, x->density[i].v)];
-        next = x->density[i].next;
-        x->density[i].next = part->first;
+        plan_octant *part = &x->octant[child + octant_of(c, plan_density_at(x, i)->v)];
+        next = plan_density_at(x, i)->next;
+        plan_density_at(x, i)->next = part->first;
         part->first = i;
         part->n++;
     }
@@ -98,8 +104,8 @@ hal_status plan_index_add(plan_index *x, const plan_density *d, hal_err *err)
         c = part_of(&c, k);
     }
     int32_t i = (int32_t)x->n++;
-    x->density[i] = *d;
-    x->density[i].next = x->octant[at].first;
+    *plan_density_at(x, i) = *d;
+    plan_density_at(x, i)->next = x->octant[at].first;
     x->octant[at].first = i;
     x->octant[at].n++;
     return HAL_OK;
@@ -128,26 +134,34 @@ static void offer(plan_near *out, int32_t i, double chord2)
 static void visit(const plan_index *x, int32_t at, const cube *c, const double v[3], plan_near *out)
 {
     const plan_octant *o = &x->octant[at];
-    for (int32_t i = o->first; i >= 0; i = x->density[i].next) {
-        const double *w = x->density[i].v;
+    for (int32_t i = o->first; i >= 0; i = plan_density_at(x, i)->next) {
+        const double *w = plan_density_at(x, i)->v;
         double a = w[0] - v[0], b = w[1] - v[1], d = w[2] - v[2];
         offer(out, i, a * a + b * b + d * d);
     }
     if (!o->child)
         return;
     int home = octant_of(c, v);
+    double
+        beyond2[3]; /* squared distances to the middle planes: at least so far is the other side */
+    for (int a = 0; a < 3; a++)
+        beyond2[a] = (v[a] - c->middle[a]) * (v[a] - c->middle[a]);
     for (int k = 0; k < 8; k++) {
-        int32_t child = o->child + (home ^ k);
-        if (!x->octant[child].child && x->octant[child].n == 0)
+        const plan_octant *child = &x->octant[o->child + (home ^ k)];
+        if (!child->child && child->n == 0)
+            continue;
+        double away2 =
+            (k & 1 ? beyond2[0] : 0.0) + (k & 2 ? beyond2[1] : 0.0) + (k & 4 ? beyond2[2] : 0.0);
+        if (out->n == PLAN_NEAREST && away2 > out->chord2[PLAN_NEAREST - 1])
             continue;
         cube part = part_of(c, home ^ k);
-        double away2 = 0.0;
+        away2 = 0.0;
         for (int a = 0; a < 3; a++) {
-            double away = fmax(0.0, fabs(v[a] - part.middle[a]) - part.half);
-            away2 += away * away;
+            double away = fabs(v[a] - part.middle[a]) - part.half;
+            away2 += away > 0.0 ? away * away : 0.0;
         }
-        if (out->n < PLAN_NEAREST || away2 <= out->chord2[out->n - 1])
-            visit(x, child, &part, v, out);
+        if (out->n < PLAN_NEAREST || away2 <= out->chord2[PLAN_NEAREST - 1])
+            visit(x, o->child + (home ^ k), &part, v, out);
     }
 }
 
@@ -160,7 +174,9 @@ void plan_index_near(const plan_index *x, const double v[3], plan_near *out)
 
 void plan_index_clear(plan_index *x)
 {
-    hal_free(x->density);
+    for (size_t k = 0; k < x->n_chunk; k++)
+        hal_free(x->chunk[k]);
+    hal_free(x->chunk);
     hal_free(x->octant);
     *x = (plan_index){0};
 }

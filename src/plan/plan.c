@@ -60,7 +60,7 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     p->error = HAL_ERR_INIT;
     plan_histogram_clear(&p->histogram);
     p->want_order = -1;
-    p->last_range = -1;
+    p->last_range = p->first_stuck = p->last_stuck = -1;
     hal_status st = plan_choose_strategy(p, err);
     if (!st)
         st = plan_root(p, err);
@@ -78,10 +78,11 @@ void hal_plan_free(hal_plan *plan)
     if (!plan)
         return;
     hal_region_unref(plan->region);
-    hal_free(plan->node);
+    for (size_t k = 0; k < plan->n_chunk; k++)
+        hal_free(plan->chunk[k]);
+    hal_free(plan->chunk);
     hal_free(plan->stack);
     hal_free(plan->silent);
-    hal_free(plan->stuck);
     plan_index_clear(&plan->learned);
     plan_index_clear(&plan->prior);
     plan_histogram_clear(&plan->histogram);
@@ -129,7 +130,7 @@ static plan_slot *schedule(hal_plan *p, hal_ask_kind kind, int32_t node, const p
 static plan_slot *ask_node(hal_plan *p, int32_t i, hal_ask_kind kind, const plan_request *r,
                            double rows)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     p->n_stack--;
     n->state = PLAN_NODE_ASKED;
     n->predicted = rows;
@@ -143,6 +144,8 @@ static plan_slot *ask_node(hal_plan *p, int32_t i, hal_ask_kind kind, const plan
     a->by_key = a->by_key && !n->whole;
     if (!n->whole && !n->no_position && p->strategy != PLAN_OUTLINES)
         a->tile = n->tile;
+    if (r->as_box && !n->no_position)
+        a->cone = plan_request_cone(p, n);
     plan_describe_range(p, n, a);
     if (n->page > 0 && kind == HAL_ASK_FETCH) {
         a->page = n->page;
@@ -177,7 +180,7 @@ static plan_slot *ask_probe(hal_plan *p, bool canary)
     double ra, dec, radius = canary ? (double)p->min_side_ticks / 1e7 : p->probe_radius;
     probe_place(p, p->n_probe, &ra, &dec);
     if (canary && p->learned.n > 0) { /* inside a region known to be answerable */
-        const plan_density *d = &p->learned.density[p->learned.n - 1];
+        const plan_density *d = plan_density_at(&p->learned, p->learned.n - 1);
         ra = hal_ra_canonical(atan2(d->v[1], d->v[0]) / RADIANS);
         dec = atan2(d->v[2], hypot(d->v[0], d->v[1])) / RADIANS;
         radius = fmin(radius, d->radius / RADIANS);
@@ -192,7 +195,7 @@ static plan_slot *ask_probe(hal_plan *p, bool canary)
 /* The canary where the sky is not cut: the range answered last, or one value, or one row. */
 static plan_slot *ask_sign_of_life(hal_plan *p)
 {
-    plan_node like = p->node[p->last_range >= 0 ? p->last_range : 0];
+    plan_node like = *plan_node_at(p, p->last_range >= 0 ? p->last_range : 0);
     if (p->strategy == PLAN_RANGES && p->last_range < 0) {
         int64_t at = 0;
         like.column = 0;
@@ -260,7 +263,7 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
     }
     while (p->n_stack > 0) {
         int32_t i = p->stack[p->n_stack - 1];
-        plan_node *n = &p->node[i];
+        plan_node *n = plan_node_at(p, i);
         plan_request r = plan_request_node(p, n);
         bool decided = n->want_count || n->retry || n->page > 0;
         if (n->retry && n->not_before_ns > now_ns && !n->want_count) {
@@ -314,7 +317,7 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
 /* First step: a histogram or a count decides whether the region is asked for unsplit. */
 static void prepare_root(hal_plan *p)
 {
-    plan_node *root = &p->node[0];
+    plan_node *root = plan_node_at(p, 0);
     bool known = p->options.known_rows >= 0;
     hal_err err = HAL_ERR_INIT;
     if (known && plan_known_rows(p, &err)) {

@@ -55,6 +55,11 @@ static void measure(const hal_plan *p, const hal_tile *t, plan_request *r)
         if (width >= 360.0 && fabs(r->dec_max) != fabs(r->dec_min)) {
             c.dec_deg = r->dec_max >= 90.0 ? 90.0 : r->dec_min <= -90.0 ? -90.0 : c.dec_deg;
         }
+        if (c.radius_deg < 0.0) { /* not computed for a box; its half diagonal is near */
+            double nearest = r->dec_min > 0.0 ? r->dec_min : fmax(0.0, -r->dec_max);
+            c.radius_deg =
+                fmin(180.0, hypot(width * cos(nearest * RADIANS), r->dec_max - r->dec_min) / 2.0);
+        }
     } else {
         r->area_sr = hal_cone_area_sr(c.radius_deg);
     }
@@ -62,17 +67,16 @@ static void measure(const hal_plan *p, const hal_tile *t, plan_request *r)
     plan_unit_vector(c.ra_deg, c.dec_deg, r->v);
 }
 
-static plan_request request_tile(const hal_plan *p, const hal_tile *tile, bool whole)
+static double guarded(const hal_plan *p, double radius)
 {
-    plan_request r = {.cone = whole ? p->region_cone : hal_tile_cone(tile)};
-    hal_cone circle;
-    bool as_circle = whole && p->service.takes_cone && hal_region_is_circle(p->region, &circle);
-    r.as_box = p->strategy == PLAN_CENTRES && !whole ? true : p->service.takes_box && !as_circle;
-    r.cone.radius_deg =
-        fmin(180.0, round_up(r.cone.radius_deg + p->guard_deg, p->service.radius_decimals));
-    widen_box(p, tile, p->guard_deg, &r);
-    measure(p, tile, &r);
-    return r;
+    return fmin(180.0, round_up(radius + p->guard_deg, p->service.radius_decimals));
+}
+
+hal_cone plan_request_cone(const hal_plan *p, const plan_node *n)
+{
+    hal_cone c = n->whole ? p->region_cone : hal_tile_cone(&n->tile);
+    c.radius_deg = guarded(p, c.radius_deg);
+    return c;
 }
 
 plan_request plan_request_node(const hal_plan *p, const plan_node *n)
@@ -80,7 +84,14 @@ plan_request plan_request_node(const hal_plan *p, const plan_node *n)
     if (n->no_position)
         return (plan_request){
             .as_box = true, .fits = true, .dec_max = 90.0, .ra_max = 360.0, .dec_min = -90.0};
-    return request_tile(p, &n->tile, n->whole);
+    hal_cone circle;
+    bool as_circle = n->whole && p->service.takes_cone && hal_region_is_circle(p->region, &circle);
+    bool by_centre = p->strategy == PLAN_CENTRES && !n->whole;
+    plan_request r = {.as_box = by_centre || (p->service.takes_box && !as_circle)};
+    r.cone = r.as_box ? (hal_cone){.radius_deg = -1.0} : plan_request_cone(p, n);
+    widen_box(p, &n->tile, p->guard_deg, &r);
+    measure(p, &n->tile, &r);
+    return r;
 }
 
 plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg)

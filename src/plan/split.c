@@ -21,28 +21,41 @@ hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i, hal_err 
     return HAL_OK;
 }
 
+static hal_status room_for_node(hal_plan *p, hal_err *err)
+{
+    if (p->n_node < p->n_chunk * PLAN_CHUNK)
+        return HAL_OK;
+    if (p->n_node >= INT32_MAX - PLAN_CHUNK)
+        return hal_err_set(err, HAL_E_BUDGET,
+                           "the plan has more than %zu tiles: ask for a smaller region", p->n_node);
+    if (p->n_chunk == p->chunk_cap) {
+        size_t cap = p->chunk_cap ? 2 * p->chunk_cap : 16;
+        plan_node **grown = hal_realloc(p->chunk, cap * sizeof *grown);
+        if (!grown)
+            return hal_err_nomem(err, cap * sizeof *grown);
+        p->chunk = grown;
+        p->chunk_cap = cap;
+    }
+    plan_node *more = hal_calloc(PLAN_CHUNK, sizeof *more);
+    if (!more)
+        return hal_err_nomem(err, PLAN_CHUNK * sizeof *more);
+    p->chunk[p->n_chunk++] = more;
+    return HAL_OK;
+}
+
 /* Adds a node like `like` below `parent`, to be finished first of all that wait. */
 static hal_status node_add(hal_plan *p, const plan_node *like, int32_t parent, hal_err *err)
 {
-    if (p->n_node == p->node_cap) {
-        size_t cap = p->node_cap ? 2 * p->node_cap : 64;
-        if (cap > INT32_MAX / 2)
-            return hal_err_set(err, HAL_E_BUDGET,
-                               "the plan has more than %zu tiles: ask for a smaller region",
-                               p->node_cap);
-        plan_node *grown = hal_realloc(p->node, cap * sizeof *grown);
-        if (!grown)
-            return hal_err_nomem(err, cap * sizeof *grown);
-        p->node = grown;
-        p->node_cap = cap;
-    }
-    int32_t i = (int32_t)p->n_node;
-    hal_status st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
+    hal_status st = room_for_node(p, err);
     if (st)
         return st;
-    p->node[p->n_node++] = *like;
-    p->node[i].parent = parent;
-    p->node[i].depth = parent < 0 ? 0 : (int16_t)(p->node[parent].depth + 1);
+    int32_t i = (int32_t)p->n_node;
+    st = plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
+    if (st)
+        return st;
+    *plan_node_at(p, p->n_node++) = *like;
+    plan_node_at(p, i)->parent = parent;
+    plan_node_at(p, i)->depth = parent < 0 ? 0 : (int16_t)(plan_node_at(p, parent)->depth + 1);
     p->account.tiles_known++;
     return HAL_OK;
 }
@@ -132,7 +145,7 @@ static void clip(const hal_plan *p, hal_tile *t)
 static void open_node(hal_plan *p, int32_t i)
 {
     p->n_stack--;
-    p->node[i].state = PLAN_NODE_SPLIT;
+    plan_node_at(p, i)->state = PLAN_NODE_SPLIT;
     p->account.tiles_known--;
 }
 
@@ -140,7 +153,7 @@ static hal_status add_child(hal_plan *p, int32_t i, const plan_node *child, hal_
 {
     hal_status st = node_add(p, child, i, err);
     if (!st)
-        p->node[i].n_open++;
+        plan_node_at(p, i)->n_open++;
     return st;
 }
 
@@ -152,8 +165,9 @@ static hal_status add_unreachable(hal_plan *p, int32_t i, const plan_node *child
         return st;
     p->n_stack--;
     p->account.tiles_known--;
-    p->node[p->n_node - 1].state = PLAN_NODE_UNREACHABLE;
+    plan_node_at(p, p->n_node - 1)->state = PLAN_NODE_UNREACHABLE;
     p->n_unreachable++;
+    p->unreachable_column = child->column;
     return HAL_OK;
 }
 
@@ -163,7 +177,7 @@ static hal_status add_no_position(hal_plan *p, int32_t i, hal_err *err)
     bool may_match = p->strategy == PLAN_CENTRES || (p->strategy == PLAN_TILES && p->all_sky);
     if (i != 0 || !p->service.pos_nullable || !may_match)
         return HAL_OK;
-    plan_node child = child_of(&p->node[i]);
+    plan_node child = child_of(plan_node_at(p, i));
     child.whole = false;
     child.no_position = true;
     return p->service.null_test ? add_child(p, i, &child, err) : add_unreachable(p, i, &child, err);
@@ -172,7 +186,7 @@ static hal_status add_no_position(hal_plan *p, int32_t i, hal_err *err)
 static hal_status add_tile(hal_plan *p, int32_t i, const hal_tile *tile, bool again, bool unfounded,
                            hal_err *err)
 {
-    plan_node child = child_of(&p->node[i]);
+    plan_node child = child_of(plan_node_at(p, i));
     child.whole = false;
     child.tile = *tile;
     child.cut_again = again;
@@ -208,12 +222,12 @@ static hal_status frame(hal_plan *p, int32_t i, hal_err *err)
     if (st)
         return st;
     st = add_tile(p, i, &in, false, false, err);
-    plan_node *inner = &p->node[p->n_node - 1];
+    plan_node *inner = plan_node_at(p, p->n_node - 1);
     if (!st) {
-        inner->bound = p->node[i].rows_known > 0.0F
-                           ? (double)p->node[i].rows_known / hal_tile_area_sr(&in)
+        inner->bound = plan_node_at(p, i)->rows_known > 0.0F
+                           ? (double)plan_node_at(p, i)->rows_known / hal_tile_area_sr(&in)
                            : 0.0;
-        p->node[i].bound = 0.0;
+        plan_node_at(p, i)->bound = 0.0;
     }
     return st;
 }
@@ -258,7 +272,7 @@ static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, doubl
                             hal_err *err)
 {
     hal_tile child[2];
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     bool framed = p->strategy == PLAN_CENTRES && i == 0 && p->region_cone.radius_deg < 60.0;
     *cut = framed ||
            (n->depth < PLAN_DEPTH_MAX &&
@@ -281,7 +295,7 @@ static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, doubl
 static hal_status split_range(hal_plan *p, int32_t i, double rows, bool *cut, hal_err *err)
 {
     enum { RANGE_DEPTH_MAX = 250 };
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     int64_t at;
     *cut =
         p->service.n_alt_split > 0 && n->depth < RANGE_DEPTH_MAX && plan_cut_range(p, n, rows, &at);
@@ -311,7 +325,7 @@ static hal_status split_range(hal_plan *p, int32_t i, double rows, bool *cut, ha
 hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
                       hal_err *err)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     *cut = false;
     bool by_sky = plan_cuts_sky(p) && !n->column && !n->no_position && !n->sky_ends;
     if (by_sky) {
@@ -320,9 +334,10 @@ hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows
             return st;
     }
     hal_status st = split_range(p, i, rows, cut, err);
-    if (st || *cut || !p->node[i].over || !p->service.order_key || p->node[i].page > 0)
+    if (st || *cut || !plan_node_at(p, i)->over || !p->service.order_key ||
+        plan_node_at(p, i)->page > 0)
         return st;
-    n = &p->node[i];
+    n = plan_node_at(p, i);
     n->page = 1;
     n->over = false;
     n->bound = 0.0;
@@ -346,20 +361,31 @@ static void settle(hal_plan *p, plan_node *n)
     }
 }
 
+static void list_stuck(hal_plan *p, int32_t i)
+{
+    plan_node_at(p, i)->next_stuck = -1;
+    if (p->last_stuck >= 0)
+        plan_node_at(p, p->last_stuck)->next_stuck = i;
+    else
+        p->first_stuck = i;
+    p->last_stuck = i;
+    p->account.n_stuck++;
+}
+
 void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
 {
-    plan_node *n = &p->node[i];
+    plan_node *n = plan_node_at(p, i);
     n->state = state;
     n->rows_kept = kept;
     if (state == PLAN_NODE_DONE)
         p->account.tiles_done++;
     else
-        p->account.n_stuck++;
+        list_stuck(p, i);
     if (state == PLAN_NODE_DONE && n->column && !n->column_null)
         p->last_range = i;
     bool closed = true;
     for (i = n->parent; i >= 0; i = n->parent) {
-        n = &p->node[i];
+        n = plan_node_at(p, i);
         n->rows_kept += kept;
         closed = closed && --n->n_open == 0;
         if (closed)

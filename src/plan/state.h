@@ -9,6 +9,7 @@
  * applied, so what is asked does not depend on the window (1..8) or on who answers first.
  * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
  * 143 at 4) and asks for as much: within 5 % of one another from 4 to 8, 4-10 % more at 12. */
+enum { PLAN_CHUNK = 4096 }; /* what grows long is kept in pieces and never copied */
 enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_MAX = 320 };
 
 #define PLAN_FILL 0.85   /* a tile is planned to hold this part of the cap ... */
@@ -56,6 +57,7 @@ typedef struct plan_node {
     bool want_count;  /* a count decides what its answer meant */
     bool retry;       /* the same request again, not before `not_before_ns` */
     uint8_t n_ambiguous;
+    int32_t next_stuck;
     int8_t n_open;          /* children that are not finished */
     int64_t lo, hi;         /* range of the column, units of its last decimal */
     float rows_known;       /* its request holds as many: counted, or returned; < 0: unknown */
@@ -85,11 +87,16 @@ typedef struct plan_octant {
 } plan_octant;
 
 typedef struct plan_index {
-    plan_density *density;
-    size_t n, cap;
+    plan_density **chunk;
+    size_t n, n_chunk, chunk_cap;
     plan_octant *octant;
     size_t n_octant, octant_cap;
 } plan_index;
+
+static inline plan_density *plan_density_at(const plan_index *x, size_t i)
+{
+    return &x->chunk[i / PLAN_CHUNK][i % PLAN_CHUNK];
+}
 
 /* The geometry of a request, guard included. */
 typedef struct plan_request {
@@ -151,16 +158,16 @@ struct hal_plan {
     uint64_t short_page;   /* rows of the last page if that was full but less than asked; 0: not */
     double root_rows;      /* counted for the request of the whole region; 0: unknown */
 
-    plan_node *node;
-    size_t n_node, node_cap;
+    plan_node **chunk; /* of PLAN_CHUNK nodes each */
+    size_t n_node, n_chunk, chunk_cap;
     int32_t *stack;
     size_t n_stack, stack_cap;
     int32_t *silent; /* nodes in PLAN_NODE_SILENT, oldest first */
     size_t n_silent, silent_cap;
-    int32_t *stuck; /* nodes stuck or unfetched */
-    size_t n_stuck_listed, stuck_cap;
+    int32_t first_stuck, last_stuck; /* nodes stuck or unfetched, a list; -1: none */
     size_t n_unreachable;
-    int32_t last_range; /* node: the range of a column that was finished last; -1: none */
+    uint8_t unreachable_column; /* whose NULLs they are; 0: positions */
+    int32_t last_range;         /* node: the range of a column that was finished last; -1: none */
     plan_index learned, prior;
     plan_histogram histogram;
     int want_order; /* of the histogram to ask for next; < 0: none */
@@ -181,6 +188,11 @@ struct hal_plan {
     char finding[PLAN_FINDINGS_MAX][PLAN_FINDING_MAX];
     hal_err error;
 };
+
+static inline plan_node *plan_node_at(const hal_plan *p, int64_t i)
+{
+    return &p->chunk[i / PLAN_CHUNK][i % PLAN_CHUNK];
+}
 
 /* strategy.c */
 hal_status plan_choose_strategy(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
@@ -207,6 +219,8 @@ hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i,
 
 /* request.c: the geometry of requests */
 plan_request plan_request_node(const hal_plan *p, const plan_node *n);
+/* The node's cone with its guard; requests that are boxes do without until they are asked. */
+hal_cone plan_request_cone(const hal_plan *p, const plan_node *n);
 plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg);
 
 /* column.c */

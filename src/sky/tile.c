@@ -94,11 +94,12 @@ void hal_tile_centre(const hal_tile *t, double *ra_deg, double *dec_deg)
     *dec_deg = (double)(t->dec_lo + t->dec_hi) / 2e7;
 }
 
-/* Distance from latitude t on the middle meridian to latitude x half a width away; radians. */
-static double corner_distance(double t, double x, double half_width)
+/* Haversine of the distance from latitude t on the middle meridian to latitude x half a width away;
+ * `sine2` is the squared sine of a quarter of the width. Grows with the distance. */
+static double corner_haversine(double t, double cos_t, double x, double cos_x, double sine2)
 {
-    double a = sin((t - x) / 2.0), b = sin(half_width / 2.0);
-    return 2.0 * asin(fmin(1.0, sqrt(a * a + cos(t) * cos(x) * b * b)));
+    double a = sin((t - x) / 2.0);
+    return a * a + cos_t * cos_x * sine2;
 }
 
 hal_cone hal_tile_cone(const hal_tile *t)
@@ -114,22 +115,27 @@ hal_cone hal_tile_cone(const hal_tile *t)
                         : (hal_cone){0.0, -90.0, north + 90.0};
     }
     double a = south * RADIANS, b = north * RADIANS, h = hal_tick_deg(t->width) * RADIANS / 2.0;
+    double cos_a = cos(a), cos_b = cos(b), sin_a = sin(a), sin_b = sin(b), cos_h = cos(h);
+    double sine2 = sin(h / 2.0) * sin(h / 2.0);
     const double candidates[] = {
-        atan2(cos(h) * (cos(a) - cos(b)), sin(b) - sin(a)),
+        atan2(cos_h * (cos_a - cos_b), sin_b - sin_a),
         a,
         b,
         (a + b) / 2.0,
-        atan2(sin(a), cos(a) * cos(h)),
-        atan2(sin(b), cos(b) * cos(h)),
+        atan2(sin_a, cos_a * cos_h),
+        atan2(sin_b, cos_b * cos_h),
     };
-    double best_t = a, best_r = INFINITY;
+    double best_t = a, best = INFINITY;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        double r = fmax(corner_distance(candidates[i], a, h), corner_distance(candidates[i], b, h));
-        if (r < best_r) {
-            best_r = r;
-            best_t = candidates[i];
+        double c = candidates[i], cos_c = cos(c);
+        double farthest = fmax(corner_haversine(c, cos_c, a, cos_a, sine2),
+                               corner_haversine(c, cos_c, b, cos_b, sine2));
+        if (farthest < best) {
+            best = farthest;
+            best_t = c;
         }
     }
+    double best_r = 2.0 * asin(fmin(1.0, sqrt(best)));
     /* The last bits of the centre in degrees must not leave a corner outside. */
     return (hal_cone){ra, fmax(-90.0, fmin(90.0, best_t * DEGREES)),
                       fmin(180.0, best_r * DEGREES * (1.0 + 1e-14) + 1e-12)};
