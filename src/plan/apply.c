@@ -368,16 +368,6 @@ static hal_status apply_suspect(hal_plan *p, plan_slot *s, uint64_t serial, hal_
     return st ? st : prove_life(p, serial, false, err);
 }
 
-/* More came than the record says one answer holds: as many it may hold. Whether this one was whole
- * nobody knows. */
-static void raise_cap(hal_plan *p, uint64_t returned)
-{
-    plan_find(p, "the record's cap of %" PRIu64 " rows is too low: an answer held more",
-              p->service.cap);
-    p->service.cap = returned;
-    p->cap = fmax(p->cap, (double)returned);
-}
-
 static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
     int32_t i = s->node;
@@ -397,8 +387,9 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
             p->cap = fmax(1.0, p->cap / 2.0);
             n->retry = true;
         } else {
-            if (s->returned > p->service.cap && p->service.cap)
-                raise_cap(p, s->returned);
+            if (s->returned > s->cap && s->cap) /* whether that was all nobody knows */
+                plan_find(p, "the record's cap of %" PRIu64 " rows is too low: an answer held more",
+                          s->cap);
             p->n_surprise += n->predicted >= 0.0 && n->predicted <= PLAN_ACCEPT * p->cap;
             mark_over(p, i, &s->request, p->cap, false);
             if (p->counts_usable && p->n_surprise >= SURPRISE_MAX) {

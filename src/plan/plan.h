@@ -167,11 +167,12 @@ void hal_plan_free(hal_plan *plan);
  * `wait_until_ns` is set for HAL_NEXT_WAIT: INT64_MAX when only an outcome can change anything. */
 hal_next hal_plan_next(hal_plan *plan, int64_t now_ns, hal_ask *out, int64_t *wait_until_ns);
 
-/** A fetch or probe came back whole. `returned` rows in the answer, `kept` of them owned by the
- * tile and inside the region, `overshoot_deg` the largest distance of any row from the request
- * region (0 inside). An answer with returned >= cap is treated as OVER here, whatever the caller
- * thought, and so is a round number of rows (1, 2, 5 times 10^k from 1000 on, powers of two from
- * 1024) that no count confirms: its rows must be dropped, *accepted is false. Fails with
+/** A fetch or probe came back whole. `returned` rows in the answer, `kept` of them this ask's to
+ * keep, `overshoot_deg` the largest distance of any row from the request region (0 inside, and 0
+ * where positions were not asked for: `no_position`, `by_key`, `whole` of footprints). An answer
+ * with returned >= cap is treated as OVER here, whatever the caller thought, and so is a round
+ * number of rows (1, 2, 5 times 10^k from 1000 on, powers of two from 1024) that no count confirms
+ * and no larger answer refutes: its rows must be dropped, *accepted is false. Fails with
  * HAL_E_INTEGRITY when the overshoot shows that position columns do not match the selection
  * (section 4.2). */
 hal_status hal_plan_complete(hal_plan *plan, uint64_t id, uint64_t returned, uint64_t kept,

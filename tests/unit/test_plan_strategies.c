@@ -2,6 +2,9 @@
 /* Each strategy of the plan against a simulated archive that does what its record says. */
 #include "support/plan_fixture.h"
 
+#include "base/alloc.h"
+#include "plan/state.h"
+
 /* Circular outlines of `outline` degrees whose centres lie within `reach` of a place. */
 static sim_sky *outlines(hal_region *region, size_t n, double ra, double dec, double reach,
                          double outline)
@@ -336,6 +339,116 @@ static void footprints_without_centre_are_not_lost(void **state)
     hal_region_unref(region);
 }
 
+static void the_nearest_densities_are_found_as_by_looking_at_all(void **state)
+{
+    (void)state;
+    enum { N = 6000 };
+    plan_index x = {0};
+    hal_err err = HAL_ERR_INIT;
+    uint64_t s = 77;
+    for (int i = 0; i < N; i++) {
+        plan_density d = {.rows = i};
+        double ra = 360.0 * sim_random(&s), dec = asin(2.0 * sim_random(&s) - 1.0) / RADIANS;
+        if (i % 3 == 1) { /* crowded, down to the same place */
+            ra = 201.7 + 1e-7 * floor(100.0 * sim_random(&s));
+            dec = -47.5;
+        }
+        plan_unit_vector(i % 50 == 0 ? 0 : ra, i % 50 == 0 ? 90 : dec, d.v);
+        assert_int_equal(plan_index_add(&x, &d, &err), HAL_OK);
+        if (i % 7)
+            continue;
+        double v[3];
+        plan_unit_vector(360.0 * sim_random(&s), asin(2.0 * sim_random(&s) - 1.0) / RADIANS, v);
+        plan_near near, all = {.n = 0};
+        plan_index_near(&x, i % 2 ? v : d.v, &near);
+        for (int k = 0; k <= i; k++) {
+            const double *w = plan_density_at(&x, (size_t)k)->v, *u = i % 2 ? v : d.v;
+            double c = (w[0] - u[0]) * (w[0] - u[0]) + (w[1] - u[1]) * (w[1] - u[1]) +
+                       (w[2] - u[2]) * (w[2] - u[2]);
+            int at = all.n < PLAN_NEAREST ? all.n++ : PLAN_NEAREST;
+            for (; at > 0 && all.chord2[at - 1] > c; at--)
+                if (at < PLAN_NEAREST) {
+                    all.chord2[at] = all.chord2[at - 1];
+                    all.i[at] = all.i[at - 1];
+                }
+            if (at < PLAN_NEAREST) {
+                all.chord2[at] = c;
+                all.i[at] = k;
+            }
+        }
+        assert_int_equal(near.n, all.n);
+        for (int k = 0; k < near.n; k++)
+            assert_int_equal(near.i[k], all.i[k]);
+    }
+    plan_index_clear(&x);
+}
+
+/* Carries a plan to its end with answers by rule; false when memory was lacking. */
+static bool survives(const sim_setup *setup, hal_region *region, const hal_plan_cell *cells,
+                     size_t n_cells)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_plan *plan = hal_plan_new(&setup->service, region, &setup->options, &err);
+    hal_ask ask;
+    int64_t until;
+    bool accepted, whole = plan != NULL;
+    while (whole && hal_plan_next(plan, 0, &ask, &until) == HAL_NEXT_ASK) {
+        hal_status st;
+        /* One row a day from 50000 on, for 3000 days. */
+        double days = fmin(ask.column_max, 53000) - fmax(ask.column_min, 50000);
+        uint64_t rows = ask.column == 0                  ? 5000
+                        : ask.column_null || !(days > 0) ? 3
+                                                         : (uint64_t)days;
+        if (ask.page > 0)
+            rows = ask.page < 5 ? ask.page_rows : 3;
+        if (ask.kind == HAL_ASK_HISTOGRAM)
+            st = hal_plan_histogram(plan, ask.id, cells, n_cells, &err);
+        else if (setup->service.histogram && !ask.whole)
+            st = hal_plan_complete(plan, ask.id, 100, 0, 0, &accepted, &err);
+        else if (rows >= CAP)
+            st = hal_plan_failed(plan, ask.id, HAL_VERDICT_OVER, 0, NULL, &err);
+        else
+            st = hal_plan_complete(plan, ask.id, rows, 0, 0, &accepted, &err);
+        whole = st == HAL_OK;
+    }
+    whole = whole && hal_plan_error(plan, &err) == HAL_OK;
+    if (!whole && err.status != HAL_E_NOMEM)
+        fail_msg("%s", err.text);
+    hal_plan_free(plan);
+    return whole;
+}
+
+static void lack_of_memory_ends_every_strategy_with_its_error(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    hal_plan_cell cells[12 * 16];
+    for (size_t i = 0; i < 12 * 16; i++)
+        cells[i] = (hal_plan_cell){i, 300};
+    hal_plan_density prior = {10, 10, 5, 1000};
+    for (int way = 0; way < 3; way++) { /* histogram, ranges, pages */
+        sim_setup setup = setup_of(true, SIM_FLAG);
+        setup.service.takes_box = way == 0;
+        setup.service.histogram = way == 0;
+        setup.service.alt_split[0] = days();
+        setup.service.alt_split[0].decimals = 0;
+        setup.service.n_alt_split = way == 1;
+        setup.service.order_key = setup.service.key_unique = way == 2;
+        setup.options.prior = &prior;
+        setup.options.n_prior = way == 0;
+        size_t n = 1;
+        for (;; n++) {
+            hal_alloc_fail_at(n);
+            bool whole = survives(&setup, all, cells, sizeof cells / sizeof *cells);
+            hal_alloc_fail_at(0);
+            if (whole)
+                break;
+        }
+        assert_true(n >= 4 && n < 100);
+    }
+    hal_region_unref(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +466,8 @@ int main(void)
         cmocka_unit_test(densities_remembered_spare_probes_and_never_change_the_rows),
         cmocka_unit_test(rows_without_position_come_by_the_null_test_or_by_ranges),
         cmocka_unit_test(footprints_without_centre_are_not_lost),
+        cmocka_unit_test(the_nearest_densities_are_found_as_by_looking_at_all),
+        cmocka_unit_test(lack_of_memory_ends_every_strategy_with_its_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
