@@ -72,7 +72,9 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
     }
     plan_result result = PLAN_ROWS;
     plan_node *n = s->node >= 0 ? plan_node_at(p, s->node) : NULL;
-    bool counted = n && (double)n->rows_known == (double)(float)returned;
+    bool counted =
+        (s->ask.whole && s->ask.column == 0 && p->account.rows_counted == (int64_t)returned) ||
+        (n && n->counted && n->rows_known == (float)returned);
     if (s->ask.page > 0) {
         result = PLAN_ROWS;
     } else if (s->cap && returned >= s->cap) {
@@ -92,10 +94,16 @@ hal_status hal_plan_printed(hal_plan *p, double quantum_deg, hal_err *err)
     if (!(quantum_deg >= 0.0 && quantum_deg <= 1.0))
         return hal_err_set(err, HAL_E_USAGE, "positions printed in steps of %g degrees: use 0 to 1",
                            quantum_deg);
-    if (p->account.state != HAL_PLAN_RUNNING || 2.0 * quantum_deg <= p->guard_deg * (1.0 + 1e-9))
+    if (p->account.state != HAL_PLAN_RUNNING || !plan_cuts_sky(p) ||
+        2.0 * quantum_deg <= p->guard_deg * (1.0 + 1e-9))
         return HAL_OK;
     plan_find(p, "positions are printed in steps of %g degrees, the record says %g", quantum_deg,
               p->service.pos_quantum_deg);
+    if (!p->tile_asked) { /* in time: tiles will have the guard they need */
+        p->service.pos_quantum_deg = quantum_deg;
+        plan_set_guard(p, 2.0 * quantum_deg);
+        return HAL_OK;
+    }
     p->account.guard_needed_arcsec = 7200.0 * quantum_deg;
     hal_err e = HAL_ERR_INIT;
     hal_err_set(

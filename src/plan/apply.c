@@ -73,8 +73,10 @@ static void judge(hal_plan *p, int32_t i)
     double k = p->service.over_is_slow ? 4.0 : 2.0;
     bool faulty = (double)p->n_guess_refuted * k > (double)(p->n_guess_settled + 1);
     bool likely = rows < 0.0 || rows >= 0.5 * p->cap;
-    if (n->page > 0) { /* a page is never over */
+    if (n->page > 0) { /* a page is never over, but it may be too long for the archive */
         n->retry = true;
+        if (n->n_ambiguous > 1)
+            p->page_share /= 2.0;
     } else if (n->n_ambiguous > 1 || (likely && !faulty)) {
         mark_over(p, i, &r, p->cap, true);
         p->account.over++;
@@ -214,14 +216,17 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     hal_status st = n->column ? HAL_OK : plan_learn(p, &s->request, rows, true, err);
     if (st)
         return st;
+    n->rows_known = (float)rows;
+    n->counted = true;
     if (n->suspect) { /* the archive says whether its round number was the whole */
         if (rows > (double)n->rows_returned)
             plan_limit_proved(p, n->rows_returned, rows);
-        n->over = rows >= p->cap;
-        n->suspect = n->over;
-        n->retry = !n->over;
-        n->rows_known = (float)rows;
-        p->account.over += n->over;
+        n->suspect = rows >= p->cap;
+        n->retry = !n->suspect;
+        p->account.over += n->suspect;
+        if (n->suspect)
+            mark_over(p, s->node, &s->request, rows, false);
+        n->want_count = false;
         return push_pending(p, s->node, err);
     }
     if (was_over) {
@@ -340,6 +345,9 @@ static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
         plan_find(p,
                   "two answers hold %" PRIu64 " rows, the most of all: perhaps an undeclared limit",
                   s->returned);
+    if (n->counted && n->rows_known != (float)s->returned)
+        plan_find(p, "the archive counts %.0f rows in a request that returns %" PRIu64,
+                  (double)n->rows_known, s->returned);
     p->rows_proved = fmax(p->rows_proved, (double)s->returned);
     p->cap = fmax(p->cap, p->rows_proved + 1.0);
     p->account.rows_kept += s->kept;
@@ -384,7 +392,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         return apply_suspect(p, s, serial, err);
     case PLAN_OVER:
         if (s->ask.page > 0) { /* a smaller page then */
-            p->cap = fmax(1.0, p->cap / 2.0);
+            p->page_share /= 2.0;
             n->retry = true;
         } else {
             if (s->returned > s->cap && s->cap) /* whether that was all nobody knows */

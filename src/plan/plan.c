@@ -27,6 +27,30 @@ enum {
 #define CAP_UNKNOWN 50000.0 /* MAST pages and most services deliver as many */
 #define PROBE_DEG 0.3
 
+void plan_set_guard(hal_plan *p, double guard_deg)
+{
+    p->guard_deg = guard_deg;
+    p->region_area_sr = fmax(hal_region_area_sr(p->region), hal_cone_area_sr(guard_deg));
+    /* The smallest tile has sides up to max(16 guard, 10 arcsec): no side is cut below half. */
+    p->min_side_ticks = llround(fmax(8.0 * guard_deg, 5.0 / 3600.0) * 1e7);
+}
+
+static hal_status check_columns(const hal_service *s, hal_err *err)
+{
+    if (s->n_alt_split > HAL_PLAN_COLUMNS)
+        return hal_err_set(err, HAL_E_USAGE, "%zu columns to split on: at most %d", s->n_alt_split,
+                           HAL_PLAN_COLUMNS);
+    for (size_t i = 0; i < s->n_alt_split; i++) {
+        const hal_plan_column *c = &s->alt_split[i];
+        if (c->decimals < 0 || c->decimals > 9 || !(c->min <= c->max) || c->name[0] == '\0' ||
+            !memchr(c->name, '\0', sizeof c->name))
+            return hal_err_set(
+                err, HAL_E_USAGE,
+                "column %zu to split on needs a name, 0 to 9 decimals and min <= max", i + 1);
+    }
+    return HAL_OK;
+}
+
 hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
                        const hal_plan_options *options, hal_err *err)
 {
@@ -35,6 +59,8 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
                     options->window);
         return NULL;
     }
+    if (check_columns(service, err))
+        return NULL;
     hal_plan *p = hal_calloc(1, sizeof *p);
     if (!p) {
         hal_err_nomem(err, sizeof *p);
@@ -47,10 +73,8 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     p->all_sky = hal_region_area_sr(region) > 4.0 * PI * (1.0 - 1e-12);
     p->region_cone = hal_region_cone(region);
     double guard_arcsec = service->guard_arcsec > 0.0 ? service->guard_arcsec : 1.0;
-    p->guard_deg = fmax(guard_arcsec / 3600.0, 2.0 * service->pos_quantum_deg);
-    p->region_area_sr = fmax(hal_region_area_sr(region), hal_cone_area_sr(p->guard_deg));
-    /* The smallest tile has sides up to max(16 guard, 10 arcsec): no side is cut below half. */
-    p->min_side_ticks = llround(fmax(8.0 * p->guard_deg, 5.0 / 3600.0) * 1e7);
+    plan_set_guard(p, fmax(guard_arcsec / 3600.0, 2.0 * service->pos_quantum_deg));
+    p->page_share = 1.0;
     p->cap = service->cap ? (double)service->cap : CAP_UNKNOWN;
     p->counts_usable = service->counts;
     p->window = 1;
@@ -142,6 +166,7 @@ static plan_slot *ask_node(hal_plan *p, int32_t i, hal_ask_kind kind, const plan
     a->no_position = n->no_position;
     a->by_centre = a->by_centre && !n->whole;
     a->by_key = a->by_key && !n->whole;
+    p->tile_asked = p->tile_asked || (!n->whole && !n->no_position);
     if (!n->whole && !n->no_position && p->strategy != PLAN_OUTLINES)
         a->tile = n->tile;
     if (r->as_box && !n->no_position)
@@ -151,7 +176,8 @@ static plan_slot *ask_node(hal_plan *p, int32_t i, hal_ask_kind kind, const plan
         a->page = n->page;
         a->series = (uint64_t)i + 1;
         /* An answer of `cap` rows would be over. */
-        a->page_rows = (uint64_t)fmax(1.0, p->service.cap ? p->cap - 1.0 : p->cap);
+        a->page_rows =
+            (uint64_t)fmax(1.0, p->page_share * (p->service.cap ? p->cap - 1.0 : p->cap));
     }
     if (kind == HAL_ASK_HISTOGRAM)
         a->order = p->want_order;

@@ -197,9 +197,10 @@ typedef struct hal_plan_cell {
  * the plan then does without. */
 hal_status hal_plan_histogram(hal_plan *plan, uint64_t id, const hal_plan_cell *cells, size_t n,
                               hal_err *err) HAL_MUST_CHECK;
-/** Positions of an answer turned out to be printed in multiples of `quantum_deg`. A plan that was
- * told less rounding fails with HAL_E_INTEGRITY (a guard too small loses rows unseen), names the
- * remedy and gives the guard needed in the account. */
+/** Positions of an answer, reported before it is completed, turned out to be printed in multiples
+ * of `quantum_deg`. A plan that was told less rounding says so in a finding and takes the guard
+ * that needs; when tiles were asked with less before, it fails with HAL_E_INTEGRITY (rows at their
+ * borders may be lost unseen) and gives the guard needed in the account. */
 hal_status hal_plan_printed(hal_plan *plan, double quantum_deg, hal_err *err) HAL_MUST_CHECK;
 /** The ask failed; `why` is kept for the account and, for FATAL, becomes the plan's error. `now_ns`
  * starts back-offs. */

@@ -54,6 +54,7 @@ typedef struct plan_node {
     bool guessed;     /* `over` came from an ambiguous answer */
     bool suspect;     /* `over` came from a round number of rows, `rows_returned` */
     bool cut_again;   /* child of a surprise cut into four */
+    bool counted;     /* `rows_known` is the archive's own count of this request */
     bool want_count;  /* a count decides what its answer meant */
     bool retry;       /* the same request again, not before `not_before_ns` */
     uint8_t n_ambiguous;
@@ -178,7 +179,8 @@ struct hal_plan {
     int in_flight, window;
     uint64_t window_cut_id; /* asks below it belong to the round trip that halved the window */
 
-    bool prepared, asked_any, answered, counts_usable, canary_out, stopped;
+    double page_share; /* of the cap that a page asks for: less after refusals */
+    bool prepared, asked_any, tile_asked, answered, counts_usable, canary_out, stopped;
     double probe_radius; /* degrees; 0: no probe yet */
     int n_probe, n_probe_silent, n_surprise;
     uint64_t n_guess_settled,
@@ -277,6 +279,7 @@ void plan_limit_proved(hal_plan *p, uint64_t limit, double rows);
 
 /* plan.c */
 void plan_start_probing(hal_plan *p);
+void plan_set_guard(hal_plan *p, double guard_deg);
 
 /* account.c */
 void plan_conclude(hal_plan *p);

@@ -129,6 +129,8 @@ static hal_status explain_rest(const hal_plan *p, hal_buf *out, hal_err *err)
         st = s->cap
                  ? hal_buf_printf(out, err, "limit: %" PRIu64 " rows an answer\n", s->cap)
                  : hal_buf_printf(out, err, "limit: unknown; round numbers of rows are doubted\n");
+    if (!st && s->radius_max_deg > 0.0)
+        st = hal_buf_printf(out, err, "circles: of at most %g degrees\n", s->radius_max_deg);
     if (!st)
         st = hal_buf_printf(out, err, "guard: %.4g arcsec round every tile\n",
                             p->guard_deg * 3600.0);

@@ -111,13 +111,18 @@ static void case_07_positions_printed_with_3_decimals(void **state)
         assert_exactly_once(&r);
         assert_string_equal(r.findings, "");
         sim_report_clear(&r);
-        /* Not declared, and a guard of 0.1 arcsec: told by the first answer. */
+        /* Not declared, and a guard of 0.1 arcsec: the answer to the probe tells in time. */
         setup.service.pos_quantum_deg = 0;
         setup.service.guard_arcsec = 0.1;
         r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_found(&r, "positions are printed in steps of 0.001 degrees, the record says 0");
+        sim_report_clear(&r);
+        /* Too late once tiles were asked for. */
+        setup.options.known_rows = (int64_t)sky->n_inside;
+        r = sim_run(sky, &setup);
         assert_int_equal(r.account.state, HAL_PLAN_FAILED);
         assert_int_equal(r.error.status, HAL_E_INTEGRITY);
-        assert_found(&r, "positions are printed in steps of 0.001 degrees, the record says 0");
         assert_true(fabs(r.account.guard_needed_arcsec - 7.2) < 1e-9);
         assert_int_equal(r.account.rows_kept, 0);
         /* That guard is enough. */
@@ -127,6 +132,7 @@ static void case_07_positions_printed_with_3_decimals(void **state)
         assert_exactly_once(&r);
         sim_report_clear(&r);
         /* Not told either: rows come from outside what was asked for. */
+        setup.options.known_rows = -1;
         setup.service.guard_arcsec = 0.1;
         setup.tells_rounding = false;
         r = sim_run(sky, &setup);
@@ -490,6 +496,17 @@ static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
     assert_exactly_once(&r);
     assert_found(&r, "the record's cap of 1000 rows is too low");
     sim_report_clear(&r);
+    /* Counts more than it has. */
+    setup = setup_of(true, SIM_FLAG);
+    setup.service.counts = true;
+    setup.counts_too_many = 1;
+    region = circle(10, 10, 2);
+    few = disc(region, 9, 10, 10, 1.9, 7);
+    r = sim_run(few, &setup);
+    assert_found(&r, "counts 10 rows in a request that returns 9");
+    sim_report_clear(&r);
+    sim_sky_free(few);
+    hal_region_unref(region);
     /* Cannot count. */
     setup = setup_of(true, SIM_FLAG);
     setup.service.counts = true;

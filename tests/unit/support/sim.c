@@ -445,7 +445,7 @@ static void arrive(run *t)
     else if (t->setup->no_counting) {
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_AMBIGUOUS, ns(t->now_s), NULL, &err))
             abort();
-    } else if (hal_plan_counted(t->plan, f.ask.id, t->found.n, &err))
+    } else if (hal_plan_counted(t->plan, f.ask.id, t->found.n + t->setup->counts_too_many, &err))
         abort();
 }
 

@@ -49,7 +49,8 @@ typedef struct sim_setup {
     bool ignores_centre; /* ranges on centre columns do nothing beside a region */
     bool tells_rounding; /* the client reports that positions are printed in steps of ... */
     double printed_deg;
-    bool no_counting; /* counting fails, whatever the record says */
+    uint64_t counts_too_many; /* rows that a count says and nobody finds */
+    bool no_counting;         /* counting fails, whatever the record says */
     uint64_t seed;
 } sim_setup;
 
