@@ -17,7 +17,8 @@
 enum {
     ORDER_MAX = 12, /* cells of 51 arcsec: finer ones hold hardly a row */
     CELLS_MAX = 400000,
-    SUB = 2 /* a cell on a border is weighed by its parts this many orders finer */
+    CELLS_FEW = 10, /* of a request, at the order it is looked at */
+    CELLS_MANY = 300,
 };
 
 static double cells_of(int order)
@@ -71,23 +72,17 @@ hal_status plan_histogram_take(hal_plan *p, plan_slot *s, hal_err *err)
     return HAL_OK;
 }
 
-/* Rows in the cells [lo, hi). */
-static double rows_between(const plan_histogram *h, uint64_t lo, uint64_t hi)
+/* The first of the cells [a, b) counted that is not below `index`. */
+static size_t first_from(const plan_histogram *h, size_t a, size_t b, uint64_t index)
 {
-    size_t at[2];
-    uint64_t want[2] = {lo, hi};
-    for (int k = 0; k < 2; k++) {
-        size_t a = 0, b = h->n;
-        while (a < b) {
-            size_t mid = a + (b - a) / 2;
-            if (h->index[mid] < want[k])
-                a = mid + 1;
-            else
-                b = mid;
-        }
-        at[k] = a;
+    while (a < b) {
+        size_t mid = a + (b - a) / 2;
+        if (h->index[mid] < index)
+            a = mid + 1;
+        else
+            b = mid;
     }
-    return (double)(h->before[at[1]] - h->before[at[0]]);
+    return a;
 }
 
 typedef enum overlap { APART, PARTLY, INSIDE } overlap;
@@ -112,53 +107,105 @@ static overlap overlap_of(const plan_request *r, double ra, double dec, double r
     overlap found = dec - radius >= r->dec_min && dec + radius <= r->dec_max ? INSIDE : PARTLY;
     if (all_ra)
         return found;
-    double half = asin(fmin(1.0, sin(radius * RADIANS) / cos(dec * RADIANS))) / RADIANS;
-    double width = r->ra_max - r->ra_min, east = fmod(ra - r->ra_min + 720.0, 360.0);
+    /* At least asin(sin(radius) / cos(dec)), for less. */
+    double x = fmin(1.0, radius * RADIANS / cos(dec * RADIANS)),
+           half = (x + 0.571 * x * x * x) / RADIANS;
+    double width = r->ra_max - r->ra_min, east = ra - r->ra_min;
+    east += east < 0.0 ? 360.0 : 0.0;
     width += width < 0.0 ? 360.0 : 0.0;
     bool apart = east - half > width && east + half < 360.0;
     bool inside = east - half >= 0.0 && east + half <= width;
     return apart ? APART : inside ? found : PARTLY;
 }
 
-/* At most ORDER_MAX + SUB deep. `rows`: of the cell and its kin below the finest order counted. */
-static double visit(const hal_plan *p, const plan_request *r, int order, uint64_t cell, int deepest)
+static double clamp(double x)
 {
-    const plan_histogram *h = &p->histogram;
-    double rows;
-    if (order <= h->order) {
-        int up = 2 * (h->order - order);
-        rows = rows_between(h, cell << up, (cell + 1) << up);
-    } else {
-        int down = 2 * (order - h->order);
-        rows = rows_between(h, cell >> down, (cell >> down) + 1) / (double)(UINT64_C(1) << down);
+    return x < 0.0 ? 0.0 : x > 1.0 ? 1.0 : x;
+}
+
+/* Part of a cell, taken as a square of `side` degrees, that a request overlaps. */
+static double share_of(const plan_request *r, double ra, double dec, double side)
+{
+    if (!r->as_box) {
+        double v[3];
+        plan_unit_vector(ra, dec, v);
+        double x = v[0] - r->v[0], y = v[1] - r->v[1], z = v[2] - r->v[2];
+        double away = 2.0 * asin(fmin(1.0, sqrt(x * x + y * y + z * z) / 2.0));
+        return clamp(0.5 + (r->radius - away) / RADIANS / side);
     }
-    if (rows <= 0.0)
+    double high = fmin(dec + side / 2.0, r->dec_max) - fmax(dec - side / 2.0, r->dec_min);
+    double width = r->ra_max - r->ra_min;
+    width += width < 0.0 ? 360.0 : 0.0;
+    if (width >= 360.0)
+        return clamp(high / side);
+    if (fabs(dec) + side >= 90.0)
+        return clamp(high / side) * width / 360.0;
+    double wide = side / cos(dec * RADIANS), east = ra - r->ra_min;
+    east += east < 0.0 ? 360.0 : 0.0;
+    double over = fmin(east + wide / 2.0, width) - fmax(east - wide / 2.0, 0.0);
+    if (east + wide / 2.0 > 360.0) /* reaches over the western border */
+        over = fmin(east - 360.0 + wide / 2.0, width);
+    return clamp(high / side) * clamp(over / wide);
+}
+
+/* Rows of a cell that the request overlaps; [a, b) are the cells counted that lie in it. At most
+ * HAL_HEALPIX_ORDER_MAX deep. */
+static double visit(const plan_histogram *h, const plan_request *r, int order, uint64_t cell,
+                    int deepest, size_t a, size_t b)
+{
+    if (a == b)
         return 0.0;
+    double rows = (double)(h->before[b] - h->before[a]);
+    if (order > h->order) /* finer than those counted */
+        rows /= (double)(UINT64_C(1) << 2 * (order - h->order));
     double ra, dec;
     hal_healpix_position(order, cell, 0.5, 0.5, &ra, &dec);
-    double radius = order == deepest ? 0.0 : hal_healpix_radius_deg(order);
-    overlap o = overlap_of(r, ra, dec, radius);
-    if (o != PARTLY || order == deepest)
+    overlap o = overlap_of(r, ra, dec, hal_healpix_radius_deg(order));
+    if (o != PARTLY)
         return o == APART ? 0.0 : rows;
+    if (order == deepest)
+        return rows * share_of(r, ra, dec, sqrt(4.0 * PI / cells_of(order)) / RADIANS);
     double sum = 0.0;
-    for (uint64_t child = 4 * cell; child < 4 * cell + 4; child++)
-        sum += visit(p, r, order + 1, child, deepest);
+    for (uint64_t child = 4 * cell; child < 4 * cell + 4; child++) {
+        size_t end = b;
+        if (order < h->order)
+            end = first_from(h, a, b, (child + 1) << 2 * (h->order - order - 1));
+        sum += visit(h, r, order + 1, child, deepest, a, end);
+        a = order < h->order ? end : a;
+    }
     return sum;
+}
+
+/* Part of a cone that lies in the user's circle: beyond it no cell was counted. */
+static double share_counted(const hal_plan *p, const plan_request *r)
+{
+    hal_cone circle;
+    if (r->as_box || r->radius <= 0.0 || !hal_region_is_circle(p->region, &circle))
+        return 1.0;
+    double v[3];
+    plan_unit_vector(circle.ra_deg, circle.dec_deg, v);
+    double x = v[0] - r->v[0], y = v[1] - r->v[1], z = v[2] - r->v[2];
+    double away = 2.0 * asin(fmin(1.0, sqrt(x * x + y * y + z * z) / 2.0));
+    return fmax(0.25, clamp(0.5 + (circle.radius_deg * RADIANS - away) / (2.0 * r->radius)));
 }
 
 double plan_histogram_rows(const hal_plan *p, const plan_request *r)
 {
     double sum = 0.0, cells = r->area_sr / plan_histogram_cell_sr(p);
-    /* Few cells: the parts on the border matter. */
-    int deepest = p->histogram.order + (cells < 300.0 ? SUB : 0);
-    if (cells < 0.25) { /* within a cell or two: no use to look finer than the request itself */
-        int finer = (int)ceil(log2(1.0 / cells) / 2.0);
-        deepest += finer;
+    /* Neither so fine that the border takes long, nor so coarse that the border is all there is. */
+    int deepest = p->histogram.order;
+    for (; cells > CELLS_MANY && deepest > 0; cells /= 4.0)
+        deepest--;
+    for (; cells < CELLS_FEW && deepest < HAL_HEALPIX_ORDER_MAX; cells *= 4.0)
+        deepest++;
+    const plan_histogram *h = &p->histogram;
+    size_t a = 0;
+    for (uint64_t face = 0; face < 12; face++) {
+        size_t b = first_from(h, a, h->n, (face + 1) << 2 * h->order);
+        sum += visit(h, r, 0, face, deepest, a, b);
+        a = b;
     }
-    deepest = deepest < HAL_HEALPIX_ORDER_MAX ? deepest : HAL_HEALPIX_ORDER_MAX;
-    for (uint64_t face = 0; face < 12; face++)
-        sum += visit(p, r, 0, face, deepest);
-    return sum;
+    return sum / share_counted(p, r);
 }
 
 static int by_index(const void *a, const void *b)

@@ -240,27 +240,34 @@ static double rows_seen(const hal_plan *p, const hal_tile *t)
     return plan_histogram_rows(p, &r);
 }
 
-/* Moves the border of two tiles so that the first holds its share of the planned leaves. Borders
- * stay integers; neither part becomes a sliver. */
-static void balance(const hal_plan *p, const hal_tile *whole, int64_t leaves, hal_tile child[2])
+/* Moves the border of two tiles so that the first holds its share of the planned leaves: false
+ * position, with `rows` in the whole. Borders stay integers; neither part becomes a sliver. */
+static void balance(const hal_plan *p, const hal_tile *whole, double rows, int64_t leaves,
+                    hal_tile child[2])
 {
-    enum { STEPS = 6 };
+    enum { STEPS = 4 };
     bool by_dec = child[0].dec_hi != whole->dec_hi;
-    int64_t side = by_dec ? whole->dec_hi - whole->dec_lo : whole->width;
-    int64_t lo = side / 4, hi = side - side / 4;
-    double wanted = rows_seen(p, whole) * (double)(leaves / 2) / (double)leaves;
-    if (wanted <= 0.0 || lo < p->min_side_ticks)
+    int64_t side = by_dec ? whole->dec_hi - whole->dec_lo : whole->width, lo = 0, hi = side;
+    double below_lo = 0.0, below_hi = rows;
+    double wanted = rows * (double)(leaves / 2) / (double)leaves;
+    if (side / 4 < p->min_side_ticks)
         return;
-    for (int k = 0; k < STEPS; k++) {
-        int64_t at = lo + (hi - lo) / 2;
+    for (int k = 0; k < STEPS && below_hi > below_lo; k++) {
+        double f = (wanted - below_lo) / (below_hi - below_lo);
+        int64_t at = lo + (int64_t)((double)(hi - lo) * f);
+        at = at < side / 4 ? side / 4 : at > side - side / 4 ? side - side / 4 : at;
         if (by_dec)
             child[0].dec_hi = child[1].dec_lo = whole->dec_lo + at;
         else
             child[0].width = at;
-        if (rows_seen(p, &child[0]) < wanted)
+        double below = rows_seen(p, &child[0]);
+        if (below < wanted) {
             lo = at;
-        else
+            below_lo = below;
+        } else {
             hi = at;
+            below_hi = below;
+        }
     }
     if (by_dec)
         return;
@@ -271,6 +278,7 @@ static void balance(const hal_plan *p, const hal_tile *whole, int64_t leaves, ha
 static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
                             hal_err *err)
 {
+    enum { LEAVES_BALANCED = 32 }; /* of more, the cuts that follow make up for this one */
     hal_tile child[2];
     plan_node *n = plan_node_at(p, i);
     bool framed = p->strategy == PLAN_CENTRES && i == 0 && p->region_cone.radius_deg < 60.0;
@@ -280,8 +288,10 @@ static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, doubl
     if (!*cut)
         return HAL_OK;
     /* Cones pay for uneven cuts with their shape, and a surprise says that the cells mislead. */
-    if (!framed && p->histogram.order >= 0 && r->as_box && n->predicted < 0.0)
-        balance(p, &n->tile, plan_leaves_wanted(p, i, r, rows), child);
+    int64_t leaves = framed ? 0 : plan_leaves_wanted(p, i, r, rows);
+    if (p->histogram.order >= 0 && r->as_box && n->predicted < 0.0 && leaves > 0 &&
+        leaves <= LEAVES_BALANCED)
+        balance(p, &n->tile, rows, leaves, child);
     bool again = n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < p->cap;
     open_node(p, i);
     hal_status st = add_no_position(p, i, err);
