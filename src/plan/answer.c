@@ -180,6 +180,11 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
         p->window = p->window > 1 ? p->window / 2 : 1;
         p->window_cut_id = p->next_id;
     }
+    if (verdict == HAL_VERDICT_FATAL &&
+        (s->ask.kind == HAL_ASK_COUNT || s->ask.kind == HAL_ASK_HISTOGRAM)) {
+        s->result = PLAN_AMBIGUOUS; /* rows may come without; else they say why not */
+        return HAL_OK;
+    }
     if (verdict == HAL_VERDICT_FATAL) {
         hal_err e = *why;
         if (!e.status)

@@ -268,8 +268,10 @@ static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
     if (st)
         return st;
     double rows = (double)s->returned;
+    /* Rows without position are in no cell: then the sum is not the region's count. */
     if (p->options.known_rows < 0)
-        use_count(p, rows, s->request.area_sr < 1.01 * p->region_area_sr);
+        use_count(p, rows,
+                  s->request.area_sr < 1.01 * p->region_area_sr && !p->service.pos_nullable);
     if (rows >= p->cap) {
         root->over = true;
         root->bound = 0.0; /* the cells say more */

@@ -202,7 +202,8 @@ hal_status hal_plan_histogram(hal_plan *plan, uint64_t id, const hal_plan_cell *
  * that needs; when tiles were asked with less before, it fails with HAL_E_INTEGRITY (rows at their
  * borders may be lost unseen) and gives the guard needed in the account. */
 hal_status hal_plan_printed(hal_plan *plan, double quantum_deg, hal_err *err) HAL_MUST_CHECK;
-/** The ask failed; `why` is kept for the account and, for FATAL, becomes the plan's error. `now_ns`
+/** The ask failed; `why` is kept for the account and, for FATAL, becomes the plan's error; but a
+ * plan does without counts and histograms that are refused, and says so in a finding. `now_ns`
  * starts back-offs. */
 hal_status hal_plan_failed(hal_plan *plan, uint64_t id, hal_verdict verdict, int64_t now_ns,
                            const hal_err *why, hal_err *err) HAL_MUST_CHECK;

@@ -291,6 +291,8 @@ static void case_13_random_resets(void **state)
         sim_report r = sim_run(sky, &setup);
         assert_exactly_once(&r);
         assert_true((double)r.account.requests <= most[k % 2] * (double)quiet.account.requests);
+        if (k % 2)
+            assert_found(&r, "failures taken for too many rows were faults");
         sim_report_clear(&quiet);
         sim_report_clear(&r);
     }
@@ -411,12 +413,13 @@ static void case_18_rows_without_position(void **state)
     sim_sky *sky = disc(all, 6000, 0, 0, 180, 5);
     size_t n = unplace(sky, 2000);
     assert_int_equal(n, 3);
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < 4; way++) { /* NULL test; count; neither; a histogram of the others */
         sim_setup setup = setup_of(true, SIM_FLAG);
         setup.service.pos_quantum_deg = 1e-5;
         setup.service.pos_nullable = true;
         setup.service.null_test = way == 0;
         setup.service.counts = way == 1;
+        setup.service.histogram = way == 3;
         sim_report r = sim_run(sky, &setup);
         if (way == 0) {
             assert_exactly_once(&r);
@@ -507,13 +510,14 @@ static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
     sim_report_clear(&r);
     sim_sky_free(few);
     hal_region_unref(region);
-    /* Cannot count. */
+    /* Cannot count, by cell or at all. */
     setup = setup_of(true, SIM_FLAG);
-    setup.service.counts = true;
-    setup.no_counting = true;
+    setup.service.counts = setup.service.histogram = true;
+    setup.no_counting = setup.no_cells = true;
     r = sim_run(sky, &setup);
     assert_exactly_once(&r);
     assert_found(&r, "counting does not work");
+    assert_found(&r, "counting rows by cell does not work");
     sim_report_clear(&r);
     sim_sky_free(sky);
 }

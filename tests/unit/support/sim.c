@@ -438,7 +438,10 @@ static void arrive(run *t)
         return;
     }
     archive_select(t->sky, t->setup, &f.ask, &t->found);
-    if (f.ask.kind == HAL_ASK_HISTOGRAM)
+    if (f.ask.kind == HAL_ASK_HISTOGRAM && t->setup->no_cells) {
+        if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_FATAL, ns(t->now_s), NULL, &err))
+            abort();
+    } else if (f.ask.kind == HAL_ASK_HISTOGRAM)
         count_cells(t, &f.ask);
     else if (f.ask.kind != HAL_ASK_COUNT)
         deliver(t, &f.ask);

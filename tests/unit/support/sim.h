@@ -51,6 +51,7 @@ typedef struct sim_setup {
     double printed_deg;
     uint64_t counts_too_many; /* rows that a count says and nobody finds */
     bool no_counting;         /* counting fails, whatever the record says */
+    bool no_cells;            /* as do histograms, with an error that repeats will not mend */
     uint64_t seed;
 } sim_setup;
 
