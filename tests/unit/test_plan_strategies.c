@@ -180,6 +180,30 @@ static void a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner(
     hal_region_unref(all);
 }
 
+static void rows_with_a_null_that_no_request_selects_are_counted_or_named(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 4000, 0, 0, 180, 5);
+    give_days(sky, 4, 100);
+    for (int counts = 0; counts < 2; counts++) {
+        sim_setup setup = skyless(SIM_FLAG);
+        setup.service.alt_split[0] = days();
+        setup.service.alt_split[0].null_test = false;
+        setup.service.n_alt_split = 1;
+        setup.service.counts = counts;
+        sim_report r = sim_run(sky, &setup);
+        assert_int_equal(r.account.state, HAL_PLAN_COMPLETE_EXCEPT);
+        assert_int_equal(r.n_lost, 40);
+        assert_int_equal(r.account.rows_unreachable, counts ? 40 : -1);
+        assert_found(&r, counts ? "40 rows whose t_min is NULL are missing: the archive counts 4000"
+                                : "rows whose t_min is NULL, if any, are missing");
+        sim_report_clear(&r);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
 static void values_on_the_borders_of_ranges_come_once(void **state)
 {
     (void)state;
@@ -449,6 +473,27 @@ static void lack_of_memory_ends_every_strategy_with_its_error(void **state)
     hal_region_unref(all);
 }
 
+static void columns_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    for (int k = 0; k < 4; k++) {
+        hal_err err = HAL_ERR_INIT;
+        sim_setup setup = setup_of(true, SIM_FLAG);
+        setup.service.alt_split[0] = days();
+        setup.service.n_alt_split = k == 0 ? HAL_PLAN_COLUMNS + 1 : 1;
+        if (k == 1)
+            setup.service.alt_split[0].decimals = 10;
+        if (k == 2)
+            setup.service.alt_split[0].max = -1;
+        if (k == 3)
+            setup.service.alt_split[0].name[0] = '\0';
+        assert_null(hal_plan_new(&setup.service, all, &setup.options, &err));
+        assert_int_equal(err.status, HAL_E_USAGE);
+    }
+    hal_region_unref(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +504,7 @@ int main(void)
         cmocka_unit_test(footprints_without_any_column_come_by_tiles_and_are_kept_once_by_key),
         cmocka_unit_test(tiles_far_smaller_than_the_outlines_are_given_up_early_and_said_so),
         cmocka_unit_test(a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner),
+        cmocka_unit_test(rows_with_a_null_that_no_request_selects_are_counted_or_named),
         cmocka_unit_test(values_on_the_borders_of_ranges_come_once),
         cmocka_unit_test(a_table_with_nothing_but_a_key_comes_in_pages),
         cmocka_unit_test(one_key_with_more_rows_than_a_page_is_reported_as_stuck),
@@ -467,6 +513,7 @@ int main(void)
         cmocka_unit_test(rows_without_position_come_by_the_null_test_or_by_ranges),
         cmocka_unit_test(footprints_without_centre_are_not_lost),
         cmocka_unit_test(the_nearest_densities_are_found_as_by_looking_at_all),
+        cmocka_unit_test(columns_that_make_no_sense_are_refused),
         cmocka_unit_test(lack_of_memory_ends_every_strategy_with_its_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
