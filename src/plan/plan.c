@@ -20,6 +20,7 @@
 
 enum {
     SILENT_MAX = 3, /* ambiguous answers without a proof of life that raise the question */
+    DOUBTS_MAX = 5, /* failures without a reason before what cannot be cut is held to be too much */
     SPOTS_MAX = 3,  /* smallest tiles covered by too many outlines, after which none is tried */
     REQUESTS_DEFAULT = 2000,
 };
@@ -319,6 +320,11 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
             return CHOSE_FAILED;
         if (cut)
             continue;
+        if (n->over && n->guessed && n->n_ambiguous > 0 && n->n_ambiguous < DOUBTS_MAX) {
+            n->over = false; /* perhaps faults after all: what cannot be cut is asked again */
+            n->retry = true;
+            continue;
+        }
         if (n->over || !r.fits) {
             p->n_stack--;
             plan_finish(p, i, PLAN_NODE_STUCK, 0);

@@ -17,7 +17,7 @@ static bool only_ranges_reach_all(const hal_plan *p)
 static bool region_fits(const hal_plan *p)
 {
     const hal_service *s = &p->service;
-    return s->takes_box || s->radius_max_deg <= 0.0 ||
+    return s->takes_box || !s->takes_cone || s->radius_max_deg <= 0.0 ||
            p->region_cone.radius_deg + p->guard_deg <= s->radius_max_deg;
 }
 
