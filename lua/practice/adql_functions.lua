@@ -26,6 +26,8 @@ local known = {
   SIGN = { 1, 1, "sign(%1)", "int" },
   LOWER = { 1, 1, "lower(%1)", "char" }, UPPER = { 1, 1, "upper(%1)", "char" },
   COALESCE = { 2, 2, "coalesce(%1, %2)" },
+  -- The IVOA's catalogue of user defined functions.
+  IVO_HEALPIX_INDEX = { 3, 3, "cell(%1, %2, %3)", "long" },
   -- RegTAP 1.1 section 9: functions of registries.
   IVO_NOCASEMATCH = { 2, 2, "(%1 LIKE %2)", "int" },
   IVO_HASWORD = { 2, 2, "(words(%2) <> ' ' AND instr(words(%1), words(%2)) > 0)", "int" },

@@ -238,6 +238,8 @@ function M.capabilities(catalog, base, cap, binary)
       .. "<description>ADQL 2.0 with bit operators</description>\n",
     features("adqlgeo", { "POINT", "CIRCLE", "POLYGON", "BOX", "CONTAINS", "INTERSECTS", "DISTANCE",
       "AREA", "COORD1", "COORD2" }),
+    features("udf", { "ivo_healpix_index(hpxOrder INTEGER, long DOUBLE, lat DOUBLE) -&gt; "
+      .. "BIGINT" }),
     "</language>\n",
     '<outputFormat ivo-id="ivo://ivoa.net/std/TAPRegExt#output-votable-td">'
       .. "<mime>application/x-votable+xml</mime><alias>votable</alias></outputFormat>\n",

@@ -246,6 +246,27 @@ M.add("caom", { name = "dbo.obspointing", description = "Observations with filte
   from = "observations", position = caom_place,
   columns = all("observations", { distance = true, objID1 = true },
     { obsid = true, obs_id = true, s_ra = true, s_dec = true }) })
+-- What moves has no place: one observation in 500. Near the pole, so that all of them can be asked
+-- for.
+local north = "observations WHERE s_dec > 85"
+local function placed(name)
+  return ("CASE WHEN uniform(obsid, 62) < 0.002 THEN NULL ELSE %s END"):format(name)
+end
+M.add("caom", { name = "dbo.obsmoving", description = "Observations near the north pole, those of "
+  .. "moving targets without position", from = north, columns = {
+    { name = "objid", is = "objID", ucd = "meta.id;meta.main", indexed = true, principal = true },
+    { name = "obs_collection", principal = true }, { name = "target_name" },
+    { name = "s_ra", is = placed("s_ra"), type = "double", unit = "deg", ucd = "pos.eq.ra",
+      indexed = true },
+    { name = "s_dec", is = placed("s_dec"), type = "double", unit = "deg", ucd = "pos.eq.dec",
+      indexed = true },
+    { name = "t_min", indexed = true },
+  } })
+M.add("caom", { name = "dbo.obsnorth", description = "Observations near the north pole, without "
+  .. "pointing", from = north, columns = {
+    { name = "objid", is = "objID", ucd = "meta.id;meta.main", indexed = true, principal = true },
+    { name = "obs_collection", principal = true }, { name = "target_name" },
+  } })
 M.add("caom", { name = "dbo.caomobservation", description = "Observations without pointing",
   from = "observations", columns = {
     { name = "obsid", indexed = true, principal = true }, { name = "obs_id", principal = true },

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "sky/angle.h"
+#include "sky/healpix.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -113,6 +114,19 @@ static void normal(sqlite3_context *out, int n, sqlite3_value **v)
     random_number(out, v, hal_normal);
 }
 
+/* cell(order, ra, dec): the nested HEALPix index */
+static void cell(sqlite3_context *out, int n, sqlite3_value **v)
+{
+    for (int i = 0; i < n; i++)
+        if (sqlite3_value_type(v[i]) == SQLITE_NULL)
+            return;
+    int order = sqlite3_value_int(v[0]);
+    double ra = sqlite3_value_double(v[1]), dec = sqlite3_value_double(v[2]);
+    if (order < 0 || order > HAL_HEALPIX_ORDER_MAX || !isfinite(ra) || !(fabs(dec) <= 90.0))
+        return;
+    sqlite3_result_int64(out, (sqlite3_int64)hal_healpix_index(order, hal_ra_canonical(ra), dec));
+}
+
 static int add_functions(hal_sql *q)
 {
     static const struct {
@@ -123,6 +137,7 @@ static int add_functions(hal_sql *q)
                      {"words", 1, words},
                      {"uniform", 2, uniform},
                      {"normal", 2, normal},
+                     {"cell", 3, cell},
                      {"pause", 1, pause_s}};
     int rc = hal_sql_number_register(q->db);
     for (size_t i = 0; i < sizeof functions / sizeof *functions && !rc; i++)
