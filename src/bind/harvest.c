@@ -24,21 +24,26 @@ static hal_harvest *self(lua_State *L)
     return *slot;
 }
 
-/* new{dir =, ra =, dec =, id =, region =} */
+/* new{dir =, region =, ra =, dec =, id =, footprints =, nullable =} */
 static int new_harvest(lua_State *L)
 {
-    static const char *const known[] = {"dir", "ra", "dec", "region", "id", NULL};
+    static const char *const known[] = {"dir", "region",     "ra",       "dec",
+                                        "id",  "footprints", "nullable", NULL};
     hal_options_check(L, 1, known, "harvest.new");
     lua_settop(L, 1);
-    for (int i = 0; i < 4; i++)
-        hal_option_require(L, 1, known[i], "harvest.new");
+    hal_option_require(L, 1, "dir", "harvest.new");
+    hal_option_require(L, 1, "region", "harvest.new");
     lua_getfield(L, 1, "region");
     hal_harvest_config config = {
         .ra = hal_option_text(L, 1, "ra", NULL),
         .dec = hal_option_text(L, 1, "dec", NULL),
         .id = hal_option_text(L, 1, "id", NULL),
         .region = hal_arg_region(L, 2, "harvest.new: region"),
+        .footprints = hal_option_boolean(L, 1, "footprints", false),
+        .nullable = hal_option_boolean(L, 1, "nullable", false),
     };
+    if (!config.ra != !config.dec)
+        return hal_bind_fail(L, HAL_E_USAGE, "harvest.new: both ra and dec, or neither");
     config.dir = hal_output_folder(L, hal_option_text(L, 1, "dir", NULL));
     hal_harvest **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
@@ -66,13 +71,14 @@ typedef struct tile_op {
     hal_harvest *harvest;
     hal_table *table;
     hal_ask ask;
-    bool as_box;
+    char *column; /* that the ask has a range of, or NULL */
     hal_gathered gathered;
 } tile_op;
 
 static void tile_clear(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
+    hal_free(t->column);
     hal_table_unref(t->table);
     hal_harvest_unref(t->harvest);
 }
@@ -81,41 +87,41 @@ static void tile_run(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
     op->err.status =
-        hal_harvest_gather(t->harvest, &t->ask, t->as_box, t->table, &t->gathered, &op->err);
+        hal_harvest_gather(t->harvest, &t->ask, t->column, t->table, &t->gathered, &op->err);
 }
 
 static void tile_ended(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
     if (!op->err.status)
-        op->err.status = hal_harvest_keep(t->harvest, t->ask.id, t->gathered.kept, &op->err);
+        op->err.status = hal_harvest_keep(t->harvest, &t->ask, t->gathered.kept, &op->err);
 }
 
 static int tile_push(lua_State *L, hal_op *op)
 {
     const hal_gathered *g = &((tile_op *)op)->gathered;
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 5);
     hal_set_integer(L, "returned", (int64_t)g->returned);
     hal_set_integer(L, "kept", (int64_t)g->kept);
+    hal_set_integer(L, "kept_bytes", (int64_t)g->kept_bytes);
+    hal_set_number(L, "printed_deg", g->printed_deg);
     hal_set_number(L, "overshoot_deg", g->overshoot_deg);
     return 1;
 }
 
-/* tile(ask_id, table, ask, form) -> {returned, kept, overshoot_deg} */
+/* tile(ask, table) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg} */
 static int harvest_tile(lua_State *L)
 {
     hal_harvest *h = self(L);
-    lua_Integer id = hal_arg_integer(L, 2, "tile: ask id");
+    lua_settop(L, 3);
+    hal_ask ask = hal_arg_ask(L, 2);
     hal_table *table = hal_arg_table(L, 3, "tile: rows");
-    hal_ask ask = hal_arg_ask(L, 4);
-    const char *form = hal_arg_text(L, 5, "tile: form");
-    bool as_box = !strcmp(form, "box");
-    if (!as_box && strcmp(form, "cone") != 0)
+    const char *form = hal_option_text(L, 2, "form", "");
+    ask.as_box = !strcmp(form, "box");
+    if (!ask.as_box && strcmp(form, "cone") != 0)
         return hal_bind_fail(L, HAL_E_USAGE, "tile: form is \"box\" or \"cone\", not \"%.40s\"",
                              form);
-    if (id < 0)
-        return hal_bind_fail(L, HAL_E_USAGE, "tile: ask id must not be negative");
-    ask.id = (uint64_t)id;
+    const char *column = hal_option_text(L, 2, "column", NULL);
     tile_op *t = hal_op_new(L, sizeof *t);
     t->op.clear = tile_clear;
     t->op.run = tile_run;
@@ -124,7 +130,8 @@ static int harvest_tile(lua_State *L)
     t->harvest = hal_harvest_ref(h);
     t->table = hal_table_ref(table);
     t->ask = ask;
-    t->as_box = as_box;
+    if (column && !(t->column = hal_strdup(column)))
+        return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
     return hal_op_run(L, &t->op);
 }
 
@@ -262,6 +269,67 @@ static int harvest_table(lua_State *L)
     return hal_op_wait(L, &push_merge(L, self(L))->op, merge_start);
 }
 
+/* --- ids ----------------------------------------------------------------------------------------
+ */
+
+typedef struct ids_op {
+    hal_op op;
+    hal_harvest *harvest;
+    hal_region *region;
+    hal_table *table; /* NULL: of the rows that were kept */
+    hal_sheaf sheaf;
+    hal_table *ids;
+} ids_op;
+
+static void ids_clear(hal_op *op)
+{
+    ids_op *o = (ids_op *)op;
+    hal_table_unref(o->ids);
+    hal_table_unref(o->table);
+    hal_sheaf_clear(&o->sheaf);
+    hal_region_unref(o->region);
+    hal_harvest_unref(o->harvest);
+}
+
+static void ids_run(hal_op *op)
+{
+    ids_op *o = (ids_op *)op;
+    o->ids = o->table ? hal_harvest_ids(o->harvest, o->region, o->table, &op->err)
+                      : hal_harvest_sheaf_ids(o->harvest, o->region, &o->sheaf, &op->err);
+    if (!o->ids && !op->err.status)
+        hal_err_nomem(&op->err, 0);
+}
+
+static int ids_push(lua_State *L, hal_op *op)
+{
+    ids_op *o = (ids_op *)op;
+    hal_table **slot = hal_table_push(L);
+    *slot = o->ids;
+    o->ids = NULL;
+    return hal_table_pushed(L, NULL);
+}
+
+/* ids(region, table or nil) -> table of the identifiers of the rows in the region: of those of the
+ * table, or of those that were kept */
+static int harvest_ids(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    lua_settop(L, 3);
+    hal_region *region = hal_arg_region(L, 2, "ids: region");
+    hal_table *table = lua_isnil(L, 3) ? NULL : hal_arg_table(L, 3, "ids: rows");
+    ids_op *o = hal_op_new(L, sizeof *o);
+    o->op.clear = ids_clear;
+    o->op.run = ids_run;
+    o->op.push = ids_push;
+    o->harvest = hal_harvest_ref(h);
+    o->region = hal_region_ref(region);
+    o->table = table ? hal_table_ref(table) : NULL;
+    hal_err err = HAL_ERR_INIT;
+    if (!table && hal_harvest_sheaf_at(h, region, &o->sheaf, &err))
+        return hal_raise(L, &err);
+    return hal_op_run(L, &o->op);
+}
+
 static int harvest_tostring(lua_State *L)
 {
     hal_harvest **slot = luaL_checkudata(L, 1, harvest_name);
@@ -271,9 +339,13 @@ static int harvest_tostring(lua_State *L)
 
 int hal_open_harvest(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"tile", harvest_tile},   {"drop", harvest_drop},
-                                       {"merge", harvest_merge}, {"table", harvest_table},
-                                       {"close", harvest_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"tile", harvest_tile},
+                                       {"drop", harvest_drop},
+                                       {"merge", harvest_merge},
+                                       {"table", harvest_table},
+                                       {"ids", harvest_ids},
+                                       {"close", harvest_close},
+                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", harvest_close},
                                     {"__close", harvest_close},
                                     {"__tostring", harvest_tostring},

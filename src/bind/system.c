@@ -11,10 +11,11 @@
 
 #include <lauxlib.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_MAX_BYTES = 64 << 20, SECONDS_MAX = 1 << 30 };
+enum { READ_MAX_BYTES = 64 << 20, CACHE_MAX_BYTES = 4 << 20, SECONDS_MAX = 1 << 30 };
 
 static int setting(lua_State *L)
 {
@@ -223,6 +224,43 @@ static int write_file(lua_State *L)
     return 0;
 }
 
+/* Pushes the user's cache folder; nil where the environment names none. */
+static const char *push_cache(lua_State *L)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return lua_pushfstring(L, "%s/halyard", cache);
+    if (home && home[0] == '/')
+        return lua_pushfstring(L, "%s/.cache/halyard", home);
+    lua_pushnil(L);
+    return NULL;
+}
+
+/* cache_read(name) -> text, or nil when there is none */
+static int cache_read(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *folder = push_cache(L);
+    const char *path = folder ? lua_pushfstring(L, "%s/%s", folder, name) : NULL;
+    if (!path || !hal_files_exists(path))
+        return 0;
+    hal_files_push_text(L, path, CACHE_MAX_BYTES);
+    return 1;
+}
+
+/* cache_write(name, text): makes the folder, replaces the file at once */
+static int cache_write(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    hal_slice text = {0};
+    text.data = luaL_checklstring(L, 2, &text.size_bytes);
+    const char *folder = push_cache(L);
+    hal_err err = HAL_ERR_INIT;
+    if (folder &&
+        (hal_files_make_dirs(folder, "", &err) || hal_files_write(folder, name, text, &err)))
+        return hal_raise(L, &err);
+    return 0;
+}
+
 /* sha256(text) -> 64 hex digits */
 static int sha256(lua_State *L)
 {
@@ -261,6 +299,8 @@ int hal_open_system(lua_State *L)
                                          {"make_dirs", make_dirs},
                                          {"lock_output", lock_output},
                                          {"write_file", write_file},
+                                         {"cache_read", cache_read},
+                                         {"cache_write", cache_write},
                                          {"sha256", sha256},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);

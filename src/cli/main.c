@@ -14,6 +14,8 @@ const command commands[] = {
     {"run", "WORKFLOW", "runs a workflow", "abowfjqp", true, 1, 1, cmd_workflow},
     {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowjqp", true, 1, 1,
      cmd_workflow},
+    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowjqp", true,
+     1, 1, cmd_workflow},
     {"list", "", "lists the workflows that are found by name", "wj", false, 0, 0, cmd_workflow},
     {"help", "[NAME]", "explains a workflow and its parameters, or a command", "wj", false, 0, 1,
      cmd_workflow},

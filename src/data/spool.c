@@ -100,6 +100,21 @@ out:
     return st;
 }
 
+hal_status hal_spool_read(const char *path, hal_spool_take *take, void *ctx, hal_err *err)
+{
+    hal_spool_source s = {.fd = -1};
+    hal_status st = hal_spool_source_open(&s, path, err);
+    if (!st)
+        st = hal_spool_source_next(&s, err);
+    while (!st && s.block) {
+        st = take(ctx, s.block, err);
+        if (!st)
+            st = hal_spool_source_next(&s, err);
+    }
+    hal_spool_source_close(&s);
+    return st;
+}
+
 /* Where merged rows go: to a writer, to a table in memory, or to a spool of a later pass. */
 typedef struct sink {
     const hal_schema *schema;

@@ -15,6 +15,12 @@
 hal_status hal_spool_write(const char *path, const hal_table *t, const uint64_t *key, int i_id,
                            uint64_t *size_bytes, hal_err *err) HAL_MUST_CHECK;
 
+/** Hands the rows of a spool to `take`, block by block in order; the table lives as long as the
+ * call. Ends with the first failure of `take`; a damaged spool is HAL_E_INTEGRITY. */
+typedef hal_status hal_spool_take(void *ctx, const hal_table *block, hal_err *err);
+hal_status hal_spool_read(const char *path, hal_spool_take *take, void *ctx,
+                          hal_err *err) HAL_MUST_CHECK;
+
 typedef struct hal_merge_report {
     uint64_t rows;       /* written */
     uint64_t duplicates; /* rows with the key and id of the row before them, that is, copies of one

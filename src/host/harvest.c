@@ -17,8 +17,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define ALL_SKY_SR (4.0 * 3.141592653589793 - 1e-9)
+
 typedef struct kept_tile {
     uint64_t id, rows;
+    hal_tile tile;
 } kept_tile;
 
 struct hal_harvest {
@@ -27,6 +30,7 @@ struct hal_harvest {
     int dir_fd;    /* its lock says that it is in use */
     char *ra, *dec, *id;
     hal_region *region;
+    bool footprints, nullable, is_all_sky;
     kept_tile *tiles; /* ascending by id */
     size_t n_tiles, cap_tiles;
 };
@@ -91,11 +95,14 @@ hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err)
     h->n_refs = 1;
     h->dir_fd = -1;
     h->region = hal_region_ref(config->region);
-    h->ra = hal_strdup(config->ra);
-    h->dec = hal_strdup(config->dec);
+    h->is_all_sky = hal_region_area_sr(config->region) > ALL_SKY_SR;
+    h->footprints = config->footprints;
+    h->nullable = config->nullable;
+    h->ra = config->ra ? hal_strdup(config->ra) : NULL;
+    h->dec = config->dec ? hal_strdup(config->dec) : NULL;
     h->id = config->id ? hal_strdup(config->id) : NULL;
-    hal_status st = !h->ra || !h->dec || (config->id && !h->id) ? hal_err_nomem(err, 64)
-                                                                : make_folder(h, config->dir, err);
+    bool copied = !config->ra == !h->ra && !config->dec == !h->dec && !config->id == !h->id;
+    hal_status st = copied ? make_folder(h, config->dir, err) : hal_err_nomem(err, 64);
     if (st) {
         hal_harvest_unref(h);
         return NULL;
@@ -129,10 +136,11 @@ void hal_harvest_unref(hal_harvest *h)
 /* --- One answer ---------------------------------------------------------------------------------
  */
 
-/* Positions of an answer and what is known of each row. */
+/* What is known of the rows of an answer. */
 typedef struct rows {
     size_t n;
-    double *ra, *dec;
+    double *ra, *dec, *value; /* value: of the column that the ask has a range of, or NULL */
+    unsigned char *placed;    /* has a valid position */
     unsigned char *flag;
     uint64_t *index, *key;
 } rows;
@@ -141,21 +149,24 @@ static void rows_clear(rows *r)
 {
     hal_free(r->ra);
     hal_free(r->dec);
+    hal_free(r->value);
+    hal_free(r->placed);
     hal_free(r->flag);
     hal_free(r->index);
     hal_free(r->key);
 }
 
-static hal_status read_positions(const hal_table *t, const char *name, double **out, hal_err *err)
+static hal_status read_numbers(const hal_table *t, const char *name, const char *role, double **out,
+                               hal_err *err)
 {
     int i_col = hal_table_find(t, name);
     if (i_col < 0)
-        return hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the position",
-                           name);
+        return hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the %s", name,
+                           role);
     hal_type type = hal_table_field(t, (size_t)i_col)->type;
     if (!hal_type_is_float(type) && !hal_type_is_integer(type) &&
         hal_table_has_values(t, (size_t)i_col))
-        return hal_err_set(err, HAL_E_USAGE, "the position column \"%s\" is not numeric", name);
+        return hal_err_set(err, HAL_E_USAGE, "the %s column \"%s\" is not numeric", role, name);
     size_t n = hal_table_rows(t);
     if (!(*out = hal_malloc(n * sizeof **out)))
         return hal_err_nomem(err, n * sizeof **out);
@@ -165,63 +176,126 @@ static hal_status read_positions(const hal_table *t, const char *name, double **
 static hal_status rows_init(rows *r, const hal_harvest *h, const hal_table *t, hal_err *err)
 {
     r->n = hal_table_rows(t);
-    hal_status st = read_positions(t, h->ra, &r->ra, err);
-    if (!st)
-        st = read_positions(t, h->dec, &r->dec, err);
-    if (st)
-        return st;
+    r->placed = hal_calloc(r->n, 1);
     r->flag = hal_malloc(r->n);
     r->index = hal_malloc(r->n * sizeof *r->index);
     r->key = hal_malloc(r->n * sizeof *r->key);
-    if (!r->flag || !r->index || !r->key)
+    if (!r->placed || !r->flag || !r->index || !r->key)
         return hal_err_nomem(err, r->n * sizeof *r->key);
-    size_t n_invalid = 0;
-    for (size_t i = 0; i < r->n; i++)
-        n_invalid += !(isfinite(r->ra[i]) && fabs(r->dec[i]) <= 90.0);
-    if (n_invalid)
+    if (!h->ra)
+        return HAL_OK;
+    hal_status st = read_numbers(t, h->ra, "position", &r->ra, err);
+    if (!st)
+        st = read_numbers(t, h->dec, "position", &r->dec, err);
+    size_t n_placed = 0;
+    for (size_t i = 0; i < r->n && !st; i++)
+        n_placed += r->placed[i] = isfinite(r->ra[i]) && fabs(r->dec[i]) <= 90.0;
+    if (!st && n_placed < r->n && !h->nullable)
         return hal_err_set(err, HAL_E_INTEGRITY,
                            "%zu of %zu rows have no valid position in \"%s\", \"%s\": no tile can "
                            "own them; name the columns that the service selects on",
-                           n_invalid, r->n, h->ra, h->dec);
-    return HAL_OK;
+                           r->n - n_placed, r->n, h->ra, h->dec);
+    return st;
 }
 
 /* The region that was asked for. */
-static hal_region *request_region(const hal_ask *ask, bool as_box, hal_err *err)
+static hal_region *request_region(const hal_ask *ask, hal_err *err)
 {
-    if (as_box)
+    if (ask->as_box)
         return hal_region_box(ask->ra_min_deg, ask->ra_max_deg, ask->dec_min_deg, ask->dec_max_deg,
                               err);
     return hal_region_circle(ask->cone.ra_deg, ask->cone.dec_deg, fmin(180.0, ask->cone.radius_deg),
                              err);
 }
 
-static double overshoot_deg(rows *r, const hal_region *request)
+/* Do positions have to lie in what was asked for? Outlines reach out of the user's region. */
+static bool selects_positions(const hal_harvest *h, const hal_ask *ask)
 {
-    memset(r->flag, 1, r->n);
-    double most = 0.0;
-    if (hal_region_contains_array(request, r->ra, r->dec, r->n, r->flag) < r->n)
-        for (size_t i = 0; i < r->n; i++)
-            if (!r->flag[i])
-                most = fmax(most, hal_region_distance_deg(request, r->ra[i], r->dec[i]));
-    return most;
+    return h->ra && !ask->no_position && (!h->footprints || ask->by_centre);
 }
 
-/* Numbers of the rows to keep into `index`, their sort keys into `key`; returns how many. */
-static size_t choose(rows *r, const hal_tile *tile, const hal_region *region)
+static hal_status overshoot_deg(const hal_harvest *h, const hal_ask *ask, rows *r, double *out,
+                                hal_err *err)
 {
-    hal_tile_owns_array(tile, r->ra, r->dec, r->n, r->flag);
-    hal_region_contains_array(region, r->ra, r->dec, r->n, r->flag);
+    *out = 0.0;
+    if (!selects_positions(h, ask))
+        return HAL_OK;
+    hal_region *request = request_region(ask, err);
+    if (!request)
+        return HAL_E_USAGE;
+    memcpy(r->flag, r->placed, r->n);
+    hal_region_contains_array(request, r->ra, r->dec, r->n, r->flag);
+    for (size_t i = 0; i < r->n; i++)
+        if (r->placed[i] && !r->flag[i])
+            *out = fmax(*out, hal_region_distance_deg(request, r->ra[i], r->dec[i]));
+    hal_region_unref(request);
+    return HAL_OK;
+}
+
+/* Decimals (1 to 5) with which all positions can be printed, as a step; 0 for more, and where so
+ * few rows say little. */
+static double printed_step(const rows *r)
+{
+    enum { ROWS_LEAST = 100 };
+    double scale = 10.0;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        if (!r->placed[i])
+            continue;
+        n++;
+        const double both[2] = {r->ra[i], r->dec[i]};
+        for (int k = 0; k < 2; k++)
+            while (fabs(both[k] * scale - rint(both[k] * scale)) > 1e-5) {
+                scale *= 10.0;
+                if (scale > 1.5e5)
+                    return 0.0;
+            }
+    }
+    return n >= ROWS_LEAST ? 1.0 / scale : 0.0;
+}
+
+/* Rows that the ask is to keep, as flags. No region but the whole sky has rows without position. */
+static void flag_kept(const hal_harvest *h, const hal_ask *ask, rows *r)
+{
+    bool keeps_unplaced = ask->no_position || (ask->whole && (h->footprints || h->is_all_sky));
+    memset(r->flag, 0, r->n);
+    if (!ask->no_position && h->ra) {
+        memcpy(r->flag, r->placed, r->n);
+        hal_tile_owns_array(&ask->tile, r->ra, r->dec, r->n, r->flag);
+        if (!h->footprints)
+            hal_region_contains_array(h->region, r->ra, r->dec, r->n, r->flag);
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        r->flag[i] |= keeps_unplaced && !r->placed[i];
+        if (r->value)
+            r->flag[i] &= hal_ask_owns_value(ask, r->value[i], isnan(r->value[i]));
+    }
+}
+
+/* Numbers of the rows to keep into `index`, their sort keys into `key`; returns how many. Takes the
+ * positions apart. */
+static size_t choose(const hal_harvest *h, const hal_ask *ask, rows *r)
+{
+    flag_kept(h, ask, r);
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
         if (!r->flag[i])
             continue;
         r->index[n] = i;
-        /* Every ra of a pole is the same place. */
-        r->ra[n] = fabs(r->dec[i]) == 90.0 ? 0.0 : hal_ra_canonical(r->ra[i]);
-        r->dec[n++] = r->dec[i];
+        r->key[n] = UINT64_MAX;
+        r->placed[n] = r->placed[i];
+        if (h->ra) {
+            /* Every ra of a pole is the same place. */
+            bool is_plain = r->placed[i] && fabs(r->dec[i]) < 90.0;
+            r->ra[n] = is_plain ? hal_ra_canonical(r->ra[i]) : 0.0;
+            r->dec[n] = r->placed[i] ? r->dec[i] : 0.0;
+        }
+        n++;
     }
-    hal_healpix_index_array(HAL_HEALPIX_ORDER_MAX, r->ra, r->dec, n, r->key);
+    if (h->ra)
+        hal_healpix_index_array(HAL_HEALPIX_ORDER_MAX, r->ra, r->dec, n, r->key);
+    for (size_t k = 0; k < n; k++)
+        r->key[k] = r->placed[k] ? r->key[k] : UINT64_MAX;
     return n;
 }
 
@@ -241,35 +315,39 @@ static hal_status write_spool(const hal_harvest *h, uint64_t id, const hal_table
     return st;
 }
 
-static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const hal_region *request,
+static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, rows *r, hal_gathered *out, hal_err *err)
 {
     hal_status st = rows_init(r, h, t, err);
+    if (!st && column)
+        st = read_numbers(t, column, "range", &r->value, err);
+    if (!st)
+        st = overshoot_deg(h, ask, r, &out->overshoot_deg, err);
     if (st)
         return st;
-    out->overshoot_deg = overshoot_deg(r, request);
-    out->kept = choose(r, &ask->tile, h->region);
+    out->printed_deg = h->ra ? printed_step(r) : 0.0;
+    out->kept = choose(h, ask, r);
+    out->kept_bytes = hal_table_size_bytes(t);
     if (out->kept == r->n)
         return write_spool(h, ask->id, t, r->key, err);
     hal_table *taken = hal_table_take(t, r->index, out->kept, err);
     if (!taken)
         return HAL_E_NOMEM;
+    out->kept_bytes = hal_table_size_bytes(taken);
     st = write_spool(h, ask->id, taken, r->key, err);
     hal_table_unref(taken);
     return st;
 }
 
-hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, bool as_box,
+hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, hal_gathered *out, hal_err *err)
 {
     hal_gathered g = {.returned = hal_table_rows(t)};
     hal_status st = HAL_OK;
     if (g.returned) {
-        hal_region *request = request_region(ask, as_box, err);
         rows r = {0};
-        st = request ? gather_rows(h, ask, request, t, &r, &g, err) : HAL_E_USAGE;
+        st = gather_rows(h, ask, column, t, &r, &g, err);
         rows_clear(&r);
-        hal_region_unref(request);
     } else if (hal_table_columns(t)) {
         st = write_spool(h, ask->id, t, NULL, err); /* for its columns */
     }
@@ -290,10 +368,10 @@ static size_t lower_bound(const hal_harvest *h, uint64_t id)
     return at;
 }
 
-hal_status hal_harvest_keep(hal_harvest *h, uint64_t ask_id, uint64_t n_rows, hal_err *err)
+hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t n_rows, hal_err *err)
 {
-    size_t at = lower_bound(h, ask_id);
-    if (at < h->n_tiles && h->tiles[at].id == ask_id) {
+    size_t at = lower_bound(h, ask->id);
+    if (at < h->n_tiles && h->tiles[at].id == ask->id) {
         h->tiles[at].rows = n_rows;
         return HAL_OK;
     }
@@ -306,7 +384,7 @@ hal_status hal_harvest_keep(hal_harvest *h, uint64_t ask_id, uint64_t n_rows, ha
         h->cap_tiles = cap;
     }
     memmove(h->tiles + at + 1, h->tiles + at, (h->n_tiles - at) * sizeof *h->tiles);
-    h->tiles[at] = (kept_tile){ask_id, n_rows};
+    h->tiles[at] = (kept_tile){ask->id, n_rows, ask->tile};
     h->n_tiles++;
     return HAL_OK;
 }
@@ -332,12 +410,16 @@ void hal_sheaf_clear(hal_sheaf *s)
     *s = (hal_sheaf){0};
 }
 
-hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err)
+/* Of the tiles that may own a position in `region`; NULL: of all. */
+static hal_status bind_sheaf(const hal_harvest *h, const hal_region *region, hal_sheaf *out,
+                             hal_err *err)
 {
     hal_sheaf s = {.paths = hal_calloc(h->n_tiles + 1, sizeof(char *))};
     if (!s.paths)
         return hal_err_nomem(err, (h->n_tiles + 1) * sizeof(char *));
     for (size_t i = 0; i < h->n_tiles; i++) {
+        if (region && !hal_region_may_touch(region, &h->tiles[i].tile, 0.0))
+            continue;
         char *path = spool_path(h, h->tiles[i].id, err);
         if (!path) {
             hal_sheaf_clear(&s);
@@ -353,6 +435,94 @@ hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err)
     return HAL_OK;
 }
 
+hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err)
+{
+    return bind_sheaf(h, NULL, out, err);
+}
+
+hal_status hal_harvest_sheaf_at(const hal_harvest *h, const hal_region *region, hal_sheaf *out,
+                                hal_err *err)
+{
+    return bind_sheaf(h, region, out, err);
+}
+
+/* --- Identifiers of a place ---------------------------------------------------------------------
+ */
+
+hal_table *hal_harvest_ids(const hal_harvest *h, const hal_region *region, const hal_table *t,
+                           hal_err *err)
+{
+    int i_id = h->id ? hal_table_find(t, h->id) : -1;
+    if (i_id < 0) {
+        hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the identifier",
+                    h->id ? h->id : "");
+        return NULL;
+    }
+    rows r = {0};
+    hal_table *taken = NULL, *out = NULL;
+    if (!rows_init(&r, h, t, err)) {
+        size_t n = 0;
+        memcpy(r.flag, r.placed, r.n);
+        hal_region_contains_array(region, r.ra, r.dec, r.n, r.flag);
+        if (!h->footprints)
+            hal_region_contains_array(h->region, r.ra, r.dec, r.n, r.flag);
+        for (size_t i = 0; i < r.n; i++)
+            if (r.flag[i])
+                r.index[n++] = i;
+        taken = hal_table_take(t, r.index, n, err);
+        out = taken ? hal_table_project(taken, &(size_t){(size_t)i_id}, 1, err) : NULL;
+    }
+    hal_table_unref(taken);
+    rows_clear(&r);
+    return out;
+}
+
+typedef struct id_list {
+    const hal_harvest *harvest;
+    const hal_region *region;
+    hal_table *sum; /* NULL: none yet */
+} id_list;
+
+static hal_status take_ids(void *ctx, const hal_table *block, hal_err *err)
+{
+    id_list *list = ctx;
+    hal_table *two[2] = {list->sum, hal_harvest_ids(list->harvest, list->region, block, err)};
+    if (!two[1])
+        return err->status;
+    if (!list->sum || !hal_table_rows(two[1])) {
+        list->sum = list->sum ? list->sum : two[1];
+        if (list->sum != two[1])
+            hal_table_unref(two[1]);
+        return HAL_OK;
+    }
+    hal_table *sum = hal_table_concat(two, 2, err);
+    hal_table_unref(two[0]);
+    hal_table_unref(two[1]);
+    list->sum = sum;
+    return sum ? HAL_OK : HAL_E_NOMEM;
+}
+
+hal_table *hal_harvest_sheaf_ids(const hal_harvest *h, const hal_region *region,
+                                 const hal_sheaf *sheaf, hal_err *err)
+{
+    hal_err local = HAL_ERR_INIT;
+    err = err ? err : &local;
+    id_list list = {h, region, NULL};
+    for (size_t i = 0; i < sheaf->n; i++)
+        if (hal_spool_read(sheaf->paths[i], take_ids, &list, err)) {
+            hal_table_unref(list.sum);
+            return NULL;
+        }
+    if (list.sum)
+        return list.sum;
+    hal_field field = {.name = h->id, .type = HAL_TYPE_STRING, .unit = "", .ucd = ""};
+    field.description = "";
+    hal_builder *b = hal_builder_new(&field, 1, err);
+    hal_table *none = b ? hal_builder_finish(b, err) : NULL;
+    hal_builder_free(b);
+    return none;
+}
+
 /* --- The merge ----------------------------------------------------------------------------------
  */
 
@@ -363,8 +533,10 @@ static hal_status write_empty(const hal_harvest *h, const char *path, hal_format
     size_t n = 0;
     if (h->id)
         fields[n++] = (hal_field){.name = h->id, .type = HAL_TYPE_STRING};
-    fields[n++] = (hal_field){.name = h->ra, .type = HAL_TYPE_FLOAT64};
-    fields[n++] = (hal_field){.name = h->dec, .type = HAL_TYPE_FLOAT64};
+    if (h->ra) {
+        fields[n++] = (hal_field){.name = h->ra, .type = HAL_TYPE_FLOAT64};
+        fields[n++] = (hal_field){.name = h->dec, .type = HAL_TYPE_FLOAT64};
+    }
     for (size_t i = 0; i < n; i++)
         fields[i].unit = fields[i].ucd = fields[i].description = "";
     *report = (hal_merge_report){0};

@@ -13,9 +13,11 @@ typedef struct hal_harvest hal_harvest;
 /** Borrowed for the call; text is copied, the region referenced. */
 typedef struct hal_harvest_config {
     const char *dir;      /* existing folder; the files live in a new folder inside it */
-    const char *ra, *dec; /* columns of positions, degrees: float64 or int64 */
+    const char *ra, *dec; /* columns of positions, degrees: float64 or int64; NULL: none */
     const char *id;       /* column that tells rows at one position apart; NULL: none */
-    hal_region *region;   /* rows outside are dropped */
+    hal_region *region;   /* rows outside are dropped, unless rows match by their outlines */
+    bool footprints;      /* rows match by their outlines */
+    bool nullable;        /* positions may be missing; false: such a row is a failure */
 } hal_harvest_config;
 
 hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err);
@@ -25,17 +27,21 @@ void hal_harvest_unref(hal_harvest *h);
 
 typedef struct hal_gathered {
     uint64_t returned, kept;
+    uint64_t kept_bytes;  /* of memory that the kept rows take */
+    double printed_deg;   /* positions are multiples of it; 0: they have many decimals, or too few
+                             rows to tell */
     double overshoot_deg; /* largest distance of a row from the request region, 0 inside */
 } hal_gathered;
 
-/** An answer to `ask`, sent as a box or as a cone: writes the rows of `t` that the tile owns and
- * the region contains to the ask's own file. Does not change `h`: any thread, several at once.
- * Fails with HAL_E_INTEGRITY when a row has no valid position (no tile can own it), HAL_E_USAGE
- * when position columns are missing or not numeric, HAL_E_IO. */
-hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, bool as_box,
+/** An answer to `ask`: writes the rows of `t` that are to be kept (see hal_ask) to the ask's own
+ * file, those without position last. `column`: the name of the column that the ask has a range of.
+ * Does not change `h`: any thread, several at once. Fails with HAL_E_INTEGRITY when a row has no
+ * valid position and none may be without, HAL_E_USAGE when the columns are missing or not numeric,
+ * HAL_E_IO. */
+hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, hal_gathered *out, hal_err *err) HAL_MUST_CHECK;
 /** The ask's file counts from now on. Loop thread. */
-hal_status hal_harvest_keep(hal_harvest *h, uint64_t ask_id, uint64_t rows,
+hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t rows,
                             hal_err *err) HAL_MUST_CHECK;
 /** The ask's rows are not wanted: removes its file. Loop thread. */
 void hal_harvest_drop(hal_harvest *h, uint64_t ask_id);
@@ -47,11 +53,23 @@ typedef struct hal_sheaf {
     uint64_t rows;
 } hal_sheaf;
 hal_status hal_harvest_sheaf(const hal_harvest *h, hal_sheaf *out, hal_err *err) HAL_MUST_CHECK;
+/** The same of those tiles only that may own a position in `region`. */
+hal_status hal_harvest_sheaf_at(const hal_harvest *h, const hal_region *region, hal_sheaf *out,
+                                hal_err *err) HAL_MUST_CHECK;
 void hal_sheaf_clear(hal_sheaf *s);
+
+/** Identifiers of the rows of `t` whose position both `region` and the user's region contain, as a
+ * table of that one column. Any thread. */
+hal_table *hal_harvest_ids(const hal_harvest *h, const hal_region *region, const hal_table *t,
+                           hal_err *err);
+/** The same of all rows of a sheaf. Worker. */
+hal_table *hal_harvest_sheaf_ids(const hal_harvest *h, const hal_region *region,
+                                 const hal_sheaf *sheaf, hal_err *err);
 
 /** Merges a sheaf into the file `path` or, when that is NULL, into `*table`; as hal_spool_merge.
  * HAL_E_INTEGRITY and no file when other than sheaf->rows rows or duplicates come out. Without any
- * file the result is empty with the columns that are known: id, ra, dec. Worker. */
+ * file the result is empty with the columns that are known: id, ra, dec.
+ * Worker. */
 hal_status hal_harvest_merge(const hal_harvest *h, const hal_sheaf *sheaf, const char *path,
                              hal_format format, hal_table **table, const _Atomic bool *cancel,
                              _Atomic uint64_t *progress, hal_merge_report *report,

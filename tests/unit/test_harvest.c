@@ -127,8 +127,9 @@ static void gather_all(hal_harvest *h, const hal_table *t, const hal_tile *tiles
     const double *ra = hal_table_column(t, 1).values, *dec = hal_table_column(t, 2).values;
     for (size_t i = 0; i < n; i++) {
         hal_ask ask = ask_of(i + 1, tiles[i]);
+        ask.as_box = i % 2;
         hal_gathered g = {0};
-        assert_int_equal(hal_harvest_gather(h, &ask, i % 2, t, &g, &err), HAL_OK);
+        assert_int_equal(hal_harvest_gather(h, &ask, NULL, t, &g, &err), HAL_OK);
         assert_int_equal(g.returned, rows);
         assert_true(g.overshoot_deg == 0.0);
         if (brute_force) {
@@ -138,7 +139,7 @@ static void gather_all(hal_harvest *h, const hal_table *t, const hal_tile *tiles
                             hal_region_contains(region, ra[k], dec[k]);
             assert_int_equal(g.kept, expected);
         }
-        assert_int_equal(hal_harvest_keep(h, i + 1, g.kept, &err), HAL_OK);
+        assert_int_equal(hal_harvest_keep(h, &ask, g.kept, &err), HAL_OK);
     }
 }
 
@@ -245,7 +246,7 @@ static void the_overshoot_is_the_distance_of_the_farthest_row(void **state)
     hal_ask ask = ask_of(1, hal_tile_all());
     ask.cone = (hal_cone){40, 30, 12};
     hal_gathered g;
-    assert_int_equal(hal_harvest_gather(h, &ask, false, sky, &g, NULL), HAL_OK);
+    assert_int_equal(hal_harvest_gather(h, &ask, NULL, sky, &g, NULL), HAL_OK);
     const double *ra = hal_table_column(sky, 1).values, *dec = hal_table_column(sky, 2).values;
     double farthest = 0;
     for (uint64_t i = 0; i < hal_table_rows(sky); i++) {
@@ -254,7 +255,8 @@ static void the_overshoot_is_the_distance_of_the_farthest_row(void **state)
     }
     assert_true(g.overshoot_deg > farthest - 1e-9 && g.overshoot_deg < farthest + 1e-9);
     ask.dec_max_deg = 80; /* poles overshoot by 10 */
-    assert_int_equal(hal_harvest_gather(h, &ask, true, sky, &g, NULL), HAL_OK);
+    ask.as_box = true;
+    assert_int_equal(hal_harvest_gather(h, &ask, NULL, sky, &g, NULL), HAL_OK);
     assert_true(g.overshoot_deg > 10 - 1e-9 && g.overshoot_deg < 10 + 1e-9);
     hal_harvest_unref(h);
     hal_region_unref(all);
@@ -317,7 +319,7 @@ static void rows_without_a_valid_position_are_an_error(void **state)
         hal_ask ask = ask_of(1, hal_tile_all());
         hal_gathered g = {0};
         hal_err err = HAL_ERR_INIT;
-        hal_status st = hal_harvest_gather(h, &ask, true, t, &g, &err);
+        hal_status st = hal_harvest_gather(h, &ask, NULL, t, &g, &err);
         assert_int_equal(st, k ? HAL_E_INTEGRITY : HAL_OK);
         assert_int_equal(g.kept, k ? 0 : 2);
         if (k)
@@ -348,8 +350,8 @@ static void an_empty_harvest_gives_an_empty_result_with_its_columns(void **state
     hal_table *sky = make_sky(10, 6), *none = hal_table_take(sky, NULL, 0, NULL);
     hal_ask ask = ask_of(9, hal_tile_all());
     hal_gathered g;
-    assert_int_equal(hal_harvest_gather(h, &ask, true, none, &g, NULL), HAL_OK);
-    assert_int_equal(hal_harvest_keep(h, 9, 0, NULL), HAL_OK);
+    assert_int_equal(hal_harvest_gather(h, &ask, NULL, none, &g, NULL), HAL_OK);
+    assert_int_equal(hal_harvest_keep(h, &ask, 0, NULL), HAL_OK);
     assert_int_equal(hal_harvest_sheaf(h, &sheaf, NULL), HAL_OK);
     assert_int_equal(
         hal_harvest_merge(h, &sheaf, NULL, HAL_FORMAT_CSV, &merged, NULL, NULL, &report, NULL),
