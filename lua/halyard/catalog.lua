@@ -11,14 +11,16 @@
 --   columns()          map: lower-case name -> { name, type, unit, ucd, description, ... }
 --   source(options)    what halyard.query works with (see halyard.query.run) for the options
 --                      `where`, `columns` and its own; `plain()` -> rows, cost, count or nil, when
---                      a question without a region is not asked in tiles. Whoever asks may lower
---                      `service.cap`, rows of one answer, before the first question
+--                      a question without a region is not asked in tiles; rows nil: too many, and
+--                      it is. Whoever asks may lower `service.cap`, rows of one answer, before the
+--                      first question
 --   methods            further methods of the object, by name
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local query = require("halyard.query")
 local results = require("halyard.result")
+local sky = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
 
@@ -96,6 +98,12 @@ local function check_parallel(n)
   end
 end
 
+local function check_verify(how)
+  if how ~= nil and how ~= "none" and how ~= "sum" and how ~= "audit" then
+    suggest.unknown("way to verify", tostring(how), { "audit", "none", "sum" })
+  end
+end
+
 -- `usual`: 0 when the service declares no limit.
 local function row_limit(given, usual)
   local most = usual > 0 and usual or math.maxinteger
@@ -114,10 +122,13 @@ end
 local function run_plain(self, source, options, record)
   if record.dry then
     record.notes[#record.notes + 1] = ("%s would be asked for rows by criteria"):format(self.name)
-    return results.planned(options.into and record:path(options.into))
+    return results.planned((record:file(options, "catalog:query")))
   end
   local rows, cost, counted = source.plain()
   record:spent(cost)
+  if not rows then
+    return query.run(source, sky.all(), options)
+  end
   if counted and #rows ~= counted then
     errors.raise("integrity", ("%s: %d rows came, the archive counts %d; the answer cannot be "
       .. "trusted, run it again"):format(self.name, #rows, counted),
@@ -129,13 +140,8 @@ local function run_plain(self, source, options, record)
     service = source.name, rows = #rows, rows_counted = counted, requests = cost.requests,
     bytes = cost.bytes, verified = verified, file = options.into,
   }
-  local result = { rows = #rows, verified = verified, account = {} }
-  if options.into then
-    result.path = record:path(options.into)
-    table_core.write(rows, result.path, options.format or "csv")
-  else
-    result.table = rows
-  end
+  local result = record:result(rows, options, "catalog:query")
+  result.verified, result.account, result.state = verified, {}, "complete"
   return result
 end
 
@@ -144,28 +150,31 @@ end
 -- their own.
 -- @tparam table options `region` (all the sky when absent, where the service needs one), `columns`
 -- (list of names; key and position always come along), `where` (criteria as for `table:where`; what
--- the service cannot select by itself is selected here), `into` (file name below the output
--- folder), `format` ("csv"), `parallel` (1-8, default 4), `row_limit` (rows one answer may hold,
--- for an archive whose limit is lower than the service's usual one: more are asked for in parts
--- of the region; without a region, where the door has no other parts, they are `truncated`); some
--- doors have more (docs/archives)
--- @treturn table result: rows, verified, account; table (a halyard.table), or with `into` path
--- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched)
+-- the service cannot select by itself is selected here), `into` (file below the output folder, of
+-- any size in little memory; without it the rows come as a table, which has to fit into it),
+-- `format` (when the ending of `into` does not tell it), `parallel` (1-8, default 4), `partial`
+-- (true: the rows of the tiles that could be fetched instead of an error), `verify` ("sum": against
+-- the archive's count, where it has one; "audit": also ten tiles asked again in another shape;
+-- "none"), `row_limit` (rows one answer may hold, for an archive whose limit is lower than the
+-- service's usual one: more are asked for in parts; where the door has no parts, they are
+-- `truncated`); some doors have more (docs/archives)
+-- @treturn table result: rows, verified, state ("complete", "partial") and remedy, account,
+-- account_path (file with the account of every tile); table (a halyard.table), or with `into` path
+-- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched),
+-- `budget` (the table would not fit into memory)
 -- @usage mast.catalog("Gaia DR3"):query { region = sky.cone("M 13", "0.5 deg"), into = "m13.csv" }
 function methods:query(options)
   suggest.check_keys(options, known(self.record, { "region", "columns", "where", "into", "format",
-    "parallel", "row_limit" }), "catalog:query")
+    "parallel", "partial", "row_limit", "verify" }), "catalog:query")
   check_region(options.region, "catalog:query")
   door.check_names(options.columns, "catalog:query")
   check_parallel(options.parallel)
+  check_verify(options.verify)
   local record = begin(self, options.parallel)
-  if options.into then
-    record:path(options.into)
-  elseif options.format then
-    errors.raise("usage", "catalog:query: format goes with into, the file to write")
-  end
+  record:file(options, "catalog:query")
   local source = self.record.source(options)
   source.service.cap = row_limit(options.row_limit, source.service.cap)
+  source.url, source.memorable = self.record.url(), not next(options.where or {})
   if not options.region and source.plain then
     return results.of(run_plain(self, source, options, record))
   elseif not options.region then
@@ -173,8 +182,8 @@ function methods:query(options)
       :format(self.name))
   end
   local result = query.run(source, options.region, options)
-  return result and results.of(result) or results.planned(options.into
-    and record:path(options.into))
+  return result and results.of(result)
+    or results.planned((record:file(options, "catalog:query")))
 end
 
 --- The archive's own count of rows in a region, or by criteria where the door counts those.

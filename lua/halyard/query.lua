@@ -3,9 +3,14 @@
 -- the dialect fetch it, keeps what each tile owns, accounts for every row. Decides nothing about
 -- tiles (C: plan) and phrases no request (dialects).
 
+local audit = require("halyard.audit")
+local books = require("halyard.account")
+local densities = require("halyard.densities")
 local errors = require("halyard.error")
 local harvest_core = require("halyard.core.harvest")
+local json = require("halyard.json")
 local plan_core = require("halyard.core.plan")
+local prices = require("halyard.price")
 local report = require("halyard.report")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
@@ -15,16 +20,22 @@ local M = {}
 local wait_max_s = 3600
 local told_wait_s = 2
 local patience = 2 -- repeats of a question that was answered with something else
-local row_bytes = 120 -- of one row in the output, for estimates only (tiling design 13)
+local row_bytes_least = 24 -- of one row in memory: key and position
+local table_bytes_max = 1 << 30 -- of a table in memory, where the workflow does not say
+local rows_measured = 1000 -- from which on the size of a row is taken from the rows that came
 
--- Shape of the request for an ask.
+-- Shape of the request for an ask: a box or a cone, or for services of outlines the user's region
+-- itself (`whole`, with a box: ranges of the centre), the rows without position (`no_position`); a
+-- range of a column, a page of at most `page_rows` rows in the order of the key.
 local function shape_of(ask)
-  if ask.form == "box" then
-    return {
-      ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
-    }
+  local shape = ask.form == "box" and {
+    ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
+  } or { ra = ask.cone.ra, dec = ask.cone.dec, radius = ask.cone.radius }
+  for _, key in ipairs({ "whole", "no_position", "column", "column_null", "column_min",
+    "column_max", "page_rows", "order" }) do
+    shape[key] = ask[key] or nil
   end
-  return ask.cone
+  return shape
 end
 
 -- The user's region as a shape that a counting service takes, widened (or narrowed) by `margin`
@@ -58,19 +69,15 @@ end
 
 --- The archive's own count of a region; nil when the service or the region's form has none.
 function M.count(source, region, margin)
+  local outlines = source.service.match == "footprint" or not source.ra
   local counts = source.service.counts or source.counts_region
-  local shape = counts and countable(region, margin or 0)
+  local shape = counts and (outlines and { whole = true } or countable(region, margin or 0))
   if not shape then
     return nil
   end
   local n, cost = source.count(shape)
   report.current():spent(cost)
   return n
-end
-
--- As many rows as the service's limit, where it has one: perhaps not all.
-local function at_limit(service, n)
-  return service.cap > 0 and n >= service.cap
 end
 
 -- Issues what the plan asks, each ask as a task of this scope; waits when the plan waits, until the
@@ -113,26 +120,64 @@ local function patiently(source, fetch, ask)
   return errors.try(fetch, ask)
 end
 
+-- Of a full page the rows that are kept: those with the last key come again with the next page, for
+-- all may not be there. Gives them and the key from which the next page starts.
+local function cut_page(rows, id)
+  local last, n = rows:get(#rows, id), #rows
+  while n > 0 and rows:get(n, id) == last do
+    n = n - 1
+  end
+  return rows:slice(1, n), last
+end
+
+-- The answer to an ask: n; cells, counts; or rows and returned; cost.
+local function answer_to(source, ask, series)
+  local shape = shape_of(ask)
+  if ask.kind == "count" then
+    local n, cost = source.count(shape)
+    return { n = n, cost = cost }
+  elseif ask.kind == "histogram" then
+    local cells, counts, cost = source.histogram(shape)
+    return { cells = cells, counts = counts, cost = cost }
+  end
+  shape.from_key = ask.series and series[ask.series]
+  local rows, cost = source.fetch(shape)
+  return { rows = rows, returned = #rows, cost = cost }
+end
+
 -- One ask, from request to verdict.
 local function server(source, plan, harvest, seen)
+  local series = {} -- of pages: the key from which the next one starts
   local function fetch(ask)
-    local shape = shape_of(ask)
-    if ask.kind == "count" then
-      local n, cost = source.count(shape)
-      return { n = n, cost = cost }
+    return answer_to(source, ask, series)
+  end
+  local function take_rows(ask, got, began)
+    local rows = got.rows
+    if ask.page and plan:page_is_full(ask.id, got.returned) then
+      rows, series[ask.series] = cut_page(rows, source.id)
+    elseif ask.page then
+      series[ask.series] = nil
     end
-    local rows, cost = source.fetch(shape)
-    local returned = #rows
-    if ask.kind == "fetch" and not at_limit(source.service, returned) then
-      rows = source.refine(rows)
+    local kept = harvest:tile(ask, source.refine(rows))
+    if kept.printed_deg > (source.service.pos_quantum_deg or 0) then
+      seen.rounded = kept.printed_deg
+      plan:printed(kept.printed_deg)
     end
-    return { rows = rows, returned = returned, cost = cost }
+    if plan:complete(ask.id, got.returned, kept.kept, kept.overshoot_deg) then
+      kept.returned, kept.began = got.returned, began
+      seen.tile(ask, kept)
+    else
+      harvest:drop(ask.id)
+    end
   end
   return function(ask)
+    local began = books.now()
     local ok, got = patiently(source, fetch, ask)
     if not ok then
       local verdict = source.verdict(got)
-      if not verdict or verdict == "fatal" or verdict == "again" then
+      if ask.kind == "histogram" and verdict == "fatal" then
+        verdict = "ambiguous" -- the plan does without
+      elseif not verdict or verdict == "fatal" or verdict == "again" then
         error(got, 0)
       end
       seen.spent({ requests = 1, bytes = 0 })
@@ -143,15 +188,45 @@ local function server(source, plan, harvest, seen)
     seen.spent(got.cost)
     if ask.kind == "count" then
       plan:counted(ask.id, got.n)
-    elseif ask.kind == "probe" or at_limit(source.service, got.returned) then
+    elseif ask.kind == "histogram" then
+      plan:histogram(ask.id, got.cells, got.counts)
+    elseif ask.kind == "probe" then
       plan:complete(ask.id, got.returned, 0, 0)
     else
-      local kept = harvest:tile(ask.id, got.rows, ask, ask.form)
-      if not plan:complete(ask.id, got.returned, kept.kept, kept.overshoot_deg) then
-        harvest:drop(ask.id)
-      end
+      take_rows(ask, got, began)
     end
     seen.progress(plan)
+  end
+end
+
+-- Refuses a table that takes more memory than it may: `bytes`, or so many of `rows` rows.
+local function check_memory(source, most, bytes, rows)
+  if bytes <= most then
+    return
+  end
+  local what = rows and ("%d rows take about"):format(rows) or "the rows so far take"
+  errors.raise("budget", ("%s: %s %.0f MiB of memory, a table may take %.0f MiB: write a file, "
+    .. 'into = "rows.csv" (any size in little memory), or raise budget.memory'):format(source.name,
+    what, bytes / (1 << 20), most / (1 << 20)))
+end
+
+-- Watches what the kept rows of a table will take: what they take now, and where their number is
+-- known what all of them will.
+local function memory_watch(source, options, record, known)
+  if options.into then
+    return function() end
+  end
+  local most, rows, bytes = record.budget.memory or table_bytes_max, 0, 0
+  if known then
+    local least = source.row_bytes or row_bytes_least
+    check_memory(source, most, known * least, known)
+  end
+  return function(kept)
+    rows, bytes = rows + kept.kept, bytes + kept.kept_bytes
+    check_memory(source, most, bytes)
+    if known and rows >= rows_measured then
+      check_memory(source, most, bytes / rows * known, known)
+    end
   end
 end
 
@@ -167,24 +242,32 @@ local function progress_of(source, record, bytes)
   end
 end
 
--- Rows kept against the archive's own count. A difference is explained only by rows within the
--- guard of the region's border: the counts of the region made narrower and wider by it bound it.
-local function verify(source, region, kept, counted)
+-- Rows kept (and those known to be out of reach) against the archive's own count. A difference is
+-- explained by a table that changed meanwhile (a second count shows it), or by rows within the
+-- guard of the region's border (the counts of the region made narrower and wider by it bound it).
+local function verify(source, region, kept, counted, book)
   if not counted or kept == counted then
     return counted and "equal to the archive's count"
       or source.answers_counted and "every answer equal to the archive's count of it"
       or "not verified: the service has no count"
   end
+  local after = M.count(source, region) or counted
   local guard = (source.service.guard_arcsec or 1) / 3600
-  local least = M.count(source, region, -guard) or counted
-  local most = M.count(source, region, guard) or counted
+  local least = math.min(counted, after, M.count(source, region, -guard) or counted)
+  local most = math.max(counted, after, M.count(source, region, guard) or counted)
   if kept < least or kept > most then
     errors.raise("integrity", ("%s: %d rows came, the archive counts %d; the catalogue cannot be "
       .. "trusted, run it again"):format(source.name, kept, counted),
       { rows = kept, rows_counted = counted })
+  elseif after == counted then
+    return ("%d rows against %d counted: explained by rows on the region's border")
+      :format(kept, counted)
   end
-  return ("%d rows against %d counted: explained by rows on the region's border")
-    :format(kept, counted)
+  local finding = ("the table changed during the run: %d rows counted before, %d after, %d came")
+    :format(counted, after, kept)
+  book.fields.rows_counted_after = after
+  book:finding(finding)
+  return finding
 end
 
 local function options_of(source, record, options, known)
@@ -192,25 +275,102 @@ local function options_of(source, record, options, known)
     window = options.parallel or source.window,
     known_rows = source.service.counts and known or -1,
     requests_max = record.budget.requests and math.max(1, record.budget.requests - record.requests)
-      or 0,
-    rows_max = record.budget.rows or 0,
+      or source.requests_max or 0,
+    rows_max = record.budget.rows or 0, prior = densities.recall(source),
   }
 end
 
-local function summarise(account)
+-- Rows that no request can select, by the plan's arithmetic or as the source knows; nil: unknown.
+local function out_of_reach(source, numbers)
+  if numbers.state ~= "complete except" then
+    return 0
+  end
+  local n = source.unplaced or numbers.rows_unreachable
+  return n >= 0 and n or nil
+end
+
+-- State of a plan that is complete, but for rows that no request can select.
+local function state_of(source, unreached)
+  if unreached == 0 then
+    return "complete"
+  end
+  local service = source.service
+  local lacking = service.pos_nullable and not service.null_test and "position" or "a value"
+  local what = unreached and ("%d row%s without %s"):format(unreached, unreached == 1 and "" or "s",
+    lacking) or ("rows without %s, whose number is not known"):format(lacking)
+  return "complete except " .. what, ("the service cannot be asked for rows without %s: ask for "
+    .. "them by criteria (where) on other columns"):format(lacking)
+end
+
+-- The proof that the caller wants of a plan that is complete; a text, or an error.
+local function verified(source, region, how, known, reached, plan, harvest, book)
+  if how == "none" then
+    return "not verified: verify is none"
+  end
+  local sum = verify(source, region, reached, known, book)
+  if how ~= "audit" then
+    return sum
+  end
+  return sum .. "; " .. audit.run(source, plan:leaves(), harvest, region)
+end
+
+-- What the plan's account adds to the entry in the report.
+local function summarise(numbers)
   local out = {}
   for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "probes", "counts",
-    "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
-    out[key] = account[key]
+    "histograms", "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
+    out[key] = numbers[key]
   end
-  out.tiles, out.rows_dropped = account.tiles_done, account.rows_returned - account.rows_kept
+  out.tiles, out.rows_dropped = numbers.tiles_done, numbers.rows_returned - numbers.rows_kept
   return out
 end
 
-local function run_plan(source, region, options, record, known)
-  local plan = plan_core.new(source.service, region, options_of(source, record, options, known))
+-- The failure of a plan that ended without all tiles; nil when it has them all.
+local function shortfall(plan)
+  local failure = plan:error()
+  if failure and plan:account().state ~= "partial" then
+    error(failure, 0)
+  elseif failure and failure.code == "truncated" then
+    failure.code = "partial"
+  end
+  return failure
+end
+
+-- The rows in the file or the table that the caller wants; nothing may be lost on the way.
+local function deliver(source, harvest, options, result)
+  if options.into then
+    result.path, result.format = report.current():file(options, "query")
+    local merged = harvest:merge(result.path, result.format)
+    result.rows, result.file_bytes, result.duplicates = merged.rows, merged.bytes, merged.duplicates
+  else
+    result.table = harvest:table()
+    result.rows = #result.table
+  end
+  if result.rows ~= result.account.rows_kept then
+    errors.raise("integrity", ("%s: %d rows were kept but %d came out of the merge")
+      :format(source.name, result.account.rows_kept, result.rows))
+  elseif (result.duplicates or 0) > 0 then
+    errors.raise("integrity", ("%s: %d rows repeat a %s: the table changed during the run, or its "
+      .. "positions do; run it again"):format(source.name, result.duplicates, source.id))
+  end
+end
+
+local function run_plan(source, region, options, record, book)
+  local began = system.monotonic()
+  local known = source.known or M.count(source, region)
+  local latency = known and not source.known and system.monotonic() - began or nil
+  book.fields.rows_counted, book.fields.verify = known, options.verify or "sum"
+  local watch = memory_watch(source, options, record, known)
+  local wanted = options_of(source, record, options, known)
+  local plan = plan_core.new(source.service, region, wanted)
+  local price = prices.of(source, region, options, {
+    known = known, latency_s = latency, window = wanted.window, plan = plan,
+    prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
+  })
   local harvest <close> = harvest_core.new({
     dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
+    footprints = source.service.match == "footprint",
+    nullable = source.service.pos_nullable or not source.ra,
   })
   local bytes = { n = 0 }
   local progress = progress_of(source, record, bytes)
@@ -219,11 +379,15 @@ local function run_plan(source, region, options, record, known)
       bytes.n = bytes.n + cost.bytes
       record:spent(cost)
     end,
+    tile = function(ask, kept)
+      book:tile(ask, kept)
+      watch(kept)
+    end,
     progress = progress,
   }
   local serve = server(source, plan, harvest, seen)
   -- A scope of its own: its tasks have ended, or are cancelled, when it returns.
-  task.all({
+  local ok, why = pcall(task.all, {
     function()
       drive(plan, serve, function(seconds)
         system.log("info", ("%s: asking again in %.0f s; %s"):format(source.name, seconds,
@@ -231,40 +395,60 @@ local function run_plan(source, region, options, record, known)
       end)
     end,
   })
-  local failure = plan:error()
-  if failure then
-    error(failure, 0)
+  local numbers = plan:account()
+  book:summary(numbers)
+  book.fields.missing = json.array(plan:stuck())
+  for _, finding in ipairs(plan:findings()) do
+    book:finding(finding)
+  end
+  if not ok then
+    book.rounded = seen.rounded
+    error(why, 0)
   end
   progress(plan)
-  local account = plan:account()
-  local verdict = verify(source, region, account.rows_kept, known)
-  local result = { account = account, verified = verdict, bytes = bytes.n }
-  if options.into then
-    result.path = record:path(options.into)
-    local merged = harvest:merge(result.path, options.format or "csv")
-    result.rows, result.file_bytes, result.duplicates = merged.rows, merged.bytes, merged.duplicates
+  local result = {
+    account = numbers, bytes = bytes.n, rows_counted = known, state = "complete",
+    account_path = record:path(book:file()),
+  }
+  local short = shortfall(plan)
+  if short then
+    book.fields.state, book.fields.remedy = "partial", short.message
+    if not options.partial then
+      error(short, 0)
+    end
+    result.state, result.remedy = "partial", short.message
+    result.verified = "not verified: not all tiles are there"
   else
-    result.table = harvest:table()
-    result.rows = #result.table
+    local unreached = out_of_reach(source, numbers)
+    result.state, result.remedy = state_of(source, unreached)
+    result.verified = verified(source, region, options.verify, known,
+      numbers.rows_kept + (unreached or 0), plan, harvest, book)
   end
-  if result.rows ~= account.rows_kept then
-    errors.raise("integrity", ("%s: %d rows were kept but %d came out of the merge")
-      :format(source.name, account.rows_kept, result.rows))
-  elseif (result.duplicates or 0) > 0 then
-    errors.raise("integrity", ("%s: %d rows repeat a %s: the table changed during the run, or its "
-      .. "positions do; run it again"):format(source.name, result.duplicates, source.id))
+  if not short and numbers.tiles_done > 1 then
+    densities.remember(source, plan:densities(densities.regions_most),
+      bytes.n / math.max(1, numbers.rows_returned))
   end
+  deliver(source, harvest, options, result)
+  result.elapsed_s = system.monotonic() - began
+  result.price = prices.lines(price, {
+    rows = result.rows, requests = numbers.requests, rows_returned = numbers.rows_returned,
+    bytes = bytes.n, elapsed_s = result.elapsed_s, file_bytes = result.file_bytes,
+  })
   return result
 end
 
--- What would be asked, with at most one counting request in the whole run.
+-- What would be asked, with at most one counting request in the whole run; none when only the
+-- strategy is to be explained.
 local function dry_run(source, region, options, record)
-  local known
-  if not record.counted and source.service.counts then
+  local known, began = source.known, system.monotonic()
+  local latency
+  if not known and not record.counted and not record.silent and source.service.counts then
     record.counted = true
     known = M.count(source, region)
+    latency = system.monotonic() - began
   end
-  local plan = plan_core.new(source.service, region, options_of(source, record, options, known))
+  local wanted = options_of(source, record, options, known)
+  local plan = plan_core.new(source.service, region, wanted)
   local asks = {}
   repeat
     local what, ask = plan:next()
@@ -272,43 +456,64 @@ local function dry_run(source, region, options, record)
       asks[#asks + 1] = ask
     end
   until what ~= "ask"
-  local account, boxes = plan:account(), source.service.takes_box
-  local cap = source.service.cap
-  local least = known and cap > 0 and math.max(1, math.ceil(known / cap)) or nil
-  record.plans[#record.plans + 1] = {
-    service = source.name, region = tostring(region), ra = source.ra, dec = source.dec,
-    ownership = "point", guard_arcsec = source.service.guard_arcsec or 1, rows = known,
-    form = boxes and "boxes" or "cones", cap = cap, lower_bound = least,
-    requests_low = least and (least == 1 and 1 or math.ceil(least * (boxes and 1.3 or 2.8))),
-    requests_high = least and (least == 1 and 1 or math.ceil(least * (boxes and 3.6 or 5.6))),
-    requests_max = account.requests_max, bytes = known and known * row_bytes,
-    bytes_per_row = row_bytes,
-    into = options.into, leaves = plan:leaves(), asks = asks,
-  }
+  local price = prices.of(source, region, options, {
+    known = known, latency_s = latency, window = wanted.window, plan = plan,
+    prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
+  })
+  price.asks = asks
+  record.plans[#record.plans + 1] = price
 end
 
 --- Runs a query.
--- @tparam table source name, service (capabilities), ra, dec, id (column names), window, and the
--- functions fetch(shape) -> rows, cost; refine(rows) -> rows; count(shape) -> n, cost;
--- verdict(err) -> text or nil; counts_region: `count` takes the whole region, though not every
--- tile; answers_counted: each answer's rows were compared with the archive's count of that answer
+-- @tparam table source name, service (capabilities), ra, dec, id (column names), window, known (the
+-- archive's count, if it was asked), requests_max (if not the plan's own limit), unplaced (how many
+-- of those counted have no position), row_bytes (what
+-- a row takes in memory at least, where the columns are known), url, memorable (true: all rows are
+-- asked for, so that their densities tell something about later queries), and the functions
+-- fetch(shape) -> rows, cost; refine(rows) -> rows; count(shape) -> n, cost; histogram(shape) ->
+-- cells, counts, cost; verdict(err) -> text or nil. Without ra and dec the rows have no positions.
+-- counts_region: `count` takes the whole region, though not every tile; answers_counted: each
+-- answer's rows were compared with the archive's count of that answer
 -- @tparam halyard.region region
--- @tparam table options into, format, parallel
--- @treturn table rows, account, verified, and path (with `into`) or table; nil in a dry run
--- @raise `integrity` when rows are missing, `partial` when tiles could not be fetched
+-- @tparam table options into, format, parallel, verify ("none", "sum", "audit"), partial (true:
+-- rows of the tiles that could be fetched, instead of an error)
+-- @treturn table rows, account, account_path, verified, state ("complete", "complete except ...",
+-- "partial"), remedy (when something is missing), and path (with `into`) or table; nil in a dry run
+-- @raise `integrity` when rows are missing, `partial` when tiles could not be fetched, `budget`
 function M.run(source, region, options)
   local record = report.current()
   if record.dry then
     dry_run(source, region, options, record)
     return nil
   end
-  local began = system.monotonic()
-  local known = M.count(source, region)
-  local result = run_plan(source, region, options, record, known)
+  local book = books.begin(record, source, region, options)
+  local ok, result = pcall(run_plan, source, region, options, record, book)
+  if not ok and book.rounded and errors.is(result, "integrity") then
+    -- Positions are coarser than the record says, and tiles had been asked for: with a guard that
+    -- fits, from the beginning.
+    system.log("info", ("%s: asking again; %s"):format(source.name, result.message))
+    source.service.pos_quantum_deg = book.rounded
+    book = books.again(book)
+    ok, result = pcall(run_plan, source, region, options, record, book)
+  end
+  if not ok then
+    if not errors.is(result, "cancelled") then -- the failure itself is what counts
+      pcall(book.close, book, { state = book.fields.state or "failed", error = tostring(result) })
+    end
+    error(result, 0)
+  end
+  book:close({
+    state = result.state, remedy = result.remedy, verified = result.verified, rows = result.rows,
+    bytes = result.bytes, elapsed_s = result.elapsed_s, file_bytes = result.file_bytes,
+    price = json.array(result.price),
+  })
   local entry = summarise(result.account)
   entry.service, entry.region, entry.rows = source.name, tostring(region), result.rows
-  entry.verified, entry.rows_counted, entry.bytes = result.verified, known, result.bytes
-  entry.file, entry.elapsed_s = options.into, system.monotonic() - began
+  entry.verified, entry.rows_counted, entry.bytes = result.verified, result.rows_counted,
+    result.bytes
+  entry.state, entry.remedy, entry.account = result.state, result.remedy, book:file()
+  entry.file, entry.elapsed_s = options.into, result.elapsed_s
+  entry.price = json.array(result.price)
   record.queries[#record.queries + 1] = entry
   return result
 end

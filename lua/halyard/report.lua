@@ -5,6 +5,7 @@
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local system = require("halyard.core.system")
+local table_core = require("halyard.core.table")
 
 local M = {}
 
@@ -19,7 +20,8 @@ function M.new(options)
     output = options.output:gsub("(.)/+$", "%1"), dry = options.dry or false, hosts = options.hosts,
     budget = options.budget or {}, workflow = options.workflow,
     queries = {}, files = {}, plans = {}, notes = {},
-    requests = 0, bytes = 0, download_bytes = 0, counted = false, started = system.monotonic(),
+    requests = 0, bytes = 0, download_bytes = 0, counted = false, accounts = 0,
+    started = system.monotonic(),
   }, methods)
 end
 
@@ -88,6 +90,39 @@ function methods:path(name)
     end
   end
   return self.output .. "/" .. name
+end
+
+--- The file that a call writes, by its options `into` (name below the output folder) and `format`
+-- (else the ending of the name tells it, as for `table:write`).
+-- @tparam table options
+-- @tparam string what the call, for messages
+-- @treturn string path, nil when there is no `into`
+-- @treturn string name of the format
+function methods:file(options, what)
+  local into, format = options.into, options.format
+  if into == nil then
+    if format ~= nil then
+      errors.raise("usage", what .. ": format goes with into, the file to write")
+    end
+    return nil
+  end
+  local path = self:path(into)
+  format = format or table_core.format_of(path)
+  if not format then
+    errors.raise("usage", ("%s: the ending of %q tells no format: into = %q, or give format = "
+      .. '"csv"'):format(what, into, into .. ".csv"))
+  end
+  return path, format
+end
+
+--- Rows to the caller of a query: in the file that it named (see `file`) or in memory.
+-- @treturn table rows (their number), and path or table
+function methods:result(rows, options, what)
+  local path, format = self:file(options, what)
+  if path then
+    table_core.write(rows, path, format)
+  end
+  return { rows = #rows, path = path, table = not path and rows or nil }
 end
 
 --- Adds the cost of questions: requests and bytes.

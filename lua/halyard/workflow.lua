@@ -5,6 +5,7 @@
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local params = require("halyard.params")
+local prices = require("halyard.price")
 local render = require("halyard.render")
 local report = require("halyard.report")
 local sandbox = require("halyard.core.sandbox")
@@ -321,6 +322,16 @@ local function failed_files(record)
   return failed
 end
 
+-- Did the workflow take a query that lacks tiles?
+local function some_partial(record)
+  for _, query in ipairs(record.queries) do
+    if query.state == "partial" then
+      return true
+    end
+  end
+  return false
+end
+
 -- "1 tile", "2 tiles".
 local function count(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
@@ -332,6 +343,9 @@ local function totals(record)
       system.log("info", ("%s: %s in %s, %s, %s, %.1f s (%s)"):format(query.service,
         count(query.rows, "row"), count(query.tiles, "tile"), count(query.requests, "request"),
         count(query.bytes, "byte"), query.elapsed_s, query.verified))
+    end
+    if query.remedy then
+      system.log("warning", ("%s is %s: %s"):format(query.service, query.state, query.remedy))
     end
   end
   if #record.files > 0 then
@@ -368,7 +382,7 @@ function verbs.run(args)
     error(result, 0)
   end
   local failed = failed_files(record)
-  save(record, manifest, values, #failed > 0 and "partial" or "complete")
+  save(record, manifest, values, (#failed > 0 or some_partial(record)) and "partial" or "complete")
   render.write(result, args.format or "table", system.output)
   totals(record)
   if #failed > 0 then
@@ -378,42 +392,10 @@ function verbs.run(args)
   end
 end
 
--- One planned query as lines.
-local function plan_lines(plan)
-  local rows = plan.rows and ("%d (counted)"):format(plan.rows)
-    or "unknown: the service cannot count without sending its rows"
-  local lines = {
-    ("%s, %s"):format(plan.service, plan.region),
-    ("  selection     columns %s, %s; a row belongs to the tile of its position; guard %g arcsec")
-      :format(plan.ra, plan.dec, plan.guard_arcsec),
-    "  rows          " .. rows,
-    ("  row limit     %s an answer, requests as %s")
-      :format(plan.cap > 0 and plan.cap or "not known: any round number of rows", plan.form),
-  }
-  if plan.rows then
-    lines[#lines + 1] = ("  requests      at least %d, expected %d to %d, stop at %d"):format(
-      plan.lower_bound, plan.requests_low, plan.requests_high, plan.requests_max)
-    lines[#lines + 1] = ("  size          about %.1f MB"):format(plan.bytes / 1e6)
-  else
-    lines[#lines + 1] = ("  requests      at least 1, stop at %d; more after the first answer")
-      :format(plan.requests_max)
-    local most = plan.requests_max * plan.cap
-    lines[#lines + 1] = most > 0 and ("  size          at most %.3g rows, about %.3g GB: the stop "
-      .. "times the row limit"):format(most, most * plan.bytes_per_row / 1e9)
-      or "  size          not known"
-  end
-  lines[#lines + 1] = "  tiles so far  ra, dec ranges in degrees"
-  for _, leaf in ipairs(plan.leaves) do
-    local predicted = (leaf.predicted_rows or -1) >= 0
-      and ("  about %d rows"):format(math.floor(leaf.predicted_rows + 0.5)) or ""
-    lines[#lines + 1] = ("    %.7f..%.7f  %.7f..%.7f%s"):format(leaf.ra_min, leaf.ra_max,
-      leaf.dec_min, leaf.dec_max, predicted)
-  end
-  return table.concat(lines, "\n")
-end
-
-function verbs.plan(args)
+-- Runs a workflow without fetching anything; its record holds what it would ask.
+local function rehearse(args, silent)
   local manifest, values, record = prepare(args, true)
+  record.silent = silent
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
   local ok, err = pcall(manifest.run, ctx, values)
   if not ok and (#record.plans + #record.notes == 0 or errors.is(err, "cancelled")
@@ -422,6 +404,17 @@ function verbs.plan(args)
   elseif not ok then
     record.notes[#record.notes + 1] = "what follows depends on the answers"
   end
+  return record
+end
+
+local function tell_notes(record)
+  for _, note in ipairs(record.notes) do
+    system.output(note .. "\n")
+  end
+end
+
+function verbs.plan(args)
+  local record = rehearse(args, false)
   if args.format == "json" then
     system.output(json.encode({
       plans = json.array(record.plans), notes = json.array(record.notes),
@@ -429,11 +422,27 @@ function verbs.plan(args)
     return
   end
   for _, plan in ipairs(record.plans) do
-    system.output(plan_lines(plan) .. "\n")
+    system.output(table.concat(prices.lines(plan), "\n") .. "\n"
+      .. table.concat(prices.tiles(plan), "\n") .. "\n")
   end
-  for _, note in ipairs(record.notes) do
-    system.output(note .. "\n")
+  tell_notes(record)
+end
+
+function verbs.explain(args)
+  local record = rehearse(args, true)
+  if args.format == "json" then
+    local list = json.array({})
+    for i, plan in ipairs(record.plans) do
+      list[i] = { service = plan.service, region = plan.region, strategy = plan.strategy }
+    end
+    system.output(json.encode({ queries = list, notes = json.array(record.notes) }) .. "\n")
+    return
   end
+  for _, plan in ipairs(record.plans) do
+    system.output(("%s, %s\n"):format(plan.service, plan.region)
+      .. plan.strategy:gsub("([^\n]+)", "  %1"))
+  end
+  tell_notes(record)
 end
 
 function verbs.list(args)
@@ -551,7 +560,8 @@ end
 -- "json", "csv").
 function M.main(verb, args)
   if not verbs[verb] then
-    suggest.unknown("command", tostring(verb), { "check", "help", "list", "plan", "run" })
+    suggest.unknown("command", tostring(verb), { "check", "explain", "help", "list", "plan",
+      "run" })
   end
   args = args or {}
   if args.format and args.format ~= "table" and args.format ~= "json" and args.format ~= "csv" then

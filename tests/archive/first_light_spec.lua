@@ -64,7 +64,8 @@ describe("first light", function()
     assert.equal(result.rows, practice.file_ids(folder .. "/out/gaia.csv", folder .. "/ids"))
     practice.dump_ids("Gaia DR3", "CIRCLE 201.697 -47.4795 0.05", folder .. "/truth")
     assert.is_true(practice.same(folder .. "/ids", folder .. "/truth"))
-    assert.equal(".halyard\ngaia.csv\nmastDownload\nreport.json\n",
+    assert.equal(".halyard\ngaia.csv\ngaia.csv.account.json\ngaia.csv.covered.fits\n"
+      .. "mastDownload\nreport.json\n",
       practice.shell("ls -A " .. practice.quote(folder .. "/out")))
   end)
 

@@ -141,6 +141,60 @@ describe("a query past a row limit", function()
     assert.is_truthy(result.verified:find("border", 1, true))
   end)
 
+  it("asks ten tiles again in an audit, the fullest among them, and says what it found", function()
+    local result = query.run(service({ count = nil }), circle, { verify = "audit" })
+    assert.same(truth(), ids(result))
+    assert.is_truthy(result.verified:find("10 of %d+ tiles asked again in another shape: the same "
+      .. "%d+ rows"), result.verified)
+    assert.is_true(asked > result.account.requests)
+    asked = 0
+    result = query.run(service({ count = nil }), circle, { verify = "none" })
+    assert.equal(asked, result.account.requests)
+    assert.equal("not verified: verify is none", result.verified)
+  end)
+
+  -- A service that leaves out every third star in its first `n` answers, or in all that follow.
+  local function forgetful(n, later)
+    local source = service({ count = nil })
+    local fetch = source.fetch
+    source.fetch = function(shape)
+      local rows, cost = fetch(shape)
+      local list = {}
+      for i = 1, #rows do
+        local id = rows:get(i, "id")
+        if (asked <= n) == later or id % 3 > 0 then
+          list[#list + 1] = { id = id, ra = rows:get(i, "ra"), dec = rows:get(i, "dec") }
+        end
+      end
+      return tables.from_rows(list, { "id", "ra", "dec" }), cost
+    end
+    return source
+  end
+
+  it("fails in an audit where the answers differ, naming the tile and the rows", function()
+    for _, later in ipairs({ false, true }) do
+      local n = query.run(forgetful(math.maxinteger, later), circle, {}).account.requests
+      asked = 0
+      local ok, err = errors.try(query.run, forgetful(n, later), circle, { verify = "audit" })
+      assert.is_nil(ok)
+      assert.equal("integrity", err.code)
+      assert.is_truthy(err.message:find("audit of the tile ra %d+%.%d+%.%.%d+%.%d+ dec "),
+        err.message)
+      assert.is_truthy(err.message:find("id %d+, %d+.* came only "
+        .. (later and "before" or "now")), err.message)
+      local ids_told = later and err.extra or err.lost
+      assert.equal(0, tonumber(ids_told[1]) % 3)
+    end
+  end)
+
+  it("audits where the service takes boxes only", function()
+    local able = { takes_box = true, cap = 500 }
+    local result = query.run(service({ service = able, count = nil }), circle,
+      { verify = "audit" })
+    assert.same(truth(), ids(result))
+    assert.is_truthy(result.verified:find("tiles asked again", 1, true))
+  end)
+
   it("stops at once with the archive's own error when a question is refused", function()
     local ok, err = errors.try(query.run, service({ fetch = function()
       asked = asked + 1
@@ -165,10 +219,10 @@ describe("a query past a row limit", function()
     assert.is_truthy(err.message:find("position columns", 1, true))
   end)
 
-  it("leaves only the file it was asked for", function()
+  it("leaves only the file it was asked for and its account", function()
     local result = query.run(service({ count = nil }), circle, { into = "stars.csv" })
     local pipe <close> = io.popen("ls -A '" .. output .. "'")
-    assert.equal("stars.csv\n", pipe:read("a"))
+    assert.equal("stars.csv\nstars.csv.account.json\nstars.csv.covered.fits\n", pipe:read("a"))
     assert.equal(#truth(), result.rows)
   end)
 

@@ -88,51 +88,77 @@ local function ask_whole(question, tries)
   }, { tries = tries })
 end
 
+-- Start of exposure: splits what lies at one place.
+local times = { name = "t_min", decimals = 6, rounded = true, nullable = true, min = 40000,
+  max = 70000 }
+local requests_least = 400 -- centres lie in few places of a wide sky: finding them takes cuts
+local far = 1e12 -- beyond all values of a column: the service takes no open ranges
+
+-- Filters of a part: ranges of the centre, of a column, or of neither.
+local function each_part(question, shape, f)
+  local filters = question.filters
+  if shape.column then
+    filters = json.array(table.move(filters, 1, #filters, 1, {}))
+    filters[#filters + 1] = { paramName = shape.column, values = json.array({
+      { min = shape.column_min or -far, max = shape.column_max or far } }) }
+  end
+  if shape.whole then
+    f(filters)
+    return
+  end
+  door.each_box(shape, function(...)
+    f(mashup.boxed(filters, "s_ra", "s_dec", ...))
+  end)
+end
+
 -- The question in parts: boxes of s_ra and s_dec over all the sky (centres may lie outside the
--- region), the region unchanged in each.
-local function ask_in_parts(question, counted, cap, record)
-  local placed, cost = count(question, mashup.boxed(question.filters, "s_ra", "s_dec", 0, 360,
-    -90, 90))
-  record:spent(cost)
-  if placed < counted then
-    errors.raise("truncated", ("%d of %d observations have no position and cannot be asked for in "
-      .. "parts: use more criteria"):format(counted - placed, counted))
-  end
+-- region), the region unchanged in each. `counted`: how many there are, nil when nobody has asked;
+-- `unplaced`: how many of these have no centre; it is not known whether filters can ask for them.
+local function source_of(question, counted, unplaced, cap)
   local breaker = mashup.breaker()
-  local function each(shape, ask)
-    local sum = { requests = 0, bytes = 0 }
-    door.each_box(shape, function(...)
-      local _, one = ask(mashup.boxed(question.filters, "s_ra", "s_dec", ...))
-      door.add_cost(sum, one)
-    end)
-    return sum
-  end
-  local source = {
-    name = question.service, id = "objID", ra = "s_ra", dec = "s_dec", window = 4,
-    verdict = door.verdict, refine = told,
-    service = { takes_box = true, counts = true, over_is_slow = true, cap = cap },
+  local service = {
+    match = "footprint", centre_columns = true, counts = true, over_is_slow = true, cap = cap,
+    pos_nullable = unplaced > 0, alt_split = unplaced == 0 and { times } or nil,
+  }
+  return {
+    name = question.service, id = "objID", ra = "s_ra", dec = "s_dec", window = 4, known = counted,
+    requests_max = counted and math.max(requests_least, 40 * math.ceil(counted / cap)),
+    unplaced = unplaced, verdict = door.verdict, refine = told, service = service,
     fetch = function(shape)
-      local parts = {}
-      local spent = each(shape, function(filters)
+      local parts, spent = {}, { requests = 0, bytes = 0 }
+      each_part(question, shape, function(filters)
         local rows, one = mashup.rows(question.service, {
           columns = "*", filters = filters, position = question.position,
         }, { tries = 1, breaker = breaker, pagesize = cap })
         parts[#parts + 1] = rows
-        return rows, one
+        door.add_cost(spent, one)
       end)
       return door.joined(parts), spent
     end,
     count = function(shape)
-      local n = 0
-      local spent = each(shape, function(filters)
+      local n, spent = 0, { requests = 0, bytes = 0 }
+      each_part(question, shape, function(filters)
         local one, of_one = count(question, filters)
         n = n + one
-        return one, of_one
+        door.add_cost(spent, of_one)
       end)
       return n, spent
     end,
   }
-  return query.run(source, sky.parse("ALL"), {}).table
+end
+
+local function ask_in_parts(question, counted, cap, options, record)
+  local placed, cost = count(question, mashup.boxed(question.filters, "s_ra", "s_dec", 0, 360,
+    -90, 90))
+  record:spent(cost)
+  local unplaced = counted - placed
+  if unplaced > 0 and not options.partial then
+    errors.raise("partial", ("%d of %d observations have no position and cannot be asked for in "
+      .. "parts: use more criteria, or take the others with partial = true"):format(unplaced,
+      counted))
+  end
+  return query.run(source_of(question, counted, unplaced, cap), options.region or sky.all(),
+    { partial = options.partial }).table
 end
 
 -- Failed because the answer is too long, or perhaps so (6.4)?
@@ -146,12 +172,13 @@ end
 -- More than one answer holds are asked for in parts, each row once (by objID), in canonical order.
 -- @tparam table options `region` (a circle), `where` (criteria on CAOM columns: text, list, one
 -- wildcard; numbers with units as ranges { min = a, max = b }), `row_limit` (rows one answer may
--- hold, for an archive whose limit is lower than the usual one)
+-- hold, for an archive whose limit is lower than the usual one), `partial` (true: what could be
+-- fetched instead of an error; report and account tell what is missing)
 -- @treturn halyard.table
 -- @raise `usage` for unknown columns (with the nearest names), `integrity` when fewer came than the
 -- archive counts
 function M.observations(options)
-  suggest.check_keys(options, { "region", "where", "row_limit" }, "mast.observations")
+  suggest.check_keys(options, { "region", "where", "row_limit", "partial" }, "mast.observations")
   local cap = options.row_limit or mashup.row_cap
   if math.type(cap) ~= "integer" or cap < 1 or cap > mashup.row_cap then
     errors.raise("usage", ("row_limit is a whole number from 1 to %d"):format(mashup.row_cap))
@@ -160,6 +187,7 @@ function M.observations(options)
   local question = question_of(options, "mast.observations")
   if record.dry then
     record.notes[#record.notes + 1] = question.service .. " would be asked for observations"
+    query.run(source_of(question, nil, 0, cap), options.region or sky.all(), {})
     return table_core.from_rows({}, empty_columns)
   end
   local counted, cost = count(question)
@@ -176,7 +204,7 @@ function M.observations(options)
     end
   end
   if not rows then
-    return ask_in_parts(question, counted, math.min(cap, counted), record)
+    return ask_in_parts(question, counted, math.min(cap, counted), options, record)
   end
   record:spent(spent)
   if #rows < counted then

@@ -125,27 +125,12 @@ local function finished(self, rows, options)
   self.record.queries[#self.record.queries + 1] = {
     service = "CasJobs " .. (options.context or self.context), rows = #rows, file = options.into,
   }
-  local result = { rows = #rows }
-  if options.into then
-    result.path = self.record:path(options.into)
-    table_core.write(rows, result.path, options.format or "csv")
-  else
-    result.table = rows
-  end
-  return results.of(result)
+  return results.of(self.record:result(rows, options, "CasJobs"))
 end
 
 local function planned(self, options)
   self.record.notes[#self.record.notes + 1] = "CasJobs would be asked a query in SQL"
-  return results.planned(options.into and self.record:path(options.into))
-end
-
-local function check_output(self, options, what)
-  if options.into then
-    self.record:path(options.into)
-  elseif options.format then
-    errors.raise("usage", what .. ": format goes with into, the file to write")
-  end
+  return results.planned((self.record:file(options, "CasJobs")))
 end
 
 --- Rows of a query that takes less than a minute and gives less than about 1 MB.
@@ -158,7 +143,7 @@ function methods:quick(sql, options)
   suggest.check_keys(options, { "context", "into", "format" }, "casjobs:quick")
   check_sql(sql, "casjobs:quick")
   begin(self)
-  check_output(self, options, "casjobs:quick")
+  self.record:file(options, "casjobs:quick")
   if self.record.dry then
     return planned(self, options)
   end
@@ -325,7 +310,7 @@ function methods:fetch(name, options)
   suggest.check_keys(options, { "into", "format" }, "casjobs:fetch")
   check_name(name, "casjobs:fetch")
   begin(self)
-  check_output(self, options, "casjobs:fetch")
+  self.record:file(options, "casjobs:fetch")
   return finished(self, download(self, name), { context = "MyDB", into = options.into,
     format = options.format })
 end
@@ -438,7 +423,7 @@ function methods:query(sql, options)
       .. "casjobs:submit")
   end
   begin(self)
-  check_output(self, options, "casjobs:query")
+  self.record:file(options, "casjobs:query")
   if self.record.dry then
     return planned(self, options)
   end

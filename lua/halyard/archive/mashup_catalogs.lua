@@ -256,7 +256,7 @@ local function source_of(record, options)
   local breaker = mashup.breaker()
   return {
     name = record.name, id = record.id, ra = record.ra, dec = record.dec, window = 4,
-    service = capabilities(record), verdict = door.verdict,
+    service = capabilities(record), verdict = door.verdict, row_bytes = names and 8 * #names,
     refine = refiner(record, names, rest and door.spelt(rest, columns, record.name)),
     fetch = function(shape)
       return M.fetch(record, base, shape, { breaker = breaker, tries = 1 })

@@ -348,28 +348,15 @@ local function given(self, record, rows, cost, options, job)
     service = self.url, rows = #rows, requests = cost.requests, bytes = cost.bytes,
     file = options.into, job = job,
   }
-  local result = { rows = #rows, job = job }
-  if options.into then
-    result.path = record:path(options.into)
-    table_core.write(rows, result.path, options.format or "csv")
-  else
-    result.table = rows
-  end
+  local result = record:result(rows, options, self.url)
+  result.job = job
   return query_result.of(result)
 end
 
 -- Instead of rows, in a plan.
 local function planned(self, record, options)
   record.notes[#record.notes + 1] = self.url .. " would be asked for rows by ADQL"
-  return query_result.planned(options.into and record:path(options.into))
-end
-
-local function check_output(record, options, what)
-  if options.into then
-    record:path(options.into)
-  elseif options.format then
-    errors.raise("usage", what .. ": format goes with into, the file to write")
-  end
+  return query_result.planned((record:file(options, self.url)))
 end
 
 -- What the options say of one request.
@@ -399,11 +386,11 @@ end
 
 --- Rows of a query in ADQL. Names of tables and columns are checked before it is sent.
 -- @tparam string query
--- @tparam[opt] table options `into` (file below the output folder), `format` ("csv"), `upload`
--- ({ name = table }: TAP_UPLOAD.name in the query), `split` (name of the upload that may be sent in
--- parts: every row of the answer belongs to one of its rows), `mode` ("auto": at once, and as a job
--- when that takes too long; "sync"; "async"), `maxrec` (rows that may come), `duration` (seconds a
--- job may take), `check` (false: names are not checked)
+-- @tparam[opt] table options `into` (file below the output folder), `format` (when the ending of
+-- that does not tell it), `upload` ({ name = table }: TAP_UPLOAD.name in the query), `split` (name
+-- of the upload that may be sent in parts: every row of the answer belongs to one of its rows),
+-- `mode` ("auto": at once, and as a job when that takes too long; "sync"; "async"), `maxrec` (rows
+-- that may come), `duration` (seconds a job may take), `check` (false: names are not checked)
 -- @treturn table rows, table or path, job (URL)
 -- @raise `usage`, `truncated`, `archive` with the service's words
 -- @usage vo.tap(url):query("SELECT TOP 10 * FROM ivoa.obscore").table
@@ -414,7 +401,7 @@ function methods:query(query, options)
     "check" }, what)
   check_text(query, what)
   local record = begin(self)
-  check_output(record, options, what)
+  record:file(options, what)
   local how = how_of(self, options, what)
   how.uploads = uploads_of(self, options)
   if options.check ~= false then
@@ -462,7 +449,7 @@ function job_methods:result(options)
   options = options or {}
   suggest.check_keys(options, { "into", "format", "keep", "wait" }, "job:result")
   local record = begin(self.service)
-  check_output(record, options, "job:result")
+  record:file(options, "job:result")
   if record.dry then
     return planned(self.service, record, options)
   end

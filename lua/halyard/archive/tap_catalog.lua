@@ -65,7 +65,8 @@ local function with_ucd(columns, ucd)
   return found
 end
 
-local function role(record, columns, name)
+-- The column of a role; nil when a table has none and `optional` is true.
+local function role(record, columns, name, optional)
   local given = record[name]
   if given then
     return door.column(columns, given, record.name)
@@ -80,6 +81,9 @@ local function role(record, columns, name)
     if columns[usual] then
       return columns[usual]
     end
+  end
+  if optional then
+    return nil
   end
   errors.raise("usage", ("%s: no column is known to be its %s: name it, service:table(\"%s\", "
     .. "{ %s = \"...\" })"):format(record.name, name == "id" and "identifier" or name,
@@ -163,48 +167,129 @@ local function joined(a, b)
   return a .. " AND " .. b
 end
 
+-- Ranges that split what positions cannot -----------------------------------------------------
+
+local float_decimals = 6 -- borders of ranges of a column whose printed decimals nobody knows
+local integers = { short = true, int = true, smallint = true, integer = true, unsignedbyte = true }
+local floats = { float = true, double = true, real = true }
+local columns_most = 4
+
+-- Columns of numbers that are quick to select on, as the plan takes them. Identifiers of 64 bits
+-- are none: ranges are doubles.
+local function split_columns(columns, here, taken)
+  local out = {}
+  for _, name in ipairs(door.names(columns)) do
+    local column = columns[name:lower()]
+    local plain = (column.type or ""):lower():gsub("^adql:", ""):match("^%a+") or ""
+    if column.indexed and here(column.name) and not taken[column.name] and #out < columns_most
+      and (integers[plain] or floats[plain]) then
+      out[#out + 1] = { name = column.name, nullable = true, null_test = true,
+        decimals = floats[plain] and float_decimals or 0 }
+    end
+  end
+  return out
+end
+
+-- A range of a column, closed; an open end is left out.
+local function range_condition(shape)
+  if not shape.column then
+    return ""
+  end
+  local name, parts = adql.name(shape.column), {}
+  if shape.column_null then
+    return name .. " IS NULL"
+  end
+  parts[1] = shape.column_min and ("%s >= %s"):format(name, number(shape.column_min))
+  parts[#parts + 1] = shape.column_max and ("%s <= %s"):format(name, number(shape.column_max))
+  return #parts > 0 and table.concat(parts, " AND ") or name .. " IS NOT NULL"
+end
+
 -- The source --------------------------------------------------------------------------------------
+
+local function counted(record, rows)
+  local n = #rows == 1 and math.tointeger(rows:get(1, rows.columns[1]))
+  if not n then
+    errors.raise("protocol", ("%s: the count is not a number"):format(record.name))
+  end
+  return n
+end
+
+-- What the service can do with this table, and names of its columns as a query spells them.
+local function abilities(record, columns, names, limits, loose)
+  local id = role(record, columns, "id")
+  local ra, dec = role(record, columns, "ra", true), role(record, columns, "dec", true)
+  local placed, chosen = ra ~= nil and dec ~= nil, nil
+  for _, name in ipairs(names or {}) do
+    chosen = chosen or {}
+    chosen[name] = true
+  end
+  local service = {
+    takes_box = placed, takes_cone = false, counts = not loose, order_key = true,
+    histogram = placed and not loose and (limits.healpix or record.cells) and true or false,
+    pos_nullable = placed, null_test = placed,
+    cap = limits.rows_max or limits.rows_default or cap_unknown,
+    pos_quantum_deg = record.pos_quantum_deg or 0,
+  }
+  local taken = { [id.name] = true }
+  if placed then
+    taken[ra.name], taken[dec.name] = true, true
+  end
+  service.alt_split = split_columns(columns, function(name)
+    return not chosen or chosen[name]
+  end, taken)
+  return service, id, placed and ra or nil, placed and dec or nil
+end
 
 local function source_of(record, options)
   local columns = columns_of(record)
-  local id, ra, dec = role(record, columns, "id"), role(record, columns, "ra"),
-    role(record, columns, "dec")
   local limits = meta.capabilities(record.service)
-  local cap = limits.rows_max or limits.rows_default or cap_unknown
+  local where, loose = where_condition(record, columns, options.where)
+  local service, id, ra, dec = abilities(record, columns, options.columns, limits, loose)
+  if options.region and not ra then
+    errors.raise("usage", ("%s: no columns are known to be its positions: leave region out, or "
+      .. 'name them, service:table("%s", { ra = "...", dec = "..." })'):format(record.name,
+      record.table))
+  end
+  local always = { id.name, ra and ra.name, dec and dec.name }
   local names = options.columns
-    and door.chosen({ id.name, ra.name, dec.name }, options.columns, columns, record.name)
+    and door.chosen(always, options.columns, columns, record.name)
   local list = {}
   for i, name in ipairs(names or {}) do
     list[i] = adql.name(name)
   end
-  local where, loose = where_condition(record, columns, options.where)
   local spelt = loose and door.spelt(options.where, columns, record.name)
-  local ra_name, dec_name = adql.name(ra.name), adql.name(dec.name)
-  local from = ("FROM %s"):format(record.sql)
+  local ra_name, dec_name = ra and adql.name(ra.name), dec and adql.name(dec.name)
+  local key_name, from = adql.name(id.name), ("FROM %s"):format(record.sql)
 
-  local function ask(what, condition, maxrec)
+  -- A question: what, where, and after that.
+  local function ask(what, condition, maxrec, rest)
     local all = joined(condition, where)
-    local text = ("SELECT %s %s%s"):format(what, from, all ~= "" and " WHERE " .. all or "")
+    local text = ("SELECT %s %s%s%s"):format(what, from, all ~= "" and " WHERE " .. all or "",
+      rest or "")
     return record.service:rows(text, { maxrec = maxrec, tries = 1 })
   end
   -- Boxes across ra = 0 are two questions.
   local function conditions(shape)
-    if shape.radius then
-      return { circle_condition(limits.geometry, ra_name, dec_name, shape) }
+    local range, out = range_condition(shape), {}
+    if shape.from_key then
+      range = joined(range, ("%s >= %s"):format(key_name, adql.literal(shape.from_key)))
     end
-    local out = {}
+    if not ra then
+      return { range }
+    elseif shape.no_position then
+      return { joined(("(%s IS NULL OR %s IS NULL OR %s NOT BETWEEN -90 AND 90)"):format(ra_name,
+        dec_name, dec_name), range) }
+    elseif shape.radius then
+      return { joined(circle_condition(limits.geometry, ra_name, dec_name, shape), range) }
+    end
     door.each_box(shape, function(...)
-      out[#out + 1] = box_condition(ra_name, dec_name, ...)
+      out[#out + 1] = joined(box_condition(ra_name, dec_name, ...), range)
     end)
     return out
   end
   local function count(condition)
     local rows, _, cost = ask("COUNT(*) AS n", condition)
-    local n = #rows == 1 and math.tointeger(rows:get(1, rows.columns[1]))
-    if not n then
-      errors.raise("protocol", ("%s: the count is not a number"):format(record.name))
-    end
-    return n, cost
+    return counted(record, rows), cost
   end
   local function refine(rows)
     rows = spelt and rows:where(spelt) or rows
@@ -213,39 +298,60 @@ local function source_of(record, options)
 
   local what = names and table.concat(list, ", ") or "*"
   local source = {
-    name = record.name, id = id.name, ra = ra.name, dec = dec.name, window = 4,
+    name = record.name, id = id.name, ra = ra and ra.name, dec = dec and dec.name, window = 4,
+    row_bytes = 8 * #(names or door.names(columns)), service = service,
     refine = refine,
     verdict = function(err)
       return err.code ~= "truncated" and M.too_long(err) and "ambiguous" or door.verdict(err)
     end,
-    service = {
-      takes_box = true, takes_cone = false, counts = not loose, cap = cap,
-      pos_quantum_deg = record.pos_quantum_deg or 0,
-    },
   }
   function source.fetch(shape)
     local parts, cost = {}, { requests = 0, bytes = 0 }
+    local head = shape.page_rows and ("TOP %d %s"):format(shape.page_rows, what) or what
     for _, condition in ipairs(conditions(shape)) do
-      local rows, _, one = ask(what, condition, source.service.cap)
+      local rows, _, one = ask(head, condition, service.cap,
+        shape.page_rows and " ORDER BY " .. key_name)
       parts[#parts + 1] = rows
       door.add_cost(cost, one)
     end
     return door.joined(parts), cost
   end
+  -- Rows by HEALPix cell: a table of cells, which standard ADQL groups by.
+  function source.histogram(shape)
+    local cell = limits.healpix and ("ivo_healpix_index(%d, %s, %s)"):format(shape.order, ra_name,
+      dec_name) or record.cells(shape.order)
+    local cells, counts, cost, at = {}, {}, { requests = 0, bytes = 0 }, {}
+    for _, condition in ipairs(conditions(shape)) do
+      condition = joined(("%s IS NOT NULL AND %s BETWEEN -90 AND 90"):format(ra_name, dec_name),
+        joined(condition, where))
+      local text = "SELECT cell, COUNT(*) AS n FROM (SELECT %s AS cell %s WHERE %s) AS cells "
+        .. "GROUP BY cell"
+      local rows, _, one = record.service:rows(text:format(cell, from, condition),
+        { maxrec = service.cap, tries = 1 })
+      door.add_cost(cost, one)
+      for i = 1, #rows do
+        local index = rows:get(i, "cell")
+        at[index] = at[index] or #cells + 1
+        cells[at[index]] = index
+        counts[at[index]] = (counts[at[index]] or 0) + rows:get(i, "n")
+      end
+    end
+    return cells, counts, cost
+  end
   -- A service whose first count takes too long is asked without counts from then on.
-  local counted = false
+  local has_counted = false
   function source.count(shape)
     local sum, cost = 0, { requests = 0, bytes = 0 }
     for _, condition in ipairs(conditions(shape)) do
       local ok, n, one = errors.try(count, condition)
-      if not ok and (counted or not M.too_long(n)) then
+      if not ok and (has_counted or not M.too_long(n)) then
         error(n, 0)
       elseif not ok then
         system.log("warning", n.message .. "; the rows are fetched without a count")
-        source.service.counts = false
+        service.counts = false
         return nil, { requests = 1, bytes = 0 }
       end
-      sum, counted = sum + n, true
+      sum, has_counted = sum + n, true
       door.add_cost(cost, one)
     end
     return sum, cost
@@ -258,10 +364,8 @@ local function source_of(record, options)
   function source.plain()
     local n, cost = count("")
     local most = source.service.cap
-    if n > most then
-      errors.raise("truncated", ("%s: %d rows meet the criteria, one answer holds %d: give a "
-        .. "region (sky.all() for the whole sky), which is asked in parts"):format(record.name, n,
-        most))
+    if n >= most then
+      return nil, cost
     end
     local rows, _, one = ask(what, "", most)
     door.add_cost(cost, one)

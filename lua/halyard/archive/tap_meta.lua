@@ -60,11 +60,11 @@ local function read_capabilities(root)
   end
   for _, language in ipairs(xml.all(node, "language")) do
     for _, features in ipairs(xml.all(language, "languageFeatures")) do
-      if (features.attributes.type or ""):lower():find("features%-adqlgeo") then
-        for _, feature in ipairs(xml.all(features, "feature")) do
-          local form = xml.text(feature, "form")
-          out.geometry[form and form:upper():match("^%a+") or ""] = true
-        end
+      local kind = (features.attributes.type or ""):lower():match("features%-(%w+)$")
+      for _, feature in ipairs(xml.all(features, "feature")) do
+        local name = (xml.text(feature, "form") or ""):upper():match("^%s*([%w_]+)") or ""
+        out.geometry[name] = kind == "adqlgeo" or out.geometry[name]
+        out.healpix = out.healpix or kind == "udf" and name == "IVO_HEALPIX_INDEX"
       end
     end
   end
@@ -74,7 +74,7 @@ end
 --- Limits of the service; what it does not say is nil.
 -- @treturn table rows_default, rows_max, upload_max, upload_unit ("row", "byte"), uploads, geometry
 -- (set of functions in capitals), duration_default, duration_max (seconds), binary (the name of
--- VOTables in BINARY2, which are shorter)
+-- VOTables in BINARY2, which are shorter), healpix (has the function ivo_healpix_index)
 function M.capabilities(service)
   local here = memory(service.url)
   if not here.capabilities then
@@ -203,7 +203,7 @@ local function columns_of_schema(service, name)
 end
 
 --- Columns of a table: map from lower-case name to { name, place, type, xtype, unit, ucd,
--- description }; nil when the service does not list any.
+-- description, indexed (said to be quick to select on) }; nil when the service does not list any.
 -- @raise `not_found` with the nearest names
 function M.columns(service, name)
   local spelt = M.table_name(service, name)

@@ -9,11 +9,12 @@ return workflow {
     { "region", "string" },
     { "parallel", "integer", default = 4 },
     { "row_limit", "integer", optional = true },
+    { "verify", "string", optional = true },
   },
   run = function(_, p)
     local result = mast.catalog(p.catalog):query {
       region = sky.parse(p.region), into = "rows.csv", parallel = p.parallel,
-      row_limit = p.row_limit,
+      row_limit = p.row_limit, verify = p.verify,
     }
     return { rows = result.rows, requests = result.account.requests, verified = result.verified }
   end,
