@@ -115,6 +115,12 @@ typedef struct hal_job {
     /** Names of the host program's own options, for "did you mean" of a misspelt parameter. */
     const char *const *options;
     size_t n_options;
+    /** Files to write, relative to the working directory, or NULL. One for each query that goes by
+     * sky tiles: those of the second and later ones are named FILE-2.svg, FILE-3.svg ... Verb
+     * "plan": what is predicted; "run": what came, also when the run fails. */
+    const char *plot;    /* picture of the sky tiles: .svg, .png or .pdf */
+    const char *regions; /* the tiles as regions for DS9 */
+    const char *moc;     /* the region asked as a coverage map: .fits, .json or .txt */
 } hal_job;
 
 /** Starts a job; hal_runtime_step drives it. One job at a time. */

@@ -355,6 +355,32 @@ local function deliver(source, harvest, options, result)
   end
 end
 
+local function expected_text(price)
+  return not price.requests_low and "not predicted (no count)"
+    or price.requests_low == price.requests_high and ("%d predicted"):format(price.requests_low)
+    or ("%d to %d predicted"):format(price.requests_low, price.requests_high)
+end
+
+-- When it is closed, the picture of what became of the tiles is kept, whatever ended the query.
+local function picture_at_end(source, region, record, plan, price)
+  return setmetatable({}, {
+    __close = function(_, err)
+      if not record.pictures or errors.is(err, "cancelled") then
+        return
+      end
+      local picture = require("halyard.picture").take("actual", plan, region)
+      local account = plan:account()
+      local missing = account.tiles_known - account.tiles_done
+      picture.title = ("%s: %s"):format(source.name, missing > 0
+        and ("partial, %d of %d tiles missing"):format(missing, account.tiles_known)
+        or err ~= nil and "failed" or "complete")
+      picture.note = ("tiles: %d; rows: %d; requests: %d, %s"):format(account.tiles_done,
+        account.rows_kept, account.requests, expected_text(price))
+      record.pictures[#record.pictures + 1] = picture
+    end,
+  })
+end
+
 local function run_plan(source, region, options, record, book)
   local began = system.monotonic()
   local known = source.known or M.count(source, region)
@@ -367,6 +393,7 @@ local function run_plan(source, region, options, record, book)
     known = known, latency_s = latency, window = wanted.window, plan = plan,
     prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
   })
+  local _ <close> = picture_at_end(source, region, record, plan, price)
   local harvest <close> = harvest_core.new({
     dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
     footprints = source.service.match == "footprint",
@@ -462,6 +489,15 @@ local function dry_run(source, region, options, record)
   })
   price.asks = asks
   record.plans[#record.plans + 1] = price
+  if record.pictures then
+    local picture, account = require("halyard.picture").take("predicted", plan, region, asks),
+      plan:account()
+    picture.title = source.name .. ": plan"
+    picture.note = ("tiles so far: %d; rows: %s; requests: %s, stop at %d"):format(
+      account.tiles_known, known and ("%d (counted)"):format(known) or "unknown",
+      expected_text(price), account.requests_max)
+    record.pictures[#record.pictures + 1] = picture
+  end
 end
 
 --- Runs a query.

@@ -14,12 +14,13 @@ methods.__index = methods
 
 --- A record. `options`: output (folder), dry (nothing is fetched), hosts (list of archives that
 -- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent),
--- workflow (name, version; sha256 of the file once an archive was asked).
+-- workflow (name, version; sha256 of the file once an archive was asked), pictures (entries of
+-- halyard.picture are collected).
 function M.new(options)
   return setmetatable({
     output = options.output:gsub("(.)/+$", "%1"), dry = options.dry or false, hosts = options.hosts,
     budget = options.budget or {}, workflow = options.workflow,
-    queries = {}, files = {}, plans = {}, notes = {},
+    queries = {}, files = {}, plans = {}, notes = {}, pictures = options.pictures and {} or nil,
     requests = 0, bytes = 0, download_bytes = 0, counted = false, accounts = 0,
     started = system.monotonic(),
   }, methods)

@@ -289,6 +289,8 @@ local function underscored(given)
 end
 
 local function prepare(args, dry)
+  local pictures = (args.plot or args.regions or args.moc)
+    and require("halyard.picture").wanted(args)
   local path = M.find(args.workflow)
   local manifest = M.load(path)
   local values = params.values(manifest.params, underscored(args.params),
@@ -297,6 +299,7 @@ local function prepare(args, dry)
   system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({
     output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
+    pictures = pictures,
     budget = manifest.budget, workflow = { name = manifest.name, version = manifest.version },
   }))
   return manifest, values, record, path
@@ -363,6 +366,16 @@ local function totals(record)
     record:elapsed(), record.output))
 end
 
+-- Files of halyard.picture that the user named.
+local function write_pictures(record, args)
+  for _, name in ipairs(require("halyard.picture").write(record.pictures, args)) do
+    system.log("info", "written: " .. name)
+  end
+  if #record.pictures == 0 then
+    system.log("warning", "nothing to draw: no query of the workflow goes by sky tiles")
+  end
+end
+
 local verbs = {}
 
 function verbs.run(args)
@@ -378,6 +391,12 @@ function verbs.run(args)
     if not errors.is(result, "cancelled") then
       local err = errors.is(result) and result or { code = "script", message = tostring(result) }
       save(record, manifest, values, err.code == "partial" and "partial" or "failed", err)
+      if record.pictures and #record.pictures > 0 then
+        local drawn, why = pcall(write_pictures, record, args) -- of as much as there is
+        if not drawn then
+          system.log("warning", tostring(why))
+        end
+      end
     end
     error(result, 0)
   end
@@ -385,6 +404,9 @@ function verbs.run(args)
   save(record, manifest, values, (#failed > 0 or some_partial(record)) and "partial" or "complete")
   render.write(result, args.format or "table", system.output)
   totals(record)
+  if record.pictures then
+    write_pictures(record, args)
+  end
   if #failed > 0 then
     errors.raise(#failed < #record.files and "partial" or failed[1].err.code, ("%d of %d files "
       .. "failed, the first: %s; %s/report.json lists them; run the same command again to fetch "
@@ -415,6 +437,9 @@ end
 
 function verbs.plan(args)
   local record = rehearse(args, false)
+  if record.pictures then
+    write_pictures(record, args)
+  end
   if args.format == "json" then
     system.output(json.encode({
       plans = json.array(record.plans), notes = json.array(record.notes),

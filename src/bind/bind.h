@@ -19,6 +19,7 @@ int hal_open_http(lua_State *L);
 int hal_open_download(lua_State *L);
 int hal_open_archive(lua_State *L);
 int hal_open_plan(lua_State *L);
+int hal_open_plot(lua_State *L);
 int hal_open_harvest(lua_State *L);
 
 #endif

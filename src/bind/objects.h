@@ -23,6 +23,8 @@ hal_region *hal_arg_region(lua_State *L, int index, const char *what);
 /** Adds the functions that make regions to the module on top of the stack. */
 void hal_region_add_functions(lua_State *L);
 
+/** The open tile plan at `index`; raises `usage`. Borrowed. */
+hal_plan *hal_arg_plan(lua_State *L, int index);
 /** The ask that plan:next pushed, from the table at `index`: id, whole, tile, cone, box. */
 hal_ask hal_arg_ask(lua_State *L, int index);
 

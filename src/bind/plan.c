@@ -30,14 +30,20 @@
 
 static const char plan_name[] = "halyard.plan";
 
-static hal_plan *self(lua_State *L)
+hal_plan *hal_arg_plan(lua_State *L, int index)
 {
-    hal_plan **slot = luaL_testudata(L, 1, plan_name);
+    hal_plan **slot = luaL_testudata(L, index, plan_name);
     if (!slot)
-        hal_bind_fail(L, HAL_E_USAGE, "a tile plan is needed here, not %s", luaL_typename(L, 1));
+        hal_bind_fail(L, HAL_E_USAGE, "a tile plan is needed here, not %s",
+                      luaL_typename(L, index));
     if (!*slot)
         hal_bind_fail(L, HAL_E_USAGE, "the tile plan is closed");
     return *slot;
+}
+
+static hal_plan *self(lua_State *L)
+{
+    return hal_arg_plan(L, 1);
 }
 
 static int64_t now_ns(lua_State *L)

@@ -5,7 +5,7 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 40 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 48 };
 #define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */
@@ -16,6 +16,7 @@ typedef struct options {
     const char *output, *workflow_path, *format, *from, *to, *table, *table1, *table2;
     const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
     const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;
+    const char *plot, *regions, *moc;
     bool quiet, json, stats, private_net, help;
     hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;

@@ -103,7 +103,10 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                       .n_params = opts->n_params,
                       .format = opts->json ? "json" : opts->format,
                       .options = names,
-                      .n_options = n_names}};
+                      .n_options = n_names,
+                      .plot = opts->plot,
+                      .regions = opts->regions,
+                      .moc = opts->moc}};
     hal_config config = {.struct_size = sizeof config,
                          .archive = archive,
                          .bases = opts->bases,

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 const command commands[] = {
-    {"run", "WORKFLOW", "runs a workflow", "abowfjqp", true, 1, 1, cmd_workflow},
-    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowjqp", true, 1, 1,
+    {"run", "WORKFLOW", "runs a workflow", "abowfSIjqp", true, 1, 1, cmd_workflow},
+    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKjqp", true, 1, 1,
      cmd_workflow},
     {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowjqp", true,
      1, 1, cmd_workflow},

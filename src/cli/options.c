@@ -48,6 +48,10 @@ static const option table[] = {
     {'E', 0, "epoch1", "YEAR", "epoch of the positions of A: 2016.0, or a column"},
     {'G', 0, "epoch2", "YEAR", "epoch of the positions of B"},
     {'Y', 0, "at", "YEAR", "compare at this epoch (default: that of the table without motions)"},
+    {'S', 0, "plot", "FILE",
+     "picture of the sky tiles: .svg, .png or .pdf (further queries: NAME-2.svg ...)"},
+    {'I', 0, "regions", "FILE", "the sky tiles as regions for DS9"},
+    {'K', 0, "moc", "FILE", "the region asked as a coverage map: .fits, .json or .txt"},
     {'h', 'h', "help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -199,6 +203,15 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'G':
         out->epoch2 = value;
+        return true;
+    case 'S':
+        out->plot = value;
+        return true;
+    case 'I':
+        out->regions = value;
+        return true;
+    case 'K':
+        out->moc = value;
         return true;
     case 'Y':
         out->at = value;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A file that appears whole or not at all: written as ".NAME.halyard-PID-N" in the same folder,
  * created and locked (flock) by this writer alone, flushed to disk, then renamed. Private to this
- * folder. */
+ * folder, but for bind/plot. */
 #ifndef HAL_DATA_OUTFILE_H
 #define HAL_DATA_OUTFILE_H
 

@@ -62,6 +62,18 @@ bool hal_plan_stuck(const hal_plan *plan, size_t i, hal_tile *tile, const char *
     return true;
 }
 
+static double predicted_per_sr(const hal_plan *p, int32_t i)
+{
+    const plan_node *n = plan_node_at(p, i);
+    bool pending = n->state == PLAN_NODE_PENDING || n->state == PLAN_NODE_ASKED ||
+                   n->state == PLAN_NODE_SILENT;
+    plan_request r = plan_request_node(p, n);
+    double rows = n->predicted;
+    if (rows < 0.0 && pending)
+        rows = plan_predict(p, i, &r);
+    return rows < 0.0 || r.area_sr <= 0.0 ? -1.0 : rows / r.area_sr;
+}
+
 size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n)
 {
     size_t found = 0;
@@ -82,6 +94,7 @@ size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n)
                 .rows_returned = node->rows_returned,
                 .rows_kept = node->rows_kept,
                 .predicted_rows = node->predicted,
+                .predicted_per_sr = predicted_per_sr(plan, (int32_t)i),
             };
         found++;
     }

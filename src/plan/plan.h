@@ -232,7 +232,8 @@ typedef struct hal_leaf {
     int column; /* 0, or the alt_split column (1-based) of which this leaf is a range */
     double column_lo, column_hi;
     uint64_t rows_returned, rows_kept;
-    double predicted_rows;
+    double predicted_rows;   /* of its request, when that was issued; < 0: unknown */
+    double predicted_per_sr; /* before its rows came, with what is known now; < 0: unknown */
 } hal_leaf;
 size_t hal_plan_leaves(const hal_plan *plan, hal_leaf *out, size_t n);
 
