@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define STEP 2.0      /* page units between places of the grid */
-#define TOLERANCE 0.2 /* page units that a line may leave out */
+#define TOLERANCE 0.1 /* page units that a line may leave out */
 enum { BISECTIONS = 7, SKIP_MAX = 200, OFF = 2 };
 
 typedef struct crossing {

@@ -398,7 +398,7 @@ static ranges seen(const hal_view *v)
 static void local_line(page *p, bool meridian, double value, double from, double to,
                        const char *text)
 {
-    enum { N = 240 };
+    enum { N = 72 };
     const hal_view *v = p->view;
     double x0 = 0, y0 = 0, far_x = NAN, far_y = NAN;
     for (int i = 0; i <= N; i++) {
@@ -483,7 +483,7 @@ static void draw_bar(page *p)
 {
     const double x = 62, width = 400, y = p->view->bottom + 62, height = 14;
     put(p, x, y - 8, p->plot->scale ? p->plot->scale : "", ink);
-    for (int i = 0; i < HAL_COLOUR_LEVELS; i++) {
+    for (int i = 0; i < HAL_COLOUR_LEVELS; i += 2) {
         double left = x + width * i / HAL_COLOUR_LEVELS;
         ink_of(p, hal_colour_of(i), 1); /* each reaches below the next: no seams */
         p->c->rectangle(p->cr, left, y, x + width - left, height);
