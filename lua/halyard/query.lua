@@ -382,6 +382,9 @@ local function picture_at_end(source, region, record, plan, price)
 end
 
 local function run_plan(source, region, options, record, book)
+  if source.prepare then
+    source.prepare()
+  end
   local began = system.monotonic()
   local known = source.known or M.count(source, region)
   local latency = known and not source.known and system.monotonic() - began or nil
@@ -507,7 +510,9 @@ end
 -- a row takes in memory at least, where the columns are known), url, memorable (true: all rows are
 -- asked for, so that their densities tell something about later queries), and the functions
 -- fetch(shape) -> rows, cost; refine(rows) -> rows; count(shape) -> n, cost; histogram(shape) ->
--- cells, counts, cost; verdict(err) -> text or nil. Without ra and dec the rows have no positions.
+-- cells, counts, cost; verdict(err) -> text or nil; prepare() (optional) asks what it needs beside
+-- the tiles, so that the rest of the budget is the plan's. Without ra and dec the rows have no
+-- positions.
 -- counts_region: `count` takes the whole region, though not every tile; answers_counted: each
 -- answer's rows were compared with the archive's count of that answer
 -- @tparam halyard.region region

@@ -185,14 +185,14 @@ end
 
 -- Drops columns that refer to one request's centre, and rows and columns that the service could not
 -- leave out by itself; tells units, which answers lack. A list of columns that does not come costs
--- the units, not the rows.
+-- the units, not the rows. Also gives the function that asks for that list.
 local function refiner(record, names, criteria)
   local dropped, described = { _selected_ = true }, nil
   for _, name in ipairs(record.drop) do
     dropped[name] = true
   end
-  return function(rows)
-    if not described and record.config then
+  local function describe()
+    if described == nil and record.config then
       local ok, columns = errors.try(mashup.columns, record.config)
       if not ok then
         system.log("warning", ("%s: units and descriptions are not known: %s")
@@ -200,12 +200,15 @@ local function refiner(record, names, criteria)
       end
       described = ok and columns
     end
+  end
+  return function(rows)
+    describe()
     if criteria then
       rows = rows:where(criteria)
     end
     return door.described(names and rows:project(names) or door.without(rows, dropped),
       described or {})
-  end
+  end, describe
 end
 
 -- A record whose columns have different names from release to release, with those that are there.
@@ -254,10 +257,11 @@ local function source_of(record, options)
     rest = nil
   end
   local breaker = mashup.breaker()
+  local refine, describe = refiner(record, names, rest and door.spelt(rest, columns, record.name))
   return {
     name = record.name, id = record.id, ra = record.ra, dec = record.dec, window = 4,
     service = capabilities(record), verdict = door.verdict, row_bytes = names and 8 * #names,
-    refine = refiner(record, names, rest and door.spelt(rest, columns, record.name)),
+    refine = refine, prepare = describe,
     fetch = function(shape)
       return M.fetch(record, base, shape, { breaker = breaker, tries = 1 })
     end,
