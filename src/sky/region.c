@@ -210,18 +210,22 @@ double hal_region_distance_deg(const hal_region *r, double ra_deg, double dec_de
     return r->class->has(r, &p) ? 0 : fmax(0, r->class->away_deg(r, &p));
 }
 
+double hal_region_area_on(const hal_region *r, size_t straddling_max, double *error_sr)
+{
+    *error_sr = 0;
+    return r->class->area ? r->class->area(r, straddling_max, error_sr) : r->area_sr;
+}
+
 double hal_region_area(const hal_region *r, double *error_sr)
 {
-    double error = 0;
-    double area = r->class->area ? r->class->area(r, &error) : r->area_sr;
-    if (error_sr)
-        *error_sr = error;
-    return area;
+    double error;
+    return hal_region_area_on(r, 100000, error_sr ? error_sr : &error);
 }
 
 double hal_region_area_sr(const hal_region *r)
 {
-    return hal_region_area(r, NULL);
+    double error;
+    return hal_region_area_on(r, 1000, &error);
 }
 
 hal_cone hal_region_cone(const hal_region *r)

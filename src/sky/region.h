@@ -65,7 +65,8 @@ size_t hal_region_contains_array(const hal_region *r, const double *ra_deg, cons
  * circle, ellipse, box, polygon and unions of these, never too large for others (a MOC: within 2 %
  * or 1e-6 degrees; an intersection: the largest of its members' distances). */
 double hal_region_distance_deg(const hal_region *r, double ra_deg, double dec_deg);
-/** As hal_region_area, without the bound. */
+/** As hal_region_area, without the bound and many times as fast: 1,000 cells at most straddle the
+ * border; the area is good to 0.1 %, seldom worse. */
 double hal_region_area_sr(const hal_region *r);
 /** `*error_sr` (may be NULL) bounds the error: 0 up to rounding for single shapes, complements of
  * them and the members of a union that touch no other; what is left is measured on HEALPix cells

@@ -6,8 +6,6 @@
 #include "base/alloc.h"
 #include "sky/healpix.h"
 
-enum { STRADDLING_MAX = 100000 };
-
 static double cell_area(int order)
 {
     return HAL_PI / 3 / (double)(UINT64_C(1) << 2 * order);
@@ -25,11 +23,11 @@ static double sampled_share(const hal_region *r, int order, uint64_t index)
     return n / 4.0;
 }
 
-double hal_region_measure(const hal_region *r, double *error_sr)
+double hal_region_measure(const hal_region *r, size_t straddling_max, double *error_sr)
 {
     static const double precise = 1e-4;
-    uint64_t *now = hal_malloc(STRADDLING_MAX * sizeof *now);
-    uint64_t *next = hal_malloc(STRADDLING_MAX * sizeof *next);
+    uint64_t *now = hal_malloc(straddling_max * sizeof *now);
+    uint64_t *next = hal_malloc(straddling_max * sizeof *next);
     double inside = 0, straddling = 4 * HAL_PI, estimate = 2 * HAL_PI;
     size_t n_now = 12;
     int order = 0;
@@ -46,7 +44,7 @@ double hal_region_measure(const hal_region *r, double *error_sr)
                 now[n_next++] = now[i];
         }
         straddling = (double)n_next * cell_area(order);
-        if (4 * n_next > STRADDLING_MAX || straddling <= precise * (inside + straddling / 2) ||
+        if (4 * n_next > straddling_max || straddling <= precise * (inside + straddling / 2) ||
             order == HAL_HEALPIX_ORDER_MAX) {
             estimate = inside;
             for (size_t i = 0; i < n_next; i++)

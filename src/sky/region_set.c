@@ -160,9 +160,9 @@ static hal_moc_share complement_share(const hal_region *r, const hal_cell *c)
     return share == HAL_MOC_SOME ? share : share == HAL_MOC_NONE ? HAL_MOC_WHOLE : HAL_MOC_NONE;
 }
 
-static double complement_area(const hal_region *r, double *error_sr)
+static double complement_area(const hal_region *r, size_t straddling_max, double *error_sr)
 {
-    return 4 * HAL_PI - hal_region_area(inner_of(r), error_sr);
+    return 4 * HAL_PI - hal_region_area_on(inner_of(r), straddling_max, error_sr);
 }
 
 /* --- area of a union ------------------------------------------------------------------------- */
@@ -176,21 +176,21 @@ static set *make_set(const hal_region_class *class, hal_region *const *members, 
                      hal_err *err);
 
 /* Members that touch no other one add up; the others are measured together. */
-static double union_area(const hal_region *r, double *error_sr)
+static double union_area(const hal_region *r, size_t straddling_max, double *error_sr)
 {
     const set *s = (const set *)r;
     hal_region **rest = hal_malloc(s->n * sizeof(hal_region *));
     size_t n_rest = 0;
     double area = 0;
     if (!rest)
-        return hal_region_measure(r, error_sr);
+        return hal_region_measure(r, straddling_max, error_sr);
     for (size_t i = 0; i < s->n; i++) {
         hal_cap cap = hal_cap_of_cone(s->member[i]->cone);
         double error;
         if (hal_captree_find(&s->tree, cap.at, cap.radius_rad, is_another, &(query){.but = i})) {
             rest[n_rest++] = s->member[i];
         } else {
-            area += hal_region_area(s->member[i], &error);
+            area += hal_region_area_on(s->member[i], straddling_max, &error);
             *error_sr += error;
         }
     }
@@ -198,11 +198,11 @@ static double union_area(const hal_region *r, double *error_sr)
     hal_free(rest);
     if (n_rest && !others) { /* all of them, or no memory to part them */
         *error_sr = 0;
-        return hal_region_measure(r, error_sr);
+        return hal_region_measure(r, straddling_max, error_sr);
     }
     if (others) {
         double error = 0;
-        area += hal_region_measure(&others->base, &error);
+        area += hal_region_measure(&others->base, straddling_max, &error);
         *error_sr += error;
         hal_region_unref(&others->base);
     }

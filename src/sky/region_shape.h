@@ -38,8 +38,8 @@ typedef struct hal_region_class {
     /** NULL: by tile and cone, and by away_deg unless `cone_is_tight`. */
     bool (*may_touch)(const hal_region *r, const hal_tile *t, double margin_deg);
     bool cone_is_tight;
-    /** NULL: r->area_sr, exact. */
-    double (*area)(const hal_region *r, double *error_sr);
+    /** NULL: r->area_sr, exact. Else as hal_region_measure. */
+    double (*area)(const hal_region *r, size_t straddling_max, double *error_sr);
     hal_status (*format)(const hal_region *r, hal_buf *out, hal_err *err);
     void (*clear)(hal_region *r); /* may be NULL */
 } hal_region_class;
@@ -84,8 +84,10 @@ double hal_tile_distance_deg(const hal_tile *t, double ra_deg, double dec_deg);
 /** What tile and cone alone say about hal_region_may_touch. Errs to yes. */
 bool hal_region_is_near(const hal_region *r, const hal_tile *t, double margin_deg);
 
-/** Measures on cells: see hal_region_area. */
-double hal_region_measure(const hal_region *r, double *error_sr);
+/** Measures on cells, of which at most so many straddle the border: see hal_region_area. */
+double hal_region_measure(const hal_region *r, size_t straddling_max, double *error_sr);
+/** hal_region_area with that many; `error_sr` is not NULL. */
+double hal_region_area_on(const hal_region *r, size_t straddling_max, double *error_sr);
 hal_status hal_region_put_numbers(hal_buf *out, const double *x, size_t n,
                                   hal_err *err) HAL_MUST_CHECK;
 
