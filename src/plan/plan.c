@@ -31,7 +31,7 @@ enum {
 void plan_set_guard(hal_plan *p, double guard_deg)
 {
     p->guard_deg = guard_deg;
-    p->region_area_sr = fmax(hal_region_area_sr(p->region), hal_cone_area_sr(guard_deg));
+    p->region_area_sr = fmax(p->own_area_sr, hal_cone_area_sr(guard_deg));
     /* The smallest tile has sides up to max(16 guard, 10 arcsec): no side is cut below half. */
     p->min_side_ticks = llround(fmax(8.0 * guard_deg, 5.0 / 3600.0) * 1e7);
 }
@@ -71,7 +71,8 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     p->options = *options;
     p->options.prior = NULL; /* not kept */
     p->region = hal_region_ref(region);
-    p->all_sky = hal_region_area_sr(region) > 4.0 * PI * (1.0 - 1e-12);
+    p->own_area_sr = hal_region_area_sr(region);
+    p->all_sky = p->own_area_sr > 4.0 * PI * (1.0 - 1e-12);
     p->region_cone = hal_region_cone(region);
     double guard_arcsec = service->guard_arcsec > 0.0 ? service->guard_arcsec : 1.0;
     plan_set_guard(p, fmax(guard_arcsec / 3600.0, 2.0 * service->pos_quantum_deg));
@@ -356,12 +357,13 @@ static void prepare_root(hal_plan *p)
         plan_fail(p, &err);
         return;
     }
-    bool by_cells = p->service.histogram && plan_request_node(p, root).fits &&
-                    (p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES);
+    bool fits = plan_request_node(p, root).fits;
+    bool by_cells =
+        p->service.histogram && fits && (p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES);
     if (by_cells && (!known || root->over))
         p->want_order = plan_histogram_order(p);
     else if (!known && p->strategy != PLAN_PAGES)
-        root->want_count = p->counts_usable;
+        root->want_count = p->counts_usable && fits;
 }
 
 static bool budget_left(hal_plan *p)

@@ -149,8 +149,9 @@ struct hal_plan {
     plan_strategy strategy;
     hal_region *region;
     hal_cone region_cone;
-    double region_area_sr, guard_deg;
+    double own_area_sr, region_area_sr, guard_deg; /* own: measured; else at least the guard's */
     bool all_sky;
+    bool counts_all; /* rows_counted are exactly those to be kept */
     int64_t min_side_ticks;
     double cap; /* rows; a guess when the service does not say, less when it proves wrong */
     bool cap_refuted;
