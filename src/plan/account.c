@@ -137,13 +137,14 @@ static void count_unreachable(hal_plan *p)
     if (p->unreachable_column)
         snprintf(what, sizeof what, "whose %s is NULL",
                  hal_plan_column_name(p, p->unreachable_column));
-    if (p->account.rows_counted < 0) {
+    /* More kept than counted: then the count says nothing. */
+    if (!p->counts_all || p->account.rows_counted < (int64_t)p->account.rows_kept) {
         p->account.rows_unreachable = -1;
         plan_find(p, "rows %s, if any, are missing: the service cannot be asked for them", what);
         return;
     }
     int64_t missing = p->account.rows_counted - (int64_t)p->account.rows_kept;
-    p->account.rows_unreachable = missing > 0 ? missing : 0;
+    p->account.rows_unreachable = missing;
     if (missing > 0)
         plan_find(p,
                   "%" PRId64 " rows %s are missing: the archive counts %" PRId64 ", %" PRIu64

@@ -118,10 +118,25 @@ static hal_status prove_life(hal_plan *p, uint64_t serial, bool outage, hal_err 
     return HAL_OK;
 }
 
-/* The archive's count is the region's only if the request is: a box round a circle holds more. */
-static void use_count(hal_plan *p, double rows, bool exact)
+/* What an archive's count of the whole request says about the region. A box round a circle holds
+ * more, a service without positions counts its table, cells hold no rows without position. To the
+ * row it is the region's only where the region is not tested again on what comes. */
+typedef enum counted { COUNT_OF_MORE, COUNT_WITH_GUARD, COUNT_EXACT } counted;
+
+static counted meaning_of_count(const hal_plan *p, const plan_request *r, bool by_cell)
 {
-    p->account.rows_counted = exact ? (int64_t)rows : -1;
+    const hal_service *s = &p->service;
+    bool as_asked = p->all_sky || s->footprints;
+    if (as_asked)
+        return by_cell && s->pos_nullable ? COUNT_OF_MORE : COUNT_EXACT;
+    bool near = (s->takes_box || s->takes_cone) && r->area_sr < 1.01 * p->region_area_sr;
+    return near ? COUNT_WITH_GUARD : COUNT_OF_MORE;
+}
+
+static void use_count(hal_plan *p, double rows, counted meaning)
+{
+    p->account.rows_counted = meaning != COUNT_OF_MORE ? (int64_t)rows : -1;
+    p->counts_all = meaning == COUNT_EXACT;
     p->root_rows = rows;
     plan_node_at(p, 0)->rows_known = (float)rows;
     if (!p->options.requests_max)
@@ -133,7 +148,7 @@ hal_status plan_known_rows(hal_plan *p, hal_err *err)
     plan_node *root = plan_node_at(p, 0);
     plan_request r = plan_request_node(p, root);
     double rows = (double)p->options.known_rows;
-    use_count(p, rows, true);
+    use_count(p, rows, COUNT_EXACT);
     root->rows_known = (float)(rows * fmax(1.0, r.area_sr / p->region_area_sr));
     r.area_sr = p->region_area_sr;
     hal_status st = plan_learn(p, &r, rows, true, err);
@@ -207,7 +222,7 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
         return push_pending(p, s->node, err);
     }
     if (first) {
-        use_count(p, rows, s->request.area_sr < 1.01 * p->region_area_sr);
+        use_count(p, rows, meaning_of_count(p, &s->request, false));
         if (s->returned == 0) {
             plan_finish(p, s->node, PLAN_NODE_DONE, 0);
             return HAL_OK;
@@ -270,8 +285,7 @@ static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
     double rows = (double)s->returned;
     /* Rows without position are in no cell: then the sum is not the region's count. */
     if (p->options.known_rows < 0)
-        use_count(p, rows,
-                  s->request.area_sr < 1.01 * p->region_area_sr && !p->service.pos_nullable);
+        use_count(p, rows, meaning_of_count(p, &s->request, true));
     if (rows >= p->cap) {
         root->over = true;
         root->bound = 0.0; /* the cells say more */

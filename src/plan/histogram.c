@@ -222,7 +222,7 @@ hal_status hal_plan_histogram(hal_plan *p, uint64_t id, const hal_plan_cell *cel
         return HAL_E_USAGE;
     if (s->ask.kind != HAL_ASK_HISTOGRAM)
         return hal_err_set(err, HAL_E_USAGE, "ask %" PRIu64 " wants no histogram", id);
-    if (p->service.cap && n >= p->service.cap) { /* perhaps cut */
+    if ((p->service.cap && n >= p->service.cap) || plan_is_round(n)) { /* perhaps cut */
         plan_came_back(p, s, PLAN_OVER);
         return HAL_OK;
     }

@@ -192,9 +192,9 @@ typedef struct hal_plan_cell {
     uint64_t index; /* nested, at the order asked for */
     uint64_t rows;
 } hal_plan_cell;
-/** A histogram came back: cells in any order, empty ones may be left out. n >= cap is taken for a
- * cut answer and asked for again, coarser. HAL_E_PROTOCOL for cells that do not exist or repeat;
- * the plan then does without. */
+/** A histogram came back: cells in any order, empty ones may be left out. n >= cap, or an n that
+ * looks like a limit, is taken for a cut answer and asked for again, coarser. HAL_E_PROTOCOL for
+ * cells that do not exist or repeat; the plan then does without. */
 hal_status hal_plan_histogram(hal_plan *plan, uint64_t id, const hal_plan_cell *cells, size_t n,
                               hal_err *err) HAL_MUST_CHECK;
 /** Positions of an answer, reported before it is completed, turned out to be printed in multiples
