@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { SIM_WINDOW_MAX = 8 };
+enum { SIM_WINDOW_MAX = 8, ASKS_MAX = 3000000 };
 
 /* ---- the archive ---- */
 
@@ -99,14 +99,13 @@ static void select_by_place(const sim_sky *sky, const hal_ask *ask, double radiu
     }
 }
 
-/* Does the row belong to the answer of the whole query? */
-static bool belongs(const sim_sky *sky, const hal_service *service, const sim_row *r)
+bool sim_belongs(const sim_sky *sky, const hal_service *service, const sim_row *r)
 {
     if (service->footprints)
         return hal_region_distance_deg(sky->region, r->sel_ra, r->sel_dec) <=
                (double)r->outline_deg;
     if (r->unplaced)
-        return hal_region_area_sr(sky->region) > 12.566370614;
+        return sky->all_sky;
     return hal_region_contains(sky->region, r->ra, r->dec);
 }
 
@@ -119,8 +118,8 @@ static bool in_box(const hal_ask *a, const sim_row *r)
 }
 
 /* What the archive selects by position, where the index of bands does not help. */
-static bool selects(const sim_sky *sky, const sim_setup *setup, const hal_ask *a, double radius,
-                    const sim_row *r)
+static bool selects(const sim_setup *setup, const hal_ask *a, double radius, const sim_row *r,
+                    bool belongs)
 {
     const hal_service *s = &setup->service;
     if (!s->footprints)
@@ -128,7 +127,7 @@ static bool selects(const sim_sky *sky, const sim_setup *setup, const hal_ask *a
     if (a->by_key)
         return hal_separation_deg(a->cone.ra_deg, a->cone.dec_deg, r->sel_ra, r->sel_dec) <=
                radius + (double)r->outline_deg;
-    if (!belongs(sky, s, r))
+    if (!belongs)
         return false;
     if (a->no_position)
         return r->unplaced;
@@ -144,7 +143,8 @@ static bool value_selected(const hal_ask *a, const sim_row *r)
     return r->sel_value >= a->column_min && r->sel_value <= a->column_max;
 }
 
-static void archive_select(const sim_sky *sky, const sim_setup *setup, const hal_ask *ask, found *f)
+static void archive_select(const sim_sky *sky, const sim_setup *setup, const unsigned char *belongs,
+                           const hal_ask *ask, found *f)
 {
     const hal_service *s = &setup->service;
     double radius = ask->cone.radius_deg, scale = pow(10.0, setup->radius_floor);
@@ -153,11 +153,11 @@ static void archive_select(const sim_sky *sky, const sim_setup *setup, const hal
     f->n = 0;
     if (s->footprints || ask->no_position || (!s->takes_box && !s->takes_cone)) {
         for (size_t i = 0; i < sky->n_row; i++)
-            if (selects(sky, setup, ask, radius, &sky->row[i]))
+            if (selects(setup, ask, radius, &sky->row[i], belongs[i]))
                 found_add(f, i);
     } else {
         select_by_place(sky, ask, radius, f);
-        if (ask->whole && hal_region_area_sr(sky->region) > 12.566370614) /* no condition at all */
+        if (ask->whole && sky->all_sky) /* no condition at all */
             for (size_t i = sky->band[BANDS]; i < sky->n_row; i++)
                 found_add(f, i);
     }
@@ -186,7 +186,7 @@ static double beyond(const hal_ask *ask, const sim_row *r)
 typedef struct flight {
     hal_ask ask;
     double until_s;
-    bool fault, busy;
+    bool fault, busy, refused;
 } flight;
 
 typedef struct run {
@@ -194,12 +194,18 @@ typedef struct run {
     const sim_setup *setup;
     hal_plan *plan;
     sim_report *report;
+    unsigned char *belongs; /* per row: sim_belongs */
     found found;
-    struct {
+    struct page {
         uint64_t series;
         int64_t last; /* key */
-    } page[64];
+    } * page;
     int n_page;
+    struct issue {
+        uint64_t ask; /* its hash; 0: free */
+        uint64_t n;
+    } * issued; /* hash table, at most half full */
+    size_t n_issued, issued_cap;
     flight flight[SIM_WINDOW_MAX];
     int n_flight;
     double now_s;
@@ -216,11 +222,11 @@ static uint64_t mix(uint64_t h, uint64_t x)
     return (h ^ x) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
 }
 
-static void log_ask(sim_report *r, const hal_ask *a)
+static uint64_t ask_hash(const hal_ask *a)
 {
-    uint64_t part[11] = {(uint64_t)a->kind,        (uint64_t)a->attempt,
-                         (uint64_t)a->tile.ra,     (uint64_t)a->tile.width,
-                         (uint64_t)a->tile.dec_lo, (uint64_t)a->tile.dec_hi};
+    uint64_t h = 0, part[11] = {(uint64_t)a->kind,        (uint64_t)a->attempt,
+                                (uint64_t)a->tile.ra,     (uint64_t)a->tile.width,
+                                (uint64_t)a->tile.dec_lo, (uint64_t)a->tile.dec_hi};
     memcpy(&part[6], &a->cone.ra_deg, 8);
     memcpy(&part[7], &a->cone.radius_deg, 8);
     memcpy(&part[8], &a->column_lo, 8);
@@ -228,7 +234,37 @@ static void log_ask(sim_report *r, const hal_ask *a)
     part[10] =
         (uint64_t)a->page * 100 + (uint64_t)a->order * 4 + a->no_position * 2 + a->column_null;
     for (int i = 0; i < 11; i++)
-        r->ask_digest = mix(r->ask_digest, part[i]);
+        h = mix(h, part[i]);
+    return h;
+}
+
+static struct issue *issue_of(run *t, uint64_t ask)
+{
+    size_t k = ask & (t->issued_cap - 1);
+    while (t->issued[k].ask && t->issued[k].ask != ask)
+        k = (k + 1) & (t->issued_cap - 1);
+    return &t->issued[k];
+}
+
+/* How many times this ask was issued before. */
+static uint64_t times_issued(run *t, uint64_t ask)
+{
+    if (2 * t->n_issued >= t->issued_cap) {
+        struct issue *old = t->issued;
+        size_t n = t->issued_cap;
+        t->issued_cap = n ? 2 * n : 256;
+        t->issued = calloc(t->issued_cap, sizeof *t->issued);
+        if (!t->issued)
+            abort();
+        for (size_t k = 0; k < n; k++)
+            if (old[k].ask)
+                *issue_of(t, old[k].ask) = old[k];
+        free(old);
+    }
+    struct issue *i = issue_of(t, ask);
+    t->n_issued += i->ask == 0;
+    i->ask = ask;
+    return i->n++;
 }
 
 static uint64_t archive_cap(const sim_setup *s)
@@ -240,23 +276,33 @@ static void depart(run *t, const hal_ask *ask)
 {
     flight *f = &t->flight[t->n_flight++];
     *f = (flight){.ask = *ask};
-    log_ask(t->report, ask);
-    f->fault = sim_random(&t->random) < t->setup->fault_rate ||
+    uint64_t ask_id = ask_hash(ask), own = 0;
+    t->report->ask_digest = mix(t->report->ask_digest, ask_id);
+    t->report->ask_set += ask_id * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t *dice = &t->random;
+    if (t->setup->faults_by_ask) {
+        own = mix(mix(t->setup->seed, ask_id), times_issued(t, ask_id));
+        dice = &own;
+    }
+    f->fault = sim_random(dice) < t->setup->fault_rate ||
                (t->now_s >= t->setup->outage_from_s && t->now_s < t->setup->outage_to_s);
-    f->busy = t->setup->busy_rate > 0.0 && sim_random(&t->random) < t->setup->busy_rate;
+    f->busy = t->setup->busy_rate > 0.0 && sim_random(dice) < t->setup->busy_rate;
+    f->refused = t->setup->refuse_rate > 0.0 && sim_random(dice) < t->setup->refuse_rate;
     if (!ask->as_box)
         t->report->radius_most_deg = fmax(t->report->radius_most_deg, ask->cone.radius_deg);
     if (t->n_flight > t->report->in_flight_most)
         t->report->in_flight_most = t->n_flight;
-    double took = 0.5;
+    double took = 0.5, over_s = t->setup->over_s > 0.0 ? t->setup->over_s : 2.0;
     if (ask->kind == HAL_ASK_HISTOGRAM) {
         took = 2.0;
-    } else if (ask->kind != HAL_ASK_COUNT && !f->fault && !f->busy) {
-        archive_select(t->sky, t->setup, ask, &t->found);
+    } else if (ask->kind != HAL_ASK_COUNT && !f->fault && !f->busy && !f->refused) {
+        archive_select(t->sky, t->setup, t->belongs, ask, &t->found);
         took = t->found.n > archive_cap(t->setup)
-                   ? 2.0
+                   ? over_s
                    : 1.0 + (double)t->found.n / (double)archive_cap(t->setup);
     }
+    if (t->setup->latency_s > 0.0)
+        took += t->setup->latency_s * sim_random(&t->random);
     f->until_s = t->now_s + took;
 }
 
@@ -267,12 +313,12 @@ static bool is_mine(const run *t, const hal_ask *a, const sim_row *r, size_t i)
     if (!hal_ask_owns_value(a, r->value, isnan(r->value)))
         return false;
     if (a->by_key && !a->no_position)
-        return t->report->kept[i] == 0 && belongs(t->sky, s, r);
+        return t->report->kept[i] == 0 && t->belongs[i];
     if (r->unplaced)
-        return a->no_position || (a->whole && belongs(t->sky, s, r));
+        return a->no_position || (a->whole && t->belongs[i]);
     if (a->no_position || !hal_tile_owns(&a->tile, r->ra, r->dec))
         return false;
-    return s->footprints || hal_region_contains(t->sky->region, r->ra, r->dec);
+    return s->footprints || t->belongs[i];
 }
 
 static const sim_row *sorted_rows;
@@ -300,6 +346,10 @@ static size_t turn_page(run *t, const hal_ask *a, int64_t *last)
             f->row[n++] = f->row[i];
     }
     f->n = n;
+    *last = from;
+    if (t->setup->over != SIM_TRUNCATE && n > archive_cap(t->setup) &&
+        a->page_rows > archive_cap(t->setup))
+        return n; /* larger pages are answers too large */
     sorted_rows = t->sky->row;
     if (n)
         qsort(f->row, n, sizeof *f->row, by_key);
@@ -318,8 +368,11 @@ static void page_turned(run *t, const hal_ask *a, int64_t last)
     int k = 0;
     while (k < t->n_page && t->page[k].series != a->series)
         k++;
-    if (k == t->n_page && t->n_page++ == (int)(sizeof t->page / sizeof *t->page))
-        abort();
+    if (k == t->n_page) {
+        t->page = realloc(t->page, (size_t)++t->n_page * sizeof *t->page);
+        if (!t->page)
+            abort();
+    }
     t->page[k].series = a->series;
     t->page[k].last = last;
 }
@@ -404,9 +457,13 @@ static void count_cells(run *t, const hal_ask *ask)
             cells[n++].index = cell[k];
         cells[n - 1].rows++;
     }
-    if (n > archive_cap(t->setup))
-        n = archive_cap(t->setup) + 1;
-    if (hal_plan_histogram(t->plan, ask->id, cells, n, &err))
+    bool over = n > archive_cap(t->setup), says = t->setup->over == SIM_FLAG;
+    if (over && t->setup->over == SIM_TRUNCATE)
+        n = archive_cap(t->setup);
+    hal_verdict v = says ? HAL_VERDICT_OVER : HAL_VERDICT_AMBIGUOUS;
+    if (over && t->setup->over != SIM_TRUNCATE
+            ? hal_plan_failed(t->plan, ask->id, v, ns(t->now_s), NULL, &err)
+            : hal_plan_histogram(t->plan, ask->id, cells, n, &err))
         abort();
     free(cell);
     free(cells);
@@ -429,15 +486,15 @@ static void arrive(run *t)
             abort();
         return;
     }
-    if (f.busy) {
+    if (f.busy || f.refused) {
         hal_err why = HAL_ERR_INIT;
-        hal_err_set(&why, HAL_E_BUSY, "429");
-        why.retry_after_s = 7.0;
+        hal_err_set(&why, f.busy ? HAL_E_BUSY : HAL_E_NETWORK, f.busy ? "429" : "refused");
+        why.retry_after_s = f.busy ? 7.0 : 0.0;
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_TRANSIENT, ns(t->now_s), &why, &err))
             abort();
         return;
     }
-    archive_select(t->sky, t->setup, &f.ask, &t->found);
+    archive_select(t->sky, t->setup, t->belongs, &f.ask, &t->found);
     if (f.ask.kind == HAL_ASK_HISTOGRAM && t->setup->no_cells) {
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_FATAL, ns(t->now_s), NULL, &err))
             abort();
@@ -476,8 +533,12 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
     run t = {.sky = sky, .setup = setup, .report = &report, .random = setup->seed + 1};
     report.kept = calloc(sky->n_row + 1, 1);
     t.plan = hal_plan_new(&setup->service, sky->region, &setup->options, &err);
-    if (!t.plan || !report.kept)
+    t.belongs = calloc(sky->n_row + 1, 1);
+    if (!t.plan || !report.kept || !t.belongs)
         abort();
+    for (size_t i = 0; i < sky->n_row; i++)
+        t.belongs[i] =
+            setup->belongs ? setup->belongs[i] : sim_belongs(sky, &setup->service, &sky->row[i]);
     hal_buf text;
     hal_buf_init(&text, sizeof report.explained);
     if (hal_plan_explain(t.plan, &text, &err))
@@ -489,13 +550,16 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
     int64_t until_ns;
     while ((next = timed_next(&t, &ask, &until_ns)) != HAL_NEXT_DONE) {
         if (next == HAL_NEXT_ASK) {
-            if (t.n_flight == SIM_WINDOW_MAX)
-                abort();
+            if (t.n_flight == SIM_WINDOW_MAX || report.account.requests++ > ASKS_MAX) {
+                report.broken = "asks without end";
+                break;
+            }
             depart(&t, &ask);
         } else if (t.n_flight > 0) {
             arrive(&t);
         } else if (until_ns == INT64_MAX) {
-            abort(); /* waits for nothing */
+            report.broken = "waits for nothing";
+            break;
         } else {
             t.now_s = (double)(until_ns + 1) * 1e-9;
             report.n_waited++;
@@ -520,7 +584,7 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
     report.n_density =
         hal_plan_densities(t.plan, report.density, sizeof report.density / sizeof *report.density);
     for (size_t i = 0; i < sky->n_row; i++) {
-        bool inside = belongs(sky, &setup->service, &sky->row[i]);
+        bool inside = t.belongs[i];
         report.n_unplaced_kept += sky->row[i].unplaced && report.kept[i];
         report.n_in_region += inside;
         report.n_lost += inside && report.kept[i] == 0;
@@ -528,13 +592,23 @@ sim_report sim_run(const sim_sky *sky, const sim_setup *setup)
         report.n_foreign += !inside && report.kept[i];
         report.kept_digest = mix(report.kept_digest, report.kept[i]);
     }
+    report.n_leaf = hal_plan_leaves(t.plan, NULL, 0);
+    report.leaf = calloc(report.n_leaf + 1, sizeof *report.leaf);
+    if (!report.leaf)
+        abort();
+    hal_plan_leaves(t.plan, report.leaf, report.n_leaf);
     hal_plan_free(t.plan);
     free(t.found.row);
+    free(t.belongs);
+    free(t.page);
+    free(t.issued);
     return report;
 }
 
 void sim_report_clear(sim_report *r)
 {
     free(r->kept);
+    free(r->leaf);
     r->kept = NULL;
+    r->leaf = NULL;
 }

@@ -27,6 +27,7 @@ typedef struct sim_row {
 typedef struct sim_sky {
     const char *name;
     hal_region *region;
+    bool all_sky;
     sim_row *row;
     size_t n_row, row_cap;
     size_t *band; /* first row of each band of declination; rows of a band ascend in ra */
@@ -53,6 +54,13 @@ typedef struct sim_setup {
     bool no_counting;         /* counting fails, whatever the record says */
     bool no_cells;            /* as do histograms, with an error that repeats will not mend */
     uint64_t seed;
+    /* Faults belong to an ask and its how-manieth issue, not to the order of departures: the same
+     * for every window. */
+    bool faults_by_ask;
+    const unsigned char *belongs; /* sim_belongs of each row, if the caller has them */
+    double refuse_rate;           /* part of the answers that are refused connections */
+    double latency_s;             /* at most so much more for each answer */
+    double over_s;                /* until an answer that is too large is given up; 0: 2 s */
 } sim_setup;
 
 typedef struct sim_report {
@@ -72,6 +80,10 @@ typedef struct sim_report {
     size_t n_stuck;
     hal_tile stuck[8];   /* the first ones */
     unsigned char *kept; /* per row; freed by sim_report_clear */
+    const char *broken;  /* what the driver met that no plan may do; NULL: nothing */
+    uint64_t ask_set;    /* as ask_digest, whatever their order */
+    hal_leaf *leaf;      /* freed by sim_report_clear */
+    size_t n_leaf;
 } sim_report;
 
 /* `scale` multiplies the rows of the design's skies. */
@@ -87,6 +99,9 @@ extern const char *const sim_sky_names[7];
 sim_row *sim_sky_last(sim_sky *sky);
 sim_report sim_run(const sim_sky *sky, const sim_setup *setup);
 void sim_report_clear(sim_report *r);
+
+/* Does the row belong to the answer of the whole query? */
+bool sim_belongs(const sim_sky *sky, const hal_service *service, const sim_row *r);
 
 double sim_random(uint64_t *state); /* [0, 1) */
 

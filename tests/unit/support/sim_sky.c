@@ -118,6 +118,8 @@ static sim_sky *sky_begin(const char *name, hal_region *region)
         abort();
     sky->name = name;
     sky->region = region;
+    sky->all_sky = hal_region_cone(region).radius_deg >= 180.0 &&
+                   hal_region_area_sr(region) > 4.0 * SIM_PI * (1.0 - 1e-12);
     return sky;
 }
 
