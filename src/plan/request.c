@@ -98,6 +98,8 @@ plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double 
 {
     plan_request r = {.as_box = p->service.takes_box || p->strategy == PLAN_CENTRES};
     r.cone = (hal_cone){ra, dec, round_up(radius_deg, p->service.radius_decimals)};
+    if (p->service.radius_max_deg > 0.0)
+        r.cone.radius_deg = fmin(r.cone.radius_deg, p->service.radius_max_deg);
     int64_t d = llround(dec * 1e7), half = llround(ceil(radius_deg * 1e7));
     hal_tile t = {0, HAL_TICKS_CIRCLE, d - half, d + half};
     t.dec_lo = t.dec_lo < -HAL_TICKS_POLE ? -HAL_TICKS_POLE : t.dec_lo;

@@ -73,6 +73,16 @@ static const plan_case found_before[] = {
      .counts = true,
      .column = true,
      .column_nulls = 0.0021},
+    /* probed with a radius that the service refuses */
+    {.seed = 3,
+     .region = "CIRCLE 10 10 0.003",
+     .form = FORM_CONE,
+     .over = OVER_FLAG,
+     .cap = 10,
+     .told = 1,
+     .even = 200,
+     .decimals = -1,
+     .radius_max_deg = 0.002},
 };
 
 /* ---- the verdict ---- */
