@@ -76,10 +76,15 @@ end
 function methods:columns()
   begin(self)
   local columns, rows = self.record.columns(), {}
+  local roles = door.roles(self.record.id, self.record.ra, self.record.dec)
+  local function told(column, key)
+    local role = roles[column.name:lower()]
+    return (column[key] or "") ~= "" and column[key] or role and role[key] or ""
+  end
   for i, name in ipairs(door.names(columns)) do
     local column = columns[name:lower()]
     rows[i] = {
-      name = name, type = column.type or "", unit = column.unit or "", ucd = column.ucd or "",
+      name = name, type = column.type or "", unit = told(column, "unit"), ucd = told(column, "ucd"),
       description = column.description or "",
     }
   end
@@ -112,6 +117,20 @@ local function row_limit(given, usual)
       or "row_limit is a whole number from 1 on")
   end
   return given or usual
+end
+
+-- A source whose rows tell their key and position.
+local function with_roles(source)
+  local roles = door.roles(source.id, source.ra, source.dec)
+  local refine, plain = source.refine, source.plain
+  source.refine = refine and function(rows)
+    return door.described(refine(rows), roles)
+  end
+  source.plain = plain and function()
+    local rows, cost, counted = plain()
+    return rows and door.described(rows, roles), cost, counted
+  end
+  return source
 end
 
 local function known(record, usual)
@@ -172,7 +191,7 @@ function methods:query(options)
   check_verify(options.verify)
   local record = begin(self, options.parallel)
   record:file(options, "catalog:query")
-  local source = self.record.source(options)
+  local source = with_roles(self.record.source(options))
   source.service.cap = row_limit(options.row_limit, source.service.cap)
   source.url, source.memorable = self.record.url(), not next(options.where or {})
   if not options.region and source.plain then

@@ -67,6 +67,57 @@ describe("the portal", function()
     assert.is_true(all.tgas > 0)
   end)
 
+  it("tells key, position and units of every table, listed by the archive or not", function()
+    local got = gives [[
+      local out = { lacking = {}, tables = 0 }
+      local function expect(what, rows, columns)
+        out.tables = out.tables + 1
+        for name, told in pairs(columns) do
+          local field = rows:field(name)
+          if field.unit .. " " .. field.ucd ~= told then
+            out.lacking[#out.lacking + 1] = ("%s %s: %s %s"):format(what, name, field.unit,
+              field.ucd)
+          end
+        end
+      end
+      local id = " meta.id;meta.main"
+      local ra, dec = "deg pos.eq.ra;meta.main", "deg pos.eq.dec;meta.main"
+      for name, columns in pairs {
+        ["Gaia DR1"] = { source_id = id, ra = ra, dec = dec },
+        TGAS = { source_id = id, ra = ra, dec = dec }, TIC = { ID = id, ra = ra, dec = dec },
+        ["HSC v3"] = { MatchID = id, MatchRA = ra, MatchDec = dec, DSigma = "mas ",
+          StopMJD = "d " },
+        GALEX = { objID = id, ra = ra, dec = dec },
+        PLATO = { PICidDR1 = id, RAdeg = ra, DEdeg = dec },
+      } do
+        expect(name, mast.catalog(name):query { region = near }.table, columns)
+      end
+      for _, row in mast.columns("Gaia DR1"):rows() do
+        out[row.name] = row.unit .. " " .. row.ucd
+      end
+      expect("WFC3", mast.catalog("WFC3 PSF IR"):query { where = { id = 7 } }.table, { id = id })
+      local match = mast.catalog("HSC"):query { region = near }.table[1].MatchID
+      expect("matches", mast.hsc_matches(match),
+        { SourceRA = ra, SourceDec = dec, MatchRA = "deg " })
+      expect("spectra", mast.hsc_spectra(), { RA = ra, Dec = dec })
+      local own = halyard.table.from_rows({ { ra = 201.697, dec = -47.4795 } }, { "ra", "dec" })
+      for name, columns in pairs {
+        observations = { ra = ra, dec = dec, s_ra = "deg pos.eq.ra",
+          t_exptime = "s time.duration;obs.exposure" },
+        ["Gaia DR1"] = { ra_2 = "deg pos.eq.ra", dec_2 = "deg pos.eq.dec" },
+        HSC = { ra = ra, MatchRA = "deg pos.eq.ra", StartMJD = "d " },
+      } do
+        local rows = mast.crossmatch(own, name, { radius = "20 arcsec" })
+        columns.sep_deg = "deg pos.angDistance"
+        expect("match " .. name, rows, columns)
+      end
+      return out]]
+    assert.same({}, got.lacking)
+    assert.equal(12, got.tables)
+    assert.equal("deg pos.eq.ra;meta.main", got.ra)
+    assert.equal(" meta.id;meta.main", got.source_id)
+  end)
+
   it("has the Hubble Source Catalog: summary, matches, spectra with their files", function()
     local got = gives [[
       local three = mast.catalog("HSC"):query { region = near }.table

@@ -63,3 +63,21 @@ describe("criteria of doors", function()
     assert.equal(1 / 3, tonumber(criteria.text(1 / 3)))
   end)
 end)
+
+describe("dates of the portal", function()
+  it("become MJD although the first row has none", function()
+    local mashup, tables = require("halyard.archive.mashup"), require("halyard.table")
+    local rows = mashup.with_mjd(tables.from_rows({
+      { id = 1, date_beg = "2022-07-01T12:00:00" },
+      { id = 2, date_obs = "/Date(43200000)/", date_beg = "2022-07-02T00:00:00" },
+    }, { "id", "date_obs", "date_beg" }))
+    assert.is_nil(rows:get(1, "date_obs_mjd"))
+    assert.equal(40587.5, rows:get(2, "date_obs_mjd"))
+    assert.equal("/Date(43200000)/", rows:get(2, "date_obs"))
+    assert.equal(59761.5, rows:get(1, "date_beg_mjd"))
+    for _, name in ipairs({ "date_obs_mjd", "date_beg_mjd" }) do
+      assert.equal("d", rows:field(name).unit)
+      assert.equal("time.epoch", rows:field(name).ucd)
+    end
+  end)
+end)

@@ -458,8 +458,9 @@ local function crossmatch(record, list, radius, options)
   end)
   rows = rows:with("sep_deg", apart:column("sep"), { unit = "deg", ucd = "pos.angDistance",
     description = "distance from the position given" })
-  return door.described(door.without(rows, { _ra_ = true, _dec_ = true, _searchID_ = true }),
-    columns):sort({ "row", "sep_deg" })
+  rows = door.without(rows, { _ra_ = true, _dec_ = true, _searchID_ = true })
+  return door.described(door.described(rows, columns), door.roles(record.id, ra, dec))
+    :sort({ "row", "sep_deg" })
 end
 
 for _, record in ipairs(M.catalogs) do

@@ -5,38 +5,45 @@
 local catalog = require("halyard.catalog")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
+local hsc = require("halyard.archive.hsc")
 local json = require("halyard.json")
 local mashup = require("halyard.archive.mashup")
 local sky = require("halyard.sky")
 local suggest = require("halyard.suggest")
+local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 local tables = require("halyard.table")
 local task = require("halyard.core.task")
 
 local M = {}
 
--- `ra`, `dec`: position columns; `drop`: the service's own distances, whose units differ.
+-- `ra`, `dec`: position columns, when not of these names; `config`: the archive's list of columns,
+-- `told`: units where there is none.
 local services = {
   { name = "observations", service = "Mast.Caom.Crossmatch", ra = "s_ra", dec = "s_dec",
-    footprint = true },
-  { name = "GALEX", service = "Mast.Galex.Crossmatch" },
+    footprint = true, config = "Mast.Caom.Cone" },
+  { name = "GALEX", service = "Mast.Galex.Crossmatch", config = "Mast.Galex.Catalog" },
   { name = "SDSS", service = "Mast.Sdss.Crossmatch" },
   { name = "2MASS", service = "Mast.2Mass.Crossmatch" },
   { name = "HSC", service = "Mast.Hsc.Crossmatch.MagAper2v3", ra = "MatchRA", dec = "MatchDec",
-    aliases = { "HSC v3", "HSC aper2" } },
+    aliases = { "HSC v3", "HSC aper2" }, told = hsc.columns },
   { name = "HSC auto", service = "Mast.Hsc.Crossmatch.MagAutov3", ra = "MatchRA",
-    dec = "MatchDec" },
-  { name = "Gaia DR1", service = "Mast.GaiaDR1.Crossmatch" },
-  { name = "Gaia DR2", service = "Mast.GaiaDR2.Crossmatch" },
-  { name = "Gaia DR3", service = "Mast.GaiaDR3.Crossmatch", aliases = { "Gaia" } },
-  { name = "TGAS", service = "Mast.Tgas.Crossmatch" },
-  { name = "TIC", service = "Mast.Tic.Crossmatch" },
-  { name = "CTL", service = "Mast.Ctl.Crossmatch" },
+    dec = "MatchDec", told = hsc.columns },
+  { name = "Gaia DR1", service = "Mast.GaiaDR1.Crossmatch", config = "Mast.Catalogs.GaiaDR1.Cone" },
+  { name = "Gaia DR2", service = "Mast.GaiaDR2.Crossmatch", config = "Mast.Catalogs.GaiaDR2.Cone" },
+  { name = "Gaia DR3", service = "Mast.GaiaDR3.Crossmatch", aliases = { "Gaia" },
+    config = "Mast.Catalogs.GaiaDR3.Cone" },
+  { name = "TGAS", service = "Mast.Tgas.Crossmatch", config = "Mast.Catalogs.Tgas.Cone" },
+  { name = "TIC", service = "Mast.Tic.Crossmatch", config = "Mast.Catalogs.Tess.Cone" },
+  { name = "CTL", service = "Mast.Ctl.Crossmatch", config = "Mast.Catalogs.Tess.Cone" },
 }
-local distances = { "distance", "dstArcSec", "distance_arcmin", "Distance", "_selected_" }
+-- The service's own distances, whose units differ, and its helpers; with the uploaded place.
+local dropped = { distance = true, dstArcSec = true, distance_arcmin = true, Distance = true,
+  objID1 = true, _selected_ = true }
 
 -- Names that no catalogue has, so that nothing of the answer is taken for the upload.
 local row_name, ra_name, dec_name = "halyard_row", "halyard_ra", "halyard_dec"
+dropped[ra_name], dropped[dec_name] = true, true
 local block_rows = 5000
 
 local usual = { ra = { "ra", "raj2000", "s_ra", "pos.eq.ra;meta.main" },
@@ -124,6 +131,28 @@ local function with_separation(rows, found)
   return rows
 end
 
+-- The catalogue's columns with what the archive lists of them. Key and position of a pair are those
+-- of the caller's row: none of the catalogue's is the main one.
+local function described(rows, found)
+  local ok, listed = true, found.told
+  if found.config then
+    ok, listed = errors.try(mashup.columns, found.config)
+  end
+  if not ok then
+    system.log("warning", ("%s: units and descriptions are not known: %s"):format(found.service,
+      tostring(listed)))
+  end
+  local columns = {}
+  for name, column in pairs(ok and listed or {}) do
+    columns[name] = { unit = column.unit, description = column.description,
+      ucd = (column.ucd or ""):gsub(";meta%.main$", "") }
+  end
+  return door.described(door.described(rows, columns), {
+    [(found.ra or "ra"):lower()] = { unit = "deg", ucd = "pos.eq.ra" },
+    [(found.dec or "dec"):lower()] = { unit = "deg", ucd = "pos.eq.dec" },
+  })
+end
+
 local function check(rows, options)
   suggest.check_keys(options, { "radius", "ra", "dec", "how", "suffix" }, "mast.crossmatch")
   if type(rows) ~= "userdata" then
@@ -180,18 +209,16 @@ function M.crossmatch(rows, name, options)
   if #answers == 0 then
     errors.raise("usage", "mast.crossmatch: no row has a position")
   end
-  local got = with_separation(table_core.concat(answers), found)
-  local dropped = { [ra_name] = true, [dec_name] = true }
-  for _, each in ipairs(distances) do
-    dropped[each] = true
-  end
+  local got = described(door.without(with_separation(table_core.concat(answers), found), dropped),
+    found)
   local numbers = {}
   for i = 1, #rows do
     numbers[i] = { [row_name] = i }
   end
-  local mine = rows:with(row_name, table_core.from_rows(numbers, { row_name }):column(row_name))
-  return door.without(mine:join(door.without(got, dropped), row_name,
-    { how = options.how, suffix = options.suffix }), { [row_name] = true })
+  local mine = door.described(rows, door.roles(nil, ra.name, dec.name))
+    :with(row_name, table_core.from_rows(numbers, { row_name }):column(row_name))
+  return door.without(mine:join(got, row_name, { how = options.how, suffix = options.suffix }),
+    { [row_name] = true })
 end
 
 return M

@@ -359,6 +359,20 @@ function M.described(rows, columns)
   return rows
 end
 
+--- What a key and a position are, as a column map for `described`: services that select by them
+-- often do not say. Positions are in degrees, or no tile could hold them. Names may be nil.
+function M.roles(id, ra, dec)
+  local columns = {}
+  for name, known in pairs({
+    [id or ""] = { ucd = "meta.id;meta.main" },
+    [ra or ""] = { ucd = "pos.eq.ra;meta.main", unit = "deg" },
+    [dec or ""] = { ucd = "pos.eq.dec;meta.main", unit = "deg" },
+  }) do
+    columns[name:lower()] = known
+  end
+  return columns
+end
+
 --- Rows with the times of a column also as Modified Julian Dates; where one of them cannot be read
 -- the rows stay as they are, with a warning.
 function M.dated(rows, name, service)

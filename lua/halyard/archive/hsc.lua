@@ -10,20 +10,17 @@ local table_core = require("halyard.core.table")
 
 local M = {}
 
-local match_units = { MatchRA = "deg", MatchDec = "deg", SourceRA = "deg", SourceDec = "deg",
+local units = { MatchRA = "deg", MatchDec = "deg", SourceRA = "deg", SourceDec = "deg",
   D = "arcsec", DSigma = "mas", ExposureTime = "s", StartMJD = "d", StopMJD = "d",
   MagAper2 = "mag", MagAuto = "mag", RA = "deg", Dec = "deg" }
 
--- Units that the answers lack (caom-fields section 6).
-local function described(rows)
-  local columns = {}
-  for name, unit in pairs(match_units) do
-    columns[name:lower()] = { unit = unit }
-  end
-  return door.described(door.without(rows, { _selected_ = true }), columns)
+--- Units that the answers lack (caom-fields section 6), as a column map.
+M.columns = {}
+for name, unit in pairs(units) do
+  M.columns[name:lower()] = { unit = unit }
 end
 
-local function ask(service, params, empty)
+local function ask(service, params, roles, empty)
   local record = door.begin("mast", door.base("mashup"))
   if record.dry then
     record.notes[#record.notes + 1] = service .. " would be asked for rows"
@@ -34,7 +31,8 @@ local function ask(service, params, empty)
   record.queries[#record.queries + 1] = {
     service = service, rows = #rows, requests = cost.requests, bytes = cost.bytes,
   }
-  return described(rows)
+  rows = door.described(door.without(rows, { _selected_ = true }), roles)
+  return door.described(rows, M.columns)
 end
 
 --- The detections that make up one match.
@@ -52,7 +50,7 @@ function M.hsc_matches(match, options)
     errors.raise("usage", "mast.hsc_matches takes a MatchID, a whole number")
   end
   local rows = ask(("Mast.HscMatches.Db.v%d"):format(version), { input = tostring(match) },
-    { "CatID", "MatchID" })
+    door.roles("SourceID", "SourceRA", "SourceDec"), { "CatID", "MatchID" })
   if #rows == 0 and not door.begin("mast", door.base("mashup")).dry then
     errors.raise("not_found", ("HSC version %d has no match %s"):format(version, tostring(match)))
   end
@@ -73,7 +71,8 @@ end
 -- @treturn halyard.table
 -- @usage local s = mast.hsc_spectra():where { TargetName = "NGC*" }; retrieve.products(s)
 function M.hsc_spectra()
-  local rows = ask("Mast.HscSpectra.Db.All", {}, { "DatasetName", "SpectrumType", "RA", "Dec" })
+  local rows = ask("Mast.HscSpectra.Db.All", {}, door.roles("ObjID", "RA", "Dec"),
+    { "DatasetName", "SpectrumType", "RA", "Dec" })
   if #rows == 0 then
     return rows
   end

@@ -360,27 +360,38 @@ local function mjd_of_millis(name)
   end
 end
 
+-- The first text of a column; "" when it has none.
+local function first_text(rows, name)
+  for _, text in rows:column(name):values() do
+    if text then
+      return text
+    end
+  end
+  return ""
+end
+
+local day = { unit = "d", ucd = "time.epoch" }
+
 --- Rows with the times of each date column as Modified Julian Dates too, where the archive has not
 -- added them itself. Dates are timestamps, "/Date(ms)/", or ISO texts in columns called date...
 function M.with_mjd(rows)
-  local has = {}
+  local has, days = {}, {}
   for _, name in ipairs(rows.columns) do
     has[name] = true
   end
   for _, name in ipairs(rows.columns) do
     local kind = rows:field(name).type
-    local first = kind == "string" and #rows > 0 and rows:get(1, name) or ""
+    local first = kind == "string" and first_text(rows, name) or ""
     if has[name .. "_mjd"] then
-      kind = nil
-    end
-    if kind and first:find("^/Date%(%-?%d") then
-      rows = rows:with(name .. "_mjd", mjd_of_millis(name), { unit = "d", ucd = "time.epoch" })
+      days[(name .. "_mjd"):lower()] = day
+    elseif first:find("^/Date%(%-?%d") then
+      rows = rows:with(name .. "_mjd", mjd_of_millis(name), day)
     elseif kind == "timestamp"
-      or kind and name:find("^date") and first:find("^%d%d%d%d%-%d%d%-%d%d") then
+      or name:find("^date") and first:find("^%d%d%d%d%-%d%d%-%d%d") then
       rows = door.dated(rows, name, "MAST")
     end
   end
-  return rows
+  return door.described(rows, days)
 end
 
 local function range_filter(name, low, high)

@@ -5,6 +5,7 @@
 
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
+local hsc_answers = require("halyard.archive.hsc")
 local json = require("halyard.json")
 local mashup = require("halyard.archive.mashup")
 local portions = require("halyard.archive.portions")
@@ -36,7 +37,7 @@ local function hsc(title, version, aliases)
     name = title, aliases = aliases, cone = "Mast.Hsc.Db." .. version,
     config = "Mast.Hsc.Db." .. version, id = "MatchID", ra = "MatchRA", dec = "MatchDec",
     cap = 50000, flags_over = true, drop = { "Distance" }, params = { nr = 50000 },
-    options = { "min_images", "magnitudes" },
+    options = { "min_images", "magnitudes" }, told = hsc_answers.columns,
   }
 end
 
@@ -51,8 +52,9 @@ end
 
 --- Catalogue services. `cone`, `box`: services that select so; `count`, `count_cone`: services that
 -- count (`counts_alone`: and do nothing else); `id`, `ra`, `dec`: key and selection columns, or
--- lists of names one of which is there (`roles`); `drop`: columns that refer to the centre of one
--- request and mean nothing in a set of tiles; `filters`: takes criteria; `no_columns`: sends all.
+-- lists of names one of which is there (`roles`); `told`: units that no list has; `drop`: columns
+-- that refer to the centre of one request and mean nothing in a set of tiles; `filters`: takes
+-- criteria; `no_columns`: sends all.
 M.catalogs = {
   gaia("Gaia DR3", "GaiaDR3", { "Gaia" }), gaia("Gaia DR2", "GaiaDR2"),
   gaia("Gaia DR1", "GaiaDR1"), gaia("TGAS", "Tgas"),
@@ -180,6 +182,12 @@ local function listed(record)
   for _, name in ipairs(record.drop) do
     columns[name:lower()] = nil
   end
+  for name, known in pairs(record.told or {}) do
+    local column = columns[name]
+    if column and (column.unit or "") == "" then
+      column.unit = known.unit
+    end
+  end
   return columns
 end
 
@@ -206,8 +214,9 @@ local function refiner(record, names, criteria)
     if criteria then
       rows = rows:where(criteria)
     end
-    return door.described(names and rows:project(names) or door.without(rows, dropped),
+    rows = door.described(names and rows:project(names) or door.without(rows, dropped),
       described or {})
+    return record.told and door.described(rows, record.told) or rows
   end, describe
 end
 
