@@ -316,13 +316,26 @@ describe("the portal", function()
       return { missions = mast.missions(), n = #mast.columns("observations"),
         products = #mast.columns("products"), tic = #mast.columns("TIC"),
         values = mast.values("observations", "obs_collection"):get(1, "value"),
-        types = #mast.values("TIC", "objType"), disks = #mast.values("Disk Detective", "oval") }]]
+        types = #mast.values("TIC", "objType") }]]
     assert.same({ "GALEX", "HLSP", "HST", "JWST", "PS1", "TESS" }, got.missions)
     assert.is_true(got.n > 30 and got.products > 15 and got.tic > 20)
     assert.equal("PS1", got.values)
     assert.equal(2, got.types)
     refuses(2, "did you mean objType", [[return mast.values("TIC", "objTyp")]])
+    refuses(2, "lists no values of oval in Disk Detective",
+      [[return mast.values("Disk Detective", "oval")]])
     refuses(2, "unknown table with values", [[return mast.values("Gaia DR3", "ra")]])
+  end)
+
+  it("refuses missions that do not exist instead of telling that they saw nothing", function()
+    for _, call in ipairs({ "observations", "count" }) do
+      refuses(2, "unknown mission (obs_collection): JWTS; did you mean JWST?",
+        ("return mast.%s { where = { obs_collection = { 'hst', 'JWTS' }, t_min = '1..2' } }")
+          :format(call))
+    end
+    assert.equal(0, gives [[
+      return { n = mast.count { where = { obs_collection = "HST", t_min = "1..2" } }
+        + mast.count { where = { obs_collection = "X*" } } }]].n)
   end)
 
   it("bundles files as zip, tar.gz and script, at once or by request", function()

@@ -51,6 +51,37 @@ local function question_of(options, what)
   }
 end
 
+local missions = {}
+
+--- Names of the missions and collections that have observations, sorted.
+function M.missions()
+  local key = door.base("mashup")
+  if not missions[key] then
+    local names = door.aside(mashup.rows("Mast.Missions.List", {})):list("distinctValue")
+    table.sort(names)
+    missions[key] = names
+  end
+  return missions[key]
+end
+
+-- Nothing was found: not for a mission that does not exist, of which there could be nothing.
+local function check_missions(where)
+  for name, value in pairs(where or {}) do
+    if name:lower() == "obs_collection" then
+      local known = {}
+      for _, each in ipairs(M.missions()) do
+        known[each:lower()] = true
+      end
+      for _, each in ipairs(type(value) == "table" and value or { value }) do
+        local text = tostring(each)
+        if not text:find("*", 1, true) and not known[text:lower()] then
+          suggest.unknown("mission (obs_collection)", text, M.missions())
+        end
+      end
+    end
+  end
+end
+
 local function count(question, filters)
   return mashup.count(question.service, { filters = filters or question.filters,
     position = question.position })
@@ -175,7 +206,8 @@ end
 -- hold, for an archive whose limit is lower than the usual one), `partial` (true: what could be
 -- fetched instead of an error; report and account tell what is missing)
 -- @treturn halyard.table
--- @raise `usage` for unknown columns (with the nearest names), `integrity` when fewer came than the
+-- @raise `usage` for unknown columns, and missions when nothing is found (with the nearest names),
+-- `integrity` when fewer came than the
 -- archive counts
 function M.observations(options)
   suggest.check_keys(options, { "region", "where", "row_limit", "partial" }, "mast.observations")
@@ -192,6 +224,9 @@ function M.observations(options)
   end
   local counted, cost = count(question)
   record:spent(cost)
+  if counted == 0 then
+    check_missions(question.where)
+  end
   local rows, spent
   if counted <= cap then
     local ok, why
@@ -222,11 +257,16 @@ end
 --- The archive's count of observations.
 -- @tparam table options `region`, `where`, as for `observations`
 -- @treturn integer
+-- @raise `usage` for unknown columns, and missions when nothing is found
 function M.count(options)
   suggest.check_keys(options, { "region", "where" }, "mast.count")
   local record = door.begin("mast", door.base("mashup"))
-  local n, cost = count(question_of(options, "mast.count"))
+  local question = question_of(options, "mast.count")
+  local n, cost = count(question)
   record:spent(cost)
+  if n == 0 then
+    check_missions(question.where)
+  end
   return n
 end
 

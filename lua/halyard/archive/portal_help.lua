@@ -26,12 +26,9 @@ end
 --- Names of the missions and collections that have observations, sorted.
 -- @treturn table list of texts
 function M.missions()
-  local record = begin()
-  local rows, cost = mashup.rows("Mast.Missions.List", {})
-  record:spent(cost)
-  local names = rows:list("distinctValue")
-  table.sort(names)
-  return names
+  begin()
+  local names = caom.missions()
+  return table.move(names, 1, #names, 1, {})
 end
 
 --- The columns of observations, of products, or of a catalogue, as the archive lists them.
@@ -80,7 +77,8 @@ end
 -- @tparam string what "observations", "TIC" or "Disk Detective": for others the archive has none
 -- @tparam string column
 -- @treturn halyard.table value (or low) and count
--- @raise `usage` for a column without a histogram, with the nearest that has one
+-- @raise `usage` for a column without a histogram, with the nearest that has one; `not_found` when
+-- the histogram is empty
 function M.values(what, column)
   local service = histograms[catalog.plain(what)]
   if not service then
@@ -100,8 +98,12 @@ function M.values(what, column)
   if type(bins) == "table" and type(bins.hist) == "table" then
     bins, numeric = bins.hist, true
   end
+  if type(bins) ~= "table" or #bins == 0 then
+    errors.raise("not_found", ("the archive lists no values of %s in %s, though it has the column")
+      :format(column, what))
+  end
   local key, rows = numeric and "low" or "value", {}
-  for i, bin in ipairs(bins or {}) do
+  for i, bin in ipairs(bins) do
     rows[i] = {
       [key] = numeric and tonumber(bin.key) or tostring(bin.key),
       count = math.tointeger(tonumber(bin.count)),

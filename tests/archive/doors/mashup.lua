@@ -43,7 +43,7 @@ return {
     {
       "Mast.Missions.List",
       "mast.missions()",
-      client = { "lua/halyard/archive/portal_help.lua", "Mast.Missions.List" },
+      client = { "lua/halyard/archive/caom.lua", "Mast.Missions.List" },
       practice = { "lua/practice/mashup.lua", "Mast.Missions.List" },
       tests = {
         { "tests/archive/mashup_spec.lua", "tells missions, columns and the values" },
