@@ -68,6 +68,8 @@ describe("ADQL", function()
     assert.equal("unknown column of s.a: decc; did you mean dec?", check("SELECT decc FROM s.a"))
     assert.equal("unknown column of b: raa; did you mean ra?",
       check("SELECT x.raa FROM b AS x JOIN unknown.t ON 1=1"))
+    assert.is_truthy(check("SELECT TOP 3 raa FROM s.a"):find("raa", 1, true))
+    assert.is_true(check("SELECT TOP 3 ra, 3 three FROM s.a ORDER BY three"))
     assert.is_truthy(check("SELECT ra FROM s.a WHERE dae > 3"):find("dae", 1, true))
     assert.is_truthy(check("SELECT idd FROM s.a JOIN b USING (ra)"):find("id", 1, true))
   end)

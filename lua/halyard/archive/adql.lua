@@ -208,8 +208,11 @@ local function read_tables(list, found)
   return used
 end
 
-local function ends_operand(w)
-  return w and (w.kind == "value" or is_name(w) or is_op(w, ")") or w.upper == "END")
+-- Is word i the end of an operand, which an alias may follow? The number of TOP is none.
+local function ends_operand(list, i)
+  local w, before = list[i], list[i - 1]
+  return w and (w.kind == "value" and not (before and before.upper == "TOP") or is_name(w)
+    or is_op(w, ")") or w.upper == "END")
 end
 
 -- Names of columns: paths that are no table, no function, no alias.
@@ -221,7 +224,7 @@ local function read_columns(list, used, found)
       local parts, after = path_at(list, i)
       local before = list[i - 1]
       behind = after
-      if before and before.upper == "AS" or ends_operand(before) and not used[i - 1] then
+      if before and before.upper == "AS" or ends_operand(list, i - 1) and not used[i - 1] then
         found.aliases[w.text:lower()] = true
       elseif not is_op(list[after], "(") and parts[#parts] ~= "*" then
         found.columns[#found.columns + 1] = parts
