@@ -104,8 +104,8 @@ local parts = {
   exo = "exo", export = "portal_files", hsc_matches = "hsc", hsc_spectra = "hsc", images = "images",
   jwst_keywords = "jwst_keywords",
   mission = "missions", missions = "portal_help", observations = "caom", products = "products",
-  service = "service", store = "portal_files", tap = "mast_tap", values = "portal_help",
-  whoami = "auth",
+  service = "service", sia = "mast_vo", store = "portal_files", tap = "mast_vo",
+  values = "portal_help", whoami = "auth",
 }
 
 return setmetatable(M, {

@@ -18,7 +18,7 @@ return {
       practice = { practice, "METADATA" }, tests = { { spec, "describes its parameters" } },
     },
     {
-      "`/vo-sia/api/v0.1/query` (SIA 2)", "vo.sia(url):query",
+      "`/vo-sia/api/v0.1/query` (SIA 2)", "vo.sia(url):query, mast.sia()",
       client = { client, "COLLECTION" }, practice = { practice, "/vo-sia/api/v0.1/query" },
       tests = { { spec, "one name for what both versions give" },
         { peers, "sia2.SIAService" } },
