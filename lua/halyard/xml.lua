@@ -69,7 +69,7 @@ end
 --- The root element of a document: { name, attributes, text, children }; `text` is all that stands
 -- directly in it.
 -- @tparam string what for messages
--- @raise `protocol`
+-- @raise `protocol`, also for an HTML page: in which a reader would find nothing, and say so
 function M.parse(text, what)
   local root = { name = "", attributes = {}, text = "", children = {} }
   local open, at = { root }, 1
@@ -111,7 +111,9 @@ function M.parse(text, what)
   if #open > 1 then
     refuse(what, ("<%s> has no end"):format(open[#open].name))
   end
-  return root.children[1] or refuse(what, "it holds no element")
+  local top = root.children[1] or refuse(what, "it holds no element")
+  return top.name:lower() ~= "html" and top
+    or refuse(what, "it is an HTML page; the service may be down or the address wrong")
 end
 
 --- The children of that name, in order.

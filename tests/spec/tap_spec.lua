@@ -119,7 +119,8 @@ describe("a small XML document", function()
 
   it("is refused when it is none", function()
     for _, text in ipairs({ "", "plain", "<a><b></a>", "<a", "<a>", "</a>", "<a><![CDATA[x</a>",
-      ("<a>"):rep(200) }) do
+      ("<a>"):rep(200),
+      "<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>" }) do
       local err = failure(xml.parse, text, "the job")
       assert.equal("protocol", err.code, text)
       assert.is_truthy(err.message:find("the job", 1, true))
