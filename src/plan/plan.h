@@ -108,6 +108,7 @@ typedef struct hal_ask {
     uint64_t page_rows;    /* most rows of a page: TOP, LIMIT */
     int order;             /* of a histogram */
     double predicted_rows; /* < 0: unknown */
+    uint64_t first_target, n_targets; /* of a plan for targets (plan/groups.h): whom it serves */
 } hal_ask;
 
 /** Does the ask's column range own a value (NULL: is_null)? True when the ask has none. Over the
