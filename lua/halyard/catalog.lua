@@ -23,6 +23,7 @@ local results = require("halyard.result")
 local sky = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
+local targets = require("halyard.targets")
 
 local M = {}
 
@@ -176,15 +177,23 @@ end
 -- the archive's count, where it has one; "audit": also ten tiles asked again in another shape;
 -- "none"), `row_limit` (rows one answer may hold, for an archive whose limit is lower than the
 -- service's usual one: more are asked for in parts; where the door has no parts, they are
--- `truncated`); some doors have more (docs/archives)
+-- `truncated`); some doors have more (docs/archives). Instead of `region`: `targets` (a
+-- halyard.table, or the path of a file as for table.read) with `radius` ("2 arcsec", degrees, or a
+-- column with the radius of each) and, where they cannot be told by UCD or name, `ra` and `dec` (as
+-- for table:match): every row within the radius of a target, once for each, with input_row (of the
+-- targets, from 1) and sep_arcsec, in the order of these; neighbours share requests
 -- @treturn table result: rows, verified, state ("complete", "partial") and remedy, account,
--- account_path (file with the account of every tile); table (a halyard.table), or with `into` path
+-- account_path (file with the account of every tile); with targets also `targets` (numbers) and
+-- `without` (a table of those without result: input_row, reason); table (a halyard.table), or with
+-- `into` path
 -- @raise `usage`, `integrity` (rows are missing), `partial` (tiles that cannot be fetched),
 -- `budget` (the table would not fit into memory)
 -- @usage mast.catalog("Gaia DR3"):query { region = sky.cone("M 13", "0.5 deg"), into = "m13.csv" }
 function methods:query(options)
   suggest.check_keys(options, known(self.record, { "region", "columns", "where", "into", "format",
-    "parallel", "partial", "row_limit", "verify" }), "catalog:query")
+    "parallel", "partial", "row_limit", "verify", "targets", "radius", "ra", "dec" }),
+    "catalog:query")
+  options = targets.aimed(options, self.record.options, "catalog:query")
   check_region(options.region, "catalog:query")
   door.check_names(options.columns, "catalog:query")
   check_parallel(options.parallel)

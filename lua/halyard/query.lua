@@ -386,13 +386,14 @@ local function run_plan(source, region, options, record, book)
     source.prepare()
   end
   local began = system.monotonic()
-  local known = source.known or M.count(source, region)
+  local aim = options.aim
+  local known = not aim and (source.known or M.count(source, region)) or nil
   local latency = known and not source.known and system.monotonic() - began or nil
   book.fields.rows_counted, book.fields.verify = known, options.verify or "sum"
   local watch = memory_watch(source, options, record, known)
   local wanted = options_of(source, record, options, known)
-  local plan = plan_core.new(source.service, region, wanted)
-  local price = prices.of(source, region, options, {
+  local plan = aim and aim:plan(source, wanted) or plan_core.new(source.service, region, wanted)
+  local price = not aim and prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
     prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
   })
@@ -400,7 +401,7 @@ local function run_plan(source, region, options, record, book)
   local harvest <close> = harvest_core.new({
     dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
     footprints = source.service.match == "footprint",
-    nullable = source.service.pos_nullable or not source.ra,
+    nullable = source.service.pos_nullable or not source.ra, targets = aim and aim.list,
   })
   local bytes = { n = 0 }
   local progress = progress_of(source, record, bytes)
@@ -454,22 +455,28 @@ local function run_plan(source, region, options, record, book)
     result.verified = verified(source, region, options.verify, known,
       numbers.rows_kept + (unreached or 0), plan, harvest, book)
   end
-  if not short and numbers.tiles_done > 1 then
+  if not short and not aim and numbers.tiles_done > 1 then
     densities.remember(source, plan:densities(densities.regions_most),
       bytes.n / math.max(1, numbers.rows_returned))
   end
   deliver(source, harvest, options, result)
+  if aim then
+    aim:finish(plan, harvest, options, result, book)
+  end
   result.elapsed_s = system.monotonic() - began
-  result.price = prices.lines(price, {
+  result.price = price and prices.lines(price, {
     rows = result.rows, requests = numbers.requests, rows_returned = numbers.rows_returned,
     bytes = bytes.n, elapsed_s = result.elapsed_s, file_bytes = result.file_bytes,
-  })
+  }) or {}
   return result
 end
 
 -- What would be asked, with at most one counting request in the whole run; none when only the
 -- strategy is to be explained.
 local function dry_run(source, region, options, record)
+  if options.aim then
+    return options.aim:note(source, record)
+  end
   local known, began = source.known, system.monotonic()
   local latency
   if not known and not record.counted and not record.silent and source.service.counts then
@@ -517,7 +524,8 @@ end
 -- answer's rows were compared with the archive's count of that answer
 -- @tparam halyard.region region
 -- @tparam table options into, format, parallel, verify ("none", "sum", "audit"), partial (true:
--- rows of the tiles that could be fetched, instead of an error)
+-- rows of the tiles that could be fetched, instead of an error), aim (see halyard.targets: the
+-- region is the whole sky then)
 -- @treturn table rows, account, account_path, verified, state ("complete", "complete except ...",
 -- "partial"), remedy (when something is missing), and path (with `into`) or table; nil in a dry run
 -- @raise `integrity` when rows are missing, `partial` when tiles could not be fetched, `budget`
@@ -528,6 +536,9 @@ function M.run(source, region, options)
     return nil
   end
   local book = books.begin(record, source, region, options)
+  if options.aim then
+    options.aim:describe(book)
+  end
   local ok, result = pcall(run_plan, source, region, options, record, book)
   if not ok and book.rounded and errors.is(result, "integrity") then
     -- Positions are coarser than the record says, and tiles had been asked for: with a guard that
@@ -549,11 +560,12 @@ function M.run(source, region, options)
     price = json.array(result.price),
   })
   local entry = summarise(result.account)
-  entry.service, entry.region, entry.rows = source.name, tostring(region), result.rows
+  entry.service, entry.region, entry.rows = source.name, book.fields.region, result.rows
   entry.verified, entry.rows_counted, entry.bytes = result.verified, result.rows_counted,
     result.bytes
   entry.state, entry.remedy, entry.account = result.state, result.remedy, book:file()
   entry.file, entry.elapsed_s = options.into, result.elapsed_s
+  entry.targets = result.targets
   entry.price = json.array(result.price)
   record.queries[#record.queries + 1] = entry
   return result

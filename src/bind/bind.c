@@ -16,6 +16,7 @@ static const luaL_Reg modules[] = {
     {"halyard.core.plan", hal_open_plan},
     {"halyard.core.harvest", hal_open_harvest},
     {"halyard.core.plot", hal_open_plot},
+    {"halyard.core.groups", hal_open_groups},
     {NULL, NULL},
 };
 

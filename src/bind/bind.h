@@ -21,5 +21,6 @@ int hal_open_archive(lua_State *L);
 int hal_open_plan(lua_State *L);
 int hal_open_plot(lua_State *L);
 int hal_open_harvest(lua_State *L);
+int hal_open_groups(lua_State *L);
 
 #endif

@@ -14,26 +14,32 @@
 
 static const char harvest_name[] = "halyard.harvest";
 
-static hal_harvest *self(lua_State *L)
+hal_harvest *hal_arg_harvest(lua_State *L, int index)
 {
-    hal_harvest **slot = luaL_testudata(L, 1, harvest_name);
+    hal_harvest **slot = luaL_testudata(L, index, harvest_name);
     if (!slot)
-        hal_bind_fail(L, HAL_E_USAGE, "a harvest is needed here, not %s", luaL_typename(L, 1));
+        hal_bind_fail(L, HAL_E_USAGE, "a harvest is needed here, not %s", luaL_typename(L, index));
     if (!*slot)
         hal_bind_fail(L, HAL_E_USAGE, "the harvest is closed");
     return *slot;
 }
 
-/* new{dir =, region =, ra =, dec =, id =, footprints =, nullable =} */
+static hal_harvest *self(lua_State *L)
+{
+    return hal_arg_harvest(L, 1);
+}
+
+/* new{dir =, region =, ra =, dec =, id =, footprints =, nullable =, targets =} */
 static int new_harvest(lua_State *L)
 {
-    static const char *const known[] = {"dir", "region",     "ra",       "dec",
-                                        "id",  "footprints", "nullable", NULL};
+    static const char *const known[] = {"dir",        "region",   "ra",      "dec", "id",
+                                        "footprints", "nullable", "targets", NULL};
     hal_options_check(L, 1, known, "harvest.new");
     lua_settop(L, 1);
     hal_option_require(L, 1, "dir", "harvest.new");
     hal_option_require(L, 1, "region", "harvest.new");
     lua_getfield(L, 1, "region");
+    lua_getfield(L, 1, "targets");
     hal_harvest_config config = {
         .ra = hal_option_text(L, 1, "ra", NULL),
         .dec = hal_option_text(L, 1, "dec", NULL),
@@ -41,6 +47,7 @@ static int new_harvest(lua_State *L)
         .region = hal_arg_region(L, 2, "harvest.new: region"),
         .footprints = hal_option_boolean(L, 1, "footprints", false),
         .nullable = hal_option_boolean(L, 1, "nullable", false),
+        .targets = lua_isnil(L, 3) ? NULL : hal_arg_targets(L, 3),
     };
     if (!config.ra != !config.dec)
         return hal_bind_fail(L, HAL_E_USAGE, "harvest.new: both ra and dec, or neither");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The shared objects as Lua sees them: tables, regions and asks. */
+/* The shared objects as Lua sees them: tables, regions, asks and what goes with them. */
 #ifndef HAL_BIND_OBJECTS_H
 #define HAL_BIND_OBJECTS_H
 
 #include "data/table.h"
+#include "host/harvest.h"
 #include "plan/plan.h"
 #include "sky/region.h"
 
@@ -27,5 +28,18 @@ void hal_region_add_functions(lua_State *L);
 hal_plan *hal_arg_plan(lua_State *L, int index);
 /** The ask that plan:next pushed, from the table at `index`: id, whole, tile, cone, box. */
 hal_ask hal_arg_ask(lua_State *L, int index);
+/** Pushes an ask; `plan` names the column of its range. */
+void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan);
+/** The capability record and the options of a plan (a value is left on the stack that holds what
+ * they borrow), from tables; raise `usage`. */
+hal_service hal_arg_service(lua_State *L, int index);
+hal_plan_options hal_arg_plan_options(lua_State *L, int index);
+/** The verdict at `index` and, into `why`, the error object after it. */
+hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why);
+void hal_push_account(lua_State *L, const hal_account *account);
+
+/** The harvest, the list of targets at `index`; raise `usage`. Borrowed. */
+hal_harvest *hal_arg_harvest(lua_State *L, int index);
+hal_targets *hal_arg_targets(lua_State *L, int index);
 
 #endif

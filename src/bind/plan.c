@@ -13,7 +13,8 @@
  * whole, by_centre, by_key, no_position, attempt, ra_min, ra_max, dec_min, dec_max,
  * cone = { ra, dec, radius }, tile, predicted_rows; with a column range: column (its name),
  * column_index, column_null, or column_min, column_max, column_lo, column_hi (absent: open); paged:
- * page, series, page_rows; a histogram: order. owns_value(ask, value or nil) -> boolean.
+ * page, series, page_rows; a histogram: order; of halyard.core.groups: first_target, n_targets.
+ * owns_value(ask, value or nil) -> boolean.
  *
  * Methods: next, complete, counted, histogram, failed, page_is_full, printed, account, error,
  * stuck, leaves, findings, explain, densities, close. */
@@ -131,7 +132,7 @@ static bool reads_footprints(lua_State *L, int index)
     return match[0] == 'f';
 }
 
-static hal_service read_service(lua_State *L, int index)
+hal_service hal_arg_service(lua_State *L, int index)
 {
     static const char *const known[] = {
         "takes_box",       "takes_cone", "counts",         "histogram",
@@ -186,7 +187,7 @@ static void read_prior(lua_State *L, int index, hal_plan_options *out)
     out->n_prior = n;
 }
 
-static hal_plan_options read_options(lua_State *L, int index)
+hal_plan_options hal_arg_plan_options(lua_State *L, int index)
 {
     static const char *const known[] = {"window",     "requests_max", "rows_max",
                                         "known_rows", "prior",        NULL};
@@ -213,9 +214,9 @@ static int new_plan(lua_State *L)
         lua_newtable(L);
         lua_replace(L, 3);
     }
-    hal_service service = read_service(L, 1);
+    hal_service service = hal_arg_service(L, 1);
     hal_region *region = hal_arg_region(L, 2, "plan.new: region");
-    hal_plan_options options = read_options(L, 3);
+    hal_plan_options options = hal_arg_plan_options(L, 3);
     hal_plan **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
     luaL_setmetatable(L, plan_name);
@@ -270,7 +271,7 @@ static void push_page(lua_State *L, const hal_ask *a)
     hal_set_integer(L, "page_rows", (int64_t)a->page_rows);
 }
 
-static void push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
+void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
 {
     static const char *const kinds[] = {[HAL_ASK_FETCH] = "fetch",
                                         [HAL_ASK_COUNT] = "count",
@@ -291,6 +292,10 @@ static void push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
         push_page(L, a);
     if (a->kind == HAL_ASK_HISTOGRAM)
         hal_set_integer(L, "order", a->order);
+    if (a->n_targets > 0) {
+        hal_set_integer(L, "first_target", (int64_t)a->first_target);
+        hal_set_integer(L, "n_targets", (int64_t)a->n_targets);
+    }
     hal_set_number(L, "ra_min", a->ra_min_deg);
     hal_set_number(L, "ra_max", a->ra_max_deg);
     hal_set_number(L, "dec_min", a->dec_min_deg);
@@ -330,6 +335,8 @@ hal_ask hal_arg_ask(lua_State *L, int index)
         .column_lo = hal_option_number(L, index, "column_lo", -INFINITY),
         .column_hi = hal_option_number(L, index, "column_hi", INFINITY),
         .page = hal_option_integer(L, index, "page", 0),
+        .first_target = option_count(L, index, "first_target"),
+        .n_targets = option_count(L, index, "n_targets"),
         .ra_min_deg = hal_option_number(L, index, "ra_min", NAN),
         .ra_max_deg = hal_option_number(L, index, "ra_max", NAN),
         .dec_min_deg = hal_option_number(L, index, "dec_min", NAN),
@@ -355,7 +362,7 @@ static int plan_next(lua_State *L)
     switch (hal_plan_next(plan, now, &ask, &until)) {
     case HAL_NEXT_ASK:
         lua_pushliteral(L, "ask");
-        push_ask(L, &ask, plan);
+        hal_push_ask(L, &ask, plan);
         return 2;
     case HAL_NEXT_WAIT:
         lua_pushliteral(L, "wait");
@@ -456,29 +463,35 @@ static int owns_value(lua_State *L)
     return 1;
 }
 
-/* failed(id, verdict, error object) */
-static int plan_failed(lua_State *L)
+hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why)
 {
     static const char *const names[] = {[HAL_VERDICT_OVER] = "over",
                                         [HAL_VERDICT_AMBIGUOUS] = "ambiguous",
                                         [HAL_VERDICT_TRANSIENT] = "transient",
                                         [HAL_VERDICT_FATAL] = "fatal"};
-    hal_plan *plan = self(L);
-    uint64_t id = arg_count(L, 2, "failed: id");
-    const char *verdict = hal_arg_text(L, 3, "failed: verdict");
+    const char *verdict = hal_arg_text(L, index, "failed: verdict");
     int v = HAL_VERDICT_FATAL;
     while (v >= 0 && strcmp(names[v], verdict) != 0)
         v--;
     if (v < 0)
-        return hal_bind_fail(L, HAL_E_USAGE,
-                             "failed: \"%.40s\" is not over, ambiguous, transient or fatal",
-                             verdict);
-    hal_err why = HAL_ERR_INIT, err = HAL_ERR_INIT;
-    if (lua_isnoneornil(L, 4))
-        hal_err_set(&why, HAL_E_ARCHIVE, "the request failed (%s)", verdict);
+        hal_bind_fail(L, HAL_E_USAGE,
+                      "failed: \"%.40s\" is not over, ambiguous, transient or fatal", verdict);
+    *why = HAL_ERR_INIT;
+    if (lua_isnoneornil(L, index + 1))
+        hal_err_set(why, HAL_E_ARCHIVE, "the request failed (%s)", verdict);
     else
-        hal_error_from_lua(L, 4, &why);
-    if (hal_plan_failed(plan, id, (hal_verdict)v, now_ns(L), &why, &err))
+        hal_error_from_lua(L, index + 1, why);
+    return (hal_verdict)v;
+}
+
+/* failed(id, verdict, error object) */
+static int plan_failed(lua_State *L)
+{
+    hal_plan *plan = self(L);
+    uint64_t id = arg_count(L, 2, "failed: id");
+    hal_err why, err = HAL_ERR_INIT;
+    hal_verdict verdict = hal_arg_failure(L, 3, &why);
+    if (hal_plan_failed(plan, id, verdict, now_ns(L), &why, &err))
         return hal_raise(L, &err);
     return 0;
 }
@@ -486,15 +499,14 @@ static int plan_failed(lua_State *L)
 /* --- What became of it --------------------------------------------------------------------------
  */
 
-static int plan_account(lua_State *L)
+void hal_push_account(lua_State *L, const hal_account *account)
 {
     static const char *const states[] = {[HAL_PLAN_RUNNING] = "running",
                                          [HAL_PLAN_COMPLETE] = "complete",
                                          [HAL_PLAN_COMPLETE_EXCEPT] = "complete except",
                                          [HAL_PLAN_PARTIAL] = "partial",
                                          [HAL_PLAN_FAILED] = "failed"};
-    hal_account a;
-    hal_plan_account(self(L), &a);
+    hal_account a = *account;
     lua_createtable(L, 0, 22);
     hal_set_text(L, "state", states[a.state]);
     hal_set_integer(L, "tiles_done", (int64_t)a.tiles_done);
@@ -519,6 +531,13 @@ static int plan_account(lua_State *L)
     hal_set_integer(L, "rows_unreachable", a.rows_unreachable);
     hal_set_number(L, "cap_rows", a.cap_rows);
     hal_set_number(L, "guard_needed_arcsec", a.guard_needed_arcsec);
+}
+
+static int plan_account(lua_State *L)
+{
+    hal_account a;
+    hal_plan_account(self(L), &a);
+    hal_push_account(L, &a);
     return 1;
 }
 

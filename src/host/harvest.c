@@ -3,6 +3,7 @@
 #include "host/harvest.h"
 
 #include "base/alloc.h"
+#include "host/pairs.h"
 #include "sky/angle.h"
 #include "sky/healpix.h"
 
@@ -30,6 +31,7 @@ struct hal_harvest {
     int dir_fd;    /* its lock says that it is in use */
     char *ra, *dec, *id;
     hal_region *region;
+    hal_targets *targets;
     bool footprints, nullable, is_all_sky;
     kept_tile *tiles; /* ascending by id */
     size_t n_tiles, cap_tiles;
@@ -95,6 +97,7 @@ hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err)
     h->n_refs = 1;
     h->dir_fd = -1;
     h->region = hal_region_ref(config->region);
+    h->targets = config->targets ? hal_targets_ref(config->targets) : NULL;
     h->is_all_sky = hal_region_area_sr(config->region) > ALL_SKY_SR;
     h->footprints = config->footprints;
     h->nullable = config->nullable;
@@ -129,6 +132,7 @@ void hal_harvest_unref(hal_harvest *h)
     hal_free(h->dec);
     hal_free(h->id);
     hal_region_unref(h->region);
+    hal_targets_unref(h->targets);
     hal_free(h->tiles);
     hal_free(h);
 }
@@ -315,6 +319,25 @@ static hal_status write_spool(const hal_harvest *h, uint64_t id, const hal_table
     return st;
 }
 
+/* Of the first `n` rows of `r` the pairs with the targets of the ask. */
+static hal_status write_pairs(const hal_harvest *h, const hal_ask *ask, const hal_table *t, rows *r,
+                              size_t n, hal_gathered *out, hal_err *err)
+{
+    for (size_t k = 0; k < n; k++)
+        r->ra[k] = r->placed[k] ? r->ra[k] : NAN;
+    uint64_t *key = NULL;
+    hal_table *pairs =
+        hal_pairs_new(h->targets, ask, t, &(hal_pairs_rows){n, r->index, r->ra, r->dec}, &key, err);
+    if (!pairs)
+        return HAL_E_NOMEM;
+    out->kept = hal_table_rows(pairs);
+    out->kept_bytes = hal_table_size_bytes(pairs);
+    hal_status st = write_spool(h, ask->id, pairs, key, err);
+    hal_table_unref(pairs);
+    hal_free(key);
+    return st;
+}
+
 static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, rows *r, hal_gathered *out, hal_err *err)
 {
@@ -327,6 +350,8 @@ static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const ch
         return st;
     out->printed_deg = h->ra ? printed_step(r) : 0.0;
     out->kept = choose(h, ask, r);
+    if (h->targets)
+        return write_pairs(h, ask, t, r, out->kept, out, err);
     out->kept_bytes = hal_table_size_bytes(t);
     if (out->kept == r->n)
         return write_spool(h, ask->id, t, r->key, err);
@@ -349,7 +374,8 @@ hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const ch
         st = gather_rows(h, ask, column, t, &r, &g, err);
         rows_clear(&r);
     } else if (hal_table_columns(t)) {
-        st = write_spool(h, ask->id, t, NULL, err); /* for its columns */
+        st = h->targets ? write_pairs(h, ask, t, &(rows){0}, 0, &g, err) /* for its columns */
+                        : write_spool(h, ask->id, t, NULL, err);
     }
     if (!st)
         *out = g;
@@ -529,7 +555,7 @@ hal_table *hal_harvest_sheaf_ids(const hal_harvest *h, const hal_region *region,
 static hal_status write_empty(const hal_harvest *h, const char *path, hal_format format,
                               hal_table **table, hal_merge_report *report, hal_err *err)
 {
-    hal_field fields[3] = {0};
+    hal_field fields[3 + HAL_PAIRS_COLUMNS] = {0};
     size_t n = 0;
     if (h->id)
         fields[n++] = (hal_field){.name = h->id, .type = HAL_TYPE_STRING};
@@ -539,6 +565,8 @@ static hal_status write_empty(const hal_harvest *h, const char *path, hal_format
     }
     for (size_t i = 0; i < n; i++)
         fields[i].unit = fields[i].ucd = fields[i].description = "";
+    for (size_t i = 0; h->targets && i < HAL_PAIRS_COLUMNS; i++)
+        fields[n++] = hal_pairs_fields[i];
     *report = (hal_merge_report){0};
     if (!path) {
         hal_builder *b = hal_builder_new(fields, n, err);

@@ -7,6 +7,7 @@
 
 #include "data/spool.h"
 #include "plan/plan.h"
+#include "plan/targets.h"
 
 typedef struct hal_harvest hal_harvest;
 
@@ -18,6 +19,7 @@ typedef struct hal_harvest_config {
     hal_region *region;   /* rows outside are dropped, unless rows match by their outlines */
     bool footprints;      /* rows match by their outlines */
     bool nullable;        /* positions may be missing; false: such a row is a failure */
+    hal_targets *targets; /* NULL, or: rows are kept for the targets of the ask (host/pairs.h) */
 } hal_harvest_config;
 
 hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err);

@@ -425,6 +425,28 @@ static hal_status get_radius(hal_match_options *o, places *l, places *r, const h
     return st;
 }
 
+hal_status hal_table_read_places(const hal_table *t, const char *ra, const char *dec,
+                                 const char *radius, double *out_ra, double *out_dec,
+                                 double *out_radius, hal_err *err)
+{
+    size_t i_ra = 0, i_dec = 0, size = hal_table_rows(t) * sizeof(double);
+    places p = {.side.n_rows = hal_table_rows(t)};
+    hal_match_options o = {0};
+    hal_status st = hal_table_find_position(t, ra, dec, &i_ra, &i_dec, err);
+    if (!st)
+        st = hal_table_as_doubles(t, i_ra, out_ra, err);
+    if (!st)
+        st = hal_table_as_doubles(t, i_dec, out_dec, err);
+    if (!st)
+        st = get_radius(&o, &p, NULL, t, NULL, &(hal_pairing){.radius = radius}, err);
+    if (!st && p.side.radius_deg)
+        memcpy(out_radius, p.side.radius_deg, size);
+    for (uint64_t i = 0; i < p.side.n_rows && !st && !p.side.radius_deg; i++)
+        out_radius[i] = o.radius_deg;
+    places_clear(&p);
+    return st;
+}
+
 /* The separations as a table of one column. */
 static hal_table *separations(const hal_match *m, hal_err *err)
 {

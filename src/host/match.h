@@ -51,6 +51,12 @@ hal_status hal_match_mode_from_name(hal_match_mode *out, const char *name,
 hal_status hal_table_find_position(const hal_table *t, const char *ra, const char *dec,
                                    size_t *i_ra, size_t *i_dec, hal_err *err) HAL_MUST_CHECK;
 
+/** Places and radii, in degrees, of the rows of `t` into three arrays of as many: position columns
+ * as above, `radius` as in hal_pairing; NaN where a row has none. HAL_E_USAGE as there. */
+hal_status hal_table_read_places(const hal_table *t, const char *ra, const char *dec,
+                                 const char *radius, double *out_ra, double *out_dec,
+                                 double *out_radius, hal_err *err) HAL_MUST_CHECK;
+
 /** Is it an angle (it begins like a number) and not a column? */
 bool hal_radius_is_angle(const char *radius);
 
