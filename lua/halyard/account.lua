@@ -51,7 +51,7 @@ M.now = system.wall
 
 --- One finished tile.
 -- @tparam table ask of the plan
--- @tparam table got returned, kept, overshoot_deg, began (see `now`)
+-- @tparam table got returned, kept, overshoot_deg, began and, unless that is now, ended (see `now`)
 function methods:tile(ask, got)
   local t = ask.tile
   local east = t.ra + t.width
@@ -64,7 +64,7 @@ function methods:tile(ask, got)
     attempt = ask.attempt > 0 and ask.attempt or nil, asked = ask.predicted_rows,
     returned = got.returned, kept = got.kept, dropped = got.returned - got.kept,
     overshoot_arcsec = got.overshoot_deg * 3600, began = time_text(got.began),
-    ended = time_text(system.wall()),
+    ended = time_text(got.ended or system.wall()),
   }) }
 end
 

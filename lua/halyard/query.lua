@@ -12,6 +12,7 @@ local json = require("halyard.json")
 local plan_core = require("halyard.core.plan")
 local prices = require("halyard.price")
 local report = require("halyard.report")
+local resume = require("halyard.resume")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 
@@ -146,32 +147,85 @@ local function answer_to(source, ask, series)
 end
 
 -- One ask, from request to verdict.
-local function server(source, plan, harvest, seen)
+local function server(source, plan, harvest, seen, log)
   local series = {} -- of pages: the key from which the next one starts
   local function fetch(ask)
     return answer_to(source, ask, series)
   end
-  local function take_rows(ask, got, began)
-    local rows = got.rows
-    if ask.page and plan:page_is_full(ask.id, got.returned) then
-      rows, series[ask.series] = cut_page(rows, source.id)
-    elseif ask.page then
-      series[ask.series] = nil
+  local function fields(began, cost)
+    local numbers = plan:account()
+    return {
+      began = began, answer_bytes = cost.bytes, pending = numbers.tiles_known - numbers.tiles_done,
+    }
+  end
+  -- Rows that are in the harvest; false: the plan does not want them.
+  local function complete(ask, kept, next_key)
+    if ask.page then
+      series[ask.series] = next_key
     end
-    local kept = harvest:tile(ask, source.refine(rows))
     if kept.printed_deg > (source.service.pos_quantum_deg or 0) then
       seen.rounded = kept.printed_deg
       plan:printed(kept.printed_deg)
     end
-    if plan:complete(ask.id, got.returned, kept.kept, kept.overshoot_deg) then
-      kept.returned, kept.began = got.returned, began
+    if plan:complete(ask.id, kept.returned, kept.kept, kept.overshoot_deg) then
       seen.tile(ask, kept)
-    else
-      harvest:drop(ask.id)
+      return true
+    end
+    harvest:drop(ask.id)
+    return false
+  end
+  local function take_rows(ask, got, began, from_key)
+    local rows, next_key = got.rows, nil
+    if ask.page and plan:page_is_full(ask.id, got.returned) then
+      rows, next_key = cut_page(rows, source.id)
+    end
+    local kept = harvest:tile(ask, source.refine(rows))
+    kept.returned, kept.began = got.returned, began
+    local wanted = complete(ask, kept, next_key)
+    if log and wanted then
+      log:done(ask, from_key, kept, next_key, fields(began, got.cost))
+    elseif log then
+      log:over(ask, from_key, "rows", kept, fields(began, got.cost))
     end
   end
+  local function take_numbers(ask, got)
+    if ask.kind == "count" then
+      plan:counted(ask.id, got.n)
+    elseif ask.kind == "histogram" then
+      plan:histogram(ask.id, got.cells, got.counts)
+    else
+      plan:complete(ask.id, got.returned, 0, 0)
+    end
+  end
+  -- What an earlier run was told, instead of asking; false: nothing that can be used.
+  local function recall(ask)
+    local old = log and log:find(ask, series[ask.series])
+    if not old then
+      return false
+    elseif old.kind == "told" then
+      take_numbers(ask, old.answer)
+    elseif old.kind == "over" and old.how == "rows" then
+      plan:complete(ask.id, old.returned, old.kept, old.overshoot_deg)
+    elseif old.kind == "over" then
+      local why = errors.new("truncated", "it failed in the earlier run")
+      plan:failed(ask.id, old.how, why, true)
+    else
+      local ok, why = errors.try(harvest.adopt, harvest, ask, old)
+      if not ok then
+        system.log("warning", ("%s: asking again: %s"):format(source.name, why.message))
+        return false
+      end
+      complete(ask, old, old.next_key)
+    end
+    seen.recalled(old.answer_bytes)
+    seen.progress(plan)
+    return true
+  end
   return function(ask)
-    local began = books.now()
+    if recall(ask) then
+      return
+    end
+    local began, from_key = books.now(), ask.series and series[ask.series]
     local ok, got = patiently(source, fetch, ask)
     if not ok then
       local verdict = source.verdict(got)
@@ -183,17 +237,20 @@ local function server(source, plan, harvest, seen)
       seen.spent({ requests = 1, bytes = 0 })
       seen.failure = got.message
       plan:failed(ask.id, verdict, got)
+      if log and verdict ~= "transient" then
+        log:over(ask, from_key, verdict, nil, fields(began, { bytes = 0 }))
+      end
       return
     end
     seen.spent(got.cost)
-    if ask.kind == "count" then
-      plan:counted(ask.id, got.n)
-    elseif ask.kind == "histogram" then
-      plan:histogram(ask.id, got.cells, got.counts)
-    elseif ask.kind == "probe" then
-      plan:complete(ask.id, got.returned, 0, 0)
+    if ask.kind == "fetch" then
+      take_rows(ask, got, began, from_key)
     else
-      take_rows(ask, got, began)
+      take_numbers(ask, got)
+      if log then
+        log:told(ask, from_key, { n = got.n, cells = got.cells, counts = got.counts,
+          returned = got.returned }, fields(began, got.cost))
+      end
     end
     seen.progress(plan)
   end
@@ -356,7 +413,7 @@ local function deliver(source, harvest, options, result)
 end
 
 local function expected_text(price)
-  return not price.requests_low and "not predicted (no count)"
+  return not (price and price.requests_low) and "not predicted (no count)"
     or price.requests_low == price.requests_high and ("%d predicted"):format(price.requests_low)
     or ("%d to %d predicted"):format(price.requests_low, price.requests_high)
 end
@@ -381,17 +438,26 @@ local function picture_at_end(source, region, record, plan, price)
   })
 end
 
-local function run_plan(source, region, options, record, book)
+local function run_plan(source, region, options, record, book, log)
   if source.prepare then
     source.prepare()
   end
-  local began = system.monotonic()
-  local aim = options.aim
-  local known = not aim and (source.known or M.count(source, region)) or nil
-  local latency = known and not source.known and system.monotonic() - began or nil
+  local began, before, aim = system.monotonic(), log and log.inputs, options.aim
+  local known, latency
+  if before then
+    known = before.known
+  elseif not aim then
+    known = source.known or M.count(source, region)
+    latency = known and not source.known and system.monotonic() - began or nil
+  end
   book.fields.rows_counted, book.fields.verify = known, options.verify or "sum"
   local watch = memory_watch(source, options, record, known)
   local wanted = options_of(source, record, options, known)
+  if before then
+    wanted.prior = before.prior
+  elseif log then
+    log:begin({ known = known, prior = wanted.prior, quantum = source.service.pos_quantum_deg })
+  end
   local plan = aim and aim:plan(source, wanted) or plan_core.new(source.service, region, wanted)
   local price = not aim and prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
@@ -399,7 +465,9 @@ local function run_plan(source, region, options, record, book)
   })
   local _ <close> = picture_at_end(source, region, record, plan, price)
   local harvest <close> = harvest_core.new({
-    dir = record.output, ra = source.ra, dec = source.dec, id = source.id, region = region,
+    dir = log and log.folder or record.output, lasting = log ~= nil,
+    last_file = log and log.extent.last_file, ra = source.ra, dec = source.dec, id = source.id,
+    region = region,
     footprints = source.service.match == "footprint",
     nullable = source.service.pos_nullable or not source.ra, targets = aim and aim.list,
   })
@@ -410,13 +478,16 @@ local function run_plan(source, region, options, record, book)
       bytes.n = bytes.n + cost.bytes
       record:spent(cost)
     end,
+    recalled = function(n)
+      bytes.n = bytes.n + n
+    end,
     tile = function(ask, kept)
       book:tile(ask, kept)
       watch(kept)
     end,
     progress = progress,
   }
-  local serve = server(source, plan, harvest, seen)
+  local serve = server(source, plan, harvest, seen, log)
   -- A scope of its own: its tasks have ended, or are cancelled, when it returns.
   local ok, why = pcall(task.all, {
     function()
@@ -535,18 +606,27 @@ function M.run(source, region, options)
     dry_run(source, region, options, record)
     return nil
   end
+  local log <close> = resume.open(source, region, options, record)
+  local coarse = log and log.inputs and log.inputs.quantum
+  source.service.pos_quantum_deg = coarse or source.service.pos_quantum_deg
   local book = books.begin(record, source, region, options)
   if options.aim then
     options.aim:describe(book)
   end
-  local ok, result = pcall(run_plan, source, region, options, record, book)
+  local ok, result = pcall(run_plan, source, region, options, record, book, log)
   if not ok and book.rounded and errors.is(result, "integrity") then
     -- Positions are coarser than the record says, and tiles had been asked for: with a guard that
     -- fits, from the beginning.
     system.log("info", ("%s: asking again; %s"):format(source.name, result.message))
     source.service.pos_quantum_deg = book.rounded
     book = books.again(book)
-    ok, result = pcall(run_plan, source, region, options, record, book)
+    if log then
+      log:restart()
+    end
+    ok, result = pcall(run_plan, source, region, options, record, book, log)
+  end
+  if log then
+    log:finish(ok and result.state, result)
   end
   if not ok then
     if not errors.is(result, "cancelled") then -- the failure itself is what counts

@@ -17,6 +17,7 @@ static const luaL_Reg modules[] = {
     {"halyard.core.harvest", hal_open_harvest},
     {"halyard.core.plot", hal_open_plot},
     {"halyard.core.groups", hal_open_groups},
+    {"halyard.core.ledger", hal_open_ledger},
     {NULL, NULL},
 };
 

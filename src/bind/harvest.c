@@ -29,11 +29,13 @@ static hal_harvest *self(lua_State *L)
     return hal_arg_harvest(L, 1);
 }
 
-/* new{dir =, region =, ra =, dec =, id =, footprints =, nullable =, targets =} */
+/* new{dir =, region =, ra =, dec =, id =, footprints =, nullable =, targets =, lasting =,
+ * last_file =} */
 static int new_harvest(lua_State *L)
 {
-    static const char *const known[] = {"dir",        "region",   "ra",      "dec", "id",
-                                        "footprints", "nullable", "targets", NULL};
+    static const char *const known[] = {"dir",     "region",     "ra",       "dec",
+                                        "id",      "footprints", "nullable", "targets",
+                                        "lasting", "last_file",  NULL};
     hal_options_check(L, 1, known, "harvest.new");
     lua_settop(L, 1);
     hal_option_require(L, 1, "dir", "harvest.new");
@@ -48,6 +50,8 @@ static int new_harvest(lua_State *L)
         .footprints = hal_option_boolean(L, 1, "footprints", false),
         .nullable = hal_option_boolean(L, 1, "nullable", false),
         .targets = lua_isnil(L, 3) ? NULL : hal_arg_targets(L, 3),
+        .lasting = hal_option_boolean(L, 1, "lasting", false),
+        .last_file = (uint64_t)hal_option_integer(L, 1, "last_file", 0),
     };
     if (!config.ra != !config.dec)
         return hal_bind_fail(L, HAL_E_USAGE, "harvest.new: both ra and dec, or neither");
@@ -101,22 +105,24 @@ static void tile_ended(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
     if (!op->err.status)
-        op->err.status = hal_harvest_keep(t->harvest, &t->ask, t->gathered.kept, &op->err);
+        op->err.status = hal_harvest_adopt(t->harvest, &t->ask, &t->gathered, &op->err);
 }
 
 static int tile_push(lua_State *L, hal_op *op)
 {
     const hal_gathered *g = &((tile_op *)op)->gathered;
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 7);
     hal_set_integer(L, "returned", (int64_t)g->returned);
     hal_set_integer(L, "kept", (int64_t)g->kept);
     hal_set_integer(L, "kept_bytes", (int64_t)g->kept_bytes);
     hal_set_number(L, "printed_deg", g->printed_deg);
     hal_set_number(L, "overshoot_deg", g->overshoot_deg);
+    hal_set_integer(L, "file", (int64_t)g->file);
+    hal_set_integer(L, "file_bytes", (int64_t)g->file_bytes);
     return 1;
 }
 
-/* tile(ask, table) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg} */
+/* tile(ask, table) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg, file, file_bytes} */
 static int harvest_tile(lua_State *L)
 {
     hal_harvest *h = self(L);
@@ -139,6 +145,42 @@ static int harvest_tile(lua_State *L)
     t->ask = ask;
     if (column && !(t->column = hal_strdup(column)))
         return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+    return hal_op_run(L, &t->op);
+}
+
+/* --- adopt --------------------------------------------------------------------------------------
+ */
+
+static void adopt_run(hal_op *op)
+{
+    tile_op *t = (tile_op *)op;
+    op->err.status = hal_harvest_check(t->harvest, &t->gathered, &op->err);
+}
+
+static int adopt_push(lua_State *L, hal_op *op)
+{
+    (void)L;
+    (void)op;
+    return 0;
+}
+
+/* adopt(ask, {kept, file, file_bytes}): the file of an earlier harvest counts as the ask's; raises
+ * when it is not as it was written */
+static int harvest_adopt(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    lua_settop(L, 3);
+    hal_ask ask = hal_arg_ask(L, 2);
+    tile_op *t = hal_op_new(L, sizeof *t);
+    t->op.clear = tile_clear;
+    t->op.run = adopt_run;
+    t->op.ended = tile_ended;
+    t->op.push = adopt_push;
+    t->gathered.kept = (uint64_t)hal_option_integer(L, 3, "kept", 0);
+    t->gathered.file = (uint64_t)hal_option_integer(L, 3, "file", 0);
+    t->gathered.file_bytes = (uint64_t)hal_option_integer(L, 3, "file_bytes", 0);
+    t->harvest = hal_harvest_ref(h);
+    t->ask = ask;
     return hal_op_run(L, &t->op);
 }
 
@@ -346,13 +388,10 @@ static int harvest_tostring(lua_State *L)
 
 int hal_open_harvest(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"tile", harvest_tile},
-                                       {"drop", harvest_drop},
-                                       {"merge", harvest_merge},
-                                       {"table", harvest_table},
-                                       {"ids", harvest_ids},
-                                       {"close", harvest_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"tile", harvest_tile},   {"adopt", harvest_adopt},
+                                       {"drop", harvest_drop},   {"merge", harvest_merge},
+                                       {"table", harvest_table}, {"ids", harvest_ids},
+                                       {"close", harvest_close}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", harvest_close},
                                     {"__close", harvest_close},
                                     {"__tostring", harvest_tostring},

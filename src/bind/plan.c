@@ -42,6 +42,8 @@ hal_plan *hal_arg_plan(lua_State *L, int index)
     return *slot;
 }
 
+#define LONG_AGO_NS (INT64_C(3600) * HAL_NS_PER_S) /* longer than a plan ever waits */
+
 static hal_plan *self(lua_State *L)
 {
     return hal_arg_plan(L, 1);
@@ -484,14 +486,15 @@ hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why)
     return (hal_verdict)v;
 }
 
-/* failed(id, verdict, error object) */
+/* failed(id, verdict, error object, long ago): what failed long ago is not waited for */
 static int plan_failed(lua_State *L)
 {
     hal_plan *plan = self(L);
     uint64_t id = arg_count(L, 2, "failed: id");
     hal_err why, err = HAL_ERR_INIT;
     hal_verdict verdict = hal_arg_failure(L, 3, &why);
-    if (hal_plan_failed(plan, id, verdict, now_ns(L), &why, &err))
+    int64_t when_ns = lua_toboolean(L, 5) ? now_ns(L) - LONG_AGO_NS : now_ns(L);
+    if (hal_plan_failed(plan, id, verdict, when_ns, &why, &err))
         return hal_raise(L, &err);
     return 0;
 }

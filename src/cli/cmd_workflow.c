@@ -114,12 +114,14 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .output = opts->output,
                          .workflow_path = paths,
                          .private_net = opts->private_net,
+                         .restart = opts->restart,
                          .on_event = on_event,
                          .on_output = on_output,
                          .ctx = &v};
     char why[1024];
     progress_begin(&v.progress, opts->quiet, opts->json);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the limit of a file's size is an error, as a full disk is */
     v.rt = hal_runtime_new(&config, why, sizeof why);
     if (!v.rt)
         return complain(EXIT_USAGE, "%s", why);

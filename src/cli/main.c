@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 const command commands[] = {
-    {"run", "WORKFLOW", "runs a workflow", "abowfSIjqp", true, 1, 1, cmd_workflow},
+    {"run", "WORKFLOW", "runs a workflow", "aboXwfSIjqp", true, 1, 1, cmd_workflow},
     {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKjqp", true, 1, 1,
      cmd_workflow},
     {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowjqp", true,

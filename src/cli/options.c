@@ -17,6 +17,8 @@ static const option table[] = {
     {'a', 0, "archive", "NAME", "mast (default), practice (started for this run) or a base URL"},
     {'b', 0, "base", "INTERFACE=URL", "base URL of one interface: mashup, download, missions ..."},
     {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
+    {'X', 0, "restart", NULL,
+     "ask everything again instead of going on where a run was interrupted"},
     {'w', 0, "workflow-path", "DIRS",
      "folders in which workflows are looked up first, split by ':'"},
     {'f', 0, "format", "FORMAT", "result as table (default), json or csv"},
@@ -124,6 +126,9 @@ static bool apply(options *out, const option *opt, char *value)
         return add_base(out, value);
     case 'o':
         out->output = value;
+        return true;
+    case 'X':
+        out->restart = true;
         return true;
     case 'w':
         out->workflow_path = value;

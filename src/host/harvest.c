@@ -16,19 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ALL_SKY_SR (4.0 * 3.141592653589793 - 1e-9)
 
 typedef struct kept_tile {
-    uint64_t id, rows;
+    uint64_t id, rows, file;
     hal_tile tile;
 } kept_tile;
 
 struct hal_harvest {
     size_t n_refs; /* loop thread */
-    char *dir;     /* of our own; NULL until made */
-    int dir_fd;    /* its lock says that it is in use */
+    char *dir;     /* of our own, unless lasting; NULL until made */
+    bool lasting;
+    uint64_t last_file;
+    int dir_fd; /* its lock says that it is in use */
     char *ra, *dec, *id;
     hal_region *region;
     hal_targets *targets;
@@ -53,12 +56,12 @@ static void remove_folder(const char *dir)
     rmdir(dir);
 }
 
-static char *spool_path(const hal_harvest *h, uint64_t id, hal_err *err)
+static char *spool_path(const hal_harvest *h, uint64_t file, hal_err *err)
 {
     size_t size = strlen(h->dir) + 32;
     char *path = hal_malloc(size);
     if (path)
-        snprintf(path, size, "%s/%" PRIu64 ".spool", h->dir, id);
+        snprintf(path, size, "%s/%" PRIu64 ".spool", h->dir, file);
     else
         hal_err_nomem(err, size);
     return path;
@@ -105,7 +108,13 @@ hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err)
     h->dec = config->dec ? hal_strdup(config->dec) : NULL;
     h->id = config->id ? hal_strdup(config->id) : NULL;
     bool copied = !config->ra == !h->ra && !config->dec == !h->dec && !config->id == !h->id;
-    hal_status st = copied ? make_folder(h, config->dir, err) : hal_err_nomem(err, 64);
+    h->lasting = config->lasting;
+    h->last_file = config->last_file;
+    hal_status st = copied ? HAL_OK : hal_err_nomem(err, 64);
+    if (!st && !h->lasting)
+        st = make_folder(h, config->dir, err);
+    else if (!st && !(h->dir = hal_strdup(config->dir)))
+        st = hal_err_nomem(err, 64);
     if (st) {
         hal_harvest_unref(h);
         return NULL;
@@ -123,7 +132,7 @@ void hal_harvest_unref(hal_harvest *h)
 {
     if (!h || --h->n_refs > 0)
         return;
-    if (h->dir)
+    if (h->dir && !h->lasting)
         remove_folder(h->dir);
     if (h->dir_fd >= 0)
         close(h->dir_fd);
@@ -303,18 +312,17 @@ static size_t choose(const hal_harvest *h, const hal_ask *ask, rows *r)
     return n;
 }
 
-static hal_status write_spool(const hal_harvest *h, uint64_t id, const hal_table *t,
-                              const uint64_t *key, hal_err *err)
+static hal_status write_spool(const hal_harvest *h, const hal_table *t, const uint64_t *key,
+                              hal_gathered *out, hal_err *err)
 {
     int i_id = h->id ? hal_table_find(t, h->id) : -1;
     if (h->id && i_id < 0 && hal_table_rows(t))
         return hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the identifier",
                            h->id);
-    char *path = spool_path(h, id, err);
+    char *path = spool_path(h, out->file, err);
     if (!path)
         return HAL_E_NOMEM;
-    uint64_t size_bytes;
-    hal_status st = hal_spool_write(path, t, key, i_id, &size_bytes, err);
+    hal_status st = hal_spool_write(path, t, key, i_id, &out->file_bytes, err);
     hal_free(path);
     return st;
 }
@@ -332,7 +340,7 @@ static hal_status write_pairs(const hal_harvest *h, const hal_ask *ask, const ha
         return HAL_E_NOMEM;
     out->kept = hal_table_rows(pairs);
     out->kept_bytes = hal_table_size_bytes(pairs);
-    hal_status st = write_spool(h, ask->id, pairs, key, err);
+    hal_status st = write_spool(h, pairs, key, out, err);
     hal_table_unref(pairs);
     hal_free(key);
     return st;
@@ -354,12 +362,12 @@ static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const ch
         return write_pairs(h, ask, t, r, out->kept, out, err);
     out->kept_bytes = hal_table_size_bytes(t);
     if (out->kept == r->n)
-        return write_spool(h, ask->id, t, r->key, err);
+        return write_spool(h, t, r->key, out, err);
     hal_table *taken = hal_table_take(t, r->index, out->kept, err);
     if (!taken)
         return HAL_E_NOMEM;
     out->kept_bytes = hal_table_size_bytes(taken);
-    st = write_spool(h, ask->id, taken, r->key, err);
+    st = write_spool(h, taken, r->key, out, err);
     hal_table_unref(taken);
     return st;
 }
@@ -367,7 +375,7 @@ static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const ch
 hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, hal_gathered *out, hal_err *err)
 {
-    hal_gathered g = {.returned = hal_table_rows(t)};
+    hal_gathered g = {.returned = hal_table_rows(t), .file = h->last_file + ask->id};
     hal_status st = HAL_OK;
     if (g.returned) {
         rows r = {0};
@@ -375,7 +383,7 @@ hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const ch
         rows_clear(&r);
     } else if (hal_table_columns(t)) {
         st = h->targets ? write_pairs(h, ask, t, &(rows){0}, 0, &g, err) /* for its columns */
-                        : write_spool(h, ask->id, t, NULL, err);
+                        : write_spool(h, t, NULL, &g, err);
     }
     if (!st)
         *out = g;
@@ -396,9 +404,17 @@ static size_t lower_bound(const hal_harvest *h, uint64_t id)
 
 hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t n_rows, hal_err *err)
 {
+    hal_gathered own = {.kept = n_rows, .file = h->last_file + ask->id};
+    return hal_harvest_adopt(h, ask, &own, err);
+}
+
+hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathered *g,
+                             hal_err *err)
+{
     size_t at = lower_bound(h, ask->id);
     if (at < h->n_tiles && h->tiles[at].id == ask->id) {
-        h->tiles[at].rows = n_rows;
+        h->tiles[at].rows = g->kept;
+        h->tiles[at].file = g->file;
         return HAL_OK;
     }
     if (h->n_tiles == h->cap_tiles) {
@@ -410,19 +426,52 @@ hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t n_rows,
         h->cap_tiles = cap;
     }
     memmove(h->tiles + at + 1, h->tiles + at, (h->n_tiles - at) * sizeof *h->tiles);
-    h->tiles[at] = (kept_tile){ask->id, n_rows, ask->tile};
+    h->tiles[at] = (kept_tile){ask->id, g->kept, g->file, ask->tile};
     h->n_tiles++;
     return HAL_OK;
+}
+
+static hal_status count_rows(void *ctx, const hal_table *block, hal_err *err)
+{
+    (void)err;
+    *(uint64_t *)ctx += hal_table_rows(block);
+    return HAL_OK;
+}
+
+hal_status hal_harvest_check(const hal_harvest *h, const hal_gathered *g, hal_err *err)
+{
+    if (!g->file_bytes)
+        return HAL_OK;
+    char *path = spool_path(h, g->file, err);
+    if (!path)
+        return HAL_E_NOMEM;
+    struct stat info;
+    uint64_t n_rows = 0;
+    hal_status st = HAL_OK;
+    if (stat(path, &info))
+        st = hal_err_errno(err, errno, "cannot read %s", path);
+    else if ((uint64_t)info.st_size != g->file_bytes)
+        st = hal_err_set(err, HAL_E_INTEGRITY, "%s has %lld bytes, %" PRIu64 " were written", path,
+                         (long long)info.st_size, g->file_bytes);
+    if (!st)
+        st = hal_spool_read(path, count_rows, &n_rows, err);
+    if (!st && n_rows != g->kept)
+        st = hal_err_set(err, HAL_E_INTEGRITY, "%s has %" PRIu64 " rows, %" PRIu64 " were written",
+                         path, n_rows, g->kept);
+    hal_free(path);
+    return st;
 }
 
 void hal_harvest_drop(hal_harvest *h, uint64_t ask_id)
 {
     size_t at = lower_bound(h, ask_id);
+    uint64_t file = h->last_file + ask_id;
     if (at < h->n_tiles && h->tiles[at].id == ask_id) {
+        file = h->tiles[at].file;
         h->n_tiles--;
         memmove(h->tiles + at, h->tiles + at + 1, (h->n_tiles - at) * sizeof *h->tiles);
     }
-    char *path = spool_path(h, ask_id, NULL);
+    char *path = spool_path(h, file, NULL);
     if (path)
         unlink(path);
     hal_free(path);
@@ -446,7 +495,7 @@ static hal_status bind_sheaf(const hal_harvest *h, const hal_region *region, hal
     for (size_t i = 0; i < h->n_tiles; i++) {
         if (region && !hal_region_may_touch(region, &h->tiles[i].tile, 0.0))
             continue;
-        char *path = spool_path(h, h->tiles[i].id, err);
+        char *path = spool_path(h, h->tiles[i].file, err);
         if (!path) {
             hal_sheaf_clear(&s);
             return HAL_E_NOMEM;

@@ -14,6 +14,8 @@ typedef struct hal_harvest hal_harvest;
 /** Borrowed for the call; text is copied, the region referenced. */
 typedef struct hal_harvest_config {
     const char *dir;      /* existing folder; the files live in a new folder inside it */
+    bool lasting;         /* the files live in `dir` itself and stay when the harvest ends */
+    uint64_t last_file;   /* lasting: numbers of files that are there are not above it */
     const char *ra, *dec; /* columns of positions, degrees: float64 or int64; NULL: none */
     const char *id;       /* column that tells rows at one position apart; NULL: none */
     hal_region *region;   /* rows outside are dropped, unless rows match by their outlines */
@@ -24,15 +26,16 @@ typedef struct hal_harvest_config {
 
 hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err);
 hal_harvest *hal_harvest_ref(hal_harvest *h);
-/** The last one removes the folder and all files in it. Loop thread. */
+/** The last one removes the folder and all files in it, unless they are lasting. Loop thread. */
 void hal_harvest_unref(hal_harvest *h);
 
 typedef struct hal_gathered {
     uint64_t returned, kept;
-    uint64_t kept_bytes;  /* of memory that the kept rows take */
-    double printed_deg;   /* positions are multiples of it; 0: they have many decimals, or too few
-                             rows to tell */
-    double overshoot_deg; /* largest distance of a row from the request region, 0 inside */
+    uint64_t kept_bytes; /* of memory that the kept rows take */
+    double printed_deg;  /* positions are multiples of it; 0: they have many decimals, or too few
+                            rows to tell */
+    uint64_t file, file_bytes; /* "N.spool", its size; 0 bytes: there is none */
+    double overshoot_deg;      /* largest distance of a row from the request region, 0 inside */
 } hal_gathered;
 
 /** An answer to `ask`: writes the rows of `t` that are to be kept (see hal_ask) to the ask's own
@@ -45,6 +48,13 @@ hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const ch
 /** The ask's file counts from now on. Loop thread. */
 hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t rows,
                             hal_err *err) HAL_MUST_CHECK;
+/** The same with the file that an earlier harvest of this folder gathered. */
+hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathered *gathered,
+                             hal_err *err) HAL_MUST_CHECK;
+/** Is that file there as it was written, by its size, its check sums and its number of rows?
+ * HAL_E_INTEGRITY or HAL_E_IO when it is not. Any thread. */
+hal_status hal_harvest_check(const hal_harvest *h, const hal_gathered *gathered,
+                             hal_err *err) HAL_MUST_CHECK;
 /** The ask's rows are not wanted: removes its file. Loop thread. */
 void hal_harvest_drop(hal_harvest *h, uint64_t ask_id);
 

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Queries that are killed, interrupted or out of disk, and go on where they were (cases 15, 16 and
+24 of the tiling design): the output is that of an undisturbed run, and what was answered is not
+asked again."""
+import glob
+import json
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+
+import practice
+
+WORKFLOW = os.path.join(practice.SOURCE, "tests", "data", "workflows", "catalogue.lua")
+GAIA = ("Gaia DR3", "CIRCLE 200 60 1")  # cones; a reset is all that tells "too many rows"
+TIC = ("Tic", "CIRCLE 200 60 2.5", "--row_limit", "2000")  # boxes; the archive counts
+DEADLINE_S = 120
+# Without a cache: what one run learned about densities would change what the next one asks.
+PLACE = {**os.environ, "HOME": "", "XDG_CACHE_HOME": ""}
+
+
+def records(out):
+    """How many records the ledger below `out` has; 0 without one. Reads a copy: the file is the
+    run's alone."""
+    found = glob.glob(os.path.join(out, ".halyard", "*.tiles", "ledger.sqlite"))
+    if not found:
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "ledger.sqlite")
+        try:
+            for tail in ("", "-wal"):
+                if os.path.exists(found[0] + tail):
+                    shutil.copy(found[0] + tail, copy + tail)
+            with sqlite3.connect(copy) as ledger:
+                return sum(ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                           for table in ("done", "told", "over"))
+        except (sqlite3.Error, FileNotFoundError):
+            return 0  # in the middle of a write
+
+
+class Resume(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.out = os.path.join(self.folder.name, "out")
+        self.running = practice.archive("--row-cap", "2000", "--latency", "20")
+        self.url = self.running.__enter__()
+
+    def tearDown(self):
+        self.running.__exit__(None, None, None)
+        self.folder.cleanup()
+
+    def command(self, what, *more, out=None, region=None):
+        return [practice.HALYARD, "run", WORKFLOW, "--archive", self.url, "--output",
+                out or self.out, "--catalog", what[0], "--region", region or what[1], *what[2:], *more]
+
+    def run_it(self, what, *more, **options):
+        """A run to its end: exit code, its messages."""
+        done = subprocess.run(self.command(what, *more, **options), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, env=PLACE)
+        return done.returncode, done.stderr
+
+    def questions(self):
+        """Requests for rows and counts that the archive has had."""
+        with urllib.request.urlopen(self.url + "/practice/stats") as answer:
+            return sum(json.load(answer)["by_service"].values())
+
+    def rows(self, out=None):
+        with open(os.path.join(out or self.out, "rows.csv"), "rb") as table:
+            return table.read()
+
+    def undisturbed(self, what, *more):
+        """The rows of a run in a folder of its own, and what it asked."""
+        out, before = os.path.join(self.folder.name, "undisturbed"), self.questions()
+        code, log = self.run_it(what, *more, out=out)
+        self.assertEqual(code, 0, log)
+        self.assertEqual(glob.glob(os.path.join(out, ".halyard", "*.tiles")), [])
+        rows = self.rows(out)
+        shutil.rmtree(out)
+        return rows, self.questions() - before
+
+    def stop_after(self, n_records, what, *more, by=signal.SIGKILL):
+        """Begins a run and stops it once the ledger has so many records; gives how many there are,
+        or None when the run ended before."""
+        run = subprocess.Popen(self.command(what, *more), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=PLACE)
+        end = time.monotonic() + DEADLINE_S
+        while run.poll() is None and records(self.out) < n_records:
+            self.assertLess(time.monotonic(), end, "no such record")
+            time.sleep(0.002)
+        if run.poll() is None:
+            run.send_signal(by)
+        code = run.wait(timeout=DEADLINE_S)
+        if code == 0:
+            return None
+        self.assertEqual(code, -by if by == signal.SIGKILL else 130)
+        return records(self.out)
+
+    def test_a_run_killed_after_each_record_in_turn_gives_the_same_bytes(self):
+        for what in (GAIA, TIC):
+            want, asked = self.undisturbed(what, "--parallel", "1")
+            before, stops, have = self.questions(), 0, 0
+            while have is not None and stops < 3 * asked:
+                have = self.stop_after(have + 1, what, "--parallel", "1")
+                stops += 1
+            self.assertIsNone(have)
+            self.assertGreater(stops, 10, what)
+            self.assertEqual(self.rows(), want)
+            # Of a stopped run at most the question under way, which had no answer, is asked again,
+            # and the failure before it, which alone proves nothing.
+            self.assertLessEqual(self.questions() - before, asked + 2 * stops)
+            self.assertEqual(glob.glob(os.path.join(self.out, ".halyard", "*.tiles")), [])
+            shutil.rmtree(self.out)
+
+    def test_answers_in_the_ledger_are_not_asked_for_again(self):
+        for what in (GAIA, TIC):
+            want, asked = self.undisturbed(what, "--parallel", "1")
+            counts = 1 if what is TIC else 0  # of the whole region, before the plan
+            for share in (0.2, 0.5, 0.9):
+                have = self.stop_after(max(1, int(share * asked)), what, "--parallel", "1")
+                before = self.questions()
+                code, log = self.run_it(what, "--parallel", "1")
+                self.assertEqual(code, 0, log)
+                self.assertIn(f"resuming: {have} of ", log)
+                self.assertEqual(self.questions() - before, asked - counts - have, (what, share))
+                self.assertEqual(self.rows(), want)
+                shutil.rmtree(self.out)
+
+    def test_the_window_does_not_show_in_the_output(self):
+        for what in (GAIA, TIC):
+            want, _ = self.undisturbed(what, "--parallel", "1")
+            for window in ("2", "8"):
+                self.assertEqual(self.undisturbed(what, "--parallel", window)[0], want)
+                self.assertIsNotNone(self.stop_after(6, what, "--parallel", window))
+                code, log = self.run_it(what, "--parallel", "1")
+                self.assertEqual(code, 0, log)
+                self.assertEqual(self.rows(), want)
+                shutil.rmtree(self.out)
+
+    def test_ctrl_c_keeps_what_came(self):
+        want, asked = self.undisturbed(TIC, "--parallel", "1")
+        have = self.stop_after(8, TIC, "--parallel", "1", by=signal.SIGINT)
+        before = self.questions()
+        code, log = self.run_it(TIC, "--parallel", "1")
+        self.assertEqual(code, 0, log)
+        self.assertEqual(self.questions() - before, asked - 1 - have)
+        self.assertEqual(self.rows(), want)
+
+    def test_rows_that_were_damaged_meanwhile_are_asked_for_again(self):
+        want, asked = self.undisturbed(TIC, "--parallel", "1")
+        have = self.stop_after(10, TIC, "--parallel", "1")
+        spools = sorted(glob.glob(os.path.join(self.out, ".halyard", "*.tiles", "*.spool")))
+        self.assertGreater(len(spools), 3)
+        with open(spools[0], "r+b") as flipped:
+            flipped.seek(os.path.getsize(spools[0]) // 2)
+            byte = flipped.read(1)
+            flipped.seek(-1, os.SEEK_CUR)
+            flipped.write(bytes([byte[0] ^ 1]))
+        os.truncate(spools[1], os.path.getsize(spools[1]) - 1)
+        os.remove(spools[2])
+        stray = os.path.join(os.path.dirname(spools[0]), "999.spool")
+        shutil.copy(spools[3], stray)
+        before = self.questions()
+        code, log = self.run_it(TIC, "--parallel", "1")
+        self.assertEqual(code, 0, log)
+        self.assertEqual(log.count("asking again: "), 3, log)
+        self.assertEqual(self.questions() - before, asked - 1 - have + 3)
+        self.assertEqual(self.rows(), want)
+
+    def test_another_query_is_refused_until_told_to_begin_anew(self):
+        self.stop_after(5, TIC, "--parallel", "1")
+        other = "CIRCLE 200 60 0.5"
+        before = self.questions()
+        code, log = self.run_it(TIC, "--parallel", "1", region=other)
+        self.assertEqual(code, 2, log)
+        for text in ("another region: CIRCLE 200 60 2.5", other, "--restart"):
+            self.assertIn(text, log)
+        self.assertEqual(self.questions(), before)
+        code, log = self.run_it(TIC, "--parallel", "1", "--restart", region=other)
+        self.assertEqual(code, 0, log)
+        self.assertNotIn("resuming", log)
+        got = self.rows()
+        self.assertEqual(self.undisturbed((TIC[0], other), "--parallel", "1")[0], got)
+
+    def test_a_full_disk_is_an_error_after_which_the_run_goes_on(self):
+        want, asked = self.undisturbed(TIC, "--parallel", "1")
+        sizes = []  # of files of rows
+        self.stop_after(12, TIC, "--parallel", "1")
+        for spool in glob.glob(os.path.join(self.out, ".halyard", "*.tiles", "*.spool")):
+            sizes.append(os.path.getsize(spool))
+        shutil.rmtree(self.out)
+
+        def limit():
+            most = sorted(sizes)[-2]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+        full = subprocess.run(self.command(TIC, "--parallel", "1"), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, preexec_fn=limit,
+                              timeout=DEADLINE_S, env=PLACE)
+        self.assertEqual(full.returncode, 5, full.stderr)
+        have, before = records(self.out), self.questions()
+        self.assertGreater(have, 0)
+        code, log = self.run_it(TIC, "--parallel", "1")
+        self.assertEqual(code, 0, log)
+        self.assertEqual(self.questions() - before, asked - 1 - have)
+        self.assertEqual(self.rows(), want)
+
+
+if __name__ == "__main__":
+    unittest.main()
