@@ -203,6 +203,7 @@ function methods:query(options)
   local source = with_roles(self.record.source(options))
   source.service.cap = row_limit(options.row_limit, source.service.cap)
   source.url, source.memorable = self.record.url(), not next(options.where or {})
+  source.asked = options
   if not options.region and source.plain then
     return results.of(run_plain(self, source, options, record))
   elseif not options.region then

@@ -592,7 +592,8 @@ end
 -- the tiles, so that the rest of the budget is the plan's. Without ra and dec the rows have no
 -- positions.
 -- counts_region: `count` takes the whole region, though not every tile; answers_counted: each
--- answer's rows were compared with the archive's count of that answer
+-- answer's rows were compared with the archive's count of that answer; asked: a table of all that
+-- decides which rows come beside the region, without which an interrupted query begins anew
 -- @tparam halyard.region region
 -- @tparam table options into, format, parallel, verify ("none", "sum", "audit"), partial (true:
 -- rows of the tiles that could be fetched, instead of an error), aim (see halyard.targets: the

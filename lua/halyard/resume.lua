@@ -18,14 +18,15 @@ local aside = { into = true, format = true, parallel = true, partial = true, reg
 local methods = {}
 methods.__index = methods
 
--- What a query asks for, as texts; nil when an option has no text (a table that is sent along).
+-- What a query asks for, as texts; nil when the source does not tell it, or when that has no text (as
+-- a table that is sent along).
 local function job_of(source, region, options)
   local rest = {}
-  for key, value in pairs(options) do
+  for key, value in pairs(source.asked or {}) do
     rest[key] = not aside[key] and value or nil
   end
   local ok, query = errors.try(json.encode, rest)
-  if not ok then
+  if not source.asked or not ok then
     return nil
   end
   local where = tostring(region)

@@ -187,6 +187,42 @@ class Resume(unittest.TestCase):
         got = self.rows()
         self.assertEqual(self.undisturbed((TIC[0], other), "--parallel", "1")[0], got)
 
+    def test_tables_of_other_criteria_are_other_queries(self):
+        """They have no file by whose name an earlier run is known."""
+        workflow = os.path.join(self.folder.name, "seen.lua")
+        with open(workflow, "w", encoding="ascii") as text:
+            text.write("""return workflow {
+              name = "seen", summary = "Observations, as a table", hosts = { "mast" },
+              params = { { "collection", "string" } },
+              run = function(_, p)
+                return mast.observations { region = sky.circle(200, 60, 3), row_limit = 20,
+                  where = { obs_collection = p.collection } }
+              end }""")
+
+        def command(collection, out):
+            return [practice.HALYARD, "run", workflow, "--archive", self.url, "--format", "csv",
+                    "--collection", collection, "--output", os.path.join(self.folder.name, out)]
+
+        def rows_of(collection, out):
+            done = subprocess.run(command(collection, out), capture_output=True, env=PLACE,
+                                  timeout=DEADLINE_S, check=True)
+            return done.stdout, done.stderr.decode()
+
+        want = {name: rows_of(name, "undisturbed")[0] for name in ("TESS", "HST")}
+        self.assertNotEqual(want["TESS"], want["HST"])
+        run = subprocess.Popen(command("TESS", "out"), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=PLACE)
+        while run.poll() is None and records(self.out) < 3:
+            time.sleep(0.002)
+        run.kill()
+        self.assertEqual(run.wait(), -signal.SIGKILL)
+        rows, log = rows_of("HST", "out")
+        self.assertNotIn("resuming", log)
+        self.assertEqual(rows, want["HST"])
+        rows, log = rows_of("TESS", "out")
+        self.assertIn("resuming", log)
+        self.assertEqual(rows, want["TESS"])
+
     def test_a_full_disk_is_an_error_after_which_the_run_goes_on(self):
         want, asked = self.undisturbed(TIC, "--parallel", "1")
         sizes = []  # of files of rows

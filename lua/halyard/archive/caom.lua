@@ -155,6 +155,8 @@ local function source_of(question, counted, unplaced, cap)
     name = question.service, id = "objID", ra = "s_ra", dec = "s_dec", window = 4, known = counted,
     requests_max = counted and math.max(requests_least, 40 * math.ceil(counted / cap)),
     unplaced = unplaced, verdict = door.verdict, refine = told, service = service,
+    url = door.base("mashup"),
+    asked = { filters = question.filters, position = question.position },
     fetch = function(shape)
       local parts, spent = {}, { requests = 0, bytes = 0 }
       each_part(question, shape, function(filters)
