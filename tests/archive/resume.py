@@ -223,6 +223,19 @@ class Resume(unittest.TestCase):
         self.assertIn("resuming", log)
         self.assertEqual(rows, want["TESS"])
 
+    def test_faults_before_and_after_a_kill_lose_nothing(self):
+        want, _ = self.undisturbed(TIC)
+        for faults in ("reset=0.2", "http503=0.1,cut=0.1"):
+            with practice.archive("--row-cap", "2000", "--latency", "20", "--faults", faults) as url:
+                self.url, quiet = url, self.url
+                self.assertIsNotNone(self.stop_after(9, TIC, "--parallel", "3"))
+                code, log = self.run_it(TIC, "--parallel", "3")
+                self.url = quiet
+            self.assertEqual(code, 0, log)
+            self.assertIn("resuming", log)
+            self.assertEqual(self.rows(), want)
+            shutil.rmtree(self.out)
+
     def test_a_full_disk_is_an_error_after_which_the_run_goes_on(self):
         want, asked = self.undisturbed(TIC, "--parallel", "1")
         sizes = []  # of files of rows
