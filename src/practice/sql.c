@@ -133,12 +133,8 @@ static int add_functions(hal_sql *q)
         const char *name;
         int n;
         void (*f)(sqlite3_context *, int, sqlite3_value **);
-    } functions[] = {{"separation", 4, separation},
-                     {"words", 1, words},
-                     {"uniform", 2, uniform},
-                     {"normal", 2, normal},
-                     {"cell", 3, cell},
-                     {"pause", 1, pause_s}};
+    } functions[] = {{"separation", 4, separation}, {"words", 1, words}, {"uniform", 2, uniform},
+                     {"normal", 2, normal},         {"cell", 3, cell},   {"pause", 1, pause_s}};
     int rc = hal_sql_number_register(q->db);
     for (size_t i = 0; i < sizeof functions / sizeof *functions && !rc; i++)
         rc = sqlite3_create_function_v2(q->db, functions[i].name, functions[i].n,
