@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define RAD (3.14159265358979323846 / 180.0)
+
 enum { ROWS_READ_MAX = 20000000 }; /* one question may look at so many stars one by one */
 
 typedef struct cell_range {
@@ -35,7 +37,8 @@ struct hal_rows {
     uint32_t i_star, end; /* stars of `open` still to read: [i_star, end) and the members */
     bool whole;           /* every star of `open` is inside */
     double rank_max;
-    double dec_deg[2]; /* cells outside hold no row */
+    double dec_deg[2];              /* cells outside hold no row, ... */
+    double ra_mid_deg, ra_half_deg; /* ... nor do those whose centre is further away in ra */
     uint64_t n_read, n_charged;
     bool named; /* asked by identifier: cells need no disc */
     /* observations, products */
@@ -289,50 +292,55 @@ static void narrow(const hal_rows *r, const char *column, double out[2])
     }
 }
 
-/* A circle round all rows that can match: of the region, or of ranges on the position columns (an
- * index on them, as a database has). */
-static hal_cone reach(const hal_rows *r)
+/* Where all rows that can match are: the region, or what ranges on the position columns leave (an
+ * index on them, as a database has); a new reference, NULL: anywhere. */
+static hal_region *place_of(const hal_rows *r)
 {
     double ra[2] = {0, 360}, dec[2] = {-90, 90};
-    hal_cone c = {0, 0, 180};
     if (!r->everywhere)
-        return hal_region_cone(r->q.region);
+        return hal_region_ref(r->q.region);
     narrow(r, "ra", ra);
     narrow(r, "dec", dec);
-    hal_region *box = ra[0] <= ra[1] && dec[0] <= dec[1]
-                          ? hal_region_box(ra[0], ra[1], dec[0], dec[1], NULL)
-                          : NULL;
-    if (box)
-        c = hal_region_cone(box);
-    hal_region_unref(box);
-    return c;
+    bool box = ra[0] <= ra[1] && dec[0] <= dec[1];
+    return box ? hal_region_box(ra[0], ra[1], dec[0], dec[1], NULL) : NULL;
 }
 
-/* The declinations of all rows that can match: the circle round a band about the sky is no help. */
-static void bound_dec(hal_rows *r)
+/* Centres of cells that can hold a star of a place: of a long box, few of those in the circle
+ * round it. */
+static void bound_centres(hal_rows *r, const hal_region *place)
 {
-    double *dec = r->dec_deg;
-    dec[0] = -90;
-    dec[1] = 90;
-    if (r->everywhere) {
-        narrow(r, "dec", dec);
-    } else {
-        hal_tile t = hal_region_tile(r->q.region);
-        dec[0] = hal_tick_deg(t.dec_lo);
-        dec[1] = hal_tick_deg(t.dec_hi);
-    }
+    r->dec_deg[0] = -180;
+    r->dec_deg[1] = r->ra_half_deg = 180;
+    r->ra_mid_deg = 180;
+    if (!place)
+        return;
+    hal_tile t = hal_region_tile(place);
     double reach_deg = hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg + 1e-6;
-    dec[0] -= reach_deg;
-    dec[1] += reach_deg;
+    double dec[2] = {hal_tick_deg(t.dec_lo), hal_tick_deg(t.dec_hi)};
+    r->dec_deg[0] = dec[0] - reach_deg;
+    r->dec_deg[1] = dec[1] + reach_deg;
+    double far_deg = fmax(fabs(dec[0]), fabs(dec[1]));
+    if (far_deg + reach_deg >= 89.9)
+        return;
+    double half_deg = hal_tick_deg(t.width) / 2;
+    r->ra_mid_deg = hal_tick_deg(t.ra) + half_deg;
+    r->ra_half_deg = half_deg + asin(sin(reach_deg * RAD) / cos(far_deg * RAD)) / RAD;
+}
+
+static bool can_hold(const hal_rows *r, double ra_deg, double dec_deg)
+{
+    return dec_deg >= r->dec_deg[0] && dec_deg <= r->dec_deg[1] &&
+           fabs(remainder(ra_deg - r->ra_mid_deg, 360)) <= r->ra_half_deg;
 }
 
 static hal_status open_stars(hal_rows *r, hal_err *err)
 {
     bool ok = ranges_by_identifier(r, &r->named);
     bound_rank(r);
-    bound_dec(r);
+    hal_region *place = place_of(r);
+    bound_centres(r, place);
     if (ok && !r->named) {
-        hal_cone c = reach(r);
+        hal_cone c = place ? hal_region_cone(place) : (hal_cone){0, 0, 180};
         double radius = c.radius_deg + r->view->margin_deg + 1e-9;
         if (radius >= 180) {
             ok = add_range(r, 0, HAL_SKY_CELLS);
@@ -341,6 +349,7 @@ static hal_status open_stars(hal_rows *r, hal_err *err)
             ok = r->range_capacity || !r->n_ranges;
         }
     }
+    hal_region_unref(place);
     return ok ? HAL_OK : hal_err_nomem(err, r->n_ranges * sizeof *r->ranges);
 }
 
@@ -374,7 +383,7 @@ static hal_status next_cell(hal_rows *r, bool *more, hal_err *err)
         if (!*more)
             return HAL_OK;
         hal_healpix_position(HAL_SKY_ORDER, r->cell++, 0.5, 0.5, &ra, &dec);
-    } while (dec < r->dec_deg[0] || dec > r->dec_deg[1]);
+    } while (!can_hold(r, ra, dec));
     hal_status st = hal_sky_open(r->sky, r->cell - 1, &r->open, err);
     if (st)
         return st;
