@@ -18,15 +18,15 @@ local aside = { into = true, format = true, parallel = true, partial = true, reg
 local methods = {}
 methods.__index = methods
 
--- What a query asks for, as texts; nil when the source does not tell it, or when that has no text
--- (a table that is sent along).
+-- What a query asks for, as texts; nil when the source does not tell it, when that has no text (a
+-- table that is sent along), or for a list of targets, whose groups have no ledger.
 local function job_of(source, region, options)
   local rest = {}
   for key, value in pairs(source.asked or {}) do
     rest[key] = not aside[key] and value or nil
   end
   local ok, query = errors.try(json.encode, rest)
-  if not source.asked or not ok then
+  if not source.asked or not ok or options.aim then
     return nil
   end
   local where = tostring(region)
@@ -94,6 +94,7 @@ local function open(self, anew)
   self.ledger = ledger_core.open(self.folder, anew)
   self.ledger:begin(self.job)
   self.extent, self.doubts = self.ledger:extent(), {}
+  self.asked, self.nth = {}, {} -- asks by node; which of these an ask is
   local text = self.ledger:inputs()
   self.inputs = text and json.decode(text) or nil
   local prior = self.inputs and self.inputs.prior
@@ -142,9 +143,14 @@ function methods:begin(inputs)
 end
 
 --- What is known of an ask: a record (kind "done", "told" with `answer`, or "over" with `how`) or
--- nil. `from_key`: with which key its page starts.
+-- nil. `from_key`: with which key its page starts. To be called once for every ask, before what
+-- came is recorded: the same tile may be asked for again, and its answers are told apart by which
+-- of its asks they belong to.
 function methods:find(ask, from_key)
-  local found = self.ledger:find(node_of(ask, from_key), ask.attempt)
+  local node = node_of(ask, from_key)
+  self.asked[node] = (self.asked[node] or 0) + 1
+  self.nth[ask.id] = self.asked[node]
+  local found = self.ledger:find(node, self.asked[node])
   if not found then
     return nil
   elseif found.kind == "told" then
@@ -157,8 +163,8 @@ function methods:find(ask, from_key)
   return found
 end
 
-local function filled(record, ask, from_key, fields)
-  record.node, record.attempt = node_of(ask, from_key), ask.attempt
+local function filled(self, record, ask, from_key, fields)
+  record.node, record.attempt = node_of(ask, from_key), self.nth[ask.id]
   for key, value in pairs(fields) do
     record[key] = value
   end
@@ -179,20 +185,20 @@ end
 --- Records the rows of an ask, whose file is on disk. `kept` as harvest:tile gives it; `next_key`:
 -- with which key the next page starts; fields: returned, answer_bytes, began, pending.
 function methods:done(ask, from_key, kept, next_key, fields)
-  local record = filled({ kind = "done", text = key_text(next_key) }, ask, from_key, kept)
-  write(self, filled(record, ask, from_key, fields))
+  local record = filled(self, { kind = "done", text = key_text(next_key) }, ask, from_key, kept)
+  write(self, filled(self, record, ask, from_key, fields))
 end
 
 --- Records an answer that is numbers.
 function methods:told(ask, from_key, answer, fields)
-  write(self, filled({ kind = "told", text = json.encode(answer) }, ask, from_key, fields))
+  write(self, filled(self, { kind = "told", text = json.encode(answer) }, ask, from_key, fields))
 end
 
 --- Records that an ask went over, or a failure that may be one. `how`: "rows" (the answer had too
 -- many: `kept` has returned, kept and overshoot_deg), "over" or "ambiguous".
 function methods:over(ask, from_key, how, kept, fields)
-  local record = filled({ kind = "over", text = how }, ask, from_key, kept or {})
-  filled(record, ask, from_key, fields)
+  local record = filled(self, { kind = "over", text = how }, ask, from_key, kept or {})
+  filled(self, record, ask, from_key, fields)
   if how == "ambiguous" then
     self.doubts[#self.doubts + 1] = record
   else

@@ -59,7 +59,7 @@ typedef enum hal_ledger_kind {
 typedef struct hal_ledger_record {
     hal_ledger_kind kind;
     const char *node;
-    int64_t attempt;  /* OVER: of this node, from 0 */
+    int64_t attempt;  /* OVER: of this node, from 1 */
     const char *text; /* DONE: what the next page starts with; TOLD: the answer; OVER: how; or "" */
     uint64_t n_returned, n_kept; /* DONE, OVER */
     double overshoot_deg;        /* DONE, OVER */
