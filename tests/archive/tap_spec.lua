@@ -288,9 +288,8 @@ describe("a TAP service", function()
       local jwst = caom:query { where = { obs_collection = "JWST" } }
       assert(files.rows > 0 and files.rows == #jwst.table:where({ obs_id = "jw*_nircam*" }))
       local where = { obs_collection = "JWST" }
-      assert(caom:query({ where = where, row_limit = jwst.rows }).rows == jwst.rows)]])
-    fails(7, [[return mast.tap("caom"):table("dbo.obspointing", { id = "obsid" }):query {
-      where = { obs_collection = "JWST" }, row_limit = 7 }]], "one answer holds 7")
+      assert(caom:query({ where = where, row_limit = jwst.rows }).rows == jwst.rows)
+      assert(caom:query({ where = where, row_limit = 70 }).rows == jwst.rows) -- in parts]])
   end)
 
   it("is not asked by a workflow that does not declare it", function()
