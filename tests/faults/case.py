@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One row of the fault matrix: the command runs against a misbehaving peer, and the invariants of
+section 8 of the matrix are looked at after each test."""
+import contextlib
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from peer import Peer
+
+HALYARD = os.path.join(os.environ["HALYARD_BIN"], "halyard")
+SOURCE = os.environ["HALYARD_SOURCE"]
+TOKEN = "6e1d1c3a7f2b4c58a0token0f1e2d3c4"
+DEADLINE_S = 240
+
+# The deadlines of the engine are minutes. Under faketime an hour of the command's clocks is
+# `3600 / hasten` seconds, and so are the waits in its loop.
+HASTEN = 50
+
+
+def has(program):
+    return shutil.which(program) is not None
+
+
+def needs(program):
+    return unittest.skipUnless(has(program), f"{program} is not installed")
+
+
+class Ended:
+    """A run that has ended."""
+
+    def __init__(self, code, output, messages, folder):
+        self.code, self.output, self.messages, self.folder = code, output, messages, folder
+
+    def report(self):
+        with open(os.path.join(self.folder, "report.json"), encoding="utf-8") as report:
+            return json.load(report)
+
+    def files(self):
+        """Item of the report by the last component of its path."""
+        return {os.path.basename(item["file"]): item for item in self.report()["files"]}
+
+
+class Case(unittest.TestCase):
+    """`truth` is what the files are called and hold; a test that downloads sets it before it runs,
+    and the files are then compared after the test, and again after a run against a good peer."""
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+        self.out = os.path.join(self.place, "out")
+        self.home = os.path.join(self.place, "home")
+        os.mkdir(self.home)
+        self.truth, self.texts = {}, []
+        self.honest = False  # the peer of `serve` answers as a good server
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+
+    # -- servers
+
+    def serve(self, answer, **options):
+        """A peer that answers as `answer(request, wire)` says, and well once `honest` is set."""
+
+        def choose(request, wire):
+            if self.honest:
+                name = request.path.rsplit("/", 1)[-1]
+                return wire.file(request, self.truth[name])
+            return answer(request, wire)
+
+        return self.stack.enter_context(Peer(choose, **options))
+
+    # -- runs
+
+    def environment(self, **more):
+        inherited = {name: value for name, value in os.environ.items()
+                     if name in ("PATH", "HALYARD_SHARED", "LSAN_OPTIONS", "LANG")}
+        return {**inherited, "HOME": self.home, "XDG_CACHE_HOME": os.path.join(self.home, "cache"),
+                "MAST_API_TOKEN": TOKEN, "ASAN_OPTIONS": "verify_asan_link_order=0", **more}
+
+    def workflow(self, text, hosts):
+        """A workflow file whose run is `text`."""
+        path = os.path.join(self.place, "faults.lua")
+        quoted = ", ".join(f'"{host}"' for host in hosts)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"return workflow {{ name = \"faults\", summary = \"faults\", "
+                       f"hosts = {{ {quoted} }},\n  run = function()\n{text}\n  end }}\n")
+        return path
+
+    def start(self, *arguments, hasten=1, before=(), **options):
+        """The command, begun: a session of its own, so that what it leaves behind is seen."""
+        fast = ["faketime", "-f", f"+0 x{hasten}"] if hasten != 1 else []
+        options.setdefault("env", self.environment())
+        return subprocess.Popen([*before, *fast, HALYARD, *arguments], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                cwd=self.place, **options)
+
+    def end(self, process):
+        """Waits for a run; what it said is kept for the search for secrets."""
+        try:
+            output, messages = process.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, messages = process.communicate()
+            self.fail(f"still running after {DEADLINE_S} s: {messages}")
+        with self.assertRaises(ProcessLookupError, msg="a process is left"):
+            os.killpg(process.pid, 0)
+        self.texts += [output, messages]
+        for trouble in ("Sanitizer", "runtime error:"):
+            self.assertNotIn(trouble, messages)
+        return Ended(process.returncode, output, messages, self.out)
+
+    def run_text(self, text, hosts, *arguments, **options):
+        """Runs a workflow of one text to its end."""
+        return self.end(self.start("run", self.workflow(text, hosts), "--allow-private-net", "-o",
+                                   self.out, *arguments, **options))
+
+    def fetch(self, peer, names=None, *arguments, sizes=None, options="", **run_options):
+        """Downloads the named files (all of `truth`) from a peer into the folder "d"."""
+        sizes = sizes or {}
+        rows = ", ".join(
+            f'{{ access_url = "{peer.url}/{name}"'
+            + (f", content_length = {sizes[name]}" if name in sizes else "") + " }"
+            for name in names or sorted(self.truth))
+        return self.run_text(f'retrieve.products({{ {rows} }}, {{ dir = "d", flat = true, '
+                             f'on_error = "keep", {options} }})', [peer.host], *arguments,
+                             **run_options)
+
+    def restart(self):
+        """A fresh output folder, for another case of the same test."""
+        self.whole()
+        shutil.rmtree(self.out, ignore_errors=True)
+
+    # -- what must hold
+
+    def tree(self):
+        """Path below "d" -> content, of everything but the state and the manifests."""
+        found = {}
+        base = os.path.join(self.out, "d")
+        for path in glob.glob(os.path.join(base, "**"), recursive=True, include_hidden=True):
+            name = os.path.relpath(path, base)
+            if os.path.isfile(path) and not name.startswith((".halyard", "manifest.")):
+                with open(path, "rb") as file:
+                    found[name] = file.read()
+        return found
+
+    def whole(self):
+        """The names of the files that are there; each holds what was served."""
+        tree = self.tree()
+        for name, content in tree.items():
+            if not name.endswith(".part"):
+                self.assertIn(name, self.truth, "a file that nobody asked for")
+                self.assertTrue(content == self.truth[name],
+                                f"{name}: {len(content)} bytes that are not those of the archive")
+        return {name for name in tree if not name.endswith(".part")}
+
+    def assert_invariants(self):
+        """Section 8: 1 and 4 by files, 2 by the next run, 3, 6; 8 is looked at after each run, 5
+        and 7 are of each row."""
+        self.whole()
+        self.assertLessEqual(set(os.listdir(self.place)), {"out", "home", "faults.lua"},
+                             "a file outside the output folder")
+        for path in glob.glob(os.path.join(self.place, "**"), recursive=True, include_hidden=True):
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    self.assertNotIn(TOKEN.encode(), file.read(), path)
+        for text in self.texts:
+            self.assertNotIn(TOKEN, text)
+
+    def assert_heals(self, peer, names=None, **options):
+        """The same run against a good server gives everything, and leaves no part."""
+        self.honest = True
+        ended = self.fetch(peer, names, **options)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(set(self.tree()), set(names or self.truth))
+
+    def tearDown(self):
+        self.assert_invariants()
