@@ -659,7 +659,6 @@ static hal_status prepare(hal_csv *c, job *j, size_t size, hal_err *err)
         j->kinds[i] = c->columns[i].kind;
     j->separator = c->separator;
     j->block.size_bytes = size;
-    j->block.no_hash = c->texts;
     j->job = (hal_team_job){.run = run_job, .ctx = j};
     return HAL_OK;
 }

@@ -281,7 +281,7 @@ static outcome read_row(scanner *s)
     hal_csv_block *b = s->b;
     uint64_t row = b->n_rows;
     s->n_newlines = 0;
-    if (b->no_hash && *s->p == '#')
+    if (*s->p == '#' || *s->p == '@') /* may be a comment, which must not widen a column */
         return STOP;
     for (size_t i = 0; i < b->n_columns; i++) {
         outcome done = read_cell(s, &b->columns[i], row);

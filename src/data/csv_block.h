@@ -64,7 +64,6 @@ typedef struct hal_csv_block_column {
 typedef struct hal_csv_block {
     char *bytes; /* the caller's: `size_bytes` and at least 8 more that can be read */
     size_t size_bytes;
-    bool no_hash;    /* the caller's: a row that begins with # is not regular */
     size_t consumed; /* up to the row where it stopped */
     uint64_t n_rows, n_lines;
     size_t n_columns;

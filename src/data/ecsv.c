@@ -176,22 +176,28 @@ static const char *name_of(const hal_meta *item)
     return mapping ? mapping : hal_ecsv_key_is_carried(item->name) ? item->name : NULL;
 }
 
-/* Several of one name as a list: Astropy would keep the last of several entries only. */
+/* Several of one name as a list: Astropy would keep the last of several entries only. Items that
+ * are not written do not part them. */
 static hal_status put_meta(ecsv_writer *w, const char *name, const hal_meta *items, size_t n,
                            hal_err *err)
 {
+    size_t n_written = 1;
+    for (size_t i = 1; i < n; i++)
+        n_written += name_of(&items[i]) != NULL;
     hal_status st = put(w, "# - {", err);
     if (!st)
         st = put_quoted(w, name, err);
     if (!st)
-        st = put(w, n > 1 ? ": [" : ": ", err);
+        st = put(w, n_written > 1 ? ": [" : ": ", err);
     for (size_t i = 0; i < n && !st; i++) {
+        if (i && !name_of(&items[i]))
+            continue;
         st = i ? put(w, ", ", err) : HAL_OK;
         if (!st)
             st = mapping_of(&items[i]) ? put_attributes(w, &items[i], err)
                                        : put_quoted(w, items[i].value, err);
     }
-    return st ? st : put(w, n > 1 ? "]}\n" : "}\n", err);
+    return st ? st : put(w, n_written > 1 ? "]}\n" : "}\n", err);
 }
 
 static hal_status put_metadata(ecsv_writer *w, hal_err *err)
@@ -212,7 +218,7 @@ static hal_status put_metadata(ecsv_writer *w, hal_err *err)
         const char *name = name_of(&m->items[i]);
         for (; name && i + n < m->n_items; n++) {
             const char *next = name_of(&m->items[i + n]);
-            if (!next || strcmp(name, next) != 0)
+            if (next && strcmp(name, next) != 0)
                 break;
         }
         if (name)

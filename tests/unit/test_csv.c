@@ -192,6 +192,9 @@ static void comments_and_type_lines_are_skipped_but_never_rows(void **state)
     assert_text(t, 0, 2, "@y");
     assert_text(t, 0, 3, "#z");
     hal_table_unref(t);
+    t = read_good("a,b\n5.,1\n# end of table\n", 0); /* nor do they make a column text */
+    assert_int_equal(hal_table_field(t, 0)->type, HAL_TYPE_FLOAT64);
+    hal_table_unref(t);
     t = read_good("a,b\n", 0);
     assert_int_equal(hal_table_rows(t), 0);
     hal_table_unref(t);
