@@ -355,9 +355,9 @@ hal_status hal_csv_finish(hal_csv *c, hal_answer *answer, hal_table **table, hal
     hal_table *built = NULL;
     hal_csv_words said = hal_csv_said(c);
     hal_csv_take_words(c, &found);
-    if (said >= HAL_CSV_WORDS_JSON && !c->asked.as_named)
+    if (said >= HAL_CSV_WORDS_JSON)
         return hal_csv_refuse_words(said, found.message, err);
-    if (said > HAL_CSV_NO_WORDS && said < HAL_CSV_WORDS_JSON) {
+    if (said != HAL_CSV_NO_WORDS) {
         hal_csv_drop_columns(c);
         found.status = said == HAL_CSV_WORDS_ERROR       ? HAL_ANSWER_ERROR
                        : said == HAL_CSV_WORDS_NOT_FOUND ? HAL_ANSWER_NOT_FOUND

@@ -205,7 +205,9 @@ static bool is_type_line(const hal_csv *c)
 
 hal_csv_words hal_csv_said(const hal_csv *c)
 {
-    return c->body || c->texts ? HAL_CSV_NO_WORDS : hal_csv_words_of(c->columns, c->n_columns);
+    hal_csv_words said =
+        c->body || c->texts ? HAL_CSV_NO_WORDS : hal_csv_words_of(c->columns, c->n_columns);
+    return said >= HAL_CSV_WORDS_JSON && c->asked.as_named ? HAL_CSV_NO_WORDS : said;
 }
 
 /* The line of words as it stood. */

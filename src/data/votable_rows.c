@@ -11,7 +11,8 @@
 enum {
     BLOCK = 512 << 10,
     PIECE = 64 << 10, /* text decoded at once */
-    HELP_AT = 4       /* so many blocks in flight: this thread reads one too */
+    HELP_AT = 4,      /* so many blocks in flight: this thread reads one too */
+    GZIP_HEADER_BYTES = 10
 };
 
 static const char row_end[] = "</TR>";
@@ -483,28 +484,11 @@ static bool begins_gzip(const uint8_t *p)
            (p[9] <= 13 || p[9] == 255);
 }
 
-/* Bytes were added to the stream: finds the rows that are whole. */
-static hal_status took_bytes(hal_votable *v, size_t n)
+/* Finds the rows that are whole in what the stream has. */
+static hal_status find_rows(hal_votable *v)
 {
     hal_vo_block *b = &v->stream;
     hal_status st = HAL_OK;
-    uint64_t before = v->stream_bytes;
-    b->size += n;
-    v->stream_bytes += n;
-    if (v->stream_bytes > v->setup.asked.limits.bytes_max)
-        return hal_err_set(v->err, HAL_E_BUDGET, "the STREAM unpacks to more than %llu bytes",
-                           (unsigned long long)v->setup.asked.limits.bytes_max);
-    if (before < 10 && v->stream_bytes >= 10 && b->size >= 10 &&
-        begins_gzip((const uint8_t *)b->bytes))
-        return hal_err_set(v->err, HAL_E_PROTOCOL,
-                           v->unpack ? "the STREAM is compressed twice; ask the service for "
-                                       "BINARY2 or TABLEDATA without compression"
-                                     : "the STREAM holds gzip data, but its encoding is said to be "
-                                       "base64 alone; ask the service for BINARY2 or TABLEDATA "
-                                       "without compression, or correct it to encoding=\"gzip\"");
-    if (!v->n_columns && n)
-        return hal_err_set(v->err, HAL_E_INTEGRITY,
-                           "the STREAM has bytes, but no FIELD says what they are");
     const uint8_t *p = (const uint8_t *)b->bytes, *end = p + b->size;
     while (b->whole < b->size && b->size - b->whole >= v->row_need && !st) {
         uint64_t size = 0;
@@ -527,6 +511,31 @@ static hal_status took_bytes(hal_votable *v, size_t n)
         b->whole += (size_t)size;
     }
     return !st && b->whole >= BLOCK ? send(v, false) : st;
+}
+
+/* Bytes were added to the stream. The first of them are no rows before it is known that they are
+ * not those of a compressed one. */
+static hal_status took_bytes(hal_votable *v, size_t n)
+{
+    hal_vo_block *b = &v->stream;
+    uint64_t before = v->stream_bytes;
+    b->size += n;
+    v->stream_bytes += n;
+    if (v->stream_bytes > v->setup.asked.limits.bytes_max)
+        return hal_err_set(v->err, HAL_E_BUDGET, "the STREAM unpacks to more than %llu bytes",
+                           (unsigned long long)v->setup.asked.limits.bytes_max);
+    if (before < GZIP_HEADER_BYTES && v->stream_bytes >= GZIP_HEADER_BYTES &&
+        begins_gzip((const uint8_t *)b->bytes))
+        return hal_err_set(v->err, HAL_E_PROTOCOL,
+                           v->unpack ? "the STREAM is compressed twice; ask the service for "
+                                       "BINARY2 or TABLEDATA without compression"
+                                     : "the STREAM holds gzip data, but its encoding is said to be "
+                                       "base64 alone; ask the service for BINARY2 or TABLEDATA "
+                                       "without compression, or correct it to encoding=\"gzip\"");
+    if (!v->n_columns && n)
+        return hal_err_set(v->err, HAL_E_INTEGRITY,
+                           "the STREAM has bytes, but no FIELD says what they are");
+    return v->stream_bytes < GZIP_HEADER_BYTES ? HAL_OK : find_rows(v);
 }
 
 static hal_status take_unpacked(void *ctx, const char *bytes, size_t n, hal_err *err)
@@ -596,6 +605,8 @@ hal_status hal_vo_end_stream(hal_votable *v)
     bool whole = !st && hal_base64_finish(&v->base64, (uint8_t *)b->bytes + b->size, &n);
     if (!st)
         st = took_decoded(v, n);
+    if (!st && v->stream_bytes < GZIP_HEADER_BYTES)
+        st = find_rows(v);
     if (!st)
         st = rows_before_fault(v);
     if (!st && !whole)
