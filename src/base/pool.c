@@ -87,8 +87,9 @@ static void *worker(void *arg)
         pthread_mutex_lock(&pool->lock);
         if (j->strand)
             strand_advance(pool, j->strand);
+        bool first = !pool->finished.head; /* else a drain that takes this one, too, is due */
         push(&pool->finished, j);
-        if (pool->wake)
+        if (first && pool->wake)
             pool->wake(pool->wake_ctx);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -14,7 +14,7 @@ typedef struct hal_strand hal_strand;
 typedef void (*hal_job_fn)(void *ctx);
 
 /** `n_threads` 0: cores minus one, at least 1, at most 4. `wake` is called from workers (any
- * thread) whenever a `done` becomes due. NULL and `err` set on failure. */
+ * thread) when a `done` becomes due and none was. NULL and `err` set on failure. */
 hal_pool *hal_pool_new(int n_threads, void (*wake)(void *ctx), void *wake_ctx, hal_err *err);
 /** Waits for running jobs, runs the `done` of every finished job, drops none. */
 void hal_pool_free(hal_pool *pool);
