@@ -94,15 +94,17 @@ static hal_status put_in_place(int parent, const char *from, const char *to, boo
     hal_status st = hal_entry_look(parent, to, &there, err);
     if (st)
         return st;
-    if (there.kind == HAL_ENTRY_NONE)
-        return hal_entry_rename(parent, from, to, false, err);
+    if (there.kind == HAL_ENTRY_NONE) {
+        st = hal_entry_rename(parent, from, to, false, err);
+        return st ? st : hal_entry_save(parent, err);
+    }
     if (!replace)
         return hal_err_set(err, HAL_E_IO,
                            "%s is there already; choose another folder or ask for replace", to);
     if (syscall(SYS_renameat2, parent, from, parent, to, RENAME_EXCHANGE))
         return hal_err_errno(err, errno, "cannot replace %s", to);
     remove_folder(parent, from);
-    return fsync(parent) ? hal_err_errno(err, errno, "cannot save the folder of %s", to) : HAL_OK;
+    return hal_entry_save(parent, err);
 }
 
 /* --- Names --------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A download has two halves. The loop thread owns the exchange and says what happens next; a
- * strand of the pool owns the file, the digest and the folder, and does as told in order: open,
- * begin, write ..., publish. A piece of work carries its error back; nothing is shared between the
- * halves while work is under way except what is marked so.
+ * strand of the pool owns the file and the digest, and does as told in order: open, write ...,
+ * last. The folder's strand then names the files that are whole, several at a time. A piece of work
+ * carries its error back; nothing is shared between the halves while work is under way except what
+ * is marked so.
  *
- * Order on disk: data, its fsync, the record, the rename, the folder's fsync. A record before the
- * rename says only "a file with this size, time and digest is whole", so a crash between the two
- * leaves nothing that could be mistaken, and nothing whole that is not known. */
+ * Order on disk: data, its fsync, the record, its fsync, the rename, the folder's fsync. A record
+ * before the rename says only "a file with this size, time and digest is whole", so a crash between
+ * the two leaves nothing that could be mistaken, and nothing whole that is not known. */
 #include "net/download.h"
 
 #include "base/alloc.h"
@@ -28,6 +29,8 @@ static const int64_t deadline_ms =
     INT64_C(7) * 86400 * 1000; /* stalls end a transfer long before */
 
 typedef hal_download_work work;
+
+static void free_work(work *w);
 
 /* --- work between the halves ------------------------------------------------------------------ */
 
@@ -75,19 +78,46 @@ static void work_done(void *ctx)
         w->then(w);
     else if (w->err.status)
         end_with(d, &w->err);
-    hal_free(w);
+    free_work(w);
     end_when_idle(d);
 }
 
-static work *new_work(hal_download *d, hal_status (*run)(work *w), void (*then)(work *w),
-                      size_t extra, hal_err *err)
+/* Kept for the next one: the C library would give so much memory back to the system each time. */
+static void free_work(work *w)
 {
-    work *w = hal_malloc(sizeof *w + extra);
-    if (!w) {
-        hal_err_nomem(err, sizeof *w + extra);
+    if (!w)
+        return;
+    hal_loop *loop = w->d->loop;
+    if (!w->has_room || loop->n_idle_work == HAL_IDLE_WORK) {
+        hal_free(w);
+        return;
+    }
+    w->next_idle = loop->idle_work;
+    loop->idle_work = w;
+    loop->n_idle_work++;
+}
+
+/* `has_room`: for HAL_CHUNK_BYTES. */
+static work *new_work(hal_download *d, hal_status (*run)(work *w), void (*then)(work *w),
+                      bool has_room, hal_err *err)
+{
+    hal_loop *loop = d->loop;
+    work *w = has_room ? loop->idle_work : NULL;
+    size_t size = sizeof *w + (has_room ? HAL_CHUNK_BYTES : 0);
+    if (w) {
+        loop->idle_work = w->next_idle;
+        loop->n_idle_work--;
+    } else if (!(w = hal_malloc(size))) {
+        hal_err_nomem(err, size);
         return NULL;
     }
-    *w = (work){.d = d, .run = run, .then = then, .err = HAL_ERR_INIT, .total = -1};
+    w->d = d;
+    w->run = run;
+    w->then = then;
+    w->err = HAL_ERR_INIT;
+    w->begins = false;
+    w->has_room = has_room;
+    w->n_bytes = 0;
     return w;
 }
 
@@ -98,7 +128,7 @@ static hal_status post(work *w, hal_err *err)
     hal_status st =
         pool ? hal_pool_post(pool, d->strand, run_work, work_done, w, err) : HAL_E_CANCELLED;
     if (st)
-        hal_free(w);
+        free_work(w);
     else
         d->n_work++;
     return st;
@@ -110,7 +140,7 @@ static void ask(hal_download *d);
 
 static void drop_filling(hal_download *d)
 {
-    hal_free(d->filling);
+    free_work(d->filling);
     d->filling = NULL;
 }
 
@@ -131,50 +161,96 @@ static void start_over(hal_download *d, const hal_err *why)
     ask(d);
 }
 
-static void published(work *w)
+/* --- names ------------------------------------------------------------------------------------ */
+
+typedef struct naming {
+    hal_loop *loop;
+    hal_outlet *outlet;
+    hal_download *list;
+} naming;
+
+static void run_naming(void *ctx)
 {
-    hal_download *d = w->d;
-    d->keep_part = !w->spoiled;
-    if (w->err.status == HAL_E_INTEGRITY) {
-        start_over(d, &w->err);
+    hal_download_name_files(((naming *)ctx)->list);
+}
+
+static void named(hal_download *d)
+{
+    d->n_work--;
+    d->keep_part = !d->spoiled;
+    if (d->named.status) {
+        end_with(d, &d->named);
         return;
     }
-    if (w->err.status) {
-        end_with(d, &w->err);
-        return;
-    }
-    d->result.bytes = w->record.bytes;
-    memcpy(d->result.sha256, w->record.sha256, sizeof d->result.sha256);
-    if (w->suspicious && !d->result.warning[0])
+    d->result.bytes = d->record.bytes;
+    memcpy(d->result.sha256, d->record.sha256, sizeof d->result.sha256);
+    if (d->suspicious && !d->result.warning[0])
         snprintf(d->result.warning, sizeof d->result.warning,
                  "does not look like a FITS file (blocks of 2880 bytes, SIMPLE first)");
     end_with(d, NULL);
 }
 
-static hal_status flush(hal_download *d, hal_err *err)
+static void name_waiting(hal_loop *loop, hal_outlet *outlet);
+
+static void naming_done(void *ctx)
 {
-    work *w = d->filling;
-    d->filling = NULL;
-    if (!w || !w->n_bytes) {
-        hal_free(w);
-        return HAL_OK;
+    naming *n = ctx;
+    for (hal_download *d = n->list, *next; d; d = next) {
+        next = d->next_named;
+        named(d);
     }
-    hal_status st = post(w, err);
-    if (!st)
-        d->n_chunks++;
-    return st;
+    n->outlet->busy = false;
+    name_waiting(n->loop, n->outlet);
+    hal_free(n);
 }
 
-static void publish(hal_download *d)
+static void name_waiting(hal_loop *loop, hal_outlet *outlet)
 {
+    if (outlet->busy || !outlet->first)
+        return;
     hal_err err = HAL_ERR_INIT;
-    hal_status st = flush(d, &err);
-    work *w = st ? NULL : new_work(d, hal_download_run_publish, published, 0, &err);
-    if (w)
-        snprintf(w->etag, sizeof w->etag, "%s", d->etag);
-    if (!w || post(w, &err))
-        end_with(d, &err);
+    hal_download *list = outlet->first;
+    outlet->first = outlet->last = NULL;
+    naming *n = hal_malloc(sizeof *n);
+    hal_status st = n ? HAL_OK : hal_err_nomem(&err, sizeof *n);
+    if (n)
+        *n = (naming){loop, outlet, list};
+    if (!st && loop->closing)
+        st = hal_err_set(&err, HAL_E_CANCELLED, "the run is ending");
+    if (!st)
+        st = hal_pool_post(loop->pool, outlet->strand, run_naming, naming_done, n, &err);
+    outlet->busy = !st;
+    if (!st)
+        return;
+    hal_free(n);
+    for (hal_download *d = list, *next; d; d = next) {
+        next = d->next_named;
+        d->named = err;
+        named(d);
+    }
 }
+
+/* The file is whole and on the disk. */
+static void checked(work *w)
+{
+    hal_download *d = w->d;
+    if (w->err.status) {
+        d->keep_part = !d->spoiled;
+        if (w->err.status == HAL_E_INTEGRITY)
+            start_over(d, &w->err);
+        else
+            end_with(d, &w->err);
+        return;
+    }
+    d->n_work++;
+    d->named = HAL_ERR_INIT;
+    d->next_named = NULL;
+    *(d->outlet->last ? &d->outlet->last->next_named : &d->outlet->first) = d;
+    d->outlet->last = d;
+    name_waiting(d->loop, d->outlet);
+}
+
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void chunk_written(work *w)
 {
@@ -186,6 +262,46 @@ static void chunk_written(work *w)
         d->starved = false;
         hal_exchange_resume(d->x);
     }
+}
+
+/* A piece for the bytes to come. */
+static work *new_piece(hal_download *d, bool has_room, hal_err *err)
+{
+    work *w = new_work(d, hal_download_run_write, chunk_written, has_room, err);
+    if (!w)
+        return NULL;
+    w->begins = d->begins;
+    w->total = d->total;
+    snprintf(w->etag, sizeof w->etag, "%s", d->etag);
+    d->begins = false;
+    return w;
+}
+
+static hal_status flush(hal_download *d, hal_err *err)
+{
+    work *w = d->filling;
+    d->filling = NULL;
+    if (!w)
+        return HAL_OK;
+    hal_status st = post(w, err);
+    if (!st)
+        d->n_chunks++;
+    return st;
+}
+
+/* The bytes are complete: the last ones go, then the file is checked. */
+static void publish(hal_download *d)
+{
+    hal_err err = HAL_ERR_INIT;
+    work *w = d->filling ? d->filling : new_piece(d, false, &err);
+    d->filling = NULL;
+    if (w) {
+        w->run = hal_download_run_last;
+        w->then = checked;
+        snprintf(w->etag, sizeof w->etag, "%s", d->etag);
+    }
+    if (!w || post(w, &err))
+        end_with(d, &err);
 }
 
 static bool resume_from(void *ctx, uint64_t *offset, const char **etag)
@@ -231,12 +347,8 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
     d->total = answer->content_length;
     bool strong = hal_header_is_strong_etag(hal_slice_of(answer->etag));
     snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
-    work *w = new_work(d, hal_download_run_begin, NULL, 0, err);
-    if (!w)
-        return HAL_E_NOMEM;
-    snprintf(w->etag, sizeof w->etag, "%s", d->etag);
-    w->total = d->total;
-    return post(w, err);
+    d->begins = true;
+    return HAL_OK;
 }
 
 static bool wants_html(const hal_download *d)
@@ -278,8 +390,7 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
     }
     while (n) {
         work *w = d->filling;
-        if (!w && !(w = d->filling =
-                        new_work(d, hal_download_run_write, chunk_written, HAL_CHUNK_BYTES, err)))
+        if (!w && !(w = d->filling = new_piece(d, true, err)))
             return HAL_E_NOMEM;
         size_t take = n < HAL_CHUNK_BYTES - w->n_bytes ? n : HAL_CHUNK_BYTES - w->n_bytes;
         memcpy(w->bytes + w->n_bytes, bytes, take);
@@ -287,7 +398,9 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
         d->offset += take;
         bytes += take;
         n -= take;
-        hal_status st = w->n_bytes == HAL_CHUNK_BYTES ? flush(d, err) : HAL_OK;
+        /* what may be the last piece waits for its check */
+        bool full = w->n_bytes == HAL_CHUNK_BYTES && (n || (int64_t)d->offset != d->total);
+        hal_status st = full ? flush(d, err) : HAL_OK;
         if (st)
             return st;
     }
@@ -433,7 +546,6 @@ static void free_download(hal_download *d)
     drop_filling(d);
     hal_strand_free(d->strand);
     hal_sha256_free(d->digest);
-    hal_folder_unref(d->folder);
     hal_secrets_wipe(&d->secrets);
     hal_free(d->url);
     hal_free(d->source);
@@ -449,7 +561,7 @@ static bool is_same_file(const hal_download *a, const hal_download *b)
 static hal_status open_file(hal_download *d, hal_err *err)
 {
     d->waiting = false;
-    work *w = new_work(d, hal_download_run_open, opened, 0, err);
+    work *w = new_work(d, hal_download_run_open, opened, false, err);
     return w ? post(w, err) : HAL_E_NOMEM;
 }
 
@@ -496,44 +608,56 @@ void hal_downloads_cancel(hal_loop *loop)
         hal_strand_free(d->strand); /* its work still runs */
         d->strand = NULL;
     }
+    for (hal_outlet *o = loop->outlets; o; o = o->next) {
+        hal_strand_free(o->strand);
+        o->strand = NULL;
+    }
 }
 
 void hal_downloads_end(hal_loop *loop)
 {
     while (loop->downloads)
         finish(loop->downloads);
-    for (size_t i = 0; i < loop->n_folders; i++)
-        hal_folder_unref(loop->folders[i]);
-    hal_free(loop->folders);
-    loop->folders = NULL;
-    loop->n_folders = 0;
+    for (hal_outlet *o = loop->outlets, *next; o; o = next) {
+        next = o->next;
+        hal_folder_unref(o->folder);
+        hal_free(o);
+    }
+    loop->outlets = NULL;
+    for (work *w = loop->idle_work, *next; w; w = next) {
+        next = w->next_idle;
+        hal_free(w);
+    }
+    loop->idle_work = NULL;
+    loop->n_idle_work = 0;
 }
 
-/* One object for all downloads into a folder, so that its state is read once. */
-static hal_folder *folder_of(hal_loop *loop, const char *dir, hal_err *err)
+/* One for all downloads into a folder, so that its state is read once. */
+static hal_outlet *outlet_of(hal_loop *loop, const char *dir, hal_pool *pool, hal_err *err)
 {
-    for (size_t i = 0; i < loop->n_folders; i++)
-        if (!strcmp(hal_folder_dir(loop->folders[i]), dir)) {
-            hal_folder_ref(loop->folders[i]);
-            return loop->folders[i];
-        }
-    if (loop->n_folders == FOLDERS_MAX) {
+    int n = 0;
+    for (hal_outlet *o = loop->outlets; o; o = o->next, n++)
+        if (!strcmp(hal_folder_dir(o->folder), dir))
+            return o;
+    if (n == FOLDERS_MAX) {
         hal_err_set(err, HAL_E_BUDGET, "more than %d output folders", FOLDERS_MAX);
         return NULL;
     }
-    hal_folder **folders =
-        hal_realloc(loop->folders, (loop->n_folders + 1) * sizeof *loop->folders);
-    if (!folders) {
-        hal_err_nomem(err, sizeof *folders);
+    hal_outlet *o = hal_calloc(1, sizeof *o);
+    if (!o) {
+        hal_err_nomem(err, sizeof *o);
         return NULL;
     }
-    loop->folders = folders;
-    hal_folder *folder = hal_folder_new(dir, err);
-    if (folder) {
-        folders[loop->n_folders++] = folder;
-        hal_folder_ref(folder);
+    o->folder = hal_folder_new(dir, err);
+    o->strand = o->folder ? hal_strand_new(pool, err) : NULL;
+    if (!o->strand) {
+        hal_folder_unref(o->folder);
+        hal_free(o);
+        return NULL;
     }
-    return folder;
+    o->next = loop->outlets;
+    loop->outlets = o;
+    return o;
 }
 
 /* A source that does not fit into a record by its SHA-256. */
@@ -585,8 +709,9 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
         return hal_err_nomem(err, strlen(r->url));
     hal_pool *pool = hal_loop_pool(loop, err);
     if (!pool || !(d->strand = hal_strand_new(pool, err)) ||
-        !(d->folder = folder_of(loop, r->dir, err)))
+        !(d->outlet = outlet_of(loop, r->dir, pool, err)))
         return HAL_E_NOMEM;
+    d->folder = d->outlet->folder;
     return hal_alarm_init(loop, &d->end, finish, d, err);
 }
 

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FITS_BLOCK_BYTES = 2880 };
@@ -95,7 +96,11 @@ static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_er
         if (!strcmp(now.sha256, record.sha256) || (!known && is_expected(d, now.sha256))) {
             d->found = HAL_FOUND_WHOLE;
             d->found_record = now;
-            return same ? HAL_OK : hal_folder_record(d->folder, d->path, &now, d->source, "", err);
+            if (!same)
+                st = hal_folder_record(d->folder, d->path, &now, d->source, "", err);
+            if (!same && !st)
+                st = hal_folder_save(d->folder, err);
+            return st;
         }
     }
     d->may_replace = d->replace || same;
@@ -150,13 +155,17 @@ static bool read_info(hal_download *d)
 static void write_info(hal_download *d, const work *w)
 {
     char boot[40];
+    if (!w->etag[0] || (w->total >= 0 && (w->total < HAL_RESUME_MIN_BYTES ||
+                                          (int64_t)w->n_bytes == w->total))) /* all at once */
+        return;
     read_boot_id(boot);
-    if (!w->etag[0] || !boot[0] || (w->total >= 0 && w->total < HAL_RESUME_MIN_BYTES))
+    if (!boot[0])
         return;
     hal_buf text;
     hal_buf_init(&text, 70000 - 1);
     int fd =
         openat(d->parent_fd, d->info, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    d->has_info = fd >= 0;
     /* without it the part is not resumed, which is safe */
     if (fd >= 0 &&
         (hal_buf_printf(&text, NULL, "%s\t%" PRId64 "\t%s\t%s", boot, w->total, w->etag, d->url) ||
@@ -167,12 +176,14 @@ static void write_info(hal_download *d, const work *w)
     hal_buf_clear(&text);
 }
 
-static hal_status start_part(hal_download *d, hal_err *err)
+/* `bytes`: of the part as it is. */
+static hal_status start_part(hal_download *d, uint64_t bytes, hal_err *err)
 {
     unlinkat(d->parent_fd, d->info, 0);
-    if (ftruncate(d->fd, 0))
+    if (bytes && ftruncate(d->fd, 0))
         return hal_err_errno(err, errno, "cannot empty %s", d->part);
     d->written = 0;
+    d->has_info = false;
     return hal_sha256_reset(d->digest, err);
 }
 
@@ -182,11 +193,12 @@ static hal_status look_at_part(hal_download *d, hal_err *err)
     hal_file_record record;
     hal_status st = hal_entry_of_fd(d->fd, &part, err);
     if (st || part.bytes == 0)
-        return st ? st : start_part(d, err);
+        return st ? st : start_part(d, 0, err);
     if (hal_folder_find(d->folder, d->path, &record) && record.bytes == part.bytes &&
         record.mtime_ns == part.mtime_ns && is_expected(d, record.sha256) &&
         is_right_size(d, &record) &&
         !hal_folder_check_source(d->folder, d->path, d->source, NULL)) {
+        d->has_info = true; /* perhaps */
         char sha256[HAL_SHA256_TEXT_SIZE];
         st = hash_file(d->digest, d->fd, sha256, &d->written, err);
         if (!st && !strcmp(sha256, record.sha256)) {
@@ -194,11 +206,12 @@ static hal_status look_at_part(hal_download *d, hal_err *err)
             d->found_record = record;
             return HAL_OK;
         }
-        return st ? st : start_part(d, err);
+        return st ? st : start_part(d, part.bytes, err);
     }
     if (!read_info(d))
-        return start_part(d, err);
+        return start_part(d, part.bytes, err);
     d->found = HAL_FOUND_PART;
+    d->has_info = true;
     return hash_file(d->digest, d->fd, NULL, &d->written, err);
 }
 
@@ -230,17 +243,16 @@ hal_status hal_download_run_open(work *w)
     return look_at_part(d, &w->err);
 }
 
-hal_status hal_download_run_begin(work *w)
-{
-    hal_status st = start_part(w->d, &w->err);
-    if (!st)
-        write_info(w->d, w);
-    return st;
-}
-
 hal_status hal_download_run_write(work *w)
 {
     hal_download *d = w->d;
+    if (w->begins) {
+        hal_status st = d->written || d->has_info ? start_part(d, d->written, &w->err) : HAL_OK;
+        if (st)
+            return st;
+        d->found = HAL_FOUND_NOTHING;
+        write_info(d, w);
+    }
     for (size_t at = 0; at < w->n_bytes;) {
         ssize_t n = pwrite(d->fd, w->bytes + at, w->n_bytes - at, (off_t)(d->written + at));
         if (n < 0 && errno == EINTR)
@@ -269,45 +281,81 @@ static bool is_suspicious(const hal_download *d)
            memcmp(card, "SIMPLE  =", 9) != 0;
 }
 
-hal_status hal_download_run_publish(work *w)
+hal_status hal_download_run_last(work *w)
 {
     hal_download *d = w->d;
     hal_entry entry;
-    hal_status st = HAL_OK;
-    if (d->found == HAL_FOUND_PART_WHOLE)
-        memcpy(w->record.sha256, d->found_record.sha256, sizeof w->record.sha256);
-    else
-        st = hal_sha256_text(d->digest, w->record.sha256, &w->err);
+    hal_status st = hal_download_run_write(w);
     if (st)
         return st;
-    if (!is_expected(d, w->record.sha256)) {
-        w->spoiled = true;
+    hal_file_record *record = &d->record;
+    d->spoiled = false;
+    if (d->found == HAL_FOUND_PART_WHOLE)
+        memcpy(record->sha256, d->found_record.sha256, sizeof record->sha256);
+    else
+        st = hal_sha256_text(d->digest, record->sha256, &w->err);
+    if (st)
+        return st;
+    if (!is_expected(d, record->sha256)) {
+        d->spoiled = true;
         return hal_err_set(&w->err, HAL_E_INTEGRITY,
                            "%s: SHA-256 is %s, %s was expected; the file is damaged on the way or "
                            "the catalogue is out of date",
-                           d->path, w->record.sha256, d->expect_sha256);
+                           d->path, record->sha256, d->expect_sha256);
     }
     if (fsync(d->fd)) {
-        w->spoiled = true; /* L6: what the disk holds now is not known */
+        d->spoiled = true; /* L6: what the disk holds now is not known */
         return hal_err_errno(&w->err, errno, "cannot save %s/%s", hal_folder_dir(d->folder),
                              d->path);
     }
+    struct stat parent;
+    if (fstat(d->parent_fd, &parent))
+        return hal_err_errno(&w->err, errno, "cannot look at the folder of %s", d->path);
+    d->parent_device = parent.st_dev;
+    d->parent_inode = parent.st_ino;
     st = hal_entry_of_fd(d->fd, &entry, &w->err);
     if (st)
         return st;
     if (entry.bytes != d->written) {
-        w->spoiled = true;
+        d->spoiled = true;
         return hal_err_set(&w->err, HAL_E_INTEGRITY, "%s was changed while it was being written",
                            d->part);
     }
-    w->suspicious = is_suspicious(d);
-    w->record.bytes = entry.bytes;
-    w->record.mtime_ns = entry.mtime_ns;
-    w->record.catalogue_bytes = d->expect_bytes;
-    st = hal_folder_record(d->folder, d->path, &w->record, d->source, w->etag, &w->err);
-    if (!st)
-        st = hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &w->err);
-    if (!st)
-        unlinkat(d->parent_fd, d->info, 0);
-    return st;
+    d->suspicious = is_suspicious(d);
+    record->bytes = entry.bytes;
+    record->mtime_ns = entry.mtime_ns;
+    record->catalogue_bytes = d->expect_bytes;
+    return hal_folder_record(d->folder, d->path, record, d->source, w->etag, &w->err);
+}
+
+/* One sync for all files of a folder, whose failure is the failure of all. */
+static void save_folders(hal_download *list)
+{
+    for (hal_download *d = list; d; d = d->next_named) {
+        if (d->named.status || d->is_saved)
+            continue;
+        hal_err err = HAL_ERR_INIT;
+        hal_status st = hal_entry_save(d->parent_fd, &err);
+        for (hal_download *same = d; same; same = same->next_named)
+            if (!same->named.status && same->parent_inode == d->parent_inode &&
+                same->parent_device == d->parent_device) {
+                same->is_saved = true;
+                if (st)
+                    same->named = err;
+            }
+    }
+}
+
+void hal_download_name_files(hal_download *list)
+{
+    hal_err err = HAL_ERR_INIT;
+    hal_status st = hal_folder_save(list->folder, &err);
+    for (hal_download *d = list; d; d = d->next_named) {
+        if (st)
+            d->named = err;
+        else if (!hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &d->named) &&
+                 d->has_info)
+            unlinkat(d->parent_fd, d->info, 0);
+    }
+    save_folders(list);
 }

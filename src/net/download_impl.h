@@ -9,10 +9,13 @@
 #include "net/folder.h"
 #include "net/loop_impl.h"
 
+#include <sys/types.h>
+
 enum {
     HAL_CHUNK_BYTES = 256 * 1024,
     HAL_RESUME_MIN_BYTES = 64 * 1024, /* below that, from zero is as cheap */
     HAL_STARTS_MAX = 16,
+    HAL_IDLE_WORK = 32,
 };
 
 /* What the folder holds of a file. */
@@ -23,9 +26,20 @@ typedef enum hal_found {
     HAL_FOUND_PART
 } hal_found;
 
+/* An output folder. Files whose bytes are on the disk wait here for their names: those that came
+ * while others were being named share one record write and one sync of each folder. */
+typedef struct hal_outlet {
+    struct hal_outlet *next;
+    hal_folder *folder;
+    hal_strand *strand;
+    hal_download *first, *last; /* that wait, by next_named */
+    bool busy;
+} hal_outlet;
+
 struct hal_download {
     hal_loop *loop;
-    hal_download *prev, *next;
+    hal_download *prev, *next, *next_named;
+    hal_outlet *outlet;
     hal_folder *folder;
     hal_strand *strand;
     char *url, *path;
@@ -53,6 +67,7 @@ struct hal_download {
     bool keep_part; /* when it fails */
     int restarts;
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
+    bool begins;           /* nothing of the answer from zero was handed over yet */
     struct hal_download_work *filling;
     int n_chunks;
     bool starved;
@@ -64,30 +79,43 @@ struct hal_download {
     bool may_replace;
     hal_sha256 *digest;
     uint64_t written;
+    bool has_info;
     bool broken; /* a piece of work failed: the rest is void */
     hal_found found;
     hal_file_record found_record;
+
+    /* of a whole file: written by the strand, then the outlet's, read by the loop */
+    hal_file_record record;
+    bool suspicious;
+    bool spoiled; /* the part cannot be resumed */
+    dev_t parent_device;
+    ino_t parent_inode;
+    bool is_saved;
+    hal_err named;
 };
 
 typedef struct hal_download_work {
     hal_download *d;
+    struct hal_download_work *next_idle;
+    bool has_room;
     hal_status (*run)(struct hal_download_work *w);
     void (*then)(struct hal_download_work *w); /* loop thread */
     hal_err err;
-    hal_file_record record; /* publish */
-    char etag[256];         /* begin, publish */
-    int64_t total;          /* begin */
-    bool suspicious;        /* publish */
-    bool spoiled;           /* publish: the part cannot be resumed */
-    size_t n_bytes;         /* write */
+    bool begins; /* the first of an answer from zero: of `total` bytes, with `etag` */
+    char etag[256];
+    int64_t total;
+    size_t n_bytes;
     char bytes[];
 } hal_download_work;
 
-/* Work of the strand, in this order: looks for the file and its part, empties the part for an
- * answer from zero, adds bytes, gives the file its name. */
+/* Work of the strand, in this order: looks for the file and its part; adds bytes, first emptying
+ * the part for an answer from zero; adds the last bytes, checks the file and forces it to the
+ * disk. */
 hal_status hal_download_run_open(hal_download_work *w) HAL_MUST_CHECK;
-hal_status hal_download_run_begin(hal_download_work *w) HAL_MUST_CHECK;
 hal_status hal_download_run_write(hal_download_work *w) HAL_MUST_CHECK;
-hal_status hal_download_run_publish(hal_download_work *w) HAL_MUST_CHECK;
+hal_status hal_download_run_last(hal_download_work *w) HAL_MUST_CHECK;
+/* Gives checked files of one folder (a list by next_named) their names; says in each what became of
+ * it. Any worker, one at a time for a folder. */
+void hal_download_name_files(hal_download *list);
 
 #endif

@@ -322,15 +322,20 @@ hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_fil
         st = hal_write_all(folder->state_fd, line.data, line.size_bytes,
                            "the state of the output folder", err);
     folder->torn = st != HAL_OK;
-    if (!st && fsync(folder->state_fd))
-        st =
-            hal_err_errno(err, errno, "cannot save the state of the output folder %s", folder->dir);
     if (!st)
         st = remember(folder, path, record, source, err);
     pthread_mutex_unlock(&folder->lock);
     hal_buf_clear(&text);
     hal_buf_clear(&line);
     return st;
+}
+
+hal_status hal_folder_save(hal_folder *folder, hal_err *err)
+{
+    return fsync(folder->state_fd)
+               ? hal_err_errno(err, errno, "cannot save the state of the output folder %s",
+                               folder->dir)
+               : HAL_OK;
 }
 
 /* --- entries --------------------------------------------------------------------------------- */
@@ -445,7 +450,10 @@ hal_status hal_entry_rename(int parent_fd, const char *from, const char *to, boo
                            to);
     if (failed)
         return hal_err_errno(err, errno, "cannot give %s its final name", to);
-    if (fsync(parent_fd))
-        return hal_err_errno(err, errno, "cannot save the folder of %s", to);
     return HAL_OK;
+}
+
+hal_status hal_entry_save(int parent_fd, hal_err *err)
+{
+    return fsync(parent_fd) ? hal_err_errno(err, errno, "cannot save a folder") : HAL_OK;
 }

@@ -41,10 +41,11 @@ bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
 /** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
                                    hal_err *err) HAL_MUST_CHECK;
-/** Appends a record and forces it to the disk. `source`: what the file is a copy of, at most
- * HAL_SOURCE_MAX_BYTES without control characters. */
+/** Appends a record; hal_folder_save forces what was appended to the disk. `source`: what the file
+ * is a copy of, at most HAL_SOURCE_MAX_BYTES without control characters. */
 hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
                              const char *source, const char *etag, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_folder_save(hal_folder *folder, hal_err *err) HAL_MUST_CHECK;
 
 typedef enum hal_entry_kind { HAL_ENTRY_NONE, HAL_ENTRY_FILE, HAL_ENTRY_OTHER } hal_entry_kind;
 typedef struct hal_entry {
@@ -60,9 +61,10 @@ hal_status hal_entry_of_fd(int fd, hal_entry *out, hal_err *err) HAL_MUST_CHECK;
  * it. */
 hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd,
                                 hal_err *err) HAL_MUST_CHECK;
-/** Renames within the folder and forces the folder to the disk. An existing `to` is kept and
- * HAL_E_IO returned unless `replace`. */
+/** Renames within the folder; hal_entry_save forces the folder to the disk. An existing `to` is
+ * kept and HAL_E_IO returned unless `replace`. */
 hal_status hal_entry_rename(int parent_fd, const char *from, const char *to, bool replace,
                             hal_err *err) HAL_MUST_CHECK;
+hal_status hal_entry_save(int parent_fd, hal_err *err) HAL_MUST_CHECK;
 
 #endif

@@ -62,8 +62,9 @@ struct hal_loop {
     hal_gate *gates;
     hal_exchange *exchanges;
     struct hal_download *downloads;
-    struct hal_folder **folders; /* output folders used, one of each */
-    size_t n_folders;
+    struct hal_download_work *idle_work;
+    int n_idle_work;
+    struct hal_outlet *outlets; /* output folders used, one of each */
     hal_host_allowed allowed;
     void *guard_ctx;
     bool private_net;
