@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -190,6 +191,11 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+#ifdef __GLIBC__ /* else it gives memory back to the system, and fetches it again, for every file  \
+                  */
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
     int code = dispatch(argc, argv);
     errno = 0;
     if ((fflush(stdout) || ferror(stdout)) && code == 0)
