@@ -6,6 +6,7 @@ local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
+local http = require("halyard.core.http")
 local mashup = require("halyard.archive.mashup")
 local report = require("halyard.report")
 local suggest = require("halyard.suggest")
@@ -15,7 +16,7 @@ local task = require("halyard.core.task")
 
 local M = {}
 
-local parallel_default, parallel_max = 4, 16
+local parallel_default, parallel_max = 4, 32
 local unpacked_max = 100 << 30
 
 local report_methods = {}
@@ -277,7 +278,7 @@ end
 -- @tparam table products rows from `mast.products` (table or list of rows with dataURI), or rows of
 -- any service with access_url
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
--- (1-16, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
+-- (1-32, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
 -- failed entry that returns true to go on; default "stop"), `replace` (true: overwrite files that
 -- are not these products), `verify` (true: read files that are there again and compare SHA-256),
 -- `cloud` ("first": the public copy in the cloud where there is one, else the archive; "only":
@@ -311,12 +312,19 @@ function M.products(products, options)
   end
   system.make_dirs(dir)
   door.polite(door.base("download"), parallel)
+  for _, entry in ipairs(entries) do
+    if entry.address then -- of a service that is not MAST's: as many as the caller says
+      http.limit(door.host(entry.address), parallel, 0)
+    end
+  end
   if options.cloud then
     require("halyard.archive.cloud").locate(entries, parallel)
   end
   table.move(entries, 1, #entries, #record.files + 1, record.files)
   local done, bytes = 0, 0
-  local whole, why = pcall(task.map, entries, parallel, function(entry)
+  -- Twice as many as may be asked at once: while some come in, others are looked for or get their
+  -- names, and no host waits for that.
+  local whole, why = pcall(task.map, entries, 2 * parallel, function(entry)
     local ok, err = errors.try(fetch, entry, dir, folder, options)
     if not ok then
       entry.ok, entry.err = false, err
