@@ -8,7 +8,7 @@ static int64_t system_monotonic_ns(void *ctx)
 {
     (void)ctx;
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_BOOTTIME, &t); /* monotonic, and goes on while the machine sleeps */
     return (int64_t)t.tv_sec * HAL_NS_PER_S + t.tv_nsec;
 }
 

@@ -63,6 +63,34 @@ hal_status hal_err_note(hal_err *err, hal_status status, const char *fmt, ...)
     return status;
 }
 
+const char *hal_err_fault(const hal_err *err)
+{
+    switch (err->status) {
+    case HAL_E_NETWORK:
+    case HAL_E_TIMEOUT:
+    case HAL_E_ARCHIVE:
+        return err->retryable ? "transient" : "permanent";
+    case HAL_E_BUSY:
+        return "busy";
+    case HAL_E_NOT_FOUND:
+        return "permanent";
+    case HAL_E_PERMISSION: /* of the archive, or a grant of the user */
+        return err->http_status ? "permanent" : "limit";
+    case HAL_E_PROTOCOL:
+        return "protocol";
+    case HAL_E_INTEGRITY:
+    case HAL_E_TRUNCATED:
+        return "integrity";
+    case HAL_E_BUDGET:
+        return "limit";
+    case HAL_E_IO:
+    case HAL_E_NOMEM:
+        return "local";
+    default:
+        return "";
+    }
+}
+
 void hal_err_origin(hal_err *err, const char *origin)
 {
     if (err)

@@ -22,8 +22,10 @@ enum { HAL_ERR_TEXT_MAX = 1024, HAL_ERR_ORIGIN_MAX = 160 };
 typedef struct hal_err {
     hal_status status;
     bool retryable;
-    int http_status;                 /* 0: none */
-    double retry_after_s;            /* seconds the archive asked to wait; < 0: not said */
+    int http_status;      /* 0: none */
+    double retry_after_s; /* seconds the archive asked to wait; < 0: not said */
+    int tries;            /* requests that were made for it; 0: none, or not counted */
+    bool deferred; /* it may well succeed in a later run: nothing is wrong with what was asked */
     char origin[HAL_ERR_ORIGIN_MAX]; /* host, file or function the failure came from; may be "" */
     char text[HAL_ERR_TEXT_MAX];     /* one line: cause, then remedy */
 } hal_err;
@@ -46,6 +48,10 @@ hal_status hal_err_errno(hal_err *err, int errno_value, const char *fmt, ...) HA
 
 /** HAL_E_NOMEM with a standard text naming how many bytes were asked for. */
 hal_status hal_err_nomem(hal_err *err, size_t size_bytes);
+
+/** Class of the failure (fault matrix section 2): "transient", "busy", "permanent", "integrity",
+ * "local", "limit" or "protocol"; "" for what is no fault of a transfer. Static. */
+const char *hal_err_fault(const hal_err *err);
 
 /** Lua-side name ("truncated"), never NULL. */
 const char *hal_status_name(hal_status status);

@@ -61,7 +61,7 @@ void hal_push_error_metatable(lua_State *L)
 void hal_push_error(lua_State *L, const hal_err *err)
 {
     luaL_checkstack(L, 4, "error object");
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 10);
     if (err->status == HAL_E_USAGE && hal_push_place(L))
         lua_setfield(L, -2, "where");
     lua_pushstring(L, hal_status_name(err->status));
@@ -81,6 +81,18 @@ void hal_push_error(lua_State *L, const hal_err *err)
     if (err->origin[0]) {
         lua_pushstring(L, err->origin);
         lua_setfield(L, -2, "origin");
+    }
+    if (hal_err_fault(err)[0]) {
+        lua_pushstring(L, hal_err_fault(err));
+        lua_setfield(L, -2, "fault");
+    }
+    if (err->tries) {
+        lua_pushinteger(L, err->tries);
+        lua_setfield(L, -2, "tries");
+    }
+    if (err->deferred) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "deferred");
     }
     luaL_setmetatable(L, METATABLE);
 }
@@ -135,7 +147,11 @@ static void read_object(lua_State *L, int index, hal_err *err)
         err->retry_after_s = lua_tonumber(L, -1);
     if (raw_field(L, index, "origin") == LUA_TSTRING)
         hal_err_origin(err, lua_tostring(L, -1));
-    lua_pop(L, 7);
+    if (raw_field(L, index, "tries") == LUA_TNUMBER)
+        err->tries = (int)lua_tointeger(L, -1);
+    raw_field(L, index, "deferred");
+    err->deferred = lua_toboolean(L, -1);
+    lua_pop(L, 9);
 }
 
 void hal_error_from_lua(lua_State *L, int index, hal_err *err)
@@ -143,8 +159,8 @@ void hal_error_from_lua(lua_State *L, int index, hal_err *err)
     if (!err)
         return;
     index = lua_absindex(L, index);
-    if (!lua_checkstack(L, 8)) {
-        hal_err_nomem(err, 8 * sizeof(void *));
+    if (!lua_checkstack(L, 10)) {
+        hal_err_nomem(err, 10 * sizeof(void *));
         return;
     }
     if (has_error_metatable(L, index))

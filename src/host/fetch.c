@@ -10,7 +10,8 @@ enum {
     BLOCK_BYTES = 256 << 10, /* body bytes handed to the worker at once */
     QUEUE_BYTES = 4 << 20,   /* handed over and not read yet: above it the transfer pauses */
     DAMAGED_RETRIES = 2,
-    FOREIGN_RETRIES = 1
+    FOREIGN_RETRIES = 2, /* a page of another kind may be a passing notice (fault matrix N26) */
+    EMPTY_RETRIES = 1    /* N27 */
 };
 
 /* All fields belong to the loop thread, except those of the worker: they are touched by jobs of the
@@ -129,11 +130,14 @@ static void run(void *ctx)
 static bool worth_asking_again(const hal_fetch *f)
 {
     return (f->why.status == HAL_E_INTEGRITY && f->n_damaged < DAMAGED_RETRIES) ||
-           (f->why.status == HAL_E_PROTOCOL && f->n_foreign < FOREIGN_RETRIES);
+           (f->why.status == HAL_E_PROTOCOL &&
+            f->n_foreign < (f->answer_bytes ? FOREIGN_RETRIES : EMPTY_RETRIES));
 }
 
 static void judge_broken(hal_fetch *f)
 {
+    if (!f->answer_bytes && f->why.status == HAL_E_INTEGRITY)
+        hal_err_set(&f->why, HAL_E_PROTOCOL, "the answer is empty; try again later");
     hal_err why = f->why;
     why.retryable = worth_asking_again(f);
     f->n_damaged += why.status == HAL_E_INTEGRITY;

@@ -44,8 +44,8 @@ typedef void (*hal_fetch_done)(void *ctx, hal_fetch_result *result);
  * the handle is gone then. An answer that says ERROR fails with HAL_E_ARCHIVE (HAL_E_NOT_FOUND for
  * an unknown target) and its message, an HTTP error with what its body says, rows cut at the
  * service's limit with HAL_E_TRUNCATED unless keep_overflow; an answer that cannot be read with the
- * reader's error, after it was asked for again as fault matrix section 2 demands (twice when
- * damaged, once when of another kind). NULL and `err` on failure. */
+ * reader's error, after it was asked for again as the fault matrix demands (twice when damaged or
+ * of another kind, once when empty). NULL and `err` on failure. */
 hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal_fetch_done done,
                            void *ctx, hal_err *err);
 void hal_fetch_cancel(hal_fetch *f);

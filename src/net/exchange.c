@@ -1,35 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One exchange is a small state machine on the loop thread: wait at the host's gate, transfer,
  * perhaps follow a redirect, let the sink judge, perhaps wait and ask again. Everything that ends
- * it goes through `conclude`, which only sets an alarm: handles are freed and `done` runs from the
- * loop, never inside a call or a libcurl callback. */
+ * it goes through hal_exchange_conclude, which only sets an alarm: handles are freed and `done`
+ * runs from the loop, never inside a call or a libcurl callback. */
 #define _GNU_SOURCE /* explicit_bzero */
 #include "net/exchange.h"
 
 #include "base/alloc.h"
 #include "net/exchange_impl.h"
-#include "net/header.h"
-#include "net/retry.h"
 
 #include <stdio.h>
 
 enum {
-    WORDS_MAX = 500, /* of an error answer's body in an error text */
-    STALL_BYTES_PER_S = 100,
-    SLOW_AFTER_S = 300, /* and an average below SLOW_BYTES_PER_S from then on */
-    SLOW_BYTES_PER_S = 1000,
     BUFFER_BYTES = 256 * 1024,
-    HEADER_FLOOD_BYTES = 200 * 1024, /* libcurl stops at 300 KiB */
+    NO_DESCRIPTOR_TRIES = 50,
+    NO_DESCRIPTOR_MS = 100,
+    DOWN_S = 60, /* how long a host that was declared down is left alone */
 };
 
 static void send_request(hal_exchange *x);
-
-static const char *host_text(const hal_exchange *x, char *out, size_t size)
-{
-    const hal_target *t = x->target.url ? &x->target : &x->first;
-    snprintf(out, size, t->port == (t->https ? 443 : 80) ? "%s" : "%s:%d", t->host, t->port);
-    return out;
-}
 
 /* --- the end --------------------------------------------------------------------------------- */
 
@@ -45,6 +34,8 @@ static void leave_multi(hal_exchange *x)
 {
     if (!x->in_multi)
         return;
+    if (x->reached == HAL_REACHED_RESOLVER) /* do not wait for its thread */
+        x->loop->curl->easy_setopt(x->easy, CURLOPT_QUICK_EXIT, 1L);
     x->loop->curl->multi_remove_handle(x->loop->multi, x->easy);
     x->in_multi = false;
     x->loop->n_transfers--;
@@ -54,8 +45,6 @@ static void free_exchange(hal_exchange *x)
 {
     hal_loop *loop = x->loop;
     hal_gate_leave(&x->visitor);
-    if (x->in_multi) /* do not wait for a resolver thread */
-        loop->curl->easy_setopt(x->easy, CURLOPT_QUICK_EXIT, 1L);
     leave_multi(x);
     release_slot(x, x->outcome.err.status == HAL_E_TIMEOUT ? HAL_STRAIN_HIGH : HAL_STRAIN_UNKNOWN);
     if (x->easy)
@@ -94,15 +83,16 @@ static void finish(hal_exchange *x)
 }
 
 /* `why` NULL: success. The first conclusion stands. */
-static void conclude(hal_exchange *x, const hal_err *why)
+void hal_exchange_conclude(hal_exchange *x, const hal_err *why)
 {
     if (x->phase == HAL_ENDING)
         return;
     x->phase = HAL_ENDING;
     if (why) {
         x->outcome.err = *why;
+        x->outcome.err.tries = x->sent_ns ? x->outcome.tries : 0;
         if (!why->origin[0])
-            host_text(x, x->outcome.err.origin, sizeof x->outcome.err.origin);
+            hal_exchange_host(x, x->outcome.err.origin, sizeof x->outcome.err.origin);
     }
     if (x->target.url)
         hal_target_text(x->loop->curl, &x->target, x->outcome.url, sizeof x->outcome.url);
@@ -118,7 +108,7 @@ void hal_exchange_cancel(hal_exchange *x)
 {
     hal_err err = HAL_ERR_INIT;
     hal_err_set(&err, HAL_E_CANCELLED, "the request was cancelled");
-    conclude(x, &err);
+    hal_exchange_conclude(x, &err);
 }
 
 void hal_exchanges_cancel(hal_loop *loop)
@@ -128,24 +118,6 @@ void hal_exchanges_cancel(hal_loop *loop)
         hal_exchange_cancel(x);
         finish(x);
     }
-}
-
-static void deadline_passed(void *ctx)
-{
-    hal_exchange *x = ctx;
-    char host[300];
-    hal_err err = HAL_ERR_INIT;
-    double s = (double)x->request.deadline_ms / 1000.0;
-    if (x->outcome.polls)
-        hal_err_set(
-            &err, HAL_E_TIMEOUT,
-            "%s: still EXECUTING after %.0f s and %d polls; ask for less or allow more time",
-            host_text(x, host, sizeof host), s, x->outcome.polls);
-    else
-        hal_err_set(&err, HAL_E_TIMEOUT,
-                    "%s: not finished within %.0f s; ask for less or allow more time",
-                    host_text(x, host, sizeof host), s);
-    conclude(x, &err);
 }
 
 /* --- asking again ---------------------------------------------------------------------------- */
@@ -161,7 +133,7 @@ static void back_to_gate(hal_exchange *x)
     if (!x->gate) {
         hal_err err = HAL_ERR_INIT;
         hal_err_nomem(&err, sizeof(hal_gate));
-        conclude(x, &err);
+        hal_exchange_conclude(x, &err);
         return;
     }
     x->phase = HAL_AT_GATE;
@@ -174,11 +146,105 @@ static void again_after(hal_exchange *x, int64_t delay_ms)
     hal_alarm_set(x->loop, &x->next_step, hal_exchange_now_ns(x) + delay_ms * HAL_NS_PER_MS);
 }
 
+/* Takes it off the wire. */
+static void withdraw(hal_exchange *x, hal_strain strain)
+{
+    leave_multi(x);
+    hal_alarm_unset(x->loop, &x->watch);
+    hal_alarm_unset(x->loop, &x->next_step);
+    release_slot(x, strain);
+}
+
+/* A machine that slept has lost its connections: what was on the wire is asked anew, which is no
+ * try of its own. */
+void hal_exchanges_slept(hal_loop *loop, int64_t gap_ns)
+{
+    for (hal_exchange *x = loop->exchanges; x; x = x->next) {
+        if (!x->in_multi)
+            continue;
+        withdraw(x, HAL_STRAIN_UNKNOWN);
+        if (x->request.repeatable) {
+            back_to_gate(x);
+            continue;
+        }
+        hal_err err = HAL_ERR_INIT;
+        char host[300];
+        hal_err_set(&err, HAL_E_NETWORK,
+                    "%s: this machine slept for %lld s while a request was under way that must not "
+                    "be sent twice; look whether it took effect before you run again",
+                    hal_exchange_host(x, host, sizeof host), (long long)(gap_ns / HAL_NS_PER_S));
+        err.retryable = false;
+        hal_exchange_conclude(x, &err);
+    }
+}
+
+/* L18: fewer at once, which is no failure of what was asked, unless nothing is left to give up. */
+static void wait_for_descriptor(hal_exchange *x)
+{
+    hal_loop *loop = x->loop;
+    withdraw(x, HAL_STRAIN_UNKNOWN);
+    loop->transfers_max = loop->n_transfers > 1 ? loop->n_transfers : 1;
+    if (!loop->n_transfers && x->n_starved++ == NO_DESCRIPTOR_TRIES) {
+        hal_err err = HAL_ERR_INIT;
+        hal_err_set(&err, HAL_E_IO,
+                    "no file descriptor is left for a connection; raise the limit (ulimit -n)");
+        hal_exchange_conclude(x, &err);
+        return;
+    }
+    if (!loop->n_transfers)
+        hal_loop_drop_connections(loop);
+    again_after(x, NO_DESCRIPTOR_MS);
+}
+
+static void add_text(hal_err *err, const char *more)
+{
+    size_t n = strlen(err->text);
+    snprintf(err->text + n, sizeof err->text - n, "%s", more);
+}
+
+/* Nothing is sent to the host for some time: whoever waits for it is deferred. */
+static void declare_down(hal_exchange *x, const hal_err *why, int64_t ms)
+{
+    char host[300];
+    hal_err down = *why;
+    hal_exchange_host(x, down.origin, sizeof down.origin);
+    snprintf(down.text, sizeof down.text,
+             "%s is left alone for %lld s since it failed too often; the last time: %.600s",
+             hal_exchange_host(x, host, sizeof host), (long long)ms / 1000, why->text);
+    hal_limit_close(x->gate->limit, hal_exchange_now_ns(x) + ms * HAL_NS_PER_MS, &down);
+}
+
+/* How long to wait for a host that said so; < 0: longer than is waited for. The whole host pauses.
+ */
+static int64_t told_delay_ms(hal_exchange *x, hal_err *why)
+{
+    hal_loop *loop = x->loop;
+    why->retry_after_s = x->retry_after_s;
+    int64_t most_ms = loop->waits.retry_after_max_ms;
+    if (x->retry_after_s * 1000.0 > (double)most_ms) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "; it asks to wait %.0f s, longer than the %.0f s that are waited for: run again "
+                 "then",
+                 x->retry_after_s, (double)most_ms / 1000.0);
+        add_text(why, text);
+        why->deferred = true;
+        declare_down(x, why, most_ms);
+        return -1;
+    }
+    int64_t delay_ms = (int64_t)(x->retry_after_s * 1000.0) +
+                       hal_retry_delay_ms(0, loop->waits.retry_base_ms, loop->waits.retry_cap_ms,
+                                          hal_loop_random(loop));
+    hal_limit_pause(x->gate->limit, hal_exchange_now_ns(x) + delay_ms * HAL_NS_PER_MS);
+    return delay_ms;
+}
+
 /* Retries when the policy, the request, the quota and the deadline allow it; else ends with `why`.
  */
 static void retry_or_conclude(hal_exchange *x, hal_fault fault, hal_err *why)
 {
     hal_loop *loop = x->loop;
+    const hal_waits *waits = &loop->waits;
     why->status = fault.status;
     why->retryable = fault.retryable;
     x->failures++;
@@ -186,44 +252,47 @@ static void retry_or_conclude(hal_exchange *x, hal_fault fault, hal_err *why)
     int tries = x->request.tries_max;
     if (fault.tries_max && fault.tries_max < tries)
         tries = fault.tries_max;
-    int64_t delay_ms = 0;
     bool wanted = fault.retryable && x->request.repeatable && x->failures < tries;
-    if (x->has_retry_after && fault.status == HAL_E_BUSY) {
-        why->retry_after_s = x->retry_after_s;
-        if (x->retry_after_s > HAL_RETRY_AFTER_MAX_S) {
-            wanted = false;
-        } else {
-            int64_t told_ms = (int64_t)(x->retry_after_s * 1000.0);
-            int64_t jitter_ms = hal_retry_delay_ms(0, loop->waits.retry_base_ms,
-                                                   loop->waits.retry_cap_ms, hal_loop_random(loop));
-            delay_ms = told_ms + jitter_ms;
-            hal_limit_pause(x->gate->limit, hal_exchange_now_ns(x) + delay_ms * HAL_NS_PER_MS);
-        }
-    } else if (wanted) {
-        delay_ms = hal_retry_delay_ms(x->failures - 1, loop->waits.retry_base_ms,
-                                      loop->waits.retry_cap_ms, hal_loop_random(loop)) +
-                   fault.delay_base * loop->waits.retry_base_ms;
-    }
-    if (wanted && hal_exchange_now_ns(x) + delay_ms * HAL_NS_PER_MS >=
-                      x->deadline.due_ns) /* no use in waiting for it */
+    int64_t delay_ms;
+    if (x->has_retry_after && fault.status == HAL_E_BUSY)
+        delay_ms = told_delay_ms(x, why);
+    else
+        delay_ms = hal_retry_delay_ms(x->failures - 1, waits->retry_base_ms, waits->retry_cap_ms,
+                                      hal_loop_random(loop)) +
+                   fault.delay_base * waits->retry_base_ms;
+    if (delay_ms < 0 || hal_exchange_now_ns(x) + delay_ms * HAL_NS_PER_MS >=
+                            x->deadline.due_ns) /* no use in waiting for it */
         wanted = false;
     if (wanted && !hal_limit_spend_retry(x->gate->limit)) {
         wanted = false;
-        size_t n = strlen(why->text);
-        snprintf(why->text + n, sizeof why->text - n,
-                 "; too many failures of this host lately, so not tried again");
+        why->deferred = true;
+        declare_down(x, why, DOWN_S * 1000);
+        add_text(why, "; too many failures of this host lately, so not tried again: run again "
+                      "later");
     }
-    if (!wanted) {
-        if (x->failures > 1) {
-            size_t n = strlen(why->text);
-            snprintf(why->text + n, sizeof why->text - n, " (tried %d times)", x->failures);
-        }
-        conclude(x, why);
+    if (wanted) {
+        x->outcome.tries++;
+        loop->stats.retries++;
+        again_after(x, delay_ms);
         return;
     }
-    x->outcome.tries++;
-    loop->stats.retries++;
-    again_after(x, delay_ms);
+    if (fault.of_host && x->failures >= fault.tries_max) {
+        why->retryable = false;
+        declare_down(x, why, DOWN_S * 1000);
+    }
+    if (x->failures > 1) {
+        char text[40];
+        snprintf(text, sizeof text, " (tried %d times)", x->failures);
+        add_text(why, text);
+    }
+    hal_exchange_conclude(x, why);
+}
+
+void hal_exchange_late(hal_exchange *x, const hal_err *why)
+{
+    hal_err err = *why;
+    withdraw(x, HAL_STRAIN_HIGH);
+    retry_or_conclude(x, (hal_fault){.status = HAL_E_TIMEOUT, .retryable = true}, &err);
 }
 
 void hal_exchange_judged(hal_exchange *x, hal_judgement judgement, const hal_err *why)
@@ -240,7 +309,7 @@ static void apply_judgement(hal_exchange *x)
 {
     x->judged = false;
     if (x->judgement == HAL_JUDGED_FINAL) {
-        conclude(x, NULL);
+        hal_exchange_conclude(x, NULL);
     } else if (x->judgement == HAL_JUDGED_FAILED) {
         if (!x->judged_why.status)
             hal_err_set(&x->judged_why, HAL_E_PROTOCOL, "the answer cannot be used");
@@ -298,44 +367,6 @@ void hal_exchange_resume(hal_exchange *x)
     hal_alarm_set(x->loop, &x->next_step, hal_exchange_now_ns(x));
 }
 
-/* --- a late answer --------------------------------------------------------------------------- */
-
-/* First byte, then every HAL_WATCH_S the rate (fault matrix N6 to N8). A pause that the sink asked
- * for is not the server's fault. */
-static void watch_due(void *ctx)
-{
-    hal_exchange *x = ctx;
-    char host[300];
-    host_text(x, host, sizeof host);
-    hal_err err = HAL_ERR_INIT;
-    int64_t now = hal_exchange_now_ns(x);
-    hal_fault late = {.status = HAL_E_TIMEOUT, .retryable = true, .strained = true};
-    uint64_t bytes = x->outcome.body_bytes;
-    if (!x->has_headers) {
-        hal_err_set(&err, HAL_E_TIMEOUT,
-                    "%s: no answer within %.0f s; try again later or ask for less", host,
-                    (double)x->request.first_byte_ms / 1000.0);
-    } else {
-        int64_t paused_ns = x->paused_ns + (x->is_paused ? now - x->paused_since_ns : 0);
-        double active_s = (double)(now - x->sent_ns - paused_ns) / (double)HAL_NS_PER_S;
-        bool stalled = !x->is_paused &&
-                       bytes - x->watched_bytes < STALL_BYTES_PER_S * HAL_WATCH_S &&
-                       x->paused_since_ns < now - HAL_WATCH_S * HAL_NS_PER_S;
-        bool slow = active_s > SLOW_AFTER_S && (double)bytes < active_s * SLOW_BYTES_PER_S;
-        if (!stalled && !slow) {
-            x->watched_bytes = bytes;
-            hal_alarm_set(x->loop, &x->watch, now + HAL_WATCH_S * HAL_NS_PER_S);
-            return;
-        }
-        hal_err_set(&err, HAL_E_TIMEOUT, "%s: the answer %s after %llu bytes; try again later",
-                    host, stalled ? "stopped" : "became too slow", (unsigned long long)bytes);
-    }
-    leave_multi(x);
-    hal_alarm_unset(x->loop, &x->next_step);
-    release_slot(x, HAL_STRAIN_HIGH);
-    retry_or_conclude(x, late, &err);
-}
-
 /* --- one request ----------------------------------------------------------------------------- */
 
 static hal_status start_transfer(hal_exchange *x, hal_err *err)
@@ -374,7 +405,7 @@ static void send_request(hal_exchange *x)
     hal_exchange_begin_answer(x);
     x->phase = HAL_IN_TRANSFER;
     x->in_headers = false;
-    x->address_refused = x->is_paused = x->resume_wanted = false;
+    x->address_refused = x->no_descriptor = x->is_paused = x->resume_wanted = false;
     x->paused_ns = 0;
     x->paused_since_ns = INT64_MIN;
     x->stop = HAL_ERR_INIT;
@@ -382,10 +413,10 @@ static void send_request(hal_exchange *x)
     x->outcome.reset_before_end = false;
     x->sent_ns = hal_exchange_now_ns(x);
     if (start_transfer(x, &err)) {
-        conclude(x, &err);
+        hal_exchange_conclude(x, &err);
         return;
     }
-    hal_alarm_set(x->loop, &x->watch, x->sent_ns + x->request.first_byte_ms * HAL_NS_PER_MS);
+    hal_exchange_watch_start(x);
 }
 
 static void admitted(void *ctx)
@@ -395,78 +426,15 @@ static void admitted(void *ctx)
     send_request(x);
 }
 
+static void refused(void *ctx, const hal_err *why)
+{
+    hal_exchange *x = ctx;
+    if (x->failures && !x->hops) /* the retry that was meant to come */
+        x->outcome.tries--;
+    hal_exchange_conclude(x, why);
+}
+
 /* --- a finished transfer --------------------------------------------------------------------- */
-
-static hal_fault transfer_failed(hal_exchange *x, CURLcode code, hal_err *err)
-{
-    const char *cause = x->curl_text[0] ? x->curl_text : x->loop->curl->easy_strerror(code);
-    char host[300];
-    host_text(x, host, sizeof host);
-    hal_fault fault = hal_fault_of_transfer((int)code, x->in_headers);
-    if (x->in_headers && x->header_bytes > HEADER_FLOOD_BYTES) /* N18: reported as a reset */
-        fault = (hal_fault){.status = HAL_E_PROTOCOL};
-    if (x->address_refused) {
-        fault = (hal_fault){.status = HAL_E_PERMISSION};
-        hal_err_set(err, fault.status,
-                    "%s is at a private address, which is not granted; allow private networks "
-                    "(--allow-private-net) to reach it",
-                    host);
-    } else if (x->stop.status) { /* N14, sink, limits: as a rule more tries give the same */
-        *err = x->stop;
-        fault = (hal_fault){.status = err->status, .retryable = err->retryable, .tries_max = 3};
-    } else if (fault.reset) {
-        hal_err_set(err, fault.status,
-                    x->has_headers
-                        ? "%s: the connection ended inside the answer: %s; try again later"
-                        : "%s: the connection ended without an answer: %s; try again later",
-                    host, cause);
-    } else if (fault.status == HAL_E_PROTOCOL) {
-        hal_err_set(err, fault.status, "%s does not answer in HTTP: %s; is the address right?",
-                    host, x->in_headers ? "header too large" : cause);
-    } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
-        hal_err_set(err, fault.status, "cannot find host %s; check the network or the address",
-                    host);
-    } else if (fault.status == HAL_E_NETWORK) {
-        hal_err_set(err, fault.status,
-                    "cannot connect to %s: %s; is the archive up? try again later", host, cause);
-    } else {
-        hal_err_set(err, fault.status, "%s: %s", host, cause);
-    }
-    err->http_status = x->outcome.http_status;
-    return fault;
-}
-
-static hal_fault status_failed(hal_exchange *x, hal_err *err)
-{
-    char host[300], text[WORDS_MAX + 1];
-    host_text(x, host, sizeof host);
-    (x->request.words ? x->request.words : hal_header_clean)(text, sizeof text,
-                                                             hal_buf_slice(&x->server_text));
-    const char *colon = text[0] ? ": " : "";
-    hal_fault fault = hal_fault_of_status(x->status, x->has_retry_after);
-    switch (fault.status) {
-    case HAL_E_BUSY:
-        hal_err_set(err, fault.status, "%s is busy (HTTP %d)%s%s; try again later", host, x->status,
-                    colon, text);
-        break;
-    case HAL_E_PERMISSION:
-        hal_err_set(
-            err, fault.status, "%s refuses access (HTTP %d)%s%s; %s", host, x->status, colon, text,
-            x->secrets.remedy ? x->secrets.remedy : "this needs a credential of the archive");
-        break;
-    case HAL_E_NOT_FOUND:
-        hal_err_set(err, fault.status, "%s has no such thing (HTTP %d)%s%s; check the address",
-                    host, x->status, colon, text);
-        break;
-    default:
-        hal_err_set(err, fault.status, "%s failed (HTTP %d)%s%s%s", host, x->status, colon, text,
-                    fault.retryable ? "; try again later" : "");
-    }
-    err->http_status = x->status;
-    if (x->has_retry_after)
-        err->retry_after_s = x->retry_after_s;
-    return fault;
-}
 
 static bool may_try_again(const hal_exchange *x)
 {
@@ -484,18 +452,24 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
     x->answered_ns = hal_exchange_now_ns(x);
     if (!code && !x->has_headers) /* an end inside the headers is success to libcurl */
         code = CURLE_RECV_ERROR;
+    if (code && !x->has_headers && (x->no_descriptor || hal_loop_lacks_descriptors(x->loop))) {
+        wait_for_descriptor(x);
+        return;
+    }
     bool redirected = !code && hal_exchange_is_redirect(x);
     hal_fault fault = {0};
     if (code)
-        fault = transfer_failed(x, code, &err);
+        fault = hal_exchange_transfer_fault(x, code, &err);
     else if (!redirected && !hal_exchange_is_good(x))
-        fault = status_failed(x, &err);
+        fault = hal_exchange_status_fault(x, &err);
     release_slot(x, fault.strained            ? HAL_STRAIN_HIGH
                     : code || fault.retryable ? HAL_STRAIN_UNKNOWN
                                               : HAL_STRAIN_NONE);
+    if (!code && x->loop->transfers_max < HAL_TRANSFERS_MAX)
+        x->loop->transfers_max++;
     if (redirected) {
         if (hal_exchange_follow(x, &err))
-            conclude(x, &err);
+            hal_exchange_conclude(x, &err);
         return;
     }
     /* An error answer that is data is delivered once no retry is left. */
@@ -508,7 +482,7 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
         x->phase = HAL_JUDGING;
         x->sink.end(x->sink.ctx);
     } else {
-        conclude(x, NULL);
+        hal_exchange_conclude(x, NULL);
     }
 }
 
@@ -531,9 +505,9 @@ static hal_status prepare(hal_exchange *x, const hal_request *r, hal_err *err)
     if (!st)
         st = hal_alarm_init(loop, &x->next_step, step_due, x, err);
     if (!st)
-        st = hal_alarm_init(loop, &x->watch, watch_due, x, err);
+        st = hal_alarm_init(loop, &x->watch, hal_exchange_watch_due, x, err);
     if (!st)
-        st = hal_alarm_init(loop, &x->deadline, deadline_passed, x, err);
+        st = hal_alarm_init(loop, &x->deadline, hal_exchange_deadline_passed, x, err);
     if (!st && !(x->gate = hal_gate_to(loop, x->first.host, x->first.port, err)))
         st = HAL_E_NOMEM;
     return st;
@@ -556,6 +530,7 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
     x->done = done;
     x->ctx = ctx;
     x->visitor.admitted = admitted;
+    x->visitor.refused = refused;
     x->visitor.ctx = x;
     x->outcome.err = HAL_ERR_INIT;
     x->outcome.content_length = -1;

@@ -112,11 +112,14 @@ hal_status hal_host_limit(hal_loop *loop, const char *host, int window, int64_t 
 typedef bool (*hal_host_allowed)(void *ctx, const char *host, int port, hal_err *why);
 void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, void *ctx);
 
-/** Waits of the engine: a retry waits up to retry_base * 2^n (full jitter) but not beyond
- * retry_cap; polls are poll_base apart, doubling up to poll_cap while the answers come at once. */
+/** Waits of the engine, zero for the default: a retry waits up to retry_base * 2^n (full jitter)
+ * but not beyond retry_cap; polls are poll_base apart, doubling up to poll_cap while the answers
+ * come at once. */
 typedef struct hal_waits {
     int64_t retry_base_ms, retry_cap_ms; /* default 1,000 and 60,000 */
     int64_t poll_base_ms, poll_cap_ms;   /* default 1,000 and 30,000 */
+    int64_t retry_after_max_ms; /* default 900,000: whoever asks to wait longer is not waited for */
+    int64_t sleep_ms; /* default 60,000: a longer gap between steps means that the machine slept */
 } hal_waits;
 void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits);
 

@@ -8,6 +8,7 @@
 
 #include "net/exchange.h"
 #include "net/loop_impl.h"
+#include "net/retry.h"
 #include "net/target.h"
 
 enum {
@@ -24,6 +25,14 @@ typedef enum hal_exchange_phase {
     HAL_PAUSING, /* before a retry or poll */
     HAL_ENDING,
 } hal_exchange_phase;
+
+/* How far the request under way has come. */
+typedef enum hal_exchange_reached {
+    HAL_REACHED_NOTHING,
+    HAL_REACHED_RESOLVER, /* its name is looked up */
+    HAL_REACHED_ADDRESS,  /* a connection is being made */
+    HAL_REACHED_HOST,     /* it is sent */
+} hal_exchange_reached;
 
 struct hal_exchange {
     hal_loop *loop;
@@ -58,7 +67,8 @@ struct hal_exchange {
     /* of the answer under way */
     int status;
     bool in_headers, has_headers, delivering, length_conflict, has_retry_after;
-    bool address_refused, is_paused, resume_wanted;
+    hal_exchange_reached reached;
+    bool address_refused, no_descriptor, is_paused, resume_wanted;
     int64_t date_s;
     double retry_after_s;
     char location[HAL_LOCATION_MAX];
@@ -70,7 +80,7 @@ struct hal_exchange {
     int64_t paused_ns, paused_since_ns;
     hal_err stop; /* a callback of ours ended the transfer with this */
 
-    int failures, quick_polls;
+    int failures, quick_polls, n_starved;
     bool judged;
     hal_judgement judgement;
     hal_err judged_why;
@@ -88,12 +98,34 @@ static inline bool hal_exchange_is_good(const hal_exchange *x)
     return x->status >= 200 && x->status < 300;
 }
 
+/* exchange.c */
+/** Ends it with `why`, NULL: well. The first conclusion stands. */
+void hal_exchange_conclude(hal_exchange *x, const hal_err *why);
+/** What is on the wire took too long. */
+void hal_exchange_late(hal_exchange *x, const hal_err *why);
+
+/* exchange_watch.c */
+void hal_exchange_watch_start(hal_exchange *x);
+/** libcurl's callbacks; `ctx` is the exchange. */
+int hal_exchange_on_resolve(void *state, void *reserved, void *ctx);
+int hal_exchange_on_connected(void *ctx, char *to, char *from, int to_port, int from_port);
+void hal_exchange_on_address(hal_exchange *x);
+/** Alarms. */
+void hal_exchange_watch_due(void *ctx);
+void hal_exchange_deadline_passed(void *ctx);
+
 /* exchange_request.c */
 hal_status hal_exchange_copy_request(hal_exchange *x, const hal_request *r,
                                      hal_err *err) HAL_MUST_CHECK;
 /** Everything that libcurl is told about the hop under way. */
 hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_exchange_add_header(hal_exchange *x, const char *line, hal_err *err) HAL_MUST_CHECK;
+
+/* exchange_fault.c */
+/** "name" or "name:port" of the hop under way; gives `out`. */
+const char *hal_exchange_host(const hal_exchange *x, char *out, size_t size);
+hal_fault hal_exchange_transfer_fault(hal_exchange *x, CURLcode code, hal_err *err);
+hal_fault hal_exchange_status_fault(hal_exchange *x, hal_err *err);
 
 /* exchange_answer.c */
 /** Forgets the answer before. */

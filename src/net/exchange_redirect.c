@@ -48,7 +48,7 @@ hal_status hal_exchange_follow(hal_exchange *x, hal_err *err)
     size_t n = strlen(x->chain);
     snprintf(x->chain + n, sizeof x->chain - n, "%s%.100s", n ? " -> " : "", x->location);
     if (++x->hops > HOPS_MAX)
-        return hal_err_set(err, HAL_E_PROTOCOL, "%s redirects in circles (more than %d times): %s",
+        return hal_err_set(err, HAL_E_ARCHIVE, "%s redirects in circles (more than %d times): %s",
                            x->first.host, HOPS_MAX, x->chain);
     hal_target next = {0};
     hal_status st = hal_target_parse(c, &next, x->location, &x->target, err);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "net/header.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -12,7 +13,7 @@ enum {
     HEADERS_MAX = 32,
     HEADER_BYTES_MAX = 8192,
     URL_MAX = 65536,
-    CONNECT_MS = 15000,
+    CONNECT_MS = 60000, /* of libcurl itself: longer than exchange_watch.c waits */
 };
 
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
@@ -23,7 +24,10 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
         x->address_refused = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    hal_exchange_on_address(x);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    x->no_descriptor = fd < 0 && (errno == EMFILE || errno == ENFILE);
+    return fd;
 }
 
 static bool survives_redirect(const char *line)
@@ -107,6 +111,10 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_WRITEDATA, (void *)x);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, (void *)x);
+    SET(CURLOPT_RESOLVER_START_FUNCTION, hal_exchange_on_resolve);
+    SET(CURLOPT_RESOLVER_START_DATA, (void *)x);
+    SET(CURLOPT_PREREQFUNCTION, hal_exchange_on_connected);
+    SET(CURLOPT_PREREQDATA, (void *)x);
     const char *method = x->as_get ? "GET" : x->method;
     SET(CURLOPT_CUSTOMREQUEST, (char *)NULL);
     if (!strcmp(method, "HEAD")) {

@@ -22,6 +22,8 @@ struct hal_limit {
     int64_t next_start_ns;   /* pace */
     int64_t paused_until_ns; /* Retry-After */
     int64_t halved_ns;
+    int64_t closed_until_ns;
+    hal_err why_closed;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -86,7 +88,7 @@ static hal_limit *find_or_add(const char *name)
     l->window = l->allowed = default_window;
     l->pace_ns = default_pace_ns;
     l->quota = QUOTA;
-    l->next_start_ns = l->paused_until_ns = l->halved_ns = INT64_MIN;
+    l->next_start_ns = l->paused_until_ns = l->halved_ns = l->closed_until_ns = INT64_MIN;
     l->next = hosts;
     hosts = l;
     n_hosts++;
@@ -201,6 +203,29 @@ bool hal_limit_spend_retry(hal_limit *limit)
         limit->quota -= RETRY_PRICE;
     pthread_mutex_unlock(&lock);
     return granted;
+}
+
+void hal_limit_close(hal_limit *limit, int64_t until_ns, const hal_err *why)
+{
+    pthread_mutex_lock(&lock);
+    if (until_ns > limit->closed_until_ns) {
+        limit->closed_until_ns = until_ns;
+        limit->why_closed = *why;
+    }
+    limit->allowed = 1;
+    for (const hal_limit_listener *l = listeners; l; l = l->next)
+        l->wake(l->ctx); /* those that wait for it */
+    pthread_mutex_unlock(&lock);
+}
+
+bool hal_limit_is_closed(hal_limit *limit, int64_t now_ns, hal_err *why)
+{
+    pthread_mutex_lock(&lock);
+    bool closed = now_ns < limit->closed_until_ns;
+    if (closed)
+        *why = limit->why_closed;
+    pthread_mutex_unlock(&lock);
+    return closed;
 }
 
 int hal_limit_allowed(const hal_limit *limit)

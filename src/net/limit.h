@@ -46,6 +46,11 @@ void hal_limit_leave(hal_limit *limit, int64_t started_ns, int64_t now_ns, hal_s
 void hal_limit_pause(hal_limit *limit, int64_t until_ns);
 /** Takes the price of one retry from the host's quota; false when it is used up. */
 bool hal_limit_spend_retry(hal_limit *limit);
+/** Declares the host down: until `until_ns` whatever would be sent to it fails with `why`
+ * (deferred: the fault is the host's). Afterwards one request at once finds out how it is. */
+void hal_limit_close(hal_limit *limit, int64_t until_ns, const hal_err *why);
+/** True while it is; copies the reason. */
+bool hal_limit_is_closed(hal_limit *limit, int64_t now_ns, hal_err *why);
 /** How many may be under way at once just now. */
 int hal_limit_allowed(const hal_limit *limit);
 

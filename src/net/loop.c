@@ -5,6 +5,7 @@
 #include "net/loop_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -167,6 +168,15 @@ static void gate_open(void *ctx)
     hal_gate *gate = ctx;
     while (gate->first) {
         int64_t now_ns = hal_loop_now_ns(gate->loop), wait_ns = 0;
+        hal_err why;
+        if (hal_limit_is_closed(gate->limit, now_ns, &why)) {
+            hal_visitor *visitor = gate->first;
+            hal_gate_leave(visitor);
+            visitor->refused(visitor->ctx, &why);
+            continue;
+        }
+        if (gate->loop->n_transfers >= gate->loop->transfers_max)
+            return; /* the end of one opens the gates */
         if (!hal_limit_enter(gate->limit, now_ns, &wait_ns)) {
             if (wait_ns >= 0)
                 hal_alarm_set(gate->loop, &gate->alarm, now_ns + wait_ns);
@@ -263,7 +273,8 @@ hal_loop *hal_loop_new(const hal_clock *clock, hal_err *err)
         return NULL;
     }
     loop->clock = clock;
-    loop->waits = (hal_waits){1000, 60000, 1000, 30000};
+    hal_loop_set_waits(loop, &(hal_waits){0});
+    loop->transfers_max = HAL_TRANSFERS_MAX;
     loop->random = (uint64_t)hal_clock_wall_ms(clock) ^ (uint64_t)getpid() << 40;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0) {
@@ -276,6 +287,14 @@ hal_loop *hal_loop_new(const hal_clock *clock, hal_err *err)
     return loop;
 }
 
+static CURLM *new_multi(const hal_curl *curl)
+{
+    CURLM *multi = curl->multi_init();
+    if (multi)
+        curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    return multi;
+}
+
 hal_status hal_loop_open_network(hal_loop *loop, hal_err *err)
 {
     if (loop->multi)
@@ -283,13 +302,28 @@ hal_status hal_loop_open_network(hal_loop *loop, hal_err *err)
     const hal_curl *curl = hal_curl_load(err);
     if (!curl)
         return HAL_E_IO;
-    CURLM *multi = curl->multi_init();
-    if (!multi)
+    if (!(loop->multi = new_multi(curl)))
         return hal_err_nomem(err, 4096);
-    curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
     loop->curl = curl;
-    loop->multi = multi;
     return HAL_OK;
+}
+
+/* libcurl has no call for it; without memory for another handle they stay. */
+void hal_loop_drop_connections(hal_loop *loop)
+{
+    CURLM *multi = loop->multi && !loop->n_transfers ? new_multi(loop->curl) : NULL;
+    if (!multi)
+        return;
+    loop->curl->multi_cleanup(loop->multi);
+    loop->multi = multi;
+}
+
+bool hal_loop_lacks_descriptors(const hal_loop *loop)
+{
+    int fd = fcntl(loop->wake_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && (errno == EMFILE || errno == ENFILE);
 }
 
 void hal_loop_free(hal_loop *loop)
@@ -334,7 +368,16 @@ const hal_clock *hal_loop_clock(const hal_loop *loop)
 
 void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits)
 {
-    loop->waits = *waits;
+    static const hal_waits usual = {1000, 60000, 1000, 30000, 900000, 60000};
+    hal_waits *w = &loop->waits;
+    *w = *waits;
+    w->retry_base_ms = w->retry_base_ms ? w->retry_base_ms : usual.retry_base_ms;
+    w->retry_cap_ms = w->retry_cap_ms ? w->retry_cap_ms : usual.retry_cap_ms;
+    w->poll_base_ms = w->poll_base_ms ? w->poll_base_ms : usual.poll_base_ms;
+    w->poll_cap_ms = w->poll_cap_ms ? w->poll_cap_ms : usual.poll_cap_ms;
+    w->retry_after_max_ms =
+        w->retry_after_max_ms ? w->retry_after_max_ms : usual.retry_after_max_ms;
+    w->sleep_ms = w->sleep_ms ? w->sleep_ms : usual.sleep_ms;
 }
 
 void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, void *ctx)
@@ -387,7 +430,7 @@ static int wait_ms(const hal_loop *loop, int timeout_ms)
     return timeout_ms;
 }
 
-static hal_status wait(hal_loop *loop, int timeout_ms, hal_err *err)
+static hal_status wait_for_events(hal_loop *loop, int timeout_ms, hal_err *err)
 {
     if (loop->n_transfers) {
         struct curl_waitfd extra = {.fd = loop->wake_fd, .events = CURL_WAIT_POLLIN};
@@ -427,10 +470,28 @@ static hal_status transfers(hal_loop *loop, hal_err *err)
     return HAL_OK;
 }
 
+/* A laptop that slept, or a process that was stopped, finds dead connections and passed deadlines
+ * which nobody had the time to meet: the former are dropped, the latter moved. */
+static void notice_sleep(hal_loop *loop, int64_t from_ns, int64_t waited_ms)
+{
+    int64_t gap_ns = hal_loop_now_ns(loop) - from_ns - waited_ms * HAL_NS_PER_MS;
+    if (gap_ns <= loop->waits.sleep_ms * HAL_NS_PER_MS)
+        return;
+    for (size_t i = 0; i < loop->n_set; i++)
+        loop->heap[i]->due_ns += gap_ns;
+    hal_exchanges_slept(loop, gap_ns);
+    hal_loop_drop_connections(loop);
+}
+
 hal_status hal_loop_step(hal_loop *loop, int timeout_ms, hal_err *err)
 {
+    if (loop->stepped_ns)
+        notice_sleep(loop, loop->stepped_ns, 0);
     gates_open(loop);
-    hal_status st = wait(loop, wait_ms(loop, timeout_ms), err);
+    int64_t begun_ns = hal_loop_now_ns(loop);
+    int wait = wait_ms(loop, timeout_ms);
+    hal_status st = wait_for_events(loop, wait, err);
+    notice_sleep(loop, begun_ns, wait < 0 ? INT32_MAX : wait);
     if (!st)
         st = transfers(loop, err);
     if (st)
@@ -439,5 +500,6 @@ hal_status hal_loop_step(hal_loop *loop, int timeout_ms, hal_err *err)
         hal_pool_drain(loop->pool);
     run_alarms(loop);
     gates_open(loop);
+    loop->stepped_ns = hal_loop_now_ns(loop);
     return HAL_OK;
 }

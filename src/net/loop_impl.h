@@ -32,6 +32,7 @@ typedef struct hal_visitor {
     struct hal_visitor *prev, *next;
     struct hal_gate *gate; /* NULL: not waiting */
     void (*admitted)(void *ctx);
+    void (*refused)(void *ctx, const hal_err *why); /* the host is down */
     void *ctx;
 } hal_visitor;
 typedef struct hal_gate {
@@ -43,9 +44,11 @@ typedef struct hal_gate {
 } hal_gate;
 /** The loop's gate to a host; lives as long as the loop. NULL and err. */
 hal_gate *hal_gate_to(hal_loop *loop, const char *host, int port, hal_err *err);
-/** Queues a visitor; `admitted` runs from a step, holding a slot of gate->limit. */
+/** Queues a visitor; `admitted` runs from a step, holding a slot of gate->limit, or `refused`. */
 void hal_gate_enter(hal_gate *gate, hal_visitor *visitor);
 void hal_gate_leave(hal_visitor *visitor);
+
+enum { HAL_TRANSFERS_MAX = 1 << 20 };
 
 struct hal_loop {
     const hal_clock *clock;
@@ -56,7 +59,8 @@ struct hal_loop {
     uint64_t order;
     const hal_curl *curl; /* NULL until the first transfer */
     CURLM *multi;
-    size_t n_transfers;
+    size_t n_transfers, transfers_max; /* fewer when descriptors are short */
+    int64_t stepped_ns;                /* end of the last step; 0: none yet */
     bool closing;
     hal_timer *timers;
     hal_gate *gates;
@@ -76,11 +80,17 @@ struct hal_loop {
 
 /** Loads libcurl and creates the multi handle. */
 hal_status hal_loop_open_network(hal_loop *loop, hal_err *err) HAL_MUST_CHECK;
+/** Closes the idle connections. */
+void hal_loop_drop_connections(hal_loop *loop);
+/** This process has no file descriptor left. */
+bool hal_loop_lacks_descriptors(const hal_loop *loop);
 uint32_t hal_loop_random(hal_loop *loop);
 int64_t hal_loop_now_ns(const hal_loop *loop);
 
 /** exchange.c, called by loop.c: libcurl is done with the transfer of `x`. */
 void hal_exchange_transferred(hal_exchange *x, CURLcode code);
+/** The machine slept so long: what is on the wire is taken off and asked again. */
+void hal_exchanges_slept(hal_loop *loop, int64_t gap_ns);
 /** Ends what is under way and delivers it, for hal_loop_free. */
 void hal_exchanges_cancel(hal_loop *loop);
 void hal_downloads_cancel(hal_loop *loop); /* before the pool is freed */

@@ -12,6 +12,7 @@ hal_fault hal_fault_of_transfer(int code, bool in_headers)
     case CURLE_COULDNT_RESOLVE_PROXY: /* N1: a hiccup of the resolver passes, a wrong name stays */
         network.tries_max = 2;
         network.delay_base = 5;
+        network.of_host = code == CURLE_COULDNT_RESOLVE_HOST;
         return network;
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:

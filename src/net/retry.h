@@ -15,6 +15,7 @@ typedef struct hal_fault {
     bool strained;  /* the host is overloaded: fewer at once */
     int tries_max;  /* of this kind of failure; 0: as many as the request allows */
     int delay_base; /* the shortest delay, in units of the base delay */
+    bool of_host;   /* once the tries are used up, whatever is sent there fails like this */
 } hal_fault;
 
 /** `code` is a CURLcode other than CURLE_OK; `in_headers`: the answer had begun, its headers were
@@ -26,9 +27,6 @@ hal_fault hal_fault_of_status(int http_status, bool told_to_wait);
 /** Full jitter: uniform in [0, min(cap, base * 2^i_retry)], where `random` is uniform over its
  * type; i_retry counts from 0. Never negative. */
 int64_t hal_retry_delay_ms(int i_retry, int64_t base_ms, int64_t cap_ms, uint32_t random);
-
-/** Longest Retry-After that is waited for; a longer one ends the operation with HAL_E_BUSY. */
-#define HAL_RETRY_AFTER_MAX_S 900.0
 
 /** Delay before the next poll: `quick_polls` answers in a row came back at once; one that the
  * server held for `held_ms` >= base is asked again without delay. */

@@ -64,7 +64,31 @@ static void a_stalled_body_times_out_and_is_asked_for_again(void **state)
     a = (asked){0};
     get_silence(REPLIES(stall), once, &a, 1000);
     assert_int_equal(a.outcome.err.status, HAL_E_TIMEOUT);
-    assert_non_null(strstr(a.outcome.err.text, "2 bytes"));
+    assert_non_null(strstr(a.outcome.err.text, "stopped after 2 bytes"));
+}
+
+/* N7: enough for the stall rule, too little for use. */
+static void a_body_that_only_drips_is_given_up(void **state)
+{
+    (void)state;
+    raw_server *server = raw_server_start(
+        REPLIES({"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n", 0, RAW_DRIP}));
+    hal_loop *loop = new_loop();
+    asked a = {0};
+    ask(loop, &a, once, raw_server_port(server), "/x");
+    for (size_t sent = 0; !a.n_done; now_ns += 10 * HAL_NS_PER_S) {
+        if (a.n_begin)
+            sent += raw_server_drip(server, 2000); /* 200 bytes/s of the test's clock */
+        while (!a.n_done && a.body.size_bytes < sent)
+            assert_int_equal(hal_loop_step(loop, 5, NULL), HAL_OK);
+        assert_int_equal(hal_loop_step(loop, a.n_begin ? 0 : 5, NULL), HAL_OK);
+    }
+    assert_int_equal(a.outcome.err.status, HAL_E_TIMEOUT);
+    assert_non_null(strstr(a.outcome.err.text, "became too slow"));
+    assert_in_range(a.outcome.elapsed_ns, 300 * HAL_NS_PER_S, 420 * HAL_NS_PER_S);
+    hal_buf_clear(&a.body);
+    hal_loop_free(loop);
+    raw_server_stop(server);
 }
 
 static void the_deadline_ends_everything(void **state)
@@ -135,6 +159,7 @@ int main(void)
         cmocka_unit_test(interim_answers_do_not_extend_the_wait_for_the_first_byte),
         cmocka_unit_test(a_silent_server_times_out_and_says_so),
         cmocka_unit_test(a_stalled_body_times_out_and_is_asked_for_again),
+        cmocka_unit_test(a_body_that_only_drips_is_given_up),
         cmocka_unit_test(the_deadline_ends_everything),
         cmocka_unit_test(endless_executing_ends_at_the_deadline),
         cmocka_unit_test(timers_run_in_order_and_never_after_cancel),

@@ -35,11 +35,48 @@ static void a_null_record_is_accepted_everywhere(void **state)
     assert_int_equal(hal_err_nomem(NULL, 3), HAL_E_NOMEM);
 }
 
+static void every_failure_of_a_transfer_has_its_class(void **state)
+{
+    (void)state;
+    static const struct {
+        hal_status status;
+        int http_status;
+        const char *fault;
+    } cases[] = {
+        {HAL_E_NETWORK, 0, "transient"},
+        {HAL_E_TIMEOUT, 0, "transient"},
+        {HAL_E_ARCHIVE, 400, "permanent"},
+        {HAL_E_BUSY, 503, "busy"},
+        {HAL_E_NOT_FOUND, 404, "permanent"},
+        {HAL_E_PERMISSION, 401, "permanent"},
+        {HAL_E_PERMISSION, 0, "limit"},
+        {HAL_E_BUDGET, 0, "limit"},
+        {HAL_E_PROTOCOL, 200, "protocol"},
+        {HAL_E_INTEGRITY, 200, "integrity"},
+        {HAL_E_TRUNCATED, 200, "integrity"},
+        {HAL_E_IO, 0, "local"},
+        {HAL_E_NOMEM, 0, "local"},
+        {HAL_E_CANCELLED, 0, ""},
+        {HAL_E_USAGE, 0, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_err_set(&err, cases[i].status, "x");
+        err.http_status = cases[i].http_status;
+        assert_string_equal(hal_err_fault(&err), cases[i].fault);
+    }
+    hal_err err = HAL_ERR_INIT;
+    hal_err_set(&err, HAL_E_NETWORK, "x");
+    err.retryable = false; /* a certificate */
+    assert_string_equal(hal_err_fault(&err), "permanent");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_map_back_to_their_codes),
         cmocka_unit_test(a_note_keeps_the_code_and_adds_context),
+        cmocka_unit_test(every_failure_of_a_transfer_has_its_class),
         cmocka_unit_test(a_null_record_is_accepted_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

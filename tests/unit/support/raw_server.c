@@ -26,6 +26,7 @@ struct raw_server {
     pthread_t acceptor;
     pthread_mutex_t lock;
     pthread_t threads[CONNECTIONS_MAX];
+    int drip_fd; /* -1: none */
     int n_connections, n_requests, at_once, most_at_once;
     char *requests[REQUESTS_MAX];
 };
@@ -114,16 +115,27 @@ static void note_answered(raw_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void set_drip(raw_server *s, int fd)
+{
+    pthread_mutex_lock(&s->lock);
+    s->drip_fd = fd;
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* A request counts until its last byte goes out: with it the client may send the next one, before
  * this thread runs again. */
 static bool answer(raw_server *s, int fd, int i, const char *text)
 {
     raw_reply r = s->choose(s->choose_ctx, i, text);
     size_t n = !r.bytes ? 0 : r.n_bytes ? r.n_bytes : strlen(r.bytes);
-    bool last = n && r.end != RAW_HOLD;
+    bool held = r.end == RAW_HOLD || r.end == RAW_DRIP, last = n && !held;
     bool open = send_all(fd, r.bytes, n - last);
-    if (r.end == RAW_HOLD)
+    if (r.end == RAW_DRIP)
+        set_drip(s, fd);
+    if (held)
         wait_for(s, fd, s->release_fd);
+    if (r.end == RAW_DRIP)
+        set_drip(s, -1);
     note_answered(s);
     open = open && (!last || send_all(fd, r.bytes + n - 1, 1));
     if (r.end == RAW_RESET) {
@@ -176,6 +188,7 @@ raw_server *raw_server_start_with(raw_reply (*choose)(void *ctx, int i, const ch
     pthread_mutex_init(&s->lock, NULL);
     s->choose = choose;
     s->choose_ctx = ctx;
+    s->drip_fd = -1;
     s->stop_fd = eventfd(0, 0);
     s->release_fd = eventfd(0, 0);
     s->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -223,6 +236,16 @@ void raw_server_stop(raw_server *s)
     close(s->release_fd);
     pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+size_t raw_server_drip(raw_server *s, size_t n)
+{
+    char bytes[4096] = "";
+    pthread_mutex_lock(&s->lock);
+    n = n < sizeof bytes ? n : sizeof bytes;
+    bool sent = s->drip_fd >= 0 && send_all(s->drip_fd, bytes, n);
+    pthread_mutex_unlock(&s->lock);
+    return sent ? n : 0;
 }
 
 int raw_server_port(const raw_server *server)

@@ -12,6 +12,7 @@ typedef enum raw_end {
     RAW_CLOSE, /* orderly end */
     RAW_RESET, /* RST */
     RAW_HOLD,  /* says nothing more until raw_server_release or the client leaves */
+    RAW_DRIP,  /* as HOLD; raw_server_drip sends more */
 } raw_end;
 
 typedef struct raw_reply {
@@ -34,6 +35,9 @@ void raw_server_stop(raw_server *server);
 int raw_server_port(const raw_server *server);
 /** Ends every RAW_HOLD. */
 void raw_server_release(raw_server *server);
+
+/** Sends `n` bytes more on the newest connection that is held by RAW_DRIP; 0 when there is none. */
+size_t raw_server_drip(raw_server *server, size_t n);
 
 int raw_server_requests(raw_server *server);
 int raw_server_connections(raw_server *server);
