@@ -80,7 +80,7 @@ function methods:summary(plan)
   local fields = self.fields
   fields.requests = {
     all = plan.requests, over = plan.over, ambiguous = plan.ambiguous,
-    transient = plan.transient, probes = plan.probes, counts = plan.counts,
+    transient = plan.transient, refused = plan.refused, probes = plan.probes, counts = plan.counts,
     histograms = plan.histograms,
   }
   fields.rows_returned, fields.rows_kept = plan.rows_returned, plan.rows_kept

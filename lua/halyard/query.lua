@@ -81,6 +81,28 @@ function M.count(source, region, margin)
   return n
 end
 
+local function do_without_counts(source)
+  source.service.counts, source.counts_region, source.uncounted = false, false, true
+end
+
+-- The count that a query begins with; nil when the service has none. One that takes the archive too
+-- long is done without: probes show where the rows are, as at services that do not count; then with
+-- a sentence about it.
+local function count_first(source, region)
+  local ok, n = errors.try(M.count, source, region)
+  if ok then
+    return n
+  end
+  local verdict = source.verdict(n)
+  if verdict ~= "over" and verdict ~= "ambiguous" then
+    error(n, 0)
+  end
+  report.current():spent({ requests = 1, bytes = 0 })
+  do_without_counts(source)
+  return nil, ("the archive does not count the rows (%s): probes show where they are, and no count "
+    .. "proves that all came"):format(n.message)
+end
+
 -- Issues what the plan asks, each ask as a task of this scope; waits when the plan waits, until the
 -- next outcome or as long as it says; a long wait is told with its reason.
 local function drive(plan, serve, tell)
@@ -229,9 +251,8 @@ local function server(source, plan, harvest, seen, log)
     local ok, got = patiently(source, fetch, ask)
     if not ok then
       local verdict = source.verdict(got)
-      if ask.kind == "histogram" and verdict == "fatal" then
-        verdict = "ambiguous" -- the plan does without
-      elseif not verdict or verdict == "fatal" or verdict == "again" then
+      local dispensable = ask.kind == "histogram" or ask.kind == "count"
+      if not verdict or verdict == "again" or verdict == "fatal" and not dispensable then
         error(got, 0)
       end
       seen.spent({ requests = 1, bytes = 0 })
@@ -306,6 +327,7 @@ local function verify(source, region, kept, counted, book)
   if not counted or kept == counted then
     return counted and "equal to the archive's count"
       or source.answers_counted and "every answer equal to the archive's count of it"
+      or source.uncounted and "not verified: the archive did not count the rows"
       or "not verified: the service has no count"
   end
   local after = M.count(source, region) or counted
@@ -374,7 +396,7 @@ end
 -- What the plan's account adds to the entry in the report.
 local function summarise(numbers)
   local out = {}
-  for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "probes", "counts",
+  for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "refused", "probes", "counts",
     "histograms", "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
     out[key] = numbers[key]
   end
@@ -446,8 +468,19 @@ local function run_plan(source, region, options, record, book, log)
   local known, latency
   if before then
     known = before.known
+    if before.uncounted then
+      do_without_counts(source)
+    end
   elseif not aim then
-    known = source.known or M.count(source, region)
+    local finding
+    if source.known then
+      known = source.known
+    else
+      known, finding = count_first(source, region)
+    end
+    if finding then
+      book:finding(finding)
+    end
     latency = known and not source.known and system.monotonic() - began or nil
   end
   book.fields.rows_counted, book.fields.verify = known, options.verify or "sum"
@@ -456,7 +489,8 @@ local function run_plan(source, region, options, record, book, log)
   if before then
     wanted.prior = before.prior
   elseif log then
-    log:begin({ known = known, prior = wanted.prior, quantum = source.service.pos_quantum_deg })
+    log:begin({ known = known, prior = wanted.prior, quantum = source.service.pos_quantum_deg,
+      uncounted = source.uncounted })
   end
   local plan = aim and aim:plan(source, wanted) or plan_core.new(source.service, region, wanted)
   local price = not aim and prices.of(source, region, options, {
@@ -552,8 +586,12 @@ local function dry_run(source, region, options, record)
   local latency
   if not known and not record.counted and not record.silent and source.service.counts then
     record.counted = true
-    known = M.count(source, region)
-    latency = system.monotonic() - began
+    local finding
+    known, finding = count_first(source, region)
+    latency = known and system.monotonic() - began
+    if finding then
+      system.log("warning", ("%s: %s"):format(source.name, finding))
+    end
   end
   local wanted = options_of(source, record, options, known)
   local plan = plan_core.new(source.service, region, wanted)

@@ -131,11 +131,12 @@ function methods:restart()
 end
 
 --- Remembers what the plan begins with beside the query, as `inputs` in the next run.
--- @tparam table inputs known (rows), quantum (degrees), prior (see halyard.densities)
+-- @tparam table inputs known (rows), uncounted (true: the archive does not count), quantum (degrees),
+-- prior (see halyard.densities)
 function methods:begin(inputs)
   local prior = inputs.prior
   self.ledger:inputs(json.encode({
-    known = inputs.known, quantum = inputs.quantum, prior = prior and {
+    known = inputs.known, uncounted = inputs.uncounted, quantum = inputs.quantum, prior = prior and {
       regions = json.array(table.move(prior, 1, #prior, 1, {})), age_s = prior.age_s,
       row_bytes = prior.row_bytes,
     },
@@ -195,7 +196,8 @@ function methods:told(ask, from_key, answer, fields)
 end
 
 --- Records that an ask went over, or a failure that may be one. `how`: "rows" (the answer had too
--- many: `kept` has returned, kept and overshoot_deg), "over" or "ambiguous".
+-- many: `kept` has returned, kept and overshoot_deg), "over", "ambiguous" or, of numbers that the
+-- plan does without, "fatal".
 function methods:over(ask, from_key, how, kept, fields)
   local record = filled(self, { kind = "over", text = how }, ask, from_key, kept or {})
   filled(self, record, ask, from_key, fields)

@@ -510,7 +510,7 @@ void hal_push_account(lua_State *L, const hal_account *account)
                                          [HAL_PLAN_PARTIAL] = "partial",
                                          [HAL_PLAN_FAILED] = "failed"};
     hal_account a = *account;
-    lua_createtable(L, 0, 22);
+    lua_createtable(L, 0, 23);
     hal_set_text(L, "state", states[a.state]);
     hal_set_integer(L, "tiles_done", (int64_t)a.tiles_done);
     hal_set_integer(L, "tiles_known", (int64_t)a.tiles_known);
@@ -518,6 +518,7 @@ void hal_push_account(lua_State *L, const hal_account *account)
     hal_set_integer(L, "over", (int64_t)a.over);
     hal_set_integer(L, "ambiguous", (int64_t)a.ambiguous);
     hal_set_integer(L, "transient", (int64_t)a.transient);
+    hal_set_integer(L, "refused", (int64_t)a.refused);
     hal_set_integer(L, "probes", (int64_t)a.probes);
     hal_set_integer(L, "counts", (int64_t)a.counts);
     hal_set_integer(L, "rows_returned", (int64_t)a.rows_returned);

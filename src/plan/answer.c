@@ -176,12 +176,14 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     if (!why)
         why = &none;
     p->in_flight--;
-    if (verdict != HAL_VERDICT_OVER && id >= p->window_cut_id) { /* once per round trip */
+    bool strain = verdict == HAL_VERDICT_AMBIGUOUS || verdict == HAL_VERDICT_TRANSIENT;
+    if (strain && id >= p->window_cut_id) { /* once per round trip */
         p->window = p->window > 1 ? p->window / 2 : 1;
         p->window_cut_id = p->next_id;
     }
     if (verdict == HAL_VERDICT_FATAL &&
         (s->ask.kind == HAL_ASK_COUNT || s->ask.kind == HAL_ASK_HISTOGRAM)) {
+        p->account.refused++;
         s->result = PLAN_AMBIGUOUS; /* rows may come without; else they say why not */
         return HAL_OK;
     }

@@ -141,6 +141,7 @@ typedef struct hal_account {
     hal_plan_state state;
     uint64_t tiles_done, tiles_known; /* leaves finished; leaves known so far */
     uint64_t requests, over, ambiguous, transient, probes, counts, histograms;
+    uint64_t refused; /* counts and histograms, fatally: the plan does without */
     uint64_t rows_returned, rows_kept;
     int64_t rows_counted;    /* the archive's own count of the region, guard included; < 0: none */
     double rows_expected;    /* estimate of the total; < 0: unknown */

@@ -3,6 +3,7 @@
 -- rows where the archive's sky has no such rows.
 
 package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
+local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local practice = require("practice")
@@ -270,6 +271,57 @@ describe("a service made of rows:", function()
     assert.is_nil(ok)
     assert.equal("integrity", err.code)
     assert.is_truthy(err.message:find("9 rows came, the archive counts 10", 1, true), err.message)
+  end)
+
+  local function even(n)
+    local list = {}
+    for i = 1, n do
+      list[i] = { id = i, ra = 100.5 + i * 0.61803398875 % 1 * 1.99,
+        dec = 20.5 + i * 0.41421356237 % 1 * 1.99 }
+    end
+    return list
+  end
+
+  it("does without a count that takes the archive too long, and says so", function()
+    local source, n_counts = service(even(2000), 300), 0
+    source.verdict = door.verdict
+    source.count = function()
+      n_counts = n_counts + 1
+      errors.raise("timeout", "no answer within 600 s")
+    end
+    local result = query.run(source, sky.box(100, 103, 20, 23), {})
+    assert.same(numbers(2000), sorted(result.table))
+    assert.equal("complete", result.state)
+    assert.equal(1, n_counts)
+    assert.equal("not verified: the archive did not count the rows", result.verified)
+    assert.is_truthy(account().findings[1]:find("no answer within 600 s", 1, true))
+    assert.is_true(result.account.probes > 0)
+  end)
+
+  it("fails with a count that is refused for good", function()
+    local source = service(even(10), 300)
+    source.verdict = door.verdict
+    source.count = function()
+      errors.raise("permission", "log in first")
+    end
+    local ok, err = errors.try(query.run, source, sky.box(100, 103, 20, 23), {})
+    assert.is_nil(ok)
+    assert.equal("permission", err.code)
+  end)
+
+  it("accounts for a refused count by cell as refused", function()
+    local source = service(even(2000), 300, { histogram = true })
+    source.verdict = door.verdict
+    source.histogram = function()
+      errors.raise("archive", "unknown function ivo_healpix_index")
+    end
+    local result = query.run(source, sky.box(100, 103, 20, 23), {})
+    assert.same(numbers(2000), sorted(result.table))
+    local requests = account().requests
+    assert.equal(1, requests.histograms)
+    assert.equal(1, requests.refused)
+    assert.equal(0, requests.ambiguous)
+    assert.is_truthy(account().findings[1]:find("counting rows by cell does not work", 1, true))
   end)
 end)
 
