@@ -12,6 +12,7 @@
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
+#include "bind/plan_args.h"
 #include "host/host.h"
 #include "host/match.h"
 #include "host/pairs.h"
@@ -134,19 +135,6 @@ static hal_groups *self(lua_State *L)
     return *slot;
 }
 
-static int64_t now_ns(lua_State *L)
-{
-    return hal_clock_now_ns(hal_loop_clock(hal_host_loop(hal_host_of(L))));
-}
-
-static uint64_t arg_count(lua_State *L, int index, const char *what)
-{
-    lua_Integer n = hal_arg_integer(L, index, what);
-    if (n < 0)
-        hal_bind_fail(L, HAL_E_USAGE, "%s must not be negative", what);
-    return (uint64_t)n;
-}
-
 static int new_groups(lua_State *L)
 {
     lua_settop(L, 3);
@@ -176,7 +164,7 @@ static int groups_close(lua_State *L)
 static int groups_next(lua_State *L)
 {
     hal_groups *g = self(L);
-    int64_t now = now_ns(L), until = INT64_MAX;
+    int64_t now = hal_now_ns(L), until = INT64_MAX;
     hal_ask ask;
     switch (hal_groups_next(g, now, &ask, &until)) {
     case HAL_NEXT_ASK:
@@ -200,9 +188,9 @@ static int groups_next(lua_State *L)
 static int groups_complete(lua_State *L)
 {
     hal_groups *g = self(L);
-    uint64_t id = arg_count(L, 2, "complete: id");
-    uint64_t returned = arg_count(L, 3, "complete: rows returned");
-    uint64_t kept = arg_count(L, 4, "complete: pairs kept");
+    uint64_t id = hal_arg_count(L, 2, "complete: id");
+    uint64_t returned = hal_arg_count(L, 3, "complete: rows returned");
+    uint64_t kept = hal_arg_count(L, 4, "complete: pairs kept");
     bool accepted = false;
     hal_err err = HAL_ERR_INIT;
     if (hal_groups_complete(g, id, returned, kept, hal_arg_number(L, 5, "complete: overshoot"),
@@ -215,10 +203,10 @@ static int groups_complete(lua_State *L)
 static int groups_failed(lua_State *L)
 {
     hal_groups *g = self(L);
-    uint64_t id = arg_count(L, 2, "failed: id");
+    uint64_t id = hal_arg_count(L, 2, "failed: id");
     hal_err why, err = HAL_ERR_INIT;
     hal_verdict verdict = hal_arg_failure(L, 3, &why);
-    if (hal_groups_failed(g, id, verdict, now_ns(L), &why, &err))
+    if (hal_groups_failed(g, id, verdict, hal_now_ns(L), &why, &err))
         return hal_raise(L, &err);
     return 0;
 }
@@ -226,8 +214,8 @@ static int groups_failed(lua_State *L)
 static int groups_page_is_full(lua_State *L)
 {
     const hal_groups *g = self(L);
-    uint64_t id = arg_count(L, 2, "page_is_full: id");
-    lua_pushboolean(L, hal_groups_page_is_full(g, id, arg_count(L, 3, "page_is_full: rows")));
+    uint64_t id = hal_arg_count(L, 2, "page_is_full: id");
+    lua_pushboolean(L, hal_groups_page_is_full(g, id, hal_arg_count(L, 3, "page_is_full: rows")));
     return 1;
 }
 

@@ -6,6 +6,7 @@
 #include "bind/args.h"
 #include "bind/objects.h"
 #include "bind/op.h"
+#include "bind/plan_args.h"
 #include "host/harvest.h"
 
 #include <lauxlib.h>

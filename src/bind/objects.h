@@ -26,17 +26,6 @@ void hal_region_add_functions(lua_State *L);
 
 /** The open tile plan at `index`; raises `usage`. Borrowed. */
 hal_plan *hal_arg_plan(lua_State *L, int index);
-/** The ask that plan:next pushed, from the table at `index`: id, whole, tile, cone, box. */
-hal_ask hal_arg_ask(lua_State *L, int index);
-/** Pushes an ask; `plan` names the column of its range. */
-void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan);
-/** The capability record and the options of a plan (a value is left on the stack that holds what
- * they borrow), from tables; raise `usage`. */
-hal_service hal_arg_service(lua_State *L, int index);
-hal_plan_options hal_arg_plan_options(lua_State *L, int index);
-/** The verdict at `index` and, into `why`, the error object after it. */
-hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why);
-void hal_push_account(lua_State *L, const hal_account *account);
 
 /** The harvest, the list of targets at `index`; raise `usage`. Borrowed. */
 hal_harvest *hal_arg_harvest(lua_State *L, int index);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "bind/args.h"
 #include "bind/objects.h"
+#include "bind/plan_args.h"
 #include "data/outfile.h"
 #include "host/host.h"
 #include "host/moc_file.h"
