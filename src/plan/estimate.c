@@ -9,7 +9,6 @@
 
 #define RADIANS 0.017453292519943295
 #define PI 3.141592653589793
-#define CONE_OVER_BOX 1.62 /* area of the enclosing cone of a usual tile: design section 3 */
 
 enum { LEAVES_MAX = 1000000 };
 
@@ -134,7 +133,8 @@ double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
 
 int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r, double rows)
 {
-    double box = hal_tile_area_sr(&plan_node_at(p, i)->tile), phi = r->as_box ? 1.0 : CONE_OVER_BOX;
+    double box = hal_tile_area_sr(&plan_node_at(p, i)->tile),
+           phi = r->as_box ? 1.0 : PLAN_CONE_OVER_BOX;
     double n = 2.0;
     if (rows > 0.0)
         n = fmax(n, rows / r->area_sr * box * phi / (PLAN_FILL * p->cap));

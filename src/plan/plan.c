@@ -300,6 +300,7 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
         }
         if (!decided && plan_is_outside(p, n)) {
             p->n_stack--;
+            n->rows_sent = INFINITY;
             plan_finish(p, i, PLAN_NODE_DONE, 0);
             continue;
         }

@@ -355,17 +355,19 @@ hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows
     return HAL_OK;
 }
 
-/* All its rows are known. An ambiguous answer that was taken for OVER, but whose rows together are
- * far from the cap, was a fault; a round number of rows that proves to be less than there are was a
+/* All its rows are known. An ambiguous answer that was taken for OVER, but whose parts together
+ * bring far less than the cap, was a fault (where parts lie outside of the user's region, that
+ * cannot be told); a round number of rows that proves to be less than there are was a
  * limit. */
 static void settle(hal_plan *p, plan_node *n)
 {
     if (n->suspect && n->rows_kept > n->rows_returned)
         plan_limit_proved(p, n->rows_returned, (double)n->rows_kept);
-    if (!n->guessed)
+    if (!n->guessed || isinf(n->rows_sent))
         return;
     p->n_guess_settled++;
-    if ((double)n->rows_kept < 0.5 * p->cap) {
+    bool cones = plan_cuts_sky(p) && p->strategy != PLAN_CENTRES && !p->service.takes_box;
+    if ((double)n->rows_sent < 0.5 * p->cap * (cones ? PLAN_CONE_OVER_BOX : 1.0)) {
         p->n_guess_refuted++;
         n->bound = 0.0;
     }
@@ -394,9 +396,12 @@ void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
     if (state == PLAN_NODE_DONE && n->column && !n->column_null)
         p->last_range = i;
     bool closed = true;
+    bool asked = state == PLAN_NODE_DONE && !isinf(n->rows_sent);
+    float sent = asked ? (float)n->rows_returned : INFINITY;
     for (i = n->parent; i >= 0; i = n->parent) {
         n = plan_node_at(p, i);
         n->rows_kept += kept;
+        n->rows_sent += sent;
         closed = closed && --n->n_open == 0;
         if (closed)
             settle(p, n);

@@ -12,8 +12,9 @@
 enum { PLAN_CHUNK = 4096 }; /* what grows long is kept in pieces and never copied */
 enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_MAX = 320 };
 
-#define PLAN_FILL 0.85   /* a tile is planned to hold this part of the cap ... */
-#define PLAN_ACCEPT 0.93 /* ... and asked for if this much is predicted (design section 6) */
+#define PLAN_FILL 0.85          /* a tile is planned to hold this part of the cap ... */
+#define PLAN_ACCEPT 0.93        /* ... and asked for if this much is predicted (design section 6) */
+#define PLAN_CONE_OVER_BOX 1.62 /* area of the enclosing cone of a usual tile: design section 3 */
 
 /* How a plan splits what is too much for one answer, from the record alone (strategy.c). */
 typedef enum plan_strategy {
@@ -61,6 +62,7 @@ typedef struct plan_node {
     int32_t next_stuck;
     int8_t n_open;          /* children that are not finished */
     int64_t lo, hi;         /* range of the column, units of its last decimal */
+    float rows_sent;        /* by all finished descendants; INFINITY: parts were not asked for */
     float rows_known;       /* its request holds as many: counted, or returned; < 0: unknown */
     uint32_t page;          /* the next page to ask for; 0: not paged */
     double bound;           /* rows per steradian that its being over proves; 0: none */

@@ -112,11 +112,45 @@ static void a_union_of_10000_circles_equals_brute_force(void **state)
     free(c);
 }
 
+/* The archive resets requests for more than 1,000 rows; of those of a tile the user's region, two
+ * boxes far apart, holds a quarter. */
+static void few_rows_of_the_region_in_a_tile_do_not_make_its_reset_a_fault(void **state)
+{
+    (void)state;
+    hal_region *region = parsed("UNION (RANGE 20 21 0 1 RANGE 29 30 0 1)");
+    sim_setup setup = setup_of(true, 1000);
+    hal_err err = HAL_ERR_INIT;
+    hal_plan *plan = hal_plan_new(&setup.service, region, &setup.options, &err);
+    hal_region_unref(region);
+    assert_non_null(plan);
+    hal_ask ask;
+    int64_t until_ns, now_ns = 0;
+    hal_next next;
+    while ((next = hal_plan_next(plan, now_ns, &ask, &until_ns)) != HAL_NEXT_DONE) {
+        bool accepted, wide = ask.ra_max_deg - ask.ra_min_deg > 6;
+        if (next == HAL_NEXT_WAIT) {
+            now_ns = until_ns;
+        } else if (ask.kind == HAL_ASK_FETCH && wide) {
+            assert_false(hal_plan_failed(plan, ask.id, HAL_VERDICT_AMBIGUOUS, now_ns, NULL, &err));
+        } else {
+            uint64_t rows = ask.kind == HAL_ASK_FETCH ? 401 : 3;
+            assert_false(hal_plan_complete(plan, ask.id, rows, rows / 4, 0, &accepted, &err));
+        }
+    }
+    hal_account a;
+    hal_plan_account(plan, &a);
+    assert_int_equal(a.state, HAL_PLAN_COMPLETE);
+    assert_true(a.ambiguous > 0 && a.over > 0);
+    assert_int_equal(a.n_findings, 0);
+    hal_plan_free(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_and_sets_of_shapes_equal_brute_force),
         cmocka_unit_test(a_map_of_100000_cells_equals_brute_force),
+        cmocka_unit_test(few_rows_of_the_region_in_a_tile_do_not_make_its_reset_a_fault),
         cmocka_unit_test(a_union_of_10000_circles_equals_brute_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
