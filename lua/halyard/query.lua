@@ -396,8 +396,8 @@ end
 -- What the plan's account adds to the entry in the report.
 local function summarise(numbers)
   local out = {}
-  for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "refused", "probes", "counts",
-    "histograms", "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
+  for _, key in ipairs({ "requests", "over", "ambiguous", "transient", "refused", "probes",
+    "counts", "histograms", "rows_returned", "rows_kept", "overshoot_arcsec", "lower_bound" }) do
     out[key] = numbers[key]
   end
   out.tiles, out.rows_dropped = numbers.tiles_done, numbers.rows_returned - numbers.rows_kept

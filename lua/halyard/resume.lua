@@ -131,12 +131,13 @@ function methods:restart()
 end
 
 --- Remembers what the plan begins with beside the query, as `inputs` in the next run.
--- @tparam table inputs known (rows), uncounted (true: the archive does not count), quantum (degrees),
--- prior (see halyard.densities)
+-- @tparam table inputs known (rows), uncounted (true: the archive does not count), quantum
+-- (degrees), prior (see halyard.densities)
 function methods:begin(inputs)
   local prior = inputs.prior
   self.ledger:inputs(json.encode({
-    known = inputs.known, uncounted = inputs.uncounted, quantum = inputs.quantum, prior = prior and {
+    known = inputs.known, uncounted = inputs.uncounted, quantum = inputs.quantum,
+    prior = prior and {
       regions = json.array(table.move(prior, 1, #prior, 1, {})), age_s = prior.age_s,
       row_bytes = prior.row_bytes,
     },
