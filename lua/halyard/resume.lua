@@ -13,23 +13,23 @@ local M = {}
 
 -- Options of a query that change neither what is asked nor which rows come.
 local aside = { into = true, format = true, parallel = true, partial = true, region = true,
-  columns = true, verify = true, row_limit = true }
+  columns = true, verify = true, row_limit = true, aim = true }
 
 local methods = {}
 methods.__index = methods
 
--- What a query asks for, as texts; nil when the source does not tell it, when that has no text (a
--- table that is sent along), or for a list of targets, whose groups have no ledger.
+-- What a query asks for, as texts; nil when the source does not tell it, or when that has no text (a
+-- table that is sent along).
 local function job_of(source, region, options)
   local rest = {}
   for key, value in pairs(source.asked or {}) do
     rest[key] = not aside[key] and value or nil
   end
   local ok, query = errors.try(json.encode, rest)
-  if not source.asked or not ok or options.aim then
+  if not source.asked or not ok then
     return nil
   end
-  local where = tostring(region)
+  local where = options.aim and options.aim:identity() or tostring(region)
   return {
     service = source.name .. " " .. (source.url or ""), query = query,
     region = #where > 200 and where:sub(1, 60) .. "... " .. system.sha256(where) or where,
@@ -78,7 +78,7 @@ local function node_of(ask, from_key)
   for _, number in ipairs(numbers) do
     parts[#parts + 1] = ("%.17g"):format(number)
   end
-  for _, key in ipairs({ "column", "order", "page_rows" }) do
+  for _, key in ipairs({ "column", "order", "page_rows", "first_target", "n_targets" }) do
     parts[#parts + 1] = ask[key] and key .. "=" .. tostring(ask[key]) or nil
   end
   for _, key in ipairs({ "column_min", "column_max", "column_lo", "column_hi" }) do

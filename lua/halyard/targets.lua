@@ -100,6 +100,11 @@ local function words(self)
   return ("%d targets within %s"):format(self.n, self.radius)
 end
 
+--- A text that no other list and radius has, for the ledger.
+function methods:identity()
+  return words(self) .. ", " .. self.list:digest()
+end
+
 --- What a plan says of it.
 function methods:note(source, record)
   record.notes[#record.notes + 1] = ("%s would be asked for %s, in at most %d requests; neighbours "

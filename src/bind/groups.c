@@ -2,7 +2,7 @@
 /* halyard.core.groups: lists of targets and the plan for one (plan/groups.h has the contracts).
  *
  * targets(table, ra or nil, dec or nil, radius) -> the list; radius as for a match. Its fields by
- * call: counts() -> rows of the table, targets.
+ * call: counts() -> rows of the table, targets; digest() -> text that no other list has.
  * new(service, targets, options) -> the plan, with the methods of a tile plan (halyard.core.plan):
  * next, complete, failed, page_is_full, printed, account, error, findings, stuck, close; and
  * without(harvest) -> table of the rows without result: input_row, reason. */
@@ -16,6 +16,7 @@
 #include "host/host.h"
 #include "host/match.h"
 #include "host/pairs.h"
+#include "net/digest.h"
 #include "plan/groups.h"
 
 #include <lauxlib.h>
@@ -114,6 +115,33 @@ static int targets_counts(lua_State *L)
     return 2;
 }
 
+/* SHA-256 of all that decides which rows belong to whom. */
+static int targets_digest(lua_State *L)
+{
+    const hal_targets *t = hal_arg_targets(L, 1);
+    char hex[HAL_SHA256_TEXT_SIZE];
+    hal_err err = HAL_ERR_INIT;
+    hal_sha256 *digest = hal_sha256_new(&err);
+    const struct {
+        const void *bytes;
+        size_t size;
+    } part[] = {{&t->n_rows, sizeof t->n_rows},
+                {t->row, t->n * sizeof *t->row},
+                {t->ra_deg, t->n * sizeof *t->ra_deg},
+                {t->dec_deg, t->n * sizeof *t->dec_deg},
+                {t->radius_deg, t->n * sizeof *t->radius_deg}};
+    hal_status st = digest ? HAL_OK : err.status;
+    for (size_t i = 0; i < sizeof part / sizeof *part && !st; i++)
+        st = hal_sha256_add(digest, part[i].bytes, part[i].size, &err);
+    if (!st)
+        st = hal_sha256_text(digest, hex, &err);
+    hal_sha256_free(digest);
+    if (st)
+        return hal_raise(L, &err);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 static int targets_close(lua_State *L)
 {
     hal_targets **slot = luaL_checkudata(L, 1, targets_name);
@@ -200,13 +228,14 @@ static int groups_complete(lua_State *L)
     return 1;
 }
 
+/* failed(id, verdict, error object, long ago): as of a tile plan */
 static int groups_failed(lua_State *L)
 {
     hal_groups *g = self(L);
     uint64_t id = hal_arg_count(L, 2, "failed: id");
     hal_err why, err = HAL_ERR_INIT;
     hal_verdict verdict = hal_arg_failure(L, 3, &why);
-    if (hal_groups_failed(g, id, verdict, hal_now_ns(L), &why, &err))
+    if (hal_groups_failed(g, id, verdict, hal_arg_when_ns(L, 5), &why, &err))
         return hal_raise(L, &err);
     return 0;
 }
@@ -406,8 +435,10 @@ int hal_open_groups(lua_State *L)
                                            {"__close", groups_close},
                                            {"__tostring", groups_tostring},
                                            {NULL, NULL}};
-    static const luaL_Reg targets_methods[] = {
-        {"counts", targets_counts}, {"close", targets_close}, {NULL, NULL}};
+    static const luaL_Reg targets_methods[] = {{"counts", targets_counts},
+                                               {"digest", targets_digest},
+                                               {"close", targets_close},
+                                               {NULL, NULL}};
     static const luaL_Reg targets_meta[] = {{"__gc", targets_close},
                                             {"__close", targets_close},
                                             {"__tostring", targets_tostring},

@@ -43,8 +43,6 @@ hal_plan *hal_arg_plan(lua_State *L, int index)
     return *slot;
 }
 
-#define LONG_AGO_NS (INT64_C(3600) * HAL_NS_PER_S) /* longer than a plan ever waits */
-
 static hal_plan *self(lua_State *L)
 {
     return hal_arg_plan(L, 1);
@@ -199,8 +197,7 @@ static int plan_failed(lua_State *L)
     uint64_t id = hal_arg_count(L, 2, "failed: id");
     hal_err why, err = HAL_ERR_INIT;
     hal_verdict verdict = hal_arg_failure(L, 3, &why);
-    int64_t when_ns = lua_toboolean(L, 5) ? hal_now_ns(L) - LONG_AGO_NS : hal_now_ns(L);
-    if (hal_plan_failed(plan, id, verdict, when_ns, &why, &err))
+    if (hal_plan_failed(plan, id, verdict, hal_arg_when_ns(L, 5), &why, &err))
         return hal_raise(L, &err);
     return 0;
 }

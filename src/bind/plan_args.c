@@ -9,9 +9,16 @@
 #include <math.h>
 #include <string.h>
 
+#define LONG_AGO_NS (INT64_C(3600) * HAL_NS_PER_S) /* longer than a plan ever waits */
+
 int64_t hal_now_ns(lua_State *L)
 {
     return hal_clock_now_ns(hal_loop_clock(hal_host_loop(hal_host_of(L))));
+}
+
+int64_t hal_arg_when_ns(lua_State *L, int index)
+{
+    return hal_now_ns(L) - (lua_toboolean(L, index) ? LONG_AGO_NS : 0);
 }
 
 uint64_t hal_arg_count(lua_State *L, int index, const char *what)

@@ -10,6 +10,8 @@
 
 /** The host's clock. */
 int64_t hal_now_ns(lua_State *L);
+/** Now, or with true at `index` so long ago that nothing is waited for. */
+int64_t hal_arg_when_ns(lua_State *L, int index);
 /** A whole number, not negative; raises `usage`. */
 uint64_t hal_arg_count(lua_State *L, int index, const char *what);
 /** Sets a field unless the number is infinite. */

@@ -85,10 +85,14 @@ class Resume(unittest.TestCase):
         return rows, self.questions() - before
 
     def stop_after(self, n_records, what, *more, by=signal.SIGKILL):
+        """As stop_run, of the usual workflow."""
+        return self.stop_run(self.command(what, *more), n_records, by)
+
+    def stop_run(self, command, n_records, by=signal.SIGKILL):
         """Begins a run and stops it once the ledger has so many records; gives how many there are,
         or None when the run ended before."""
-        run = subprocess.Popen(self.command(what, *more), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, env=PLACE)
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=PLACE)
         end = time.monotonic() + DEADLINE_S
         while run.poll() is None and records(self.out) < n_records:
             self.assertLess(time.monotonic(), end, "no such record")
@@ -222,6 +226,48 @@ class Resume(unittest.TestCase):
         rows, log = rows_of("TESS", "out")
         self.assertIn("resuming", log)
         self.assertEqual(rows, want["TESS"])
+
+    def test_a_list_of_targets_goes_on_where_it_was(self):
+        workflow = os.path.join(self.folder.name, "near.lua")
+        with open(workflow, "w", encoding="ascii") as text:
+            text.write("""return workflow {
+              name = "near", summary = "Stars near targets", hosts = { "mast" },
+              params = { { "radius", "string" } },
+              run = function(_, p)
+                return mast.catalog("Gaia DR3"):query { targets = "targets.csv", parallel = 1,
+                  radius = p.radius, into = "rows.csv" }
+              end }""")
+
+        def command(radius, out):
+            os.makedirs(out, exist_ok=True)
+            with open(os.path.join(out, "targets.csv"), "w", encoding="ascii") as targets:
+                targets.write("ra,dec\n" + "".join(
+                    f"{200 + i * 0.618034 % 1 * 40},{60 + i * 0.414214 % 1 * 20}\n"
+                    for i in range(40)))
+            return [practice.HALYARD, "run", workflow, "--archive", self.url, "--radius", radius,
+                    "--output", out]
+
+        def run_it(radius, out):
+            before = self.questions()
+            done = subprocess.run(command(radius, out), capture_output=True, text=True, env=PLACE,
+                                  timeout=DEADLINE_S, check=False)
+            return done.returncode, done.stderr, self.questions() - before
+
+        whole = os.path.join(self.folder.name, "whole")
+        code, log, asked = run_it("2 arcmin", whole)
+        self.assertEqual(code, 0, log)
+        self.assertGreater(asked, 20)
+        want = self.rows(whole)
+        self.assertGreater(want.count(b"\n"), 50)
+        have = self.stop_run(command("2 arcmin", self.out), asked // 2)
+        self.assertIsNotNone(have)
+        code, log, _ = run_it("3 arcmin", self.out)
+        self.assertEqual(code, 2, log)
+        self.assertIn("40 targets within 2 arcmin", log)
+        code, log, rest = run_it("2 arcmin", self.out)
+        self.assertEqual(code, 0, log)
+        self.assertEqual(rest, asked - have)
+        self.assertEqual(self.rows(), want)
 
     def test_faults_before_and_after_a_kill_lose_nothing(self):
         want, _ = self.undisturbed(TIC)
