@@ -85,14 +85,14 @@ end
 
 --- Downloads one file by its data URI; see `retrieve.products` for many.
 -- @tparam string uri
--- @tparam[opt] table options `dir` (below the output folder)
+-- @tparam[opt] table options `dir` (below the output folder), `existing` as of `retrieve.products`
 -- @treturn table path, bytes, sha256, skipped
 function M.download(uri, options)
   options = options or {}
-  suggest.check_keys(options, { "dir", "replace" }, "mast.download")
+  suggest.check_keys(options, { "dir", "existing" }, "mast.download")
   local row = { dataURI = uri, productFilename = tostring(uri):match("([^/]+)$") }
   return require("halyard.retrieve").products({ row }, { dir = options.dir,
-    replace = options.replace, flat = true })[1]
+    existing = options.existing, flat = true })[1]
 end
 
 -- Other doors -----------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ end
 local function transfer(entry, url, auth, dir, path, options)
   return errors.try(download.file, {
     url = url, source = entry.uri, dir = dir, path = path, size = entry.size,
-    replace = options.replace, verify = options.verify, auth = auth,
+    replace = options.existing == "replace", verify = options.existing == "verify", auth = auth,
   })
 end
 
@@ -257,11 +257,15 @@ local function stop(record, entries, dir, err)
 end
 
 local function check_options(options)
-  suggest.check_keys(options, { "dir", "parallel", "on_error", "flat", "replace",
-    "verify", "cloud" }, "retrieve.products")
+  suggest.check_keys(options, { "dir", "parallel", "on_error", "flat", "existing", "cloud" },
+    "retrieve.products")
   local n = options.parallel or parallel_default
   if math.type(n) ~= "integer" or n < 1 or n > parallel_max then
     errors.raise("usage", ("parallel is a whole number from 1 to %d"):format(parallel_max))
+  end
+  local existing = options.existing or "skip"
+  if existing ~= "skip" and existing ~= "replace" and existing ~= "verify" then
+    errors.raise("usage", 'existing is "skip", "replace" or "verify"')
   end
   if options.cloud ~= nil and options.cloud ~= "first" and options.cloud ~= "only" then
     errors.raise("usage", 'cloud is "first" (then the archive) or "only"')
@@ -279,9 +283,11 @@ end
 -- any service with access_url
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-32, default 4), `flat` (no sub-folders), `on_error` ("stop", "keep", or a function of the
--- failed entry that returns true to go on; default "stop"), `replace` (true: overwrite files that
--- are not these products), `verify` (true: read files that are there again and compare SHA-256),
--- `cloud` ("first": the public copy in the cloud where there is one, else the archive; "only":
+-- failed entry that returns true to go on; default "stop"), `existing` (what becomes of files that
+-- are there: "skip", the default, leaves them when they are these products, whole, and raises `io`
+-- when they are not; "verify" the same, but reads them and compares SHA-256; "replace": files that
+-- are not these products are overwritten), `cloud` ("first": the public copy in the cloud where
+-- there is one, else the archive; "only":
 -- files that are not in the cloud are entries with `err`, and do not stop the others)
 -- @treturn report list with one entry per file: uri, file (below the output folder), path, bytes,
 -- sha256, skipped, ok, err, warning, with `cloud` also from ("cloud", "archive"); methods check(),

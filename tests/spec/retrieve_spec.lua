@@ -69,8 +69,17 @@ describe("retrieve.products", function()
     assert.equal("permission", err.code)
   end)
 
-  it("passes replace on", function()
-    retrieve.products({ row("mast:A/a.fits") }, { flat = true, replace = true })
-    assert.is_true(asked[1].replace)
+  it("says by one option what becomes of files that are there", function()
+    for existing, want in pairs({ skip = {}, replace = { replace = true },
+      verify = { verify = true } }) do
+      retrieve.products({ row("mast:A/a.fits") }, { flat = true, existing = existing })
+      local got = asked[#asked]
+      assert.same({ want.replace or false, want.verify or false }, { got.replace, got.verify })
+    end
+    for _, wrong in ipairs({ { existing = "keep" }, { replace = true } }) do
+      local ok, err = pcall(retrieve.products, { row("mast:A/a.fits") }, wrong)
+      assert.is_false(ok)
+      assert.equal("usage", err.code)
+    end
   end)
 end)
