@@ -3,12 +3,10 @@
 #include "net/folder.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "net/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,21 +21,14 @@
 #define RENAME_NOREPLACE 1u
 #endif
 
-enum { LINE_MAX_BYTES = 8192, RECORDS_MAX = 4000000, OPEN_TRIES = 16 };
-
-typedef struct entry {
-    char *path, *source;
-    hal_file_record record;
-} entry;
+enum { OPEN_TRIES = 16 };
 
 struct hal_folder {
     atomic_int refs;
     pthread_mutex_t lock;
     char *dir;
     int fd, state_fd; /* -1 until opened */
-    bool torn;        /* the state file ends inside a line */
-    entry *entries;   /* open addressing; n_room is a power of two */
-    size_t n_entries, n_room;
+    hal_file_index index;
 };
 
 hal_folder *hal_folder_new(const char *dir, hal_err *err)
@@ -65,11 +56,7 @@ void hal_folder_unref(hal_folder *folder)
 {
     if (!folder || atomic_fetch_sub(&folder->refs, 1) > 1)
         return;
-    for (size_t i = 0; i < folder->n_room; i++) {
-        hal_free(folder->entries[i].path);
-        hal_free(folder->entries[i].source);
-    }
-    hal_free(folder->entries);
+    hal_file_index_clear(&folder->index);
     if (folder->fd >= 0)
         close(folder->fd);
     if (folder->state_fd >= 0)
@@ -106,133 +93,7 @@ hal_status hal_folder_check_path(const char *path, hal_err *err)
     }
 }
 
-/* --- the state file: one line per file, "crc32 bytes mtime_ns sha256 path TAB source TAB etag
- * TAB catalogue_bytes" */
-
-static uint32_t crc32(const char *bytes, size_t n)
-{
-    uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < n; i++) {
-        crc ^= (unsigned char)bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
-    }
-    return ~crc;
-}
-
-static size_t hash(const char *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return (size_t)(h ^ h >> 32);
-}
-
-static entry *slot_of(const hal_folder *f, const char *path)
-{
-    size_t i = hash(path) & (f->n_room - 1);
-    while (f->entries[i].path && strcmp(f->entries[i].path, path) != 0)
-        i = (i + 1) & (f->n_room - 1);
-    return &f->entries[i];
-}
-
-static hal_status grow(hal_folder *f, hal_err *err)
-{
-    if (f->n_entries * 2 < f->n_room)
-        return HAL_OK;
-    if (f->n_entries >= RECORDS_MAX)
-        return hal_err_set(err, HAL_E_BUDGET,
-                           "%s/.halyard/files has more than %d records; use another output folder",
-                           f->dir, RECORDS_MAX);
-    entry *old = f->entries;
-    size_t n_old = f->n_room;
-    size_t room = n_old ? n_old * 2 : 64;
-    entry *entries = hal_calloc(room, sizeof *entries);
-    if (!entries)
-        return hal_err_nomem(err, room * sizeof *entries);
-    f->entries = entries;
-    f->n_room = room;
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i].path)
-            *slot_of(f, old[i].path) = old[i];
-    hal_free(old);
-    return HAL_OK;
-}
-
-static hal_status remember(hal_folder *f, const char *path, const hal_file_record *record,
-                           const char *source, hal_err *err)
-{
-    hal_status st = grow(f, err);
-    if (st)
-        return st;
-    entry *e = slot_of(f, path);
-    bool same = e->path && !strcmp(e->source, source);
-    char *copy = same ? e->source : hal_strdup(source);
-    if (!copy)
-        return hal_err_nomem(err, strlen(source));
-    if (!e->path) {
-        e->path = hal_strdup(path);
-        if (!e->path) {
-            hal_free(copy);
-            return hal_err_nomem(err, strlen(path));
-        }
-        f->n_entries++;
-    }
-    if (!same)
-        hal_free(e->source);
-    e->source = copy;
-    e->record = *record;
-    return HAL_OK;
-}
-
-/* False: not a whole line of ours, which is passed over. */
-static bool parse_line(char *line, size_t n, hal_file_record *record, char **path, char **source)
-{
-    uint32_t crc;
-    int at = -1;
-    if (n < 10 || sscanf(line, "%8" SCNx32 " %n", &crc, &at) != 1 || at != 9 ||
-        crc32(line + 9, n - 9) != crc)
-        return false;
-    at = -1;
-    if (sscanf(line + 9, "%" SCNu64 " %" SCNd64 " %64[0-9a-f] %n", &record->bytes,
-               &record->mtime_ns, record->sha256, &at) != 3 ||
-        at < 0 || strlen(record->sha256) != 64)
-        return false;
-    char *field[4] = {line + 9 + at};
-    for (int i = 0; i < 3; i++) {
-        char *end = strchr(field[i], '\t');
-        if (!end)
-            return false;
-        *end = '\0';
-        field[i + 1] = end + 1;
-    }
-    *path = field[0];
-    *source = field[1];
-    return (*path)[0] && sscanf(field[3], "%" SCNd64, &record->catalogue_bytes) == 1;
-}
-
-static hal_status load(hal_folder *f, FILE *file, hal_err *err)
-{
-    char line[LINE_MAX_BYTES];
-    bool inside_long = false;
-    hal_status st = HAL_OK;
-    while (!st && fgets(line, sizeof line, file)) {
-        size_t n = strlen(line);
-        bool whole = n && line[n - 1] == '\n';
-        f->torn = !whole;
-        hal_file_record record;
-        char *path, *source;
-        if (whole && !inside_long) {
-            line[--n] = '\0';
-            if (parse_line(line, n, &record, &path, &source))
-                st = remember(f, path, &record, source, err);
-        }
-        inside_long = n + 1 == sizeof line && !whole; /* else a stray NUL */
-    }
-    if (!st && ferror(file))
-        st = hal_err_errno(err, errno, "cannot read %s/.halyard/files", f->dir);
-    return st;
-}
+/* --- the state file --------------------------------------------------------------------------- */
 
 static hal_status open_state(hal_folder *f, hal_err *err)
 {
@@ -247,17 +108,7 @@ static hal_status open_state(hal_folder *f, hal_err *err)
     close(state_dir);
     if (fd < 0)
         return hal_err_errno(err, error, "cannot open %s/.halyard/files", f->dir);
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
-    if (!file) {
-        hal_status st = hal_err_errno(err, errno, "cannot read %s/.halyard/files", f->dir);
-        if (copy >= 0)
-            close(copy);
-        close(fd);
-        return st;
-    }
-    hal_status st = load(f, file, err);
-    fclose(file);
+    hal_status st = hal_file_index_load(&f->index, fd, f->dir, err);
     if (st)
         close(fd);
     else
@@ -282,50 +133,58 @@ hal_status hal_folder_open(hal_folder *folder, hal_err *err)
 
 bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
 {
+    hal_file_line line;
     pthread_mutex_lock(&folder->lock);
-    const entry *e = folder->n_room ? slot_of(folder, path) : NULL;
-    bool found = e && e->path;
-    if (found)
-        *out = e->record;
+    bool found = hal_file_index_find(&folder->index, folder->state_fd, path, &line);
     pthread_mutex_unlock(&folder->lock);
+    if (found)
+        *out = line.record;
     return found;
 }
 
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
                                    hal_err *err)
 {
-    hal_status st = HAL_OK;
+    hal_file_line line;
     pthread_mutex_lock(&folder->lock);
-    const entry *e = folder->n_room ? slot_of(folder, path) : NULL;
-    if (e && e->path && strcmp(e->source, source) != 0)
-        st = hal_err_set(err, HAL_E_IO,
-                         "%s/%s holds %.150s, not %.150s; choose another folder or ask for replace",
-                         folder->dir, path, e->source, source);
+    bool found = hal_file_index_find(&folder->index, folder->state_fd, path, &line);
     pthread_mutex_unlock(&folder->lock);
+    if (!found || !strcmp(line.source, source))
+        return HAL_OK;
+    return hal_err_set(err, HAL_E_IO,
+                       "%s/%s holds %.150s, not %.150s; choose another folder or ask for replace",
+                       folder->dir, path, line.source, source);
+}
+
+static hal_status append_line(hal_folder *f, const hal_buf *line, uint64_t *offset, hal_err *err)
+{
+    hal_status st = hal_write_all(f->state_fd, line->data, line->size_bytes,
+                                  "the state of the output folder", err);
+    off_t end =
+        st ? -1 : lseek(f->state_fd, 0, SEEK_CUR); /* append mode: behind what was written */
+    f->index.torn = st != HAL_OK;
+    if (!st && end < 0)
+        st = hal_err_errno(err, errno, "cannot save the state of the output folder %s", f->dir);
+    if (!st)
+        *offset = (uint64_t)end - line->size_bytes + (line->data[0] == '\n');
     return st;
 }
 
 hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_file_record *record,
                              const char *source, const char *etag, hal_err *err)
 {
-    hal_buf text, line;
-    hal_buf_init(&text, LINE_MAX_BYTES - 16);
-    hal_buf_init(&line, LINE_MAX_BYTES);
-    hal_status st = hal_buf_printf(&text, err, "%" PRIu64 " %" PRId64 " %s %s\t%s\t%s\t%" PRId64,
-                                   record->bytes, record->mtime_ns, record->sha256, path, source,
-                                   etag, record->catalogue_bytes);
+    hal_buf line;
+    hal_buf_init(&line, HAL_FILE_LINE_MAX + 1);
+    uint64_t offset = 0;
     pthread_mutex_lock(&folder->lock);
+    hal_status st = folder->index.torn ? hal_buf_puts(&line, "\n", err) : HAL_OK;
     if (!st)
-        st = hal_buf_printf(&line, err, "%s%08" PRIx32 " %s\n", folder->torn ? "\n" : "",
-                            crc32(text.data, text.size_bytes), hal_buf_text(&text));
+        st = hal_file_line_format(&line, record, path, source, etag, err);
     if (!st)
-        st = hal_write_all(folder->state_fd, line.data, line.size_bytes,
-                           "the state of the output folder", err);
-    folder->torn = st != HAL_OK;
+        st = append_line(folder, &line, &offset, err);
     if (!st)
-        st = remember(folder, path, record, source, err);
+        st = hal_file_index_put(&folder->index, path, offset, folder->dir, err);
     pthread_mutex_unlock(&folder->lock);
-    hal_buf_clear(&text);
     hal_buf_clear(&line);
     return st;
 }

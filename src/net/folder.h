@@ -5,9 +5,7 @@
 #ifndef HAL_NET_FOLDER_H
 #define HAL_NET_FOLDER_H
 
-#include "base/status.h"
-
-#include <stdint.h>
+#include "net/file_index.h"
 
 typedef struct hal_folder hal_folder;
 
@@ -30,12 +28,6 @@ hal_status hal_folder_open(hal_folder *folder, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd, const char **name,
                             hal_err *err) HAL_MUST_CHECK;
 
-typedef struct hal_file_record {
-    uint64_t bytes;
-    int64_t mtime_ns;
-    int64_t catalogue_bytes; /* size that the catalogue gave, which may be stale; < 0: none */
-    char sha256[65];
-} hal_file_record;
 /** The latest record of `path`. */
 bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out);
 /** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */

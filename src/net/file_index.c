@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/file_index.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { BLOCK_BYTES = 256 << 10, FILES_MAX = 4000000, CRC_DIGITS = 8 };
+
+/* Two keys of one hash share a place: the earlier file then counts as unknown, which is safe. */
+typedef struct hal_file_place {
+    uint64_t hash;
+    uint64_t offset_1; /* of the line, plus 1; 0: free */
+} place;
+
+/* --- CRC-32 (IEEE 802.3), eight bytes at a time: a million lines are 250 MB --------------------
+ */
+
+static uint32_t crc_table[8][256];
+
+static void make_crc_table(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t crc = i;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
+        crc_table[0][i] = crc;
+    }
+    for (int k = 1; k < 8; k++)
+        for (uint32_t i = 0; i < 256; i++)
+            crc_table[k][i] = crc_table[k - 1][i] >> 8 ^ crc_table[0][crc_table[k - 1][i] & 0xff];
+}
+
+static uint32_t crc32(const char *text, size_t n)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_crc_table);
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t crc = 0xffffffff;
+    for (; n >= 8; n -= 8, p += 8) {
+        crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        crc = crc_table[7][crc & 0xff] ^ crc_table[6][crc >> 8 & 0xff] ^
+              crc_table[5][crc >> 16 & 0xff] ^ crc_table[4][crc >> 24] ^ crc_table[3][p[4]] ^
+              crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
+    }
+    while (n--)
+        crc = crc >> 8 ^ crc_table[0][(crc ^ *p++) & 0xff];
+    return ~crc;
+}
+
+/* --- Lines ------------------------------------------------------------------------------------ */
+
+hal_status hal_file_line_format(hal_buf *out, const hal_file_record *record, const char *path,
+                                const char *source, const char *etag, hal_err *err)
+{
+    hal_buf text;
+    hal_buf_init(&text, HAL_FILE_LINE_MAX - 16);
+    hal_status st = hal_buf_printf(&text, err, "%" PRIu64 " %" PRId64 " %s %s\t%s\t%s\t%" PRId64,
+                                   record->bytes, record->mtime_ns, record->sha256, path, source,
+                                   etag, record->catalogue_bytes);
+    if (!st)
+        st = hal_buf_printf(out, err, "%08" PRIx32 " %s\n", crc32(text.data, text.size_bytes),
+                            hal_buf_text(&text));
+    hal_buf_clear(&text);
+    return st;
+}
+
+/* A decimal number and the `end` behind it. */
+static bool take_number(const char **at, char end, int64_t *out)
+{
+    const char *p = *at;
+    bool negative = *p == '-';
+    p += negative;
+    uint64_t n = 0;
+    int digits = 0;
+    for (; *p >= '0' && *p <= '9' && digits < 19; p++, digits++)
+        n = 10 * n + (uint64_t)(*p - '0');
+    if (!digits || *p != end || n > INT64_MAX)
+        return false;
+    *out = negative ? -(int64_t)n : (int64_t)n;
+    *at = p + (end != '\0');
+    return true;
+}
+
+static char *take_field(char **at)
+{
+    char *field = *at, *end = strchr(field, '\t');
+    if (!end)
+        return NULL;
+    *end = '\0';
+    *at = end + 1;
+    return field;
+}
+
+/* Takes apart the `n` bytes of out->text, without a line feed. */
+static bool parse(hal_file_line *out, size_t n)
+{
+    char *text = out->text, crc[CRC_DIGITS + 1];
+    text[n] = '\0';
+    if (n < CRC_DIGITS + 2 || memchr(text, '\0', n))
+        return false;
+    snprintf(crc, sizeof crc, "%08" PRIx32, crc32(text + CRC_DIGITS + 1, n - CRC_DIGITS - 1));
+    if (memcmp(text, crc, CRC_DIGITS) != 0 || text[CRC_DIGITS] != ' ')
+        return false;
+    const char *at = text + CRC_DIGITS + 1;
+    int64_t bytes;
+    if (!take_number(&at, ' ', &bytes) || bytes < 0 ||
+        !take_number(&at, ' ', &out->record.mtime_ns) || strspn(at, "0123456789abcdef") != 64 ||
+        at[64] != ' ')
+        return false;
+    out->record.bytes = (uint64_t)bytes;
+    memcpy(out->record.sha256, at, 64);
+    out->record.sha256[64] = '\0';
+    char *rest = text + (at - text) + 65;
+    out->path = take_field(&rest);
+    out->source = out->path ? take_field(&rest) : NULL;
+    out->etag = out->source ? take_field(&rest) : NULL;
+    at = rest;
+    return out->etag && out->path[0] && take_number(&at, '\0', &out->record.catalogue_bytes);
+}
+
+/* --- The index -------------------------------------------------------------------------------- */
+
+static uint64_t hash(const char *text)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return h ^ h >> 32;
+}
+
+static place *place_of(const hal_file_index *ix, uint64_t h)
+{
+    size_t i = (size_t)h & (ix->n_room - 1);
+    while (ix->places[i].offset_1 && ix->places[i].hash != h)
+        i = (i + 1) & (ix->n_room - 1);
+    return &ix->places[i];
+}
+
+static hal_status grow(hal_file_index *ix, const char *dir, hal_err *err)
+{
+    if (ix->n_places * 4 < ix->n_room * 3)
+        return HAL_OK;
+    if (ix->n_places >= FILES_MAX)
+        return hal_err_set(err, HAL_E_BUDGET,
+                           "%s/.halyard/files has more than %d files; use another output folder",
+                           dir, FILES_MAX);
+    hal_file_index larger = {.n_room = ix->n_room ? ix->n_room * 2 : 64};
+    larger.places = hal_calloc(larger.n_room, sizeof *larger.places);
+    if (!larger.places)
+        return hal_err_nomem(err, larger.n_room * sizeof *larger.places);
+    for (size_t i = 0; i < ix->n_room; i++)
+        if (ix->places[i].offset_1)
+            *place_of(&larger, ix->places[i].hash) = ix->places[i];
+    hal_free(ix->places);
+    ix->places = larger.places;
+    ix->n_room = larger.n_room;
+    return HAL_OK;
+}
+
+void hal_file_index_clear(hal_file_index *ix)
+{
+    hal_free(ix->places);
+    *ix = (hal_file_index){.by_source = ix->by_source};
+}
+
+hal_status hal_file_index_put(hal_file_index *ix, const char *key, uint64_t offset, const char *dir,
+                              hal_err *err)
+{
+    hal_status st = grow(ix, dir, err);
+    if (st)
+        return st;
+    uint64_t h = hash(key);
+    place *p = place_of(ix, h);
+    ix->n_places += !p->offset_1;
+    *p = (place){h, offset + 1};
+    return HAL_OK;
+}
+
+static const char *key_of(const hal_file_index *ix, const hal_file_line *line)
+{
+    return ix->by_source ? line->source : line->path;
+}
+
+/* Calls `see` for every whole line of `fd` between `from` and its end: how far they go, and whether
+ * something follows that is none. */
+typedef struct scan {
+    hal_status (*see)(void *ctx, const hal_file_line *line, uint64_t offset, hal_err *err);
+    void *ctx;
+    uint64_t end;
+    bool torn;
+} scan;
+
+static hal_status scan_lines(scan *s, int fd, const char *dir, hal_err *err)
+{
+    char *block = hal_malloc(BLOCK_BYTES);
+    hal_file_line *line = block ? hal_malloc(sizeof *line) : NULL;
+    hal_status st = line ? HAL_OK : hal_err_nomem(err, BLOCK_BYTES);
+    bool inside_long = false;
+    uint64_t at = s->end; /* of block[0] */
+    size_t have = 0;
+    while (!st) {
+        ssize_t got = pread(fd, block + have, BLOCK_BYTES - have, (off_t)(at + have));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            st = hal_err_errno(err, errno, "cannot read %s/.halyard/files", dir);
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+        char *from = block, *end;
+        while (!st && (end = memchr(from, '\n', have - (size_t)(from - block)))) {
+            size_t n = (size_t)(end - from);
+            if (!inside_long && n < sizeof line->text) {
+                memcpy(line->text, from, n);
+                if (parse(line, n))
+                    st = s->see(s->ctx, line, at + (uint64_t)(from - block), err);
+            }
+            inside_long = false;
+            from = end + 1;
+            s->end = at + (uint64_t)(from - block);
+        }
+        size_t left = have - (size_t)(from - block);
+        if (left == BLOCK_BYTES) { /* no line of ours */
+            inside_long = true;
+            left = 0;
+            from = block + BLOCK_BYTES;
+        }
+        memmove(block, from, left);
+        at += (uint64_t)(from - block);
+        have = left;
+    }
+    s->torn = have > 0 || inside_long;
+    hal_free(line);
+    hal_free(block);
+    return st;
+}
+
+typedef struct loading {
+    hal_file_index *ix;
+    const char *dir;
+} loading;
+
+static hal_status take_in(void *ctx, const hal_file_line *line, uint64_t offset, hal_err *err)
+{
+    loading *l = ctx;
+    return hal_file_index_put(l->ix, key_of(l->ix, line), offset, l->dir, err);
+}
+
+hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir, hal_err *err)
+{
+    loading l = {ix, dir};
+    scan s = {.see = take_in, .ctx = &l, .end = ix->end};
+    hal_status st = scan_lines(&s, fd, dir, err);
+    ix->end = s.end;
+    ix->torn = s.torn;
+    return st;
+}
+
+static bool read_line(int fd, uint64_t offset, hal_file_line *out)
+{
+    ssize_t n;
+    do
+        n = pread(fd, out->text, sizeof out->text - 1, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    const char *end = n > 0 ? memchr(out->text, '\n', (size_t)n) : NULL;
+    return end && parse(out, (size_t)(end - out->text));
+}
+
+bool hal_file_index_find(const hal_file_index *ix, int fd, const char *key, hal_file_line *out)
+{
+    const place *p = ix->n_room ? place_of(ix, hash(key)) : NULL;
+    return p && p->offset_1 && read_line(fd, p->offset_1 - 1, out) && !strcmp(key_of(ix, out), key);
+}
+
+typedef struct walk {
+    const hal_file_index *ix;
+    hal_status (*see)(void *ctx, const hal_file_line *line, hal_err *err);
+    void *ctx;
+} walk;
+
+static hal_status see_latest(void *ctx, const hal_file_line *line, uint64_t offset, hal_err *err)
+{
+    const walk *w = ctx;
+    const place *p = place_of(w->ix, hash(key_of(w->ix, line)));
+    return p->offset_1 == offset + 1 ? w->see(w->ctx, line, err) : HAL_OK;
+}
+
+hal_status hal_file_index_each(const hal_file_index *ix, int fd, const char *dir,
+                               hal_status (*see)(void *ctx, const hal_file_line *line,
+                                                 hal_err *err),
+                               void *ctx, hal_err *err)
+{
+    walk w = {ix, see, ctx};
+    scan s = {.see = see_latest, .ctx = &w};
+    return ix->n_room ? scan_lines(&s, fd, dir, err) : HAL_OK;
+}
