@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* halyard.core.download: one file to disk, verified. */
+/* halyard.core.download: one file to disk, verified; names of files. */
 #include "bind/bind.h"
 
 #include "bind/args.h"
 #include "bind/auth.h"
 #include "bind/op.h"
 #include "data/answer_words.h"
+#include "net/disposition.h"
 #include "net/download.h"
+#include "net/name_set.h"
 
 #include <lauxlib.h>
 
@@ -58,8 +60,13 @@ static int file_push(lua_State *L, hal_op *op)
     return 1;
 }
 
+static void file_decorate(lua_State *L, hal_op *op)
+{
+    hal_set_integer(L, "tries", ((file_op *)op)->result.tries);
+}
+
 /* file{url, dir, path, source, size, sha256, starts, replace, verify, auth}
- * -> {bytes, sha256, skipped, tries, wire_bytes, warning} */
+ * -> {bytes, sha256, skipped, tries, wire_bytes, warning}; errors have tries, too */
 static int file(lua_State *L)
 {
     static const char *const known[] = {"url",    "dir",     "path",   "source", "size", "sha256",
@@ -84,6 +91,7 @@ static int file(lua_State *L)
     f->op.clear = file_clear;
     f->op.cancel = file_cancel;
     f->op.push = file_push;
+    f->op.decorate = file_decorate;
     f->request = &request;
     hal_option_auth(L, 1, &f->credentials);
     request.secrets = f->credentials.net.may_go ? &f->credentials.net : NULL;
@@ -102,9 +110,74 @@ static int safe_name(lua_State *L)
     return 1;
 }
 
+/* disposition(value) -> the file name in a Content-Disposition header, or nil */
+static int disposition(lua_State *L)
+{
+    hal_slice value = hal_arg_slice(L, 1, "disposition");
+    hal_buf *out = hal_scratch(L, 1 << 20);
+    bool found = false;
+    hal_err err = HAL_ERR_INIT;
+    if (hal_disposition_name(out, value, &found, &err))
+        return hal_raise(L, &err);
+    if (!found)
+        return 0;
+    lua_pushlstring(L, out->data, out->size_bytes);
+    hal_buf_clear(out);
+    return 1;
+}
+
+static int names_close(lua_State *L)
+{
+    hal_name_set **set = lua_touserdata(L, 1);
+    hal_name_set_free(*set);
+    *set = NULL;
+    return 0;
+}
+
+/* names:add(text) -> was it new? */
+static int names_add(lua_State *L)
+{
+    hal_name_set **set = luaL_checkudata(L, 1, "halyard.names");
+    const char *text = hal_arg_text(L, 2, "names:add");
+    bool is_new = false;
+    hal_err err = HAL_ERR_INIT;
+    if (!*set)
+        return hal_bind_fail(L, HAL_E_USAGE, "the set is closed");
+    if (hal_name_set_add(*set, text, &is_new, &err))
+        return hal_raise(L, &err);
+    lua_pushboolean(L, is_new);
+    return 1;
+}
+
+/* names(folded) -> set of texts; folded: case and composition do not matter */
+static int names(lua_State *L)
+{
+    bool folded = lua_toboolean(L, 1);
+    hal_name_set **set = lua_newuserdatauv(L, sizeof *set, 0);
+    *set = NULL;
+    if (luaL_newmetatable(L, "halyard.names")) {
+        static const luaL_Reg meta[] = {
+            {"__gc", names_close}, {"__close", names_close}, {NULL, NULL}};
+        luaL_setfuncs(L, meta, 0);
+        lua_newtable(L);
+        lua_pushcfunction(L, names_add);
+        lua_setfield(L, -2, "add");
+        lua_setfield(L, -2, "__index");
+    }
+    lua_setmetatable(L, -2);
+    hal_err err = HAL_ERR_INIT;
+    if (!(*set = hal_name_set_new(folded, &err)))
+        return hal_raise(L, &err);
+    return 1;
+}
+
 int hal_open_download(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"file", file}, {"safe_name", safe_name}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"file", file},
+                                         {"safe_name", safe_name},
+                                         {"disposition", disposition},
+                                         {"names", names},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -32,6 +32,7 @@ local third_party = {
   { "^openssl/", "net practice" },
   { "^expat", "data" },
   { "^yaml", "data" },
+  { "^utf8proc", "net" },
   { "^fitsio", "data" },
   { "^zlib", "data net practice" },
   { "^zstd", "data" },
