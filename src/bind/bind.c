@@ -18,6 +18,7 @@ static const luaL_Reg modules[] = {
     {"halyard.core.plot", hal_open_plot},
     {"halyard.core.groups", hal_open_groups},
     {"halyard.core.ledger", hal_open_ledger},
+    {"halyard.core.holdings", hal_open_holdings},
     {NULL, NULL},
 };
 

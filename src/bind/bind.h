@@ -23,5 +23,6 @@ int hal_open_plot(lua_State *L);
 int hal_open_harvest(lua_State *L);
 int hal_open_groups(lua_State *L);
 int hal_open_ledger(lua_State *L);
+int hal_open_holdings(lua_State *L);
 
 #endif

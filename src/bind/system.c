@@ -224,6 +224,63 @@ static int write_file(lua_State *L)
     return 0;
 }
 
+static const char output_file[] = "halyard.output_file";
+
+static int file_close(lua_State *L)
+{
+    hal_files_drop(lua_touserdata(L, 1));
+    return 0;
+}
+
+static hal_files_out *file_of(lua_State *L)
+{
+    hal_files_out *out = luaL_checkudata(L, 1, output_file);
+    if (out->fd < 0)
+        hal_bind_fail(L, HAL_E_USAGE, "the file is closed");
+    return out;
+}
+
+static int file_append(lua_State *L)
+{
+    hal_files_out *out = file_of(L);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_append(out, hal_arg_slice(L, 2, "append"), &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+static int file_commit(lua_State *L)
+{
+    hal_files_out *out = file_of(L);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_commit(out, &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
+/* create_file(path) -> file: append(text), commit(); the file appears whole at commit, or not at
+ * all. For what is too long for write_file. */
+static int create_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    hal_files_out *out = lua_newuserdatauv(L, sizeof *out, 0);
+    out->dir = out->fd = -1;
+    if (luaL_newmetatable(L, output_file)) {
+        static const luaL_Reg methods[] = {
+            {"append", file_append}, {"commit", file_commit}, {NULL, NULL}};
+        static const luaL_Reg meta[] = {
+            {"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
+        luaL_setfuncs(L, meta, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_setmetatable(L, -2);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_files_create(out, output_folder(L), path, &err))
+        return hal_raise(L, &err);
+    return 1;
+}
+
 /* Pushes the user's cache folder; nil where the environment names none. */
 static const char *push_cache(lua_State *L)
 {
@@ -299,6 +356,7 @@ int hal_open_system(lua_State *L)
                                          {"make_dirs", make_dirs},
                                          {"lock_output", lock_output},
                                          {"write_file", write_file},
+                                         {"create_file", create_file},
                                          {"cache_read", cache_read},
                                          {"cache_write", cache_write},
                                          {"sha256", sha256},

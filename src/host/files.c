@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "host/files.h"
 
+#include "base/alloc.h"
 #include "host/host.h"
 
 #include <lauxlib.h>
@@ -263,40 +264,90 @@ static int write_whole(int fd, hal_slice bytes)
         if (n > 0)
             done += (size_t)n;
     }
-    return fsync(fd) ? errno : 0;
+    return 0;
+}
+
+void hal_files_drop(hal_files_out *out)
+{
+    if (out->fd >= 0) {
+        close(out->fd);
+        unlinkat(out->dir, out->part, 0);
+    }
+    if (out->dir >= 0)
+        close(out->dir);
+    out->dir = out->fd = -1;
+}
+
+static hal_status failed(hal_files_out *out, int error, hal_err *err)
+{
+    hal_files_drop(out);
+    return hal_files_output_failed(err, error, "write", out->path, out->root);
+}
+
+hal_status hal_files_create(hal_files_out *out, const char *root, const char *path, hal_err *err)
+{
+    const char *rest = NULL, *name = NULL;
+    out->dir = out->fd = -1;
+    out->n_held = 0;
+    hal_status st = relative_part(&rest, root, path, err);
+    if (!st)
+        st = walk(&out->dir, &name, root, rest, false, err);
+    if (st)
+        return st;
+    int n = snprintf(out->part, sizeof out->part, ".%s.halyard-%ld", name, (long)getpid());
+    snprintf(out->root, sizeof out->root, "%s", root);
+    snprintf(out->path, sizeof out->path, "%s", rest);
+    const char *slash = strrchr(out->path, '/');
+    out->name = slash ? slash + 1 : out->path;
+    if (!*name || n < 0 || n > NAME_MAX || strlen(rest) >= sizeof out->path) {
+        hal_files_drop(out);
+        return hal_err_set(err, HAL_E_USAGE, "%s is not a file name that can be written", path);
+    }
+    unlinkat(out->dir, out->part, 0);
+    out->fd =
+        openat(out->dir, out->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    return out->fd < 0 ? failed(out, errno, err) : HAL_OK;
+}
+
+hal_status hal_files_append(hal_files_out *out, hal_slice bytes, hal_err *err)
+{
+    int error = 0;
+    if (out->n_held + bytes.size_bytes > sizeof out->held) {
+        error = write_whole(out->fd, (hal_slice){out->held, out->n_held});
+        out->n_held = 0;
+    }
+    if (bytes.size_bytes > sizeof out->held) {
+        error = error ? error : write_whole(out->fd, bytes);
+    } else {
+        memcpy(out->held + out->n_held, bytes.data, bytes.size_bytes);
+        out->n_held += bytes.size_bytes;
+    }
+    return error ? failed(out, error, err) : HAL_OK;
+}
+
+hal_status hal_files_commit(hal_files_out *out, hal_err *err)
+{
+    int error = write_whole(out->fd, (hal_slice){out->held, out->n_held});
+    if (!error && (fsync(out->fd) || renameat(out->dir, out->part, out->dir, out->name)))
+        error = errno;
+    if (error)
+        return failed(out, error, err);
+    close(out->fd);
+    out->fd = -1;
+    hal_files_drop(out);
+    return HAL_OK;
 }
 
 hal_status hal_files_write(const char *root, const char *path, hal_slice bytes, hal_err *err)
 {
-    const char *rest = NULL, *name = NULL;
-    int dir = -1;
-    hal_status st = relative_part(&rest, root, path, err);
+    hal_files_out *out = hal_malloc(sizeof *out);
+    hal_status st = out ? hal_files_create(out, root, path, err) : hal_err_nomem(err, sizeof *out);
     if (!st)
-        st = walk(&dir, &name, root, rest, false, err);
-    if (st)
-        return st;
-    char part[NAME_MAX + 1];
-    int n = snprintf(part, sizeof part, ".%s.halyard-%ld", name, (long)getpid());
-    if (!*name || n < 0 || (size_t)n >= sizeof part) {
-        close(dir);
-        return hal_err_set(err, HAL_E_USAGE, "%s is not a file name that can be written", path);
-    }
-    unlinkat(dir, part, 0);
-    int error = 0;
-    int fd = openat(dir, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        error = errno;
-    } else {
-        error = write_whole(fd, bytes);
-        if (close(fd) && !error)
-            error = errno;
-        if (!error && renameat(dir, part, dir, name))
-            error = errno;
-        if (error)
-            unlinkat(dir, part, 0);
-    }
-    close(dir);
-    return error ? hal_files_output_failed(err, error, "write", rest, root) : HAL_OK;
+        st = hal_files_append(out, bytes, err);
+    if (!st)
+        st = hal_files_commit(out, err);
+    hal_free(out);
+    return st;
 }
 
 int hal_files_open_below(const char *root, const char *path)

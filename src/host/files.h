@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 
+#include <limits.h>
 #include <lua.h>
 
 /** Pushes the bytes of a regular file of at most `max_bytes`; raises io, not_found, budget. */
@@ -28,6 +29,23 @@ hal_status hal_files_make_dirs(const char *root, const char *path, hal_err *err)
  * it and renames it into place. */
 hal_status hal_files_write(const char *root, const char *path, hal_slice bytes,
                            hal_err *err) HAL_MUST_CHECK;
+
+/** The same piece by piece, for what does not fit into memory. {.dir = -1, .fd = -1} is closed. */
+typedef struct hal_files_out {
+    int dir, fd;
+    const char *name; /* last component of `path` */
+    char part[256];   /* the temporary name, also in `dir` */
+    char root[PATH_MAX], path[PATH_MAX];
+    size_t n_held;
+    char held[64 << 10]; /* not written yet */
+} hal_files_out;
+hal_status hal_files_create(hal_files_out *out, const char *root, const char *path,
+                            hal_err *err) HAL_MUST_CHECK;
+hal_status hal_files_append(hal_files_out *out, hal_slice bytes, hal_err *err) HAL_MUST_CHECK;
+/** Syncs and renames into place, or leaves nothing; closed either way. */
+hal_status hal_files_commit(hal_files_out *out, hal_err *err) HAL_MUST_CHECK;
+/** Closes, and removes what was not committed. */
+void hal_files_drop(hal_files_out *out);
 /** Opens the file at `path` below folder `root` to read, without following symbolic links: a
  * descriptor, or -1 and errno (EACCES for "..", ELOOP or ENOTDIR for links). */
 int hal_files_open_below(const char *root, const char *path);
