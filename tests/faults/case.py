@@ -16,7 +16,6 @@ from peer import Peer
 HALYARD = os.path.join(os.environ["HALYARD_BIN"], "halyard")
 SOURCE = os.environ["HALYARD_SOURCE"]
 TOKEN = "6e1d1c3a7f2b4c58a0token0f1e2d3c4"
-DEADLINE_S = 240
 
 # The deadlines of the engine are minutes. Under faketime an hour of the command's clocks is
 # `3600 / hasten` seconds, and so are the waits in its loop.
@@ -29,6 +28,11 @@ def has(program):
 
 def needs(program):
     return unittest.skipUnless(has(program), f"{program} is not installed")
+
+
+def is_part(name):
+    """What a killed run may leave, and the next one has to remove."""
+    return name.endswith((".part", ".part.info")) or ".halyard-" in name
 
 
 class Ended:
@@ -49,6 +53,8 @@ class Ended:
 class Case(unittest.TestCase):
     """`truth` is what the files are called and hold; a test that downloads sets it before it runs,
     and the files are then compared after the test, and again after a run against a good peer."""
+
+    deadline_s = 240  # of a run
 
     def setUp(self):
         place = tempfile.TemporaryDirectory()
@@ -103,11 +109,11 @@ class Case(unittest.TestCase):
     def end(self, process):
         """Waits for a run; what it said is kept for the search for secrets."""
         try:
-            output, messages = process.communicate(timeout=DEADLINE_S)
+            output, messages = process.communicate(timeout=self.deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, messages = process.communicate()
-            self.fail(f"still running after {DEADLINE_S} s: {messages}")
+            self.fail(f"still running after {self.deadline_s} s: {messages}")
         with self.assertRaises(ProcessLookupError, msg="a process is left"):
             os.killpg(process.pid, 0)
         self.texts += [output, messages]
@@ -136,6 +142,12 @@ class Case(unittest.TestCase):
         self.whole()
         shutil.rmtree(self.out, ignore_errors=True)
 
+    def fetched(self, requests):
+        """The names of the files whose bytes were asked for, as often as they were. A rest that
+        turns out to be empty is none: who asks for it is told so, and asks for the whole then."""
+        return [request.path[1:] for request in requests
+                if (request.offset() or 0) < len(self.truth[request.path[1:]])]
+
     # -- what must hold
 
     def tree(self):
@@ -153,11 +165,11 @@ class Case(unittest.TestCase):
         """The names of the files that are there; each holds what was served."""
         tree = self.tree()
         for name, content in tree.items():
-            if not name.endswith(".part"):
-                self.assertIn(name, self.truth, "a file that nobody asked for")
+            if not is_part(name):
+                self.assertTrue(name in self.truth, f"{name}: a file that nobody asked for")
                 self.assertTrue(content == self.truth[name],
                                 f"{name}: {len(content)} bytes that are not those of the archive")
-        return {name for name in tree if not name.endswith(".part")}
+        return {name for name in tree if not is_part(name)}
 
     def assert_invariants(self):
         """Section 8: 1 and 4 by files, 2 by the next run, 3, 6; 8 is looked at after each run, 5

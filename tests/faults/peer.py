@@ -121,7 +121,8 @@ class Peer:
     def __init__(self, answer, tls=None):
         self.answer, self.tls = answer, tls
         self.requests, self.lock, self.stopping = [], threading.Lock(), threading.Event()
-        self.at_once = self.most_at_once = self.n_connections = 0
+        self.at_once = self.most_at_once = self.n_connections = self.n_open = 0
+        self.ended = set()  # the clients' ports
         self.asked = {}
         self.failure = None  # what went wrong in `answer` itself
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -139,15 +140,28 @@ class Peer:
         if self.failure:
             raise self.failure
 
+    def settle(self):
+        """Waits until all that killed clients had sent is read and counted."""
+        with socket.socket() as last:  # connections are accepted in their order
+            last.bind(("127.0.0.1", 0))
+            port = last.getsockname()[1]
+            self.ended.discard(port)
+            last.connect(("127.0.0.1", self.port))
+        while self.n_open or port not in self.ended:
+            time.sleep(0.001)
+
     def _accept(self):
         while not self.stopping.is_set():
             try:
-                connection, _ = self.listener.accept()
+                connection, client = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            with self.lock:
+                self.n_open += 1
+            threading.Thread(target=self._serve, args=(connection, client[1]),
+                             daemon=True).start()
 
-    def _serve(self, connection):
+    def _serve(self, connection, port):
         with self.lock:
             number_of_connection, self.n_connections = self.n_connections, self.n_connections + 1
         try:
@@ -177,3 +191,6 @@ class Peer:
             self.failure = failure
         finally:
             connection.close()
+            with self.lock:
+                self.n_open -= 1
+                self.ended.add(port)
