@@ -3,6 +3,7 @@
 #include "host/lock.h"
 
 #include "host/files.h"
+#include "net/write.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -108,9 +109,10 @@ static hal_status lock_file(int fd, const char *folder, hal_err *err)
     char owner[OWNER_MAX_BYTES], host[65] = "";
     gethostname(host, sizeof host - 1);
     int n = snprintf(owner, sizeof owner, "process %ld on %s\n", (long)getpid(), host);
-    if (ftruncate(fd, 0) || pwrite(fd, owner, (size_t)n, 0) != n)
-        return hal_err_errno(err, errno, "cannot write %s/.halyard/lock", folder);
-    return HAL_OK;
+    if (ftruncate(fd, 0))
+        return hal_err_errno(err, errno, "cannot empty %s/.halyard/lock", folder);
+    hal_status st = hal_write_all(fd, owner, (size_t)n, ".halyard/lock", err);
+    return st ? hal_err_note(err, st, "output folder %s", folder) : HAL_OK;
 }
 
 static int open_lock(int folder_fd)
