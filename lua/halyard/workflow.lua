@@ -390,7 +390,11 @@ function verbs.run(args)
   if not ok then
     if not errors.is(result, "cancelled") then
       local err = errors.is(result) and result or { code = "script", message = tostring(result) }
-      save(record, manifest, values, err.code == "partial" and "partial" or "failed", err)
+      local saved, unsaved = pcall(save, record, manifest, values,
+        err.code == "partial" and "partial" or "failed", err)
+      if not saved then -- a full disk must not hide the first failure
+        system.log("warning", tostring(unsaved))
+      end
       if record.pictures and #record.pictures > 0 then
         local drawn, why = pcall(write_pictures, record, args) -- of as much as there is
         if not drawn then
