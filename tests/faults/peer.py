@@ -38,6 +38,7 @@ class Wire:
 
     def __init__(self, peer, connection):
         self.peer, self.connection, self.buffer = peer, connection, b""
+        self.counted = False  # among the requests under way
 
     def receive(self, ending):
         """Bytes up to and with `ending`."""
@@ -79,12 +80,19 @@ class Wire:
             pass
         raise Gone
 
+    def over(self):
+        """The client may take the answer for ended from here on: its request counts no more."""
+        with self.peer.lock:
+            self.peer.at_once -= self.counted
+            self.counted = False
+
     def close(self):
         """An orderly end."""
         raise Gone
 
     def reset(self):
         """RST instead of an end."""
+        self.over()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         raise Gone
@@ -96,7 +104,10 @@ class Wire:
         lines = {"Content_Length": len(body), "Date": email.utils.formatdate(usegmt=True), **headers}
         head = "".join(f"{name.replace('_', '-')}: {value}\r\n"
                        for name, value in lines.items() if value is not None)
-        self.send(f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + body)
+        whole = f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + body
+        self.send(whole[:-1])
+        self.over()
+        self.send(whole[-1:])
 
     def file(self, request, content, **headers):
         """`content` as a good server sends a file: entity tag, ranges and If-Range."""
@@ -165,6 +176,7 @@ class Peer:
         with self.lock:
             number_of_connection, self.n_connections = self.n_connections, self.n_connections + 1
         try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             wire = Wire(self, connection)
@@ -179,12 +191,12 @@ class Peer:
                     request = Request(len(self.requests), again, number_of_connection, head, body)
                     self.requests.append(request)
                     self.at_once += 1
+                    wire.counted = True
                     self.most_at_once = max(self.most_at_once, self.at_once)
                 try:
                     self.answer(request, wire)
                 finally:
-                    with self.lock:
-                        self.at_once -= 1
+                    wire.over()
         except (Gone, OSError):
             pass
         except Exception as failure:  # pylint: disable=broad-except
