@@ -18,8 +18,8 @@ local aside = { into = true, format = true, parallel = true, partial = true, reg
 local methods = {}
 methods.__index = methods
 
--- What a query asks for, as texts; nil when the source does not tell it, or when that has no text (a
--- table that is sent along).
+-- What a query asks for, as texts; nil when the source does not tell it, or when that has no text
+-- (a table that is sent along).
 local function job_of(source, region, options)
   local rest = {}
   for key, value in pairs(source.asked or {}) do
