@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Who asks: /whoami, tokens, and the files that only their owners may have. Every token that
 -- begins with "practice-" is good, but for "practice-expired". Tokens are kept nowhere.
+local faults = require "practice.faults"
 local http = require "practice.http"
 local json = require "practice.json"
 local sql = require "practice.sql"
@@ -45,6 +46,6 @@ local function whoami(request)
       email = "ahubble@example.org", Jwstcalengdataaccess = "false" } })
 end
 
-M.routes = { ["/whoami"] = whoami }
+M.routes = { ["/whoami"] = faults.data(whoami) }
 
 return M

@@ -183,9 +183,9 @@ function M.stage(name, body, same)
   if not staged[path] then
     order[#order + 1] = path
   end
-  staged[path] = type(body) == "function" and body or function()
+  staged[path] = type(body) == "function" and body or faults.data(function()
     return http.answer(body, same or "application/octet-stream")
-  end
+  end)
   return path
 end
 
@@ -250,8 +250,8 @@ local function hla(request)
 end
 
 M.routes = {
-  ["/portal/Download/stage/"] = staged_file, ["/cgi-bin/getdata.cgi"] = hla,
-  ["/cgi-bin/ecfproxy"] = hla,
+  ["/portal/Download/stage/"] = staged_file, ["/cgi-bin/getdata.cgi"] = faults.data(hla),
+  ["/cgi-bin/ecfproxy"] = faults.data(hla),
 }
 for format in pairs(content) do
   M.routes["/api/v0.1/Download/bundle." .. format] = faults.data(bundle(format))

@@ -521,12 +521,13 @@ local function outgoing(request)
 end
 
 local routes = {
-  ["/cgi-bin/quick_casjobs.cgi"] = fast_table, ["/ps1casjobs/outgoing/"] = outgoing,
+  ["/cgi-bin/quick_casjobs.cgi"] = faults.data(fast_table, trace),
+  ["/ps1casjobs/outgoing/"] = faults.data(outgoing),
 }
 for _, site in ipairs({ "ps1casjobs", "gcasjobs", "hcasjobs", "mcasjobs", "kplrcasjobs" }) do
-  routes["/" .. site .. "/services/jobs.asmx"] = soap
-  routes["/" .. site .. "/services/jobs.asmx/"] = plain_http
-  routes["/" .. site .. "/casusers.asmx/GetWebServiceId"] = web_service_id
+  routes["/" .. site .. "/services/jobs.asmx"] = faults.data(soap, trace)
+  routes["/" .. site .. "/services/jobs.asmx/"] = faults.data(plain_http, trace)
+  routes["/" .. site .. "/casusers.asmx/GetWebServiceId"] = faults.data(web_service_id, trace)
 end
 
 return { routes = routes }

@@ -2,6 +2,7 @@
 -- The public bucket (mashup-api section 12): path look-up, objects with ranges, ListObjectsV2.
 -- Files under exclusive access are not in it, and one in 17 is listed and not there.
 local core = require "practice.core"
+local faults = require "practice.faults"
 local http = require "practice.http"
 local json = require "practice.json"
 local sql = require "practice.sql"
@@ -101,7 +102,8 @@ local function names_below(prefix)
 end
 
 -- ListObjectsV2 with delimiter "/": a page of it. The token is the number of the next name.
-local function listing(p)
+local function listing(request)
+  local p = http.parameters(request)
   local prefix = p.prefix or ""
   local names = names_below(prefix)
   local first = math.tointeger(tonumber(p["continuation-token"])) or 1
@@ -118,26 +120,27 @@ local function listing(p)
   return xml(table.concat(parts))
 end
 
+local list = faults.data(listing)
+
 local function object(request)
   local key = request.rest
   if key == "" then
-    return listing(http.parameters(request))
+    return list(request)
   elseif request.headers.authorization or request.headers.cookie then
     return xml("<Error><Code>InvalidArgument</Code><Message>Unsupported Authorization Type"
       .. "</Message></Error>", 400)
   end
   for _, product in ipairs(products_in(key)) do
     if key_of(product) == key and not lost(product[4]) then
-      request.record.request = product[4]
-      return { outcome = "file", body = product[4] }
+      return faults.file(request, product[4])
     end
   end
   return no_such_key(key)
 end
 
 M.routes = {
-  ["/api/v0.1/path_lookup"] = look_up,
-  ["/api/v0.1/path_lookup/"] = look_up,
+  ["/api/v0.1/path_lookup"] = faults.data(look_up),
+  ["/api/v0.1/path_lookup/"] = faults.data(look_up),
   [BUCKET] = object,
 }
 

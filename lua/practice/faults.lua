@@ -26,11 +26,14 @@ groups.files = {
   { "file-http404", "HTTP 404" },
   { "file-http500", "HTTP 500" },
   { "file-http503", "HTTP 503 with Retry-After: 1" },
+  { "file-html", "HTTP 200 with an HTML page" },
   { "file-norange", "Range is ignored: 200 and the whole file" },
   { "file-badrange", "Content-Range and bytes start one later" },
   { "file-nolength", "no Content-Length" },
 }
 local known_switches = {
+  { "at", "=TEXT: only requests whose path or service holds TEXT may fail" },
+  { "first", "=N: only the first N questions and the first N requests for files may fail" },
   { "executing", "=N: every question answers EXECUTING N times first" },
   { "ignore-pagesize", "page and pagesize are ignored: all rows" },
   { "no-paging", "answers carry no paging block" },
@@ -64,15 +67,17 @@ end
 local shares, switches = {}, {}
 local drawn = { data = 0, files = 0 }
 
-local counted = { executing = true, ["silent-cap"] = true, ["stored-cap"] = true }
+local counted = { first = true, executing = true, ["silent-cap"] = true, ["stored-cap"] = true }
 
 local function read(spec)
   local sums = { data = 0, files = 0 }
   for item in spec:gmatch("[^,]+") do
-    local name, text = item:match("^%s*([%w%-]+)%s*=?%s*([%d%.]*)%s*$")
+    local name, text = item:match("^%s*([%w%-]+)%s*=?%s*(.-)%s*$")
     local number = tonumber(text)
-    if not name then
+    if not name or text ~= "" and not number and name ~= "at" then
       error(("fault '%s' is not NAME=SHARE; --faults help lists them"):format(item), 0)
+    elseif name == "at" then
+      switches.at = text
     elseif find(known_switches, name) then
       if counted[name] and not math.tointeger(number) then
         error(("fault '%s' needs a whole number: %s=N"):format(name, name), 0)
@@ -104,8 +109,15 @@ function M.switch(name)
 end
 
 --- Draws for the next request of a group ("data" or "files"): a fault's name or nil.
-function M.draw(group)
+-- @param where its path or service
+function M.draw(group, where)
+  if switches.at and not where:find(switches.at, 1, true) then
+    return nil
+  end
   drawn[group] = drawn[group] + 1
+  if drawn[group] > (switches.first or math.huge) then
+    return nil
+  end
   local u = core.uniform(2 * drawn[group] + (group == "files" and 1 or 0))
   for _, entry in ipairs(groups[group]) do
     local share = shares[entry[1]] or 0
@@ -143,7 +155,7 @@ end
 --- The answer that is the file of a product's URI, with the file faults.
 function M.file(request, uri)
   request.record.request = uri
-  local fault = M.draw("files")
+  local fault = M.draw("files", request.path)
   if fault == "file-http404" then
     request.record.note = "fault " .. fault
     return plain("(practice)\n", "text/plain", 404)
@@ -161,7 +173,7 @@ end
 -- of the database as the protocol does.
 function M.data(handler, error_answer)
   return function(request)
-    local name = M.draw("data")
+    local name = M.draw("data", request.path .. " " .. (request.record.service or ""))
     local instead = M.answer(name)
     if name == "error" or name == "bad-extjs" then
       instead = error_answer and error_answer(M.DATABASE_TEXT)

@@ -83,7 +83,7 @@ local function invoke(request)
   record.request = text
   local answer, service = mashup.serve(request, text)
   record.service = service
-  record.note = answer.note
+  record.note = answer.note or record.note
   return answer
 end
 
@@ -134,11 +134,11 @@ local own = {
   ["/api/v0.1/Download/file"] = download,
   ["/jwst/api/v0.1/Download/file"] = download,
   ["/jwst/api/v0.1/download/file"] = download,
-  ["/Santa-war/query"] = santa,
-  ["/cgi-bin/nph-sesame/-oxp/SNV"] = function(request)
+  ["/Santa-war/query"] = faults.data(santa),
+  ["/cgi-bin/nph-sesame/-oxp/SNV"] = faults.data(function(request)
     local first = request.arguments[1]
     return http.answer(resolver.sesame(first and first[1] or ""), "text/xml")
-  end,
+  end),
   ["/practice/stats"] = function()
     return http.json(stats)
   end,

@@ -416,8 +416,24 @@ for name, answer in pairs(catalogs.special) do
   special[name] = answer
 end
 
-special["Mast.Bundle.Request"] = function(_, params, request)
-  return bundles.request(params, request)
+-- Services that give no rows of a table, which have no job to draw a fault for.
+local others = {
+  ["Mast.Name.Lookup"] = function(_, params)
+    return lookup(params)
+  end,
+  ["Mast.Bundle.Request"] = function(_, params, request)
+    return bundles.request(params, request)
+  end,
+  ["Mashup.Table.Exporter"] = files.export,
+}
+
+local function serve_other(m, params, request)
+  request.record.service = m.service
+  return faults.data(function()
+    return others[m.service](m, params, request)
+  end, function(message)
+    return words.failure("json", message)
+  end)(request)
 end
 
 local sql_services = {}
@@ -444,11 +460,9 @@ local function serve(id, m, request)
   end
   local params = type(m.params) == "table" and m.params or {}
   local format = format_of(m)
-  m.requestBaseUrl = request.base
-  if m.service == "Mast.Name.Lookup" then
-    return lookup(params)
-  elseif m.service == "Mashup.Table.Exporter" then
-    return files.export(m, params, request)
+  m.requestBaseUrl, m.requestPath = request.base, request.path
+  if others[m.service] then
+    return serve_other(m, params, request)
   elseif m.service == "Mashup.File.Download" then
     return files.download(params, request)
   elseif special[m.service] then

@@ -90,7 +90,7 @@ end
 function M.begin(state, key, m)
   state.key, state.job = key, job_of(key, M.is_true(m.clearcache))
   state.forget = M.is_true(m.removecache)
-  state.fault = faults.draw("data")
+  state.fault = faults.draw("data", m.requestPath .. " " .. m.service)
   local instead = wording_of_fault(state.fault)
   if instead then
     instead.note = "fault " .. state.fault

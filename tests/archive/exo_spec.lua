@@ -104,7 +104,7 @@ describe("exo.MAST", function()
   it("is an error when it is something else", function()
     local other = practice.start("--faults html")
     for body, words in pairs({ ['exo.planet("WASP-18 b")'] = "HTML",
-      ['exo.phase_plot("tess", 100100827)'] = "a whole page came" }) do
+      ['exo.phase_plot("tess", 100100827)'] = "a whole HTML page came" }) do
       local code, _, err = run(body, other.url)
       assert.equal(4, code, err)
       assert.is_truthy(err:find(words, 1, true), err)

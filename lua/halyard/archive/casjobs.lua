@@ -31,9 +31,23 @@ end
 
 -- The account -----------------------------------------------------------------------------------
 
+-- What changes something is sent once: a lost answer does not say whether it was done.
+local changing = { SubmitJob = true, SubmitExtractJob = true, CancelJob = true, UploadData = true }
+
+local function alters(operation, fields)
+  for _, field in ipairs(fields) do
+    local sql = field[1] == "qry" and field[2]:lower()
+    if sql and (not sql:find("^%s*select%s") or sql:find("%sinto%s")) then
+      return true
+    end
+  end
+  return changing[operation]
+end
+
 local function post(url, fields, secret, what)
   local reply = http.request({
-    method = "POST", url = url, body = door.arguments(fields), secret = secret, tries = 1,
+    method = "POST", url = url, body = door.arguments(fields), secret = secret,
+    tries = alters(what, fields) and 1 or nil,
     headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }, max_bytes = reply_bytes,
   })
   if reply.status ~= 200 then

@@ -3,6 +3,7 @@
 -- what its failures say (section 6). Results of a query at once are small; a whole table of MyDB is
 -- read here too, so that texts of digits stay texts.
 
+local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local table_core = require("halyard.core.table")
 
@@ -69,8 +70,8 @@ function M.rows(text, separator)
   for i, cell in ipairs(header) do
     local name, word = cell:match("^%[(.*)%]:?(.*)$")
     if not name then
-      errors.raise("protocol", ("CasJobs: the result has no header of names and types: %s"):format(
-        M.words(text)))
+      errors.raise("protocol", ("CasJobs: the result is %s without a header of names, types: %s")
+        :format(door.looks_like(text), M.words(text)))
     end
     word = word:lower():match("^%a*")
     names[i] = name

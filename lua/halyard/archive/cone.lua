@@ -24,13 +24,14 @@ local function plain(value)
   return (("%.10f"):format(value):gsub("0+$", ""):gsub("%.$", ""))
 end
 
-local function ask(service, circle)
+-- `tries` of this question: nil for the usual.
+local function ask(service, circle, tries)
   return door.fetch(service.url, {
     url = door.url(service.url, {
       { "RA", plain(circle.ra) }, { "DEC", plain(circle.dec) }, { "SR", plain(circle.radius) },
       { "VERB", service.verbosity },
     }),
-    format = "votable", poll = false, tries = 1,
+    format = "votable", poll = false, tries = tries,
     table = service.table, choice = "vo.cone(url, { table = N })",
   })
 end
@@ -95,7 +96,7 @@ local function source_of(service, options)
       takes_cone = true, cap = service.limit, radius_max_deg = service.radius_max,
     },
     fetch = function(circle)
-      local rows, _, cost = ask(service, circle)
+      local rows, _, cost = ask(service, circle, 1)
       return rows, cost
     end,
     refine = function(rows)

@@ -269,7 +269,7 @@ function exo.phase_plot(mission, star, options)
     star_url(mission, star, "phaseplot", asked))
   local ending = reply.body:find("^%s*[{%[\"]") and "json" or "html"
   if reply.body:lower():find("^%s*<!doctype") or reply.body:lower():find("^%s*<html") then
-    errors.raise("protocol", ("phase plot of %s %d: a whole page came and not a plot; check "
+    errors.raise("protocol", ("phase plot of %s %d: a whole HTML page came and not a plot; check "
       .. "--archive"):format(mission, star))
   end
   return kept(reply, into or ("phase-%s-%d.%s"):format(mission, star, ending))

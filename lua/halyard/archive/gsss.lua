@@ -36,13 +36,15 @@ local function found(text)
 end
 
 -- Rows (brightest first, at most MAXOBJ of them), cost, and how many the service says there are.
-local function ask(record, more)
+-- `tries` of this question: nil for the usual.
+local function ask(record, more, tries)
   local arguments = { CAT = record.code, FORMAT = "CSV" }
   for name, value in pairs(more) do
     arguments[name] = value
   end
   local rows, answer, cost = door.fetch(record.name, {
-    url = door.url(door.base("gsss") .. path, arguments), format = "csv", poll = false, tries = 1,
+    url = door.url(door.base("gsss") .. path, arguments), format = "csv", poll = false,
+    tries = tries,
   })
   local n = found(answer.message)
   if n and n ~= #rows and #rows < more.MAXOBJ then
@@ -127,7 +129,7 @@ local function source_of(record, options)
       more[name] = value
     end
     more.MAXOBJ = service.cap
-    return ask(record, more)
+    return ask(record, more, 1)
   end
   local function refine(rows)
     rows = where and next(where) and rows:where(where) or rows

@@ -147,7 +147,7 @@ end
 
 -- Questions -------------------------------------------------------------------------------------
 
-local function ask(service, question, limit, offset)
+local function ask(service, question, limit, offset, tries)
   local body = { limit = limit, offset = offset }
   for key, value in pairs(question) do
     body[key] = value
@@ -155,7 +155,7 @@ local function ask(service, question, limit, offset)
   return door.fetch(service.mission, {
     method = "POST", url = address(service.mission, "search"), body = json.encode(body),
     headers = { ["Content-Type"] = "application/json", Accept = "application/json" },
-    format = "rows", poll = false, tries = question.target and 1 or nil,
+    format = "rows", poll = false, tries = tries,
   })
 end
 
@@ -174,11 +174,11 @@ local function incomplete(service, text, ...)
 end
 
 -- Every row of an answer, page after page, compared with the service's total; `truncated` when that
--- is above `most`. A page may hold fewer rows than asked for.
-local function rows_of(service, question, most)
+-- is above `most`. A page may hold fewer rows than asked for. `tries`: of a page.
+local function rows_of(service, question, most, tries)
   local parts, have, total, cost = {}, 0, nil, { requests = 0, bytes = 0 }
   repeat
-    local rows, answer, one = ask(service, question, page_rows, have)
+    local rows, answer, one = ask(service, question, page_rows, have, tries)
     door.add_cost(cost, one)
     total = total or answer.rows_total
     if most and (total or 0) > most then
@@ -444,7 +444,7 @@ local function source_of(service, options)
     },
   }
   function source.fetch(shape)
-    local rows, cost, total = rows_of(service, circle(question, shape), source.service.cap)
+    local rows, cost, total = rows_of(service, circle(question, shape), source.service.cap, 1)
     source.answers_counted = total ~= nil and source.answers_counted
     return rows, cost
   end

@@ -67,8 +67,9 @@ local function version_of(self)
     elseif text:find("access_url", 1, true) and text:find("s_ra", 1, true) then
       self.version = 2
     else
-      errors.raise("protocol", ("%s: neither version of Simple Image Access; if it is one, say "
-        .. "which: vo.sia(url, { version = 1 })"):format(self.url))
+      errors.raise("protocol", ("%s: %s and neither version of Simple Image Access; if it is "
+        .. "one, say which: vo.sia(url, { version = 1 })"):format(self.url,
+        door.looks_like(reply.body)))
     end
   end
   return self.version

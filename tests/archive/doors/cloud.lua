@@ -20,7 +20,7 @@ return {
     {
       "GET `/stpubdata/<key>`", "retrieve.products, `cloud`",
       client = { "lua/halyard/retrieve.lua", "from_cloud" },
-      practice = { practice, 'outcome = "file"' },
+      practice = { practice, 'faults.file(request, product[4])' },
       tests = {
         { spec, "come first and the archive after them, all files whole" },
         { spec, "alone leave out what is not there, and say so" },
