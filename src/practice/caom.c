@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "practice/caom.h"
 
+#include "practice/caom_private.h"
+
 #include "sky/angle.h"
 #include "sky/healpix.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define RAD (3.14159265358979323846 / 180.0)
@@ -59,33 +60,27 @@ const hal_target hal_targets[] = {
 };
 const size_t hal_targets_count = sizeof hal_targets / sizeof hal_targets[0];
 
-/* Descending by name, the order of answers. */
-typedef enum mission { TESS, PS1, JWST, HST, HLSP, GALEX, MISSION_COUNT } mission;
 static const char *const mission_names[] = {"TESS", "PS1", "JWST", "HST", "HLSP", "GALEX"};
 
-enum { LAYER_TARGETS = 1, LAYER_FFI = 8, LAYER_COUNT = 9, SECTORS = 69 };
+enum { LAYER_TARGETS = 1, LAYER_FFI = 8, LAYER_COUNT = 9 };
 typedef struct layer {
-    mission mission;
+    hal_mission mission;
     int order;        /* HEALPix; -1: not by cell */
     double mean;      /* observations per cell */
     double reach_deg; /* from a cell's border to the far end of a footprint */
 } layer;
 static const layer layers[LAYER_COUNT] = {
-    [LAYER_TARGETS] = {HST, -1, 0, 0},
-    {HST, 6, 1.2, 0.06},
-    {JWST, 5, 0.5, 0.08},
-    {TESS, 5, 6, 0.01},
-    {GALEX, 6, 1.3, 0.65},
-    {PS1, 7, 1, 0.35},
-    {HLSP, 4, 3, 0.4},
-    [LAYER_FFI] = {TESS, -1, 0, 0},
+    [LAYER_TARGETS] = {HAL_HST, -1, 0, 0},
+    {HAL_HST, 6, 1.2, 0.06},
+    {HAL_JWST, 5, 0.5, 0.08},
+    {HAL_TESS, 5, 6, 0.01},
+    {HAL_GALEX, 6, 1.3, 0.65},
+    {HAL_PS1, 7, 1, 0.35},
+    {HAL_HLSP, 4, 3, 0.4},
+    [LAYER_FFI] = {HAL_TESS, -1, 0, 0},
 };
 
-typedef struct band {
-    const char *instrument, *filter, *region;
-    double em_min, em_max, half_deg;
-} band;
-static const band hst_bands[] = {
+static const hal_band hst_bands[] = {
     {"ACS/WFC", "F435W", "OPTICAL", 361, 486, 0.0281},
     {"ACS/WFC", "F606W", "OPTICAL", 470, 718, 0.0281},
     {"ACS/WFC", "F814W", "OPTICAL", 681, 963, 0.0281},
@@ -94,7 +89,7 @@ static const band hst_bands[] = {
     {"WFC3/IR", "F160W", "INFRARED", 1385, 1700, 0.0178},
     {"WFPC2/WFC", "F555W", "OPTICAL", 458, 621, 0.0210},
 };
-static const band jwst_bands[] = {
+static const hal_band jwst_bands[] = {
     {"NIRCAM/IMAGE", "F090W", "INFRARED", 795, 1005, 0.018},
     {"NIRCAM/IMAGE", "F200W", "INFRARED", 1755, 2226, 0.018},
     {"NIRCAM/IMAGE", "F444W", "INFRARED", 3881, 4982, 0.018},
@@ -102,32 +97,18 @@ static const band jwst_bands[] = {
     {"NIRISS/IMAGE", "F150W", "INFRARED", 1331, 1668, 0.018},
     {"NIRSPEC/IMAGE", "F140X", "INFRARED", 800, 2000, 0.0157},
 };
-static const band ps1_bands[] = {
+static const hal_band ps1_bands[] = {
     {"GPC1", "g", "OPTICAL", 394, 559, 0.2},   {"GPC1", "r", "OPTICAL", 539, 704, 0.2},
     {"GPC1", "i", "OPTICAL", 678, 830, 0.2},   {"GPC1", "z", "OPTICAL", 803, 935, 0.2},
     {"GPC1", "y", "INFRARED", 910, 1083, 0.2},
 };
-static const band galex_bands[] = {{"GALEX", "NUV", "UV", 169.3, 300.7, 0.625},
-                                   {"GALEX", "FUV", "UV", 134, 180.6, 0.625}};
-static const band hlsp_band = {"ACS/WFC", "F606W;F814W", "OPTICAL", 470, 963, 0.1};
-static const band tess_band = {"Photometer", "TESS", "OPTICAL", 600, 1000, 0.00138889};
-static const band ffi_band = {"Photometer", "TESS", "OPTICAL", 600, 1000, 6.0};
+static const hal_band galex_bands[] = {{"GALEX", "NUV", "UV", 169.3, 300.7, 0.625},
+                                       {"GALEX", "FUV", "UV", 134, 180.6, 0.625}};
+static const hal_band hlsp_band = {"ACS/WFC", "F606W;F814W", "OPTICAL", 470, 963, 0.1};
+static const hal_band tess_band = {"Photometer", "TESS", "OPTICAL", 600, 1000, 0.00138889};
+static const hal_band ffi_band = {"Photometer", "TESS", "OPTICAL", 600, 1000, 6.0};
 
-typedef struct observation {
-    uint64_t obsid, key;
-    int layer;
-    uint64_t cell;
-    int number;
-    mission mission;
-    const band *band;
-    const hal_target *target; /* NULL: a field of no name */
-    bool is_ffi;
-    int64_t ra8, dec8;      /* centre, 1e-8 deg */
-    int n_vertices;         /* 0: a circle of half_deg */
-    int64_t vertices[4][2]; /* 1e-8 deg */
-} observation;
-
-static uint64_t cell_hash(uint64_t seed, int i_layer, uint64_t cell)
+uint64_t hal_caom_cell_hash(uint64_t seed, int i_layer, uint64_t cell)
 {
     return hal_mix(seed ^ hal_mix((uint64_t)i_layer << 56 | (cell + 1)));
 }
@@ -144,15 +125,15 @@ static int count_in(uint64_t seed, int i_layer, uint64_t cell)
         return hal_targets[cell].dec_deg > -30 ? n + T_PS1 : n;
     }
     if (i_layer == LAYER_FFI)
-        return cell >= 1 && cell <= SECTORS ? 16 : 0;
+        return cell >= 1 && cell <= HAL_SECTORS ? 16 : 0;
     if (i_layer < 1 || i_layer >= LAYER_COUNT || cell >= UINT64_C(12) << 2 * layers[i_layer].order)
         return 0;
-    if (layers[i_layer].mission == PS1) {
+    if (layers[i_layer].mission == HAL_PS1) {
         double ra, dec;
         hal_healpix_position(layers[i_layer].order, cell, 0.5, 0.5, &ra, &dec);
         return dec > -30 ? 5 : 0;
     }
-    int n = (int)hal_poisson(layers[i_layer].mean, cell_hash(seed, i_layer, cell));
+    int n = (int)hal_poisson(layers[i_layer].mean, hal_caom_cell_hash(seed, i_layer, cell));
     return n > 100 ? 100 : n;
 }
 
@@ -169,10 +150,11 @@ static void offset(double ra_deg, double dec_deg, double x_deg, double y_deg, in
     *dec8 = llround(asin(fmax(-1, fmin(1, sin_dec))) / RAD * 1e8);
 }
 
-static void target_mission(observation *o)
+static void target_mission(hal_observation *o)
 {
     static const int sizes[] = {T_HST, T_JWST, T_TESS, T_GALEX, T_HLSP, T_PS1};
-    static const mission missions[] = {HST, JWST, TESS, GALEX, HLSP, PS1};
+    static const hal_mission missions[] = {HAL_HST,   HAL_JWST, HAL_TESS,
+                                           HAL_GALEX, HAL_HLSP, HAL_PS1};
     int n = o->number, i = 0;
     while (n >= sizes[i])
         n -= sizes[i++];
@@ -180,25 +162,25 @@ static void target_mission(observation *o)
     o->target = &hal_targets[o->cell];
 }
 
-static void choose_band(observation *o)
+static void choose_band(hal_observation *o)
 {
     uint64_t pick = hal_mix(o->key + 5);
     switch (o->mission) {
-    case HST:
+    case HAL_HST:
         o->band = &hst_bands[pick % (sizeof hst_bands / sizeof *hst_bands)];
         break;
-    case JWST:
+    case HAL_JWST:
         o->band = &jwst_bands[pick / 4 % 4 ? pick % 4 : 4 + pick / 16 % 2];
         break;
-    case PS1:
+    case HAL_PS1:
         o->band = &ps1_bands[(o->target ? o->number - (T_HST + T_JWST + T_TESS + T_GALEX + T_HLSP)
                                         : o->number) %
                              5];
         break;
-    case GALEX:
+    case HAL_GALEX:
         o->band = &galex_bands[0];
         break;
-    case HLSP:
+    case HAL_HLSP:
         o->band = &hlsp_band;
         break;
     default:
@@ -206,7 +188,7 @@ static void choose_band(observation *o)
     }
 }
 
-static void centre_of(const observation *o, double *ra, double *dec)
+static void centre_of(const hal_observation *o, double *ra, double *dec)
 {
     if (o->is_ffi) {
         /* Four cameras from ecliptic latitude 18 to 90, four detectors of 12 degrees each; even
@@ -222,15 +204,15 @@ static void centre_of(const observation *o, double *ra, double *dec)
         return;
     }
     if (!o->target) {
-        bool grid = o->mission == PS1;
+        bool grid = o->mission == HAL_PS1;
         double a = grid ? 0.5 : hal_unit(o->key, 6), b = grid ? 0.5 : hal_unit(o->key, 7);
         hal_healpix_position(layers[o->layer].order, o->cell, a, b, ra, dec);
         return;
     }
     /* Pointings scatter around the target by about half their own field. */
-    double scatter = o->mission == TESS                         ? 0.02
-                     : o->mission == GALEX || o->mission == PS1 ? 0.05
-                                                                : 0.03;
+    double scatter = o->mission == HAL_TESS                             ? 0.02
+                     : o->mission == HAL_GALEX || o->mission == HAL_PS1 ? 0.05
+                                                                        : 0.03;
     int64_t ra8, dec8;
     offset(o->target->ra_deg, o->target->dec_deg, scatter * hal_normal(o->key, 8),
            scatter * hal_normal(o->key, 9), &ra8, &dec8);
@@ -239,7 +221,7 @@ static void centre_of(const observation *o, double *ra, double *dec)
 }
 
 /* All but where it is: the trigonometry is most of the work. */
-static bool identify_observation(uint64_t seed, uint64_t obsid, observation *o)
+static bool identify_observation(uint64_t seed, uint64_t obsid, hal_observation *o)
 {
     o->obsid = obsid;
     o->layer = (int)(obsid >> 40 & 0xff);
@@ -247,7 +229,7 @@ static bool identify_observation(uint64_t seed, uint64_t obsid, observation *o)
     o->number = (int)(obsid & 0xfff);
     if (obsid >> 48 || o->number >= count_in(seed, o->layer, o->cell))
         return false;
-    o->key = hal_mix(cell_hash(seed, o->layer, o->cell) + 1000 + (uint64_t)o->number);
+    o->key = hal_mix(hal_caom_cell_hash(seed, o->layer, o->cell) + 1000 + (uint64_t)o->number);
     o->mission = layers[o->layer].mission;
     o->target = NULL;
     o->is_ffi = o->layer == LAYER_FFI;
@@ -257,14 +239,14 @@ static bool identify_observation(uint64_t seed, uint64_t obsid, observation *o)
     return true;
 }
 
-static void place_observation(observation *o)
+static void place_observation(hal_observation *o)
 {
     double ra, dec;
     centre_of(o, &ra, &dec);
     o->ra8 = llround(ra * 1e8) % INT64_C(36000000000);
     o->dec8 = llround(dec * 1e8);
-    o->n_vertices = o->mission == GALEX || (o->mission == TESS && !o->is_ffi) ? 0 : 4;
-    double turn = o->mission == PS1 ? 0 : 360 * RAD * hal_unit(o->key, 10);
+    o->n_vertices = o->mission == HAL_GALEX || (o->mission == HAL_TESS && !o->is_ffi) ? 0 : 4;
+    double turn = o->mission == HAL_PS1 ? 0 : 360 * RAD * hal_unit(o->key, 10);
     double diagonal = o->band->half_deg * 1.41421356;
     for (int i = 0; i < o->n_vertices; i++) {
         double angle = turn + (45 + 90 * i) * RAD;
@@ -273,7 +255,7 @@ static void place_observation(observation *o)
     }
 }
 
-static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
+bool hal_caom_observe(uint64_t seed, uint64_t obsid, hal_observation *o)
 {
     bool known = identify_observation(seed, obsid, o);
     if (known)
@@ -281,12 +263,17 @@ static bool make_observation(uint64_t seed, uint64_t obsid, observation *o)
     return known;
 }
 
-static int planes_of(const observation *o)
+int hal_caom_planes(const hal_observation *o)
 {
-    return o->mission == GALEX ? 2 : 1;
+    return o->mission == HAL_GALEX ? 2 : 1;
 }
 
-static hal_status distance_to(const observation *o, const hal_cone *c, double *distance_deg,
+const hal_band *hal_caom_band(const hal_observation *o, int plane)
+{
+    return o->mission == HAL_GALEX ? &galex_bands[plane] : o->band;
+}
+
+static hal_status distance_to(const hal_observation *o, const hal_cone *c, double *distance_deg,
                               hal_err *err)
 {
     double gap =
@@ -327,7 +314,7 @@ static bool search_cell(search *s, uint64_t cell)
 {
     int n = count_in(s->seed, s->layer, cell);
     for (int i = 0; i < n; i++) {
-        observation o;
+        hal_observation o;
         uint64_t obsid = (uint64_t)s->layer << 40 | cell << 12 | (uint64_t)i;
         if (!identify_observation(s->seed, obsid, &o))
             continue;
@@ -344,7 +331,7 @@ static bool search_cell(search *s, uint64_t cell)
                 continue;
             plane.distance_arcsec = d * 3600;
         }
-        for (int p = 0; p < planes_of(&o); p++) {
+        for (int p = 0; p < hal_caom_planes(&o); p++) {
             plane.plane = p;
             s->status = s->each(s->ctx, &plane, s->err);
             if (s->status)
@@ -381,7 +368,7 @@ hal_status hal_caom_find(uint64_t seed, const hal_region *region,
         if (s.layer == LAYER_TARGETS)
             search_range(&s, 0, hal_targets_count);
         else if (s.layer == LAYER_FFI)
-            search_range(&s, 1, SECTORS + 1);
+            search_range(&s, 1, HAL_SECTORS + 1);
         else if (collections && !collections(collections_ctx, mission_names[l->mission]))
             continue;
         else if (!region || s.circle.radius_deg + l->reach_deg >= 180)
@@ -401,414 +388,15 @@ const char *hal_caom_collection(int i)
 void hal_caom_totals(uint64_t seed, uint64_t totals[HAL_COLLECTIONS])
 {
     static const int at_target[] = {T_TESS, T_PS1, T_JWST, T_HST, T_HLSP, 2 * T_GALEX};
-    for (int m = 0; m < MISSION_COUNT; m++)
+    for (int m = 0; m < HAL_MISSION_COUNT; m++)
         totals[m] = 0;
     for (size_t i = 0; i < hal_targets_count; i++)
-        for (int m = 0; m < MISSION_COUNT; m++)
-            if (m != PS1 || hal_targets[i].dec_deg > -30)
+        for (int m = 0; m < HAL_MISSION_COUNT; m++)
+            if (m != HAL_PS1 || hal_targets[i].dec_deg > -30)
                 totals[m] += (uint64_t)at_target[m];
-    totals[TESS] += 16 * SECTORS;
+    totals[HAL_TESS] += 16 * HAL_SECTORS;
     for (int l = LAYER_TARGETS + 1; l < LAYER_FFI; l++)
         for (uint64_t cell = 0; cell < UINT64_C(12) << 2 * layers[l].order; cell++)
             totals[layers[l].mission] +=
-                (uint64_t)(count_in(seed, l, cell) * (layers[l].mission == GALEX ? 2 : 1));
-}
-
-/* ---- rows ---- */
-
-const hal_practice_column hal_observation_columns[] = {
-    {"intentType", "string", "", "", "science or calibration", NULL, false},
-    {"obs_collection", "string", "", "meta.id", "Mission", ";", false},
-    {"provenance_name", "string", "", "meta.id", "Pipeline", NULL, false},
-    {"instrument_name", "string", "", "instr", "Instrument", NULL, false},
-    {"project", "string", "", "meta.title", "Processing project", ";", false},
-    {"filters", "string", "", "phys.transmission;instr.filter", "Filters", ";", false},
-    {"wavelength_region", "string", "", "meta.ucd", "Energy band", ";", false},
-    {"target_name", "string", "", "meta.id", "Target name", NULL, false},
-    {"target_classification", "string", "", "src.class", "Type of target", ";", false},
-    {"obs_id", "string", "", "meta.id", "Observation ID of the mission", NULL, false},
-    {"s_ra", "float", "deg", "pos.eq.ra;meta.main", "Centre, ICRS", NULL, false},
-    {"s_dec", "float", "deg", "pos.eq.dec;meta.main", "Centre, ICRS", NULL, false},
-    {"dataproduct_type", "string", "", "meta.code.class", "Type of product", NULL, false},
-    {"proposal_pi", "string", "", "meta.id.PI", "Principal investigator", NULL, false},
-    {"calib_level", "int", "", "meta.code.status", "Calibration level", NULL, false},
-    {"t_min", "float", "d", "time.start;obs.exposure", "Start, MJD", NULL, false},
-    {"t_max", "float", "d", "time.end;obs.exposure", "End, MJD", NULL, false},
-    {"t_exptime", "float", "s", "time.duration;obs.exposure", "Exposure time", NULL, false},
-    {"em_min", "float", "nm", "em.wl;stat.min", "Shortest wavelength", NULL, false},
-    {"em_max", "float", "nm", "em.wl;stat.max", "Longest wavelength", NULL, false},
-    {"obs_title", "string", "", "meta.title", "Title", NULL, false},
-    {"t_obs_release", "float", "d", "time.release", "Release, MJD", NULL, false},
-    {"proposal_id", "string", "", "meta.id", "Proposal", NULL, false},
-    {"proposal_type", "string", "", "", "Proposal type", NULL, false},
-    {"sequence_number", "int", "", "", "TESS sector", NULL, false},
-    {"s_region", "string", "deg", "phys.outline;obs.field", "Footprint, STC-S", NULL, false},
-    {"jpegURL", "string", "", "meta.ref.url", "Preview", NULL, false},
-    {"dataURL", "string", "", "meta.ref.url", "Data", NULL, false},
-    {"dataRights", "string", "", "", "PUBLIC, EXCLUSIVE_ACCESS, RESTRICTED", NULL, false},
-    {"mtFlag", "boolean", "", "", "Moving target", NULL, false},
-    {"srcDen", "float", "", "", "Catalogued objects", NULL, false},
-    {"obsid", "string", "", "meta.record", "Product group ID", NULL, false},
-    {"objID", "string", "", "meta.record", "Plane ID", NULL, false},
-    {"objID1", "string", "", "meta.record", "Plane ID", NULL, true},
-    {"distance", "float", "arcsec", "pos.angDistance", "Distance of the footprint", NULL, true},
-};
-const size_t hal_observation_columns_count =
-    sizeof hal_observation_columns / sizeof hal_observation_columns[0];
-
-typedef struct product_kind {
-    const char *suffix, *type, *subgroup, *description;
-    bool recommended;
-    int calib_level;
-    int blocks_min, blocks_max; /* of 2880 bytes */
-} product_kind;
-
-static const product_kind hst_products[] = {
-    {"_drz.fits", "SCIENCE", "DRZ", "DADS DRZ file - Calibrated combined image", true, 3, 60, 700},
-    {"_flt.fits", "SCIENCE", "FLT", "DADS FLT file - Calibrated exposure", false, 2, 60, 500},
-    {"_flc.fits", "SCIENCE", "FLC", "DADS FLC file - CTE-corrected exposure", false, 2, 60, 500},
-    {"_raw.fits", "SCIENCE", "RAW", "DADS RAW file - Raw exposure", false, 1, 40, 400},
-    {"_asn.fits", "AUXILIARY", "ASN", "DADS ASN file - Association", false, 1, 8, 12},
-    {"_spt.fits", "AUXILIARY", "SPT", "DADS SPT file - Support", false, 1, 8, 30},
-    {"_trl.fits", "AUXILIARY", "TRL", "DADS TRL file - Processing log", false, 1, 8, 40},
-    {"_drz.jpg", "PREVIEW", "DRZ", "Preview-Full", false, 3, 8, 40},
-    {"_log.txt", "INFO", NULL, "HLA processing log", false, 3, 8, 10},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind jwst_products[] = {
-    {"_i2d.fits", "SCIENCE", "I2D", "exposure/target (L2b/L3) resampled image", true, 3, 100, 900},
-    {"_cal.fits", "SCIENCE", "CAL", "exposure (L2b): calibrated image", false, 2, 100, 600},
-    {"_rate.fits", "SCIENCE", "RATE", "exposure (L2a): slope image", false, 2, 100, 600},
-    {"_uncal.fits", "SCIENCE", "UNCAL", "exposure (L1b): uncalibrated 4D data", false, 1, 200,
-     1000},
-    {"_asn.json", "INFO", "ASN", "association", false, 3, 8, 9},
-    {"_i2d.jpg", "PREVIEW", "I2D", "Preview-Full", false, 3, 8, 40},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind tess_products[] = {
-    {"_lc.fits", "SCIENCE", "LC", "Light curves", true, 3, 100, 700},
-    {"_tp.fits", "SCIENCE", "TP", "Target pixel files", true, 2, 300, 1200},
-    {"_dvs.txt", "INFO", "DVS", "Data validation summary", false, 4, 8, 20},
-    {"_lc.jpg", "PREVIEW", "LC", "Preview-Full", false, 3, 8, 20},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind ffi_products[] = {
-    {"_ffic.fits", "SCIENCE", "FFIC", "FFI calibrated image", true, 2, 900, 1500},
-    {"_ffir.fits", "SCIENCE", "FFIR", "FFI uncalibrated image", false, 1, 900, 1500},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind galex_products[] = {
-    {"-nd-int.fits", "SCIENCE", NULL, "Intensity map", true, 2, 200, 1000},
-    {"-nd-cnt.fits", "AUXILIARY", NULL, "Count map", false, 1, 200, 1000},
-    {"-nd-int.jpg", "PREVIEW", NULL, "Preview-Full", false, 2, 8, 40},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind ps1_products[] = {
-    {".unconv.fits", "SCIENCE", NULL, "stack data image", true, 3, 300, 1200},
-    {".unconv.wt.fits", "AUXILIARY", NULL, "stack variance image", false, 3, 300, 1200},
-    {".unconv.jpg", "PREVIEW", NULL, "Preview-Full", false, 3, 8, 40},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-static const product_kind hlsp_products[] = {
-    {"_drz.fits", "SCIENCE", NULL, "Drizzled mosaic", true, 4, 400, 1400},
-    {"_cat.txt", "CATALOG", NULL, "Source catalog", false, 4, 8, 60},
-    {"_readme.txt", "INFO", NULL, "Description of the collection", false, 4, 8, 10},
-    {NULL, NULL, NULL, NULL, false, 0, 0, 0},
-};
-
-static const product_kind *kinds_of(const observation *o)
-{
-    static const product_kind *const kinds[] = {tess_products, ps1_products,  jwst_products,
-                                                hst_products,  hlsp_products, galex_products};
-    return o->is_ffi ? ffi_products : kinds[o->mission];
-}
-
-/* "x" and the observation's number in base 36: leads from a file name back to its observation. */
-static void token(uint64_t obsid, char out[11])
-{
-    out[0] = 'x';
-    for (int i = 9; i > 0; i--) {
-        out[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[obsid % 36];
-        obsid /= 36;
-    }
-    out[10] = 0;
-}
-
-/* `text` up to a slash, in small letters, with "-" for ";". */
-static void small_letters(char *out, size_t size, const char *text)
-{
-    for (; *text && *text != '/' && --size; text++)
-        *out++ = (char)(*text == ';' ? '-' : *text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
-    *out = 0;
-}
-
-static const char *obs_id_of(const observation *o, hal_scratch *s)
-{
-    char t[11], low[64], instrument[64];
-    token(o->obsid, t);
-    small_letters(low, sizeof low, o->band->filter);
-    small_letters(instrument, sizeof instrument, o->band->instrument);
-    unsigned h = (unsigned)(hal_mix(o->key + 12) >> 40);
-    switch (o->mission) {
-    case HST:
-        return hal_scratch_printf(s, "%c%s",
-                                  o->band->instrument[0] == 'A'   ? 'j'
-                                  : o->band->instrument[3] == '3' ? 'i'
-                                                                  : 'u',
-                                  t);
-    case JWST:
-        return hal_scratch_printf(s, "jw%05u-o%03u_t001_%s_clear-%s-%s", 1000 + h % 8000,
-                                  h % 900 + 1, instrument, low, t);
-    case PS1:
-        return hal_scratch_printf(s, "rings.v3.skycell.%04u.%03u.stk.%s.%s",
-                                  (unsigned)(o->cell / 100 % 10000), (unsigned)(o->cell % 100), low,
-                                  t);
-    case GALEX:
-        return hal_scratch_printf(s, "AIS_%u_sg%02u_%s", h % 500, h % 97, t);
-    case HLSP:
-        return hal_scratch_printf(s, "hlsp_practice_hst_acs-wfc_%s_multi_v1", t);
-    default:
-        return o->is_ffi ? hal_scratch_printf(s, "tess-s%04u-%d-%d-%s", (unsigned)o->cell,
-                                              o->number / 4 + 1, o->number % 4 + 1, t)
-                         : hal_scratch_printf(s, "tess-s%04u-%s-0120-s", h % SECTORS + 1, t);
-    }
-}
-
-static const char *uri_of(const observation *o, const product_kind *k, const char *obs_id,
-                          hal_scratch *s)
-{
-    if (o->mission == GALEX)
-        return hal_scratch_printf(s, "mast:GALEX/url/data/GR6/pipe/01-vsn/d/%s%s", obs_id,
-                                  k->suffix);
-    if (o->mission == HLSP)
-        return hal_scratch_printf(s, "mast:HLSP/practice/%s%s", obs_id, k->suffix);
-    return hal_scratch_printf(s, "mast:%s/product/%s%s", mission_names[o->mission], obs_id,
-                              k->suffix);
-}
-
-static int64_t size_of(const observation *o, int i, const product_kind *k)
-{
-    uint64_t span = (uint64_t)(k->blocks_max - k->blocks_min + 1);
-    return (int64_t)(2880 * ((uint64_t)k->blocks_min + hal_mix(o->key + 100 + (uint64_t)i) % span));
-}
-
-static const char *target_name(const observation *o, hal_scratch *s)
-{
-    if (o->is_ffi)
-        return "TESS FFI";
-    if (o->mission == TESS)
-        return hal_scratch_printf(s, "%u", (unsigned)(hal_mix(o->key + 13) % 900000000 + 1000));
-    if (o->target)
-        return o->mission == HST
-                   ? hal_scratch_printf(s, "%s-FIELD%d", o->target->name, o->number % 4)
-                   : o->target->name;
-    return hal_scratch_printf(s, "FIELD-%05u", (unsigned)(o->cell % 100000));
-}
-
-static int sector_of(const observation *o)
-{
-    return o->is_ffi ? (int)o->cell : (int)((unsigned)(hal_mix(o->key + 12) >> 40) % SECTORS) + 1;
-}
-
-static double start_of(const observation *o)
-{
-    double u = hal_unit(o->key, 14);
-    switch (o->mission) {
-    case HST:
-        return 52400 + 7500 * u;
-    case JWST:
-        return 59770 + 1200 * u;
-    case PS1:
-        return 55000 + 1400 * u;
-    case GALEX:
-        return 52900 + 3200 * u;
-    case HLSP:
-        return 53000 + 4000 * u;
-    default:
-        return 58325.3 + 27.4 * (sector_of(o) - 1);
-    }
-}
-
-static const char *footprint(const observation *o, hal_scratch *s)
-{
-    const char *out;
-    if (!o->n_vertices) {
-        out = hal_scratch_printf(s, "CIRCLE ICRS %.8f %.8f %.8f", (double)o->ra8 / 1e8,
-                                 (double)o->dec8 / 1e8, o->band->half_deg);
-    } else {
-        double v[8];
-        for (int i = 0; i < 8; i++)
-            v[i] = (double)o->vertices[i / 2][i % 2] / 1e8;
-        out =
-            hal_scratch_printf(s, "POLYGON ICRS %.8f %.8f %.8f %.8f %.8f %.8f %.8f %.8f %.8f %.8f",
-                               v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[0], v[1]);
-    }
-    return out;
-}
-
-/* New JWST data belong to their proposers for a year. */
-static const char *rights_of(const observation *o)
-{
-    return o->mission == JWST && hal_unit(o->key, 17) < 0.03 ? "EXCLUSIVE_ACCESS" : "PUBLIC";
-}
-
-bool hal_caom_fill(uint64_t seed, const hal_plane *plane, hal_cell *c, hal_scratch *s)
-{
-    static const char *const pis[] = {"Abbot",   "Beltran, Ines", "Chandra",       "Dufour, Jean",
-                                      "Eriksen", "Fujita, Aki",   "Garc\303\255a", "O'Neill, Ann"};
-    static const char *const provenance[] = {"SPOC", "3PI", "CALJWST", "CALACS", "Practice", "AIS"};
-    observation o;
-    if (!make_observation(seed, plane->obsid, &o) || plane->plane >= planes_of(&o))
-        return false;
-    const band *b = o.mission == GALEX ? &galex_bands[plane->plane] : o.band;
-    const char *obs_id = obs_id_of(&o, s);
-    unsigned proposal =
-        (unsigned)(hal_mix(cell_hash(seed, o.layer, o.cell) + (uint64_t)(o.number / 4)) % 9000);
-    double start = start_of(&o);
-    double exposure = o.mission == TESS ? 120 : 60 + floor(1500 * hal_unit(o.key, 15));
-    double length = o.mission == TESS ? 27 : exposure * 1.4 / 86400;
-    const product_kind *kinds = kinds_of(&o);
-    const product_kind *preview = kinds;
-    while (preview->suffix && strcmp(preview->type, "PREVIEW") != 0)
-        preview++;
-    int i = 0;
-    c[i++] = hal_cell_text("science");
-    c[i++] = hal_cell_text(mission_names[o.mission]);
-    c[i++] = hal_cell_text(provenance[o.mission]);
-    c[i++] = hal_cell_text(b->instrument);
-    c[i++] = hal_cell_text(o.mission == HLSP    ? "hlsp_practice"
-                           : o.mission == GALEX ? "AIS"
-                                                : mission_names[o.mission]);
-    c[i++] = hal_cell_text(b->filter);
-    c[i++] = hal_cell_text(b->region);
-    c[i++] = hal_cell_text(target_name(&o, s));
-    c[i++] = hal_cell_text(o.target                    ? "STELLAR CLUSTER;NEBULA;GALAXY"
-                           : hal_unit(o.key, 16) < 0.5 ? "STAR;FIELD"
-                                                       : NULL);
-    c[i++] = hal_cell_text(obs_id);
-    c[i++] = hal_cell_fixed(o.ra8, 8);
-    c[i++] = hal_cell_fixed(o.dec8, 8);
-    c[i++] = hal_cell_text(o.mission == TESS && !o.is_ffi ? "timeseries" : "image");
-    c[i++] = hal_cell_text(o.mission == PS1 || o.mission == GALEX ? NULL : pis[proposal % 8]);
-    c[i++] = hal_cell_int(o.mission == HLSP ? 4 : o.is_ffi || o.mission == GALEX ? 2 : 3);
-    c[i++] = hal_cell_round(start, 5);
-    c[i++] = hal_cell_round(start + length, 5);
-    c[i++] = hal_cell_round(exposure, 3);
-    c[i++] = hal_cell_round(b->em_min, 1);
-    c[i++] = hal_cell_round(b->em_max, 1);
-    c[i++] = hal_cell_text(o.target ? hal_scratch_printf(s, "Deep imaging of %s, part \"%u\"",
-                                                         o.target->name, proposal % 7)
-                                    : "Survey of fields of no name");
-    c[i++] = hal_cell_round(start + 200, 5);
-    c[i++] = hal_cell_text(o.mission == PS1 || o.mission == GALEX
-                               ? NULL
-                               : hal_scratch_printf(s, "%u", 1000 + proposal));
-    c[i++] = hal_cell_text(o.mission == HST || o.mission == JWST ? "GO" : NULL);
-    c[i++] = o.mission == TESS ? hal_cell_int(sector_of(&o)) : hal_cell_text(NULL);
-    c[i++] = hal_cell_text(footprint(&o, s));
-    c[i++] = hal_cell_text(preview->suffix ? uri_of(&o, preview, obs_id, s) : NULL);
-    c[i++] = hal_cell_text(uri_of(&o, kinds, obs_id, s));
-    c[i++] = hal_cell_text(rights_of(&o));
-    c[i++] = (hal_cell){.kind = HAL_CELL_BOOL, .value = 0};
-    c[i++] = hal_cell_text(NULL);
-    c[i++] = hal_cell_int((int64_t)o.obsid);
-    /* Beyond 2^53 on purpose: whoever reads identifiers as doubles loses digits. */
-    uint64_t object = (o.obsid << 1 | (uint64_t)plane->plane) * UINT64_C(0x9e3779b97f4a7c15);
-    c[i++] = hal_cell_int((int64_t)((object & ((UINT64_C(1) << 60) - 1)) + (UINT64_C(1) << 62)));
-    c[i] = c[i - 1];
-    i++;
-    c[i++] = hal_cell_round(plane->distance_arcsec, 9);
-    return true;
-}
-
-const hal_practice_column hal_product_columns[] = {
-    {"obsID", "string", "", "meta.record", "Product group ID", NULL, false},
-    {"obs_collection", "string", "", "meta.id", "Mission", ";", false},
-    {"dataproduct_type", "string", "", "meta.code.class", "Type of product", NULL, false},
-    {"obs_id", "string", "", "meta.id", "Observation ID of the mission", NULL, false},
-    {"description", "string", "", "meta.note", "What the file holds", NULL, false},
-    {"type", "string", "", "", "S simple, C composite", NULL, false},
-    {"dataURI", "string", "", "meta.ref.url", "Download key", NULL, false},
-    {"productType", "string", "", "", "SCIENCE, AUXILIARY, INFO, PREVIEW ...", NULL, false},
-    {"productGroupDescription", "string", "", "", "Minimum Recommended Products or null", NULL,
-     false},
-    {"productSubGroupDescription", "string", "", "", "File class", NULL, false},
-    {"productDocumentationURL", "string", "", "", "Documentation", NULL, false},
-    {"project", "string", "", "", "Pipeline", NULL, false},
-    {"prvversion", "string", "", "", "Pipeline version", NULL, false},
-    {"proposal_id", "string", "", "", "Proposal", NULL, false},
-    {"productFilename", "string", "", "", "File name", NULL, false},
-    {"size", "int", "byte", "", "File size", NULL, false},
-    {"parent_obsid", "string", "", "", "The obsid asked for", NULL, false},
-    {"dataRights", "string", "", "", "PUBLIC, EXCLUSIVE_ACCESS, RESTRICTED", NULL, false},
-    {"calib_level", "int", "", "", "Calibration level", NULL, false},
-    {"filters", "string", "", "", "Filters", ";", false},
-};
-const size_t hal_product_columns_count = sizeof hal_product_columns / sizeof hal_product_columns[0];
-
-bool hal_caom_product(uint64_t seed, uint64_t obsid, int index, hal_cell *c, hal_scratch *s)
-{
-    hal_plane plane = {obsid, 0, 0, NAN};
-    hal_cell row[64];
-    observation o;
-    if (!make_observation(seed, obsid, &o))
-        return false;
-    const product_kind *k = kinds_of(&o);
-    for (int i = 0; i < index && k->suffix; i++)
-        k++;
-    if (!k->suffix || !hal_caom_fill(seed, &plane, row, s))
-        return false;
-    const char *obs_id = row[9].text, *uri = uri_of(&o, k, obs_id, s);
-    static const char *const project[] = {"SPOC", "PS1", "CALJWST", "CALACS", "practice", "GALEX"};
-    c[0] = hal_cell_int((int64_t)obsid);
-    c[1] = row[1];
-    c[2] = row[12];
-    c[3] = row[9];
-    c[4] = hal_cell_text(k->description);
-    c[5] = hal_cell_text(o.mission == JWST || o.mission == HLSP ? "C" : "S");
-    c[6] = hal_cell_text(uri);
-    c[7] = hal_cell_text(k->type);
-    c[8] = hal_cell_text(k->recommended ? "Minimum Recommended Products" : NULL);
-    c[9] = hal_cell_text(k->subgroup);
-    c[10] = hal_cell_text(NULL);
-    c[11] = hal_cell_text(project[o.mission]);
-    c[12] = hal_cell_text(o.mission == JWST ? "1.12.5" : NULL);
-    c[13] = row[22];
-    c[14] = hal_cell_text(strrchr(uri, '/') + 1);
-    c[15] = hal_cell_int(size_of(&o, index, k));
-    c[16] = hal_cell_int((int64_t)obsid);
-    c[17] = hal_cell_text(rights_of(&o));
-    c[18] = hal_cell_int(k->calib_level);
-    c[19] = row[5];
-    return true;
-}
-
-bool hal_caom_product_of_uri(uint64_t seed, const char *uri, uint64_t *obsid, int *index)
-{
-    for (const char *p = strchr(uri, 'x'); p; p = strchr(p + 1, 'x')) {
-        uint64_t id = 0;
-        int n = 0;
-        for (; n < 9; n++) {
-            char c = p[n + 1];
-            int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : -1;
-            if (digit < 0)
-                break;
-            id = id * 36 + (uint64_t)digit;
-        }
-        if (n < 9)
-            continue;
-        hal_cell cells[64];
-        hal_scratch s;
-        for (int i = 0;; i++) {
-            s.used = 0;
-            if (!hal_caom_product(seed, id, i, cells, &s))
-                break;
-            if (!strcmp(cells[HAL_PRODUCT_URI].text, uri)) {
-                *obsid = id;
-                *index = i;
-                return true;
-            }
-        }
-    }
-    return false;
+                (uint64_t)(count_in(seed, l, cell) * (layers[l].mission == HAL_GALEX ? 2 : 1));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The practice archive's tables. Its sources are no library; the test compiles them into itself. */
 #include "practice/caom.c"
+#include "practice/caom_rows.c"
 #include "practice/cell.c"
 #include "practice/file.c"
 #include "practice/rows.c"
@@ -300,9 +301,9 @@ static bool not_ps1(const void *ctx, const char *name)
 static hal_status count_overlap(void *ctx, const hal_plane *plane, hal_err *err)
 {
     overlap *o = ctx;
-    observation each;
+    hal_observation each;
     double distance;
-    assert_true(make_observation(hal_sky_seed(sky), plane->obsid, &each));
+    assert_true(hal_caom_observe(hal_sky_seed(sky), plane->obsid, &each));
     hal_status st = distance_to(&each, &o->circle, &distance, err);
     o->found += distance <= o->circle.radius_deg;
     return st;
