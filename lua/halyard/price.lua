@@ -3,6 +3,8 @@
 -- wrong (tiling design 13), as numbers and as text; afterwards the same text with what it was.
 -- Asks nothing.
 
+local json = require("halyard.json")
+
 local M = {}
 
 local row_bytes = 120 -- of one row in an answer or a file, where its columns are not known
@@ -62,6 +64,15 @@ local function warnings(source, options, price, leaves, memory)
   return out
 end
 
+-- Shortest and longest time that requests and transfer of a price may take.
+local function seconds(price, window)
+  local at_once = math.min(window, price.requests_low)
+  local wait, rate = price.latency_s or latency_usual_s, rate_bytes / price.bytes_per_row
+  return price.requests_low * wait / at_once + price.sent_low / rate / at_once,
+    price.requests_high * wait / math.min(window, price.requests_high)
+      + price.sent_high / rate / at_once
+end
+
 --- The price of a query.
 -- @tparam table source see halyard.query.run
 -- @tparam halyard.region region
@@ -97,16 +108,38 @@ function M.of(source, region, options, found)
     local sent = least == 1 and price.requests_high == 1 and { 1, 1 } or { f[3], f[4] }
     price.sent_low, price.sent_high = low * sent[1], high * sent[2]
     price.bytes = high * per_row
-    local at_once = math.min(found.window, price.requests_low)
-    local wait = found.latency_s or latency_usual_s
-    price.seconds_low = price.requests_low * wait / at_once
-      + price.sent_low * per_row / rate_bytes / at_once
-    price.seconds_high = price.requests_high * wait / math.min(found.window, price.requests_high)
-      + price.sent_high * per_row / rate_bytes / at_once
+    price.seconds_low, price.seconds_high = seconds(price, found.window)
     price.spool_bytes = high * memory_per_row
     price.file_bytes = options.into and high * row_bytes or nil
   end
   price.warnings = warnings(source, options, price, price.leaves, found.memory)
+  return price
+end
+
+--- The price of a list of targets, which share requests.
+-- @tparam table source see halyard.query.run
+-- @tparam string list what it is
+-- @tparam table options of the query
+-- @tparam table found low, high (of each: requests, rows sent), guessed (true: by how dense rows
+-- were remembered to be; else these are bounds), requests_max, window, prior
+-- @treturn table numbers for `M.lines`
+function M.of_targets(source, list, options, found)
+  local service, prior = source.service, found.guessed and found.prior or nil
+  local per_row = prior and prior.row_bytes or row_bytes
+  local price = {
+    service = source.name, region = list, ra = source.ra, dec = source.dec, ownership = "point",
+    guard_arcsec = service.guard_arcsec or 1, form = manner(source), cap = service.cap,
+    into = options.into, bytes_per_row = per_row, requests_max = found.requests_max,
+    window = found.window, leaves = json.array({}), warnings = json.array({}),
+    lower_bound = found.least, remembered_s = prior and prior.age_s,
+    requests_low = found.low.requests, requests_high = found.high.requests,
+    sent_low = prior and found.low.rows, sent_high = prior and found.high.rows, is_list = true,
+    strategy = "neighbours share requests: circles round the circles of those that lie together, "
+      .. "as large as brings\nat most half an answer and 20,000 rows that no target needs\n",
+  }
+  if prior then
+    price.seconds_low, price.seconds_high = seconds(price, price.window)
+  end
   return price
 end
 
@@ -138,7 +171,9 @@ local function whole(n)
 end
 
 local function rows_text(price)
-  if price.rows then
+  if price.is_list then
+    return "not known: the pairs of targets and rows"
+  elseif price.rows then
     return price.rows .. " (counted)"
   elseif price.rows_low then
     return ("%s (from densities remembered %s ago)"):format(span(price.rows_low, price.rows_high,
@@ -159,15 +194,23 @@ function M.lines(price, actual)
   end
   local was = actual or {}
   local sent = actual and ("%d rows, %s"):format(actual.rows_returned, bytes(actual.bytes))
-  add("selection", price.ra and ("columns %s, %s; a row belongs to the tile of its %s; guard %g "
-    .. "arcsec"):format(price.ra, price.dec, price.ownership == "footprint" and "centre"
-    or "position", price.guard_arcsec) or "no positions; rows in the order of their key")
+  local owner = price.is_list and "each target within whose radius it is"
+    or "the tile of its " .. (price.ownership == "footprint" and "centre" or "position")
+  add("selection", price.ra and ("columns %s, %s; a row belongs to %s; guard %g arcsec"):format(
+    price.ra, price.dec, owner, price.guard_arcsec)
+    or "no positions; rows in the order of their key")
   add("rows", rows_text(price), was.rows)
   add("row limit", ("%s an answer, requests as %s"):format(price.cap > 0 and price.cap
     or "not known: any round number of rows", price.form))
-  if price.requests_low then
-    add("requests", ("at least %d, expected %s, stop at %d"):format(price.lower_bound,
-      span(price.requests_low, price.requests_high, whole), price.requests_max), was.requests)
+  local requests = price.requests_low and span(price.requests_low, price.requests_high, whole)
+  if price.is_list and not price.sent_high then
+    add("requests", ("%s, by how dense rows are, which is not known yet; stop at %d")
+      :format(requests, price.requests_max), was.requests)
+    add("transfer", "not known", sent)
+    add("time", "not known", actual and duration(actual.elapsed_s))
+  elseif requests then
+    add("requests", ("at least %d, expected %s, stop at %d"):format(price.lower_bound, requests,
+      price.requests_max), was.requests)
     add("transfer", ("%s rows, about %s at %.0f bytes a row"):format(span(price.sent_low,
       price.sent_high, whole), bytes(price.sent_high * price.bytes_per_row),
       price.bytes_per_row), sent)
@@ -175,6 +218,9 @@ function M.lines(price, actual)
       span(price.seconds_low, price.seconds_high, duration), price.window,
       price.latency_s or latency_usual_s, price.latency_s and "the count's" or "assumed"),
       actual and duration(actual.elapsed_s))
+    if price.is_list then
+      return lines
+    end
     add(price.file_bytes and "disk" or "memory", price.file_bytes
       and ("about %s on the way, %s in the end"):format(bytes(price.spool_bytes),
       bytes(price.file_bytes)) or ("about %s; the same on disk on the way")
@@ -195,7 +241,10 @@ end
 
 --- The tiles so far, as lines of text.
 function M.tiles(price)
-  local lines = { "  tiles so far  ra, dec ranges in degrees" }
+  local lines = {}
+  if price.leaves[1] then
+    lines[1] = "  tiles so far  ra, dec ranges in degrees"
+  end
   for _, leaf in ipairs(price.leaves) do
     local predicted = (leaf.predicted_rows or -1) >= 0
       and ("  about %d rows"):format(math.floor(leaf.predicted_rows + 0.5)) or ""

@@ -451,8 +451,9 @@ function verbs.plan(args)
     return
   end
   for _, plan in ipairs(record.plans) do
-    system.output(table.concat(prices.lines(plan), "\n") .. "\n"
-      .. table.concat(prices.tiles(plan), "\n") .. "\n")
+    local lines = prices.lines(plan)
+    table.move(prices.tiles(plan), 1, #plan.leaves + 1, #lines + 1, lines)
+    system.output(table.concat(lines, "\n") .. "\n")
   end
   tell_notes(record)
 end

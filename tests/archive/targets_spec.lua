@@ -37,6 +37,7 @@ describe("a list of targets", function()
       archive = nil
     end
     practice.remove(folder)
+    practice.environment = ""
   end)
 
   -- What table:match makes of the dump: "input_row,id,sep" lines, and the targets without result.
@@ -251,15 +252,38 @@ describe("a list of targets", function()
     end
   end)
 
-  it("is told by a plan without a request", function()
+  it("has a price: bounds, then what densities of earlier queries let expect", function()
     archive = practice.start("")
+    practice.environment = "XDG_CACHE_HOME=" .. practice.quote(folder .. "/cache")
     write_targets(folder .. "/out/targets.csv", 50, 200, 60, 2)
     local path = practice.workflow(folder, "planned", [[
       return mast.catalog("Gaia DR3"):query { targets = "targets.csv", radius = "2 arcsec",
-        into = "found.csv" }]])
-    local code, out, err = practice.halyard(("plan %s --archive %s -o %s/out"):format(path,
-      archive.url, folder))
+        into = "found.csv", row_limit = 2000 }]])
+    local function price()
+      local code, out, err = practice.halyard(("plan %s --archive %s -o %s/out"):format(path,
+        archive.url, folder))
+      assert.equal(0, code, err)
+      assert.is_truthy(out:find("51 targets within 2 arcsec", 1, true), out)
+      return out
+    end
+    local text = price()
+    local low, high, stop = text:match("requests +(%d+) to (%d+), by how dense .* stop at (%d+)")
+    assert.is_true(tonumber(low) < 20 and tonumber(high) > 40 and tonumber(high) <= 50, text)
+    assert.equal("2200", stop)
+    local code, out, err = archive:try(folder, "dense", [[
+      mast.catalog("Gaia DR3"):query { region = sky.cone("200 60", "2 deg"), row_limit = 4000,
+        into = "all.csv" }
+      local r = mast.catalog("Gaia DR3"):query { targets = "targets.csv", radius = "2 arcsec",
+        into = "found.csv", row_limit = 2000 }
+      return { requests = r.account.requests, sent = r.account.rows_returned }]])
     assert.equal(0, code, err)
-    assert.is_truthy((out .. err):find("51 targets within 2 arcsec", 1, true), out .. err)
+    text = price()
+    local asked, sent = number(out, "requests"), number(out, "sent")
+    local expected = { text:match("at least %d+, expected (%d+)[ to]*(%d*), stop") }
+    assert.is_true(asked > 3, out)
+    assert.is_true(tonumber(expected[1]) <= asked, text)
+    assert.is_true(asked <= (tonumber(expected[2]) or tonumber(expected[1])), text)
+    local least, most = text:match("transfer +(%d+) to (%d+) rows")
+    assert.is_true(tonumber(least) <= sent and sent <= tonumber(most), text .. sent)
   end)
 end)
