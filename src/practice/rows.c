@@ -26,7 +26,7 @@ struct hal_rows {
     uint64_t seed;
     hal_query q;
     const hal_view *view; /* NULL: observations, products */
-    bool is_circle, everywhere;
+    bool is_circle;
     hal_cone circle;
     /* stars */
     cell_range *ranges;
@@ -37,8 +37,7 @@ struct hal_rows {
     uint32_t i_star, end; /* stars of `open` still to read: [i_star, end) and the members */
     bool whole;           /* every star of `open` is inside */
     double rank_max;
-    double dec_deg[2];              /* cells outside hold no row, ... */
-    double ra_mid_deg, ra_half_deg; /* ... nor do those whose centre is further away in ra */
+    hal_region *rest; /* of the sky: where no row can be */
     uint64_t n_read, n_charged;
     bool named; /* asked by identifier: cells need no disc */
     /* observations, products */
@@ -293,74 +292,71 @@ static void narrow(const hal_rows *r, const char *column, double out[2])
 }
 
 /* Where all rows that can match are: the region, or what ranges on the position columns leave (an
- * index on them, as a database has); a new reference, NULL: anywhere. */
-static hal_region *place_of(const hal_rows *r)
+ * index on them, as a database has); a new reference. */
+static hal_region *place_of(const hal_rows *r, hal_err *err)
 {
     double ra[2] = {0, 360}, dec[2] = {-90, 90};
-    if (!r->everywhere)
+    if (r->q.region)
         return hal_region_ref(r->q.region);
     narrow(r, "ra", ra);
     narrow(r, "dec", dec);
     bool box = ra[0] <= ra[1] && dec[0] <= dec[1];
-    return box ? hal_region_box(ra[0], ra[1], dec[0], dec[1], NULL) : NULL;
+    return box ? hal_region_box(ra[0], ra[1], dec[0], dec[1], err) : hal_region_all(err);
 }
 
-/* Centres of cells that can hold a star of a place: of a long box, few of those in the circle
- * round it. */
-static void bound_centres(hal_rows *r, const hal_region *place)
+/* How far from the centre of a cell a star of it may be listed. */
+static double reach_deg(const hal_rows *r, int order)
 {
-    r->dec_deg[0] = -180;
-    r->dec_deg[1] = r->ra_half_deg = 180;
-    r->ra_mid_deg = 180;
-    if (!place)
-        return;
-    hal_tile t = hal_region_tile(place);
-    double reach_deg = hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg + 1e-6;
-    double dec[2] = {hal_tick_deg(t.dec_lo), hal_tick_deg(t.dec_hi)};
-    r->dec_deg[0] = dec[0] - reach_deg;
-    r->dec_deg[1] = dec[1] + reach_deg;
-    double far_deg = fmax(fabs(dec[0]), fabs(dec[1]));
-    if (far_deg + reach_deg >= 89.9)
-        return;
-    double half_deg = hal_tick_deg(t.width) / 2;
-    r->ra_mid_deg = hal_tick_deg(t.ra) + half_deg;
-    r->ra_half_deg = half_deg + asin(sin(reach_deg * RAD) / cos(far_deg * RAD)) / RAD;
+    return hal_healpix_radius_deg(order) + r->view->margin_deg + 1e-6;
 }
 
-static bool can_hold(const hal_rows *r, double ra_deg, double dec_deg)
+/* Adds the cells of a cell that can hold a star of `place`; whole ones without a look at each. */
+static bool cover(hal_rows *r, const hal_region *place, int order, uint64_t index)
 {
-    return dec_deg >= r->dec_deg[0] && dec_deg <= r->dec_deg[1] &&
-           fabs(remainder(ra_deg - r->ra_mid_deg, 360)) <= r->ra_half_deg;
-}
-
-static hal_status open_stars(hal_rows *r, hal_err *err)
-{
-    bool ok = ranges_by_identifier(r, &r->named);
-    bound_rank(r);
-    hal_region *place = place_of(r);
-    bound_centres(r, place);
-    if (ok && !r->named) {
-        hal_cone c = place ? hal_region_cone(place) : (hal_cone){0, 0, 180};
-        double radius = c.radius_deg + r->view->margin_deg + 1e-9;
-        if (radius >= 180) {
-            ok = add_range(r, 0, HAL_SKY_CELLS);
-        } else {
-            hal_healpix_disc(HAL_SKY_ORDER, c.ra_deg, c.dec_deg, radius, add_range, r);
-            ok = r->range_capacity || !r->n_ranges;
-        }
+    double ra, dec;
+    hal_healpix_position(order, index, 0.5, 0.5, &ra, &dec);
+    if (hal_region_distance_deg(place, ra, dec) > reach_deg(r, order))
+        return true;
+    if (order == HAL_SKY_ORDER || hal_region_distance_deg(r->rest, ra, dec) > reach_deg(r, order)) {
+        int shift = 2 * (HAL_SKY_ORDER - order);
+        uint64_t lo = index << shift, hi = (index + 1) << shift;
+        if (!r->n_ranges || r->ranges[r->n_ranges - 1].hi != lo)
+            return add_range(r, lo, hi);
+        r->ranges[r->n_ranges - 1].hi = hi;
+        return true;
     }
-    hal_region_unref(place);
+    for (uint64_t child = 4 * index; child < 4 * index + 4; child++)
+        if (!cover(r, place, order + 1, child))
+            return false;
+    return true;
+}
+
+static hal_status open_stars(hal_rows *r, const hal_region *place, hal_err *err)
+{
+    if (!ranges_by_identifier(r, &r->named))
+        return hal_err_nomem(err, r->n_ranges * sizeof *r->ranges);
+    bound_rank(r);
+    if (r->named)
+        return HAL_OK;
+    bool ok = true;
+    for (uint64_t face = 0; face < 12 && ok; face++)
+        ok = cover(r, place, 0, face);
     return ok ? HAL_OK : hal_err_nomem(err, r->n_ranges * sizeof *r->ranges);
+}
+
+static hal_status open_stars_somewhere(hal_rows *r, hal_err *err)
+{
+    hal_region *place = place_of(r, err);
+    hal_status st = place && (r->rest = hal_region_complement(place, err))
+                        ? open_stars(r, place, err)
+                        : err->status;
+    hal_region_unref(place);
+    return st;
 }
 
 static bool cell_is_whole(const hal_rows *r, double ra, double dec)
 {
-    if (r->everywhere)
-        return true;
-    return r->is_circle && hal_separation_deg(ra, dec, r->circle.ra_deg, r->circle.dec_deg) +
-                                   hal_healpix_radius_deg(HAL_SKY_ORDER) + r->view->margin_deg +
-                                   1e-6 <=
-                               r->circle.radius_deg;
+    return !r->q.region || hal_region_distance_deg(r->rest, ra, dec) > reach_deg(r, HAL_SKY_ORDER);
 }
 
 static uint32_t prefix_of(const hal_rows *r, uint32_t n_field)
@@ -373,18 +369,16 @@ static uint32_t prefix_of(const hal_rows *r, uint32_t n_field)
 /* Opens the next cell; false when there is none. */
 static hal_status next_cell(hal_rows *r, bool *more, hal_err *err)
 {
+    while (r->i_range < r->n_ranges && r->cell >= r->ranges[r->i_range].hi) {
+        r->i_range++;
+        r->cell = r->i_range < r->n_ranges ? r->ranges[r->i_range].lo : 0;
+    }
+    *more = r->i_range < r->n_ranges;
+    if (!*more)
+        return HAL_OK;
     double ra, dec;
-    do {
-        while (r->i_range < r->n_ranges && r->cell >= r->ranges[r->i_range].hi) {
-            r->i_range++;
-            r->cell = r->i_range < r->n_ranges ? r->ranges[r->i_range].lo : 0;
-        }
-        *more = r->i_range < r->n_ranges;
-        if (!*more)
-            return HAL_OK;
-        hal_healpix_position(HAL_SKY_ORDER, r->cell++, 0.5, 0.5, &ra, &dec);
-    } while (!can_hold(r, ra, dec));
-    hal_status st = hal_sky_open(r->sky, r->cell - 1, &r->open, err);
+    hal_healpix_position(HAL_SKY_ORDER, r->cell, 0.5, 0.5, &ra, &dec);
+    hal_status st = hal_sky_open(r->sky, r->cell++, &r->open, err);
     if (st)
         return st;
     r->whole = cell_is_whole(r, ra, dec);
@@ -672,13 +666,12 @@ hal_rows *hal_rows_new(hal_sky *sky, hal_query *q, hal_err *err)
     r->q = *q;
     *q = (hal_query){0};
     r->view = view_of(r->q.catalog);
-    r->everywhere = !r->q.region;
     r->is_circle = r->q.region && hal_region_is_circle(r->q.region, &r->circle);
     hal_status st = HAL_OK;
     if (r->q.catalog == HAL_CATALOG_CTL)
         st = add_priority(&r->q, err);
     if (!st && r->view)
-        st = open_stars(r, err);
+        st = open_stars_somewhere(r, err);
     else if (!st && r->q.catalog == HAL_CATALOG_OBSERVATIONS)
         st = open_observations(r, err);
     if (!st)
@@ -695,6 +688,7 @@ void hal_rows_free(hal_rows *r)
     if (!r)
         return;
     hal_query_clear(&r->q);
+    hal_region_unref(r->rest);
     hal_free(r->ranges);
     hal_free(r->planes);
     hal_free(r);
