@@ -580,7 +580,9 @@ end
 -- strategy is to be explained.
 local function dry_run(source, region, options, record)
   if options.aim then
-    return options.aim:note(source, record)
+    record.plans[#record.plans + 1] = options.aim:price(source, options_of(source, record, options),
+      options)
+    return
   end
   local known, began = source.known, system.monotonic()
   local latency
