@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- The ledger of one tiled query: a run that was killed, interrupted or out of disk goes on where it
 -- was. The plan is replayed; what it asks again is answered from the records, whose rows wait on
--- disk. Lies in .halyard/NAME.tiles below the output folder until the query is complete. Knows what
--- an ask means, nothing of how it is phrased.
+-- disk. Lies in .halyard/NAME.tiles below the output folder until the run is complete: when one is
+-- killed in a later query, the next begins with the first again. Knows what an ask means, nothing
+-- of how it is phrased.
 
 local errors = require("halyard.error")
 local json = require("halyard.json")
@@ -112,9 +113,10 @@ function M.open(source, region, options, record)
     return nil
   end
   local self = setmetatable({
-    name = source.name, job = job, folder = folder_of(record, job, options),
+    name = source.name, job = job, folder = folder_of(record, job, options), record = record,
   }, methods)
-  open(self, system.setting("restart") == "yes")
+  local mine = record.ledgers and record.ledgers[self.folder] -- of this run: asked for once more
+  open(self, mine or system.setting("restart") == "yes")
   if self.extent.answers > 0 then
     system.log("info", ("%s: resuming: %d of %d requests are there, asked between %s and %s")
       :format(source.name, self.extent.answers, self.extent.answers + self.extent.pending,
@@ -209,17 +211,31 @@ function methods:over(ask, from_key, how, kept, fields)
   end
 end
 
---- The query ended: when it is complete, or its rows are not to be trusted, nothing stays.
+--- The query ended. When its rows are not to be trusted, nothing stays.
 function methods:finish(state, err)
   if state == "partial" then
-    self.ledger:finish(state)
-  elseif state or errors.is(err, "integrity") then
+    self.ledger:finish("partial")
+  elseif state then
+    for _, doubt in ipairs(self.doubts) do
+      self.ledger:put(doubt)
+    end
+    self.ledger:finish("complete")
+    self.record.ledgers = self.record.ledgers or {}
+    self.record.ledgers[self.folder] = true
+  elseif errors.is(err, "integrity") then
     self.ledger:remove()
   end
 end
 
 function methods:__close()
   self.ledger:close()
+end
+
+--- The run is complete: nothing stays of the queries that were.
+function M.forget(record)
+  for folder in pairs(record.ledgers or {}) do
+    ledger_core.open(folder, false):remove()
+  end
 end
 
 return M

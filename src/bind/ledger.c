@@ -173,7 +173,7 @@ static int ledger_find(lua_State *L)
     return 1;
 }
 
-/* finish(state): the run ended without all tiles; see hal_ledger_finish */
+/* finish(state): see hal_ledger_finish */
 static int ledger_finish(lua_State *L)
 {
     hal_err err = HAL_ERR_INIT;

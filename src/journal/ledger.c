@@ -266,6 +266,34 @@ static hal_status differs(const hal_ledger *l, const char *what, const char *was
                        what, was[0] ? was : "(all)", now[0] ? now : "(all)", l->folder);
 }
 
+/* Is there nothing to lose: no answers, or a query that was complete? */
+static hal_status is_spent(hal_ledger *l, bool *spent, hal_err *err)
+{
+    sqlite3_stmt *s = prepare(
+        l, err,
+        "SELECT EXISTS (SELECT 1 FROM finish WHERE state='complete') OR NOT (EXISTS (SELECT 1 FROM "
+        "done) OR EXISTS (SELECT 1 FROM told) OR EXISTS (SELECT 1 FROM over))",
+        "");
+    if (!s)
+        return err->status;
+    hal_status st = l->lib->step(s) == SQLITE_ROW ? HAL_OK : failed(l, err);
+    *spent = !st && l->lib->column_int64(s, 0) != 0;
+    l->lib->finalize(s);
+    return st;
+}
+
+static hal_status forget(hal_ledger *l, hal_err *err)
+{
+    static const char sql[] =
+        "BEGIN IMMEDIATE; DELETE FROM job; DELETE FROM done; DELETE FROM told;"
+        " DELETE FROM over; DELETE FROM finish; COMMIT";
+    if (l->lib->exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return failed(l, err);
+    hal_free(l->inputs);
+    l->inputs = NULL;
+    return sweep(l->folder, l, err);
+}
+
 hal_status hal_ledger_begin(hal_ledger *l, const hal_ledger_job *job, hal_err *err)
 {
     hal_err local = HAL_ERR_INIT;
@@ -279,11 +307,21 @@ hal_status hal_ledger_begin(hal_ledger *l, const hal_ledger_job *job, hal_err *e
         return err->status;
     int code = l->lib->step(s);
     hal_status st = code == SQLITE_ROW || code == SQLITE_DONE ? HAL_OK : failed(l, err);
-    for (int i = 0; i < 5 && code == SQLITE_ROW && !st; i++)
+    hal_err refusal = HAL_ERR_INIT;
+    for (int i = 0; i < 5 && code == SQLITE_ROW && !refusal.status; i++)
         if (strcmp(text_of(l, s, i), now[i]) != 0)
-            st = differs(l, names[i], text_of(l, s, i), now[i], err);
+            (void)differs(l, names[i], text_of(l, s, i), now[i], &refusal);
     l->lib->finalize(s);
-    if (st || code == SQLITE_ROW)
+    bool spent = false;
+    if (!st && refusal.status)
+        st = is_spent(l, &spent, err);
+    if (st || (code == SQLITE_ROW && !refusal.status))
+        return st;
+    if (refusal.status && !spent) {
+        *err = refusal;
+        return refusal.status;
+    }
+    if (spent && (st = forget(l, err)))
         return st;
     return run(l,
                prepare(l, err,
@@ -464,7 +502,9 @@ hal_status hal_ledger_finish(hal_ledger *l, const char *state, hal_err *err)
 {
     hal_err local = HAL_ERR_INIT;
     err = err ? err : &local;
-    hal_status st = run(l, prepare(l, err, "DELETE FROM over WHERE how='ambiguous'", ""), err);
+    hal_status st = HAL_OK;
+    if (strcmp(state, "complete") != 0)
+        st = run(l, prepare(l, err, "DELETE FROM over WHERE how='ambiguous'", ""), err);
     if (!st)
         st = run(l, prepare(l, err, "INSERT INTO finish VALUES(?)", "s", state), err);
     return st;

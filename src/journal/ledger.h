@@ -32,7 +32,7 @@ typedef struct hal_ledger_job {
     const char *capabilities; /* of the service: cap, guard, forms */
 } hal_ledger_job;
 /** Records the job, or compares with the one that is there: HAL_E_USAGE names what differs and says
- * what to do. */
+ * what to do. One without answers, or whose query was complete, is forgotten instead. */
 hal_status hal_ledger_begin(hal_ledger *l, const hal_ledger_job *job, hal_err *err) HAL_MUST_CHECK;
 
 /** What the plan was started with beside the job (a count, densities), so that it can be started
@@ -78,8 +78,8 @@ hal_status hal_ledger_put(hal_ledger *l, const hal_ledger_record *record,
  * kind NONE. Texts live until the next call on `l`. */
 hal_status hal_ledger_find(hal_ledger *l, const char *node, int64_t attempt, hal_ledger_record *out,
                            hal_err *err) HAL_MUST_CHECK;
-/** The run ended but lacks tiles: failures that may pass are forgotten, so that the next run asks
- * again (`how` "ambiguous"); `state` is for people. */
+/** The query ended, `state` "complete" or, lacking tiles, "partial": then failures that may pass are
+ * forgotten, so that the next run asks again (`how` "ambiguous"). */
 hal_status hal_ledger_finish(hal_ledger *l, const char *state, hal_err *err) HAL_MUST_CHECK;
 
 #endif

@@ -26,17 +26,19 @@ PLACE = {**os.environ, "HOME": "", "XDG_CACHE_HOME": ""}
 
 
 def records(out):
-    """How many records the ledger below `out` has; 0 without one. Reads a copy: the file is the
-    run's alone."""
+    """How many records the ledgers below `out` have; 0 without one."""
     found = glob.glob(os.path.join(out, ".halyard", "*.tiles", "ledger.sqlite"))
-    if not found:
-        return 0
+    return sum(records_of(path) for path in found)
+
+
+def records_of(path):
+    """Of one ledger. Reads a copy: the file is the run's alone."""
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, "ledger.sqlite")
         try:
             for tail in ("", "-wal"):
-                if os.path.exists(found[0] + tail):
-                    shutil.copy(found[0] + tail, copy + tail)
+                if os.path.exists(path + tail):
+                    shutil.copy(path + tail, copy + tail)
             with sqlite3.connect(copy) as ledger:
                 return sum(ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                            for table in ("done", "told", "over"))
@@ -268,6 +270,57 @@ class Resume(unittest.TestCase):
         self.assertEqual(code, 0, log)
         self.assertEqual(rest, asked - have)
         self.assertEqual(self.rows(), want)
+
+    def test_what_a_first_query_brought_is_there_when_the_second_is_killed(self):
+        workflow = os.path.join(self.folder.name, "two.lua")
+        with open(workflow, "w", encoding="ascii") as text:
+            text.write("""return workflow {
+              name = "two", summary = "Stars of two regions", hosts = { "mast" },
+              params = { { "ra", "number" } },
+              run = function(_, p)
+                local tic = mast.catalog("TIC")
+                for i, ra in ipairs({ p.ra, 220 }) do
+                  tic:query { region = sky.circle(ra, 60, 1.5), row_limit = 2000, parallel = 1,
+                    into = ("rows%d.csv"):format(i) }
+                end
+              end }""")
+
+        def command(out, ra="200"):
+            return [practice.HALYARD, "run", workflow, "--archive", self.url, "--output", out,
+                    "--ra", ra]
+
+        def run_it(out, ra="200"):
+            before = self.questions()
+            subprocess.run(command(out, ra), capture_output=True, env=PLACE, timeout=DEADLINE_S,
+                           check=True)
+            self.assertEqual(glob.glob(os.path.join(out, ".halyard", "*.tiles")), [])
+            rows = []
+            for name in ("rows1.csv", "rows2.csv"):
+                with open(os.path.join(out, name), "rb") as table:
+                    rows.append(table.read())
+            return rows, self.questions() - before
+
+        def stop_in_the_second():
+            run = subprocess.Popen(command(self.out), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=PLACE)
+            second = os.path.join(self.out, ".halyard", "rows2.csv.tiles", "ledger.sqlite")
+            while run.poll() is None and not (os.path.exists(second) and records_of(second)):
+                time.sleep(0.002)
+            run.kill()
+            self.assertEqual(run.wait(), -signal.SIGKILL)
+            return records(self.out)
+
+        want, asked = run_it(os.path.join(self.folder.name, "whole"))
+        have = stop_in_the_second()
+        self.assertGreater(have, 3)
+        rows, rest = run_it(self.out)
+        self.assertEqual(rows, want)
+        self.assertEqual(rest, asked - 2 - have)  # both counts are known
+        # Whoever asks for something else then is not kept from it by what was complete.
+        stop_in_the_second()
+        rows, _ = run_it(self.out, ra="190")
+        self.assertNotEqual(rows[0], want[0])
+        self.assertEqual(rows[1], want[1])
 
     def test_faults_before_and_after_a_kill_lose_nothing(self):
         want, _ = self.undisturbed(TIC)

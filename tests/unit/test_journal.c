@@ -162,6 +162,7 @@ static void another_job_is_refused_by_what_differs(void **state)
     assert_int_equal(hal_ledger_begin(l, &job, NULL), HAL_OK);
     assert_null(hal_ledger_inputs(l));
     assert_int_equal(hal_ledger_set_inputs(l, "{\"known\":5}", NULL), HAL_OK);
+    put(l, done("a", 3));
     hal_ledger_close(l);
     l = open_it(false);
     assert_string_equal(hal_ledger_inputs(l), "{\"known\":5}");
@@ -177,6 +178,30 @@ static void another_job_is_refused_by_what_differs(void **state)
         assert_non_null(strstr(err.text, "--restart"));
     }
     hal_ledger_close(l);
+}
+
+static void another_job_takes_the_place_of_one_that_has_nothing_to_lose(void **state)
+{
+    (void)state;
+    const hal_ledger_job other = {"Tic", "ALL", "", "", ""};
+    for (int complete = 0; complete < 2; complete++) {
+        hal_ledger *l = open_it(true);
+        assert_int_equal(hal_ledger_begin(l, &job, NULL), HAL_OK);
+        assert_int_equal(hal_ledger_set_inputs(l, "{}", NULL), HAL_OK);
+        if (complete) {
+            put(l, done("a", 3));
+            touch("3.spool");
+            assert_int_equal(hal_ledger_finish(l, "complete", NULL), HAL_OK);
+        }
+        assert_int_equal(hal_ledger_begin(l, &other, NULL), HAL_OK);
+        assert_null(hal_ledger_inputs(l));
+        assert_int_equal(find(l, "a", 0).kind, HAL_LEDGER_NONE);
+        assert_false(exists("3.spool"));
+        put(l, done("b", 4));
+        hal_err err = HAL_ERR_INIT;
+        assert_int_equal(hal_ledger_begin(l, &job, &err), HAL_E_USAGE);
+        hal_ledger_close(l);
+    }
 }
 
 static void a_partial_end_forgets_failures_that_may_pass(void **state)
@@ -324,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_later_record_replaces_an_earlier_one),
         cmocka_unit_test(files_without_record_are_removed),
         cmocka_unit_test(another_job_is_refused_by_what_differs),
+        cmocka_unit_test(another_job_takes_the_place_of_one_that_has_nothing_to_lose),
         cmocka_unit_test(a_partial_end_forgets_failures_that_may_pass),
         cmocka_unit_test(a_killed_process_leaves_all_it_recorded),
         cmocka_unit_test(a_full_disk_is_an_error_and_loses_no_record),
