@@ -189,7 +189,7 @@ end
 local function by_centers(self, options)
   local asked = setmetatable({}, { __mode = "k" }) -- rows -> circle
   local source = {
-    name = self.url, id = "access_url", ra = "s_ra", dec = "s_dec", window = 4,
+    name = self.url, asked = options, id = "access_url", ra = "s_ra", dec = "s_dec", window = 4,
     verdict = door.verdict,
     service = { takes_cone = true, cap = options.maxrec or self.limit or 0, radius_max_deg = 0 },
     fetch = function(circle)
