@@ -7,8 +7,9 @@ usage: bench/bench_harvest.py [BUILD_FOLDER] [CASE ...]   (default: build/releas
 Stars of the TIC with key and position. Truth is the archive's --dump, compared as a sum of row
 digests: order does not matter, a lost or doubled row does, nothing is kept in memory. Memory is
 VmHWM of the command. Fails when a row differs, a file differs from the case's first in any byte,
-memory reaches 256 MiB, or the requests exceed the target of clustered skies (3.6 times the lower
-bound plus 5). 20 million rows and six runs over them take half an hour of both cores."""
+memory reaches 256 MiB, or the requests exceed the case's target, for most that of clustered skies
+(3.6 times the lower bound plus 5). The circle's 20 million rows and six runs over them take half an
+hour of both cores."""
 
 import hashlib
 import json
@@ -25,9 +26,13 @@ build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
 COLUMNS = "1,14,15" # ID, ra, dec of the dump
 MEMORY_MIB = 256
 WINDOWS = (4, 1, 8)
-CASES = { # region, row limits, rows at least
-    "circle": ("CIRCLE 266 -29 10", (500000, 100000), 20_000_000),
-    "polygon": ("POLYGON 259.4 -17.7 264.5 -13.3 274.8 -4.5 270.4 4.3 267.1 -8 257.6 -10.6", (100000,), 2_000_000),
+# Cells of 13 square degrees all over the sky.
+ALL_SKY_MAP = "MOC 4/" + " ".join(str(cell) for cell in range(5, 12 * 4 ** 4, 113))
+CASES = { # region, row limits, rows at least, requests: so many lower bounds and 5
+    "circle": ("CIRCLE 266 -29 10", (500000, 100000), 20_000_000, 3.6),
+    # boxes round cells, which stand on a corner: as cones on clustered skies
+    "map": (ALL_SKY_MAP, (100000,), 2_000_000, 5.8),
+    "polygon": ("POLYGON 259.4 -17.7 264.5 -13.3 274.8 -4.5 270.4 4.3 267.1 -8 257.6 -10.6", (100000,), 2_000_000, 3.6),
 }
 
 
@@ -96,7 +101,7 @@ def run(region, limit, window, folder):
 
 
 def bench(name):
-    region, limits, rows_least = CASES[name]
+    region, limits, rows_least, factor = CASES[name]
     want, first, good = truth(region), None, True
     assert want[0] >= rows_least, f"the region holds only {want[0]} rows"
     print(f"{name}: {want[0]} rows in {region[:60]}", flush=True)
@@ -117,7 +122,7 @@ def bench(name):
             bound = -(-want[0] // limit)
             faults = [text for bad, text in (
                 (whole != first, "another file"), (memory >= MEMORY_MIB, "too much memory"),
-                (entry["requests"] > 3.6 * bound + 5, "too many requests")) if bad]
+                (entry["requests"] > factor * bound + 5, "too many requests")) if bad]
             good = good and not faults
             print(f"{limit:9} {window:8} {entry['requests']:8} {bound:5} "
                   f"{entry['requests'] / bound:5.2f} {entry['over']:4} "
