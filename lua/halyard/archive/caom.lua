@@ -15,6 +15,8 @@ local table_core = require("halyard.core.table")
 
 local M = {}
 
+local row_key = "objID"
+
 --- Name of the archive's list of observation columns.
 M.config = "Mast.Caom.Cone"
 
@@ -112,11 +114,11 @@ end
 -- The whole of a question in one answer, in the archive's order.
 local function ask_whole(question, tries)
   if question.circle and not question.where then
-    return mashup.rows("Mast.Caom.Cone", question.circle, { tries = tries })
+    return mashup.rows("Mast.Caom.Cone", question.circle, { tries = tries, key = row_key })
   end
   return mashup.rows(question.service, {
     columns = "*", filters = question.filters, position = question.position,
-  }, { tries = tries })
+  }, { tries = tries, key = row_key })
 end
 
 -- Start of exposure: splits what lies at one place.
@@ -152,7 +154,7 @@ local function source_of(question, counted, unplaced, cap)
     pos_nullable = unplaced > 0, alt_split = unplaced == 0 and { times } or nil,
   }
   return {
-    name = question.service, id = "objID", ra = "s_ra", dec = "s_dec", window = 4, known = counted,
+    name = question.service, id = row_key, ra = "s_ra", dec = "s_dec", window = 4, known = counted,
     requests_max = counted and math.max(requests_least, 40 * math.ceil(counted / cap)),
     unplaced = unplaced, verdict = door.verdict, refine = told, service = service,
     url = door.base("mashup"),
@@ -162,7 +164,7 @@ local function source_of(question, counted, unplaced, cap)
       each_part(question, shape, function(filters)
         local rows, one = mashup.rows(question.service, {
           columns = "*", filters = filters, position = question.position,
-        }, { tries = 1, breaker = breaker, pagesize = cap })
+        }, { tries = 1, breaker = breaker, pagesize = cap, key = row_key })
         parts[#parts + 1] = rows
         door.add_cost(spent, one)
       end)
@@ -194,10 +196,11 @@ local function ask_in_parts(question, counted, cap, options, record)
     { partial = options.partial }).table
 end
 
--- Failed because the answer is too long, or perhaps so (6.4)?
+-- Failed because the answer is too long, or perhaps so (6.4)? Not when it is whole and its pages
+-- contradict each other.
 local function maybe_too_long(err)
   local verdict = errors.is(err) and door.verdict(err)
-  return verdict == "over" or verdict == "ambiguous"
+  return verdict == "over" or verdict == "ambiguous" and (err.reset or err.code ~= "integrity")
 end
 
 --- Observations (CAOM rows) whose footprint touches a circle, that meet criteria, or both. With a

@@ -112,7 +112,7 @@ end
 -- @tparam table shape { ra, dec, radius } or { ra_min, ra_max, dec_min, dec_max }, degrees
 -- @tparam table how as for `mashup.rows`
 function M.fetch(record, base, shape, how)
-  how = copy({ pagesize = record.cap }, copy(how, {}))
+  how = copy({ pagesize = record.cap, key = record.id }, copy(how, {}))
   if shape.radius then
     local params = { ra = shape.ra, dec = shape.dec, radius = shape.radius }
     return mashup.rows(record.cone, copy(record.params, copy(base, params)), how)
