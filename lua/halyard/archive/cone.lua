@@ -40,7 +40,7 @@ end
 -- services refuse.
 local function columns_of(service)
   if not service.columns then
-    local ok, rows, _, cost = errors.try(ask, service, { ra = 0, dec = 0, radius = 0 })
+    local ok, rows, _, cost = errors.try(ask, service, { ra = 0, dec = 0, radius = 0 }, 1)
     if not ok then
       rows, _, cost = ask(service, { ra = 0, dec = 0, radius = 1 / 3600 })
     end

@@ -20,6 +20,7 @@ local uws = require("halyard.archive.uws")
 local M = {}
 
 local sync_deadline_s = 120 -- gateways cut after about 60 s
+local damaged_tries = 2 -- after a damaged or foreign answer (fault matrix section 2)
 local block_rows, block_bytes = 20000, 400 * 1024 -- of an upload whose limit is not told
 
 local methods = {}
@@ -144,6 +145,9 @@ local function ask(self, query, how)
     return async(self, query, how)
   elseif err.code == "network" or err.code == "busy" then
     return sync(self, query, how)
+  elseif err.code == "integrity" or err.code == "protocol" then
+    first.tries = damaged_tries
+    return sync(self, query, first)
   end
   error(err, 0)
 end
@@ -375,10 +379,10 @@ local function how_of(self, options, what)
     ask = options.maxrec or limits.rows_max }
 end
 
--- As many rows as the service ever sends, and no word about it: a service that does not flag its
--- limit would look like that.
+-- As many rows as were asked for, or as the service ever sends, and no word about it: a service
+-- that does not flag its limit would look like that.
 local function check_full(self, query, rows, how, answer)
-  if answer and not how.maxrec and how.ask and #rows >= how.ask
+  if answer and how.ask and #rows >= how.ask
     and not adql.read(query).words.TOP then
     cut(self, how.ask)
   end
