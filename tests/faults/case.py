@@ -79,16 +79,17 @@ class Case(unittest.TestCase):
 
     # -- servers
 
+    def good(self, request, wire):
+        """What a good server answers."""
+        wire.file(request, self.truth[request.target.rsplit("/", 1)[-1]])
+
     def serve(self, answer, **options):
         """A peer that answers as `answer(request, wire)` says, and well once `honest` is set."""
 
         def choose(request, wire):
             if request.number == 0:
                 self.texts.append(process_list())
-            if self.honest:
-                name = request.target.rsplit("/", 1)[-1]
-                return wire.file(request, self.truth[name])
-            return answer(request, wire)
+            return (self.good if self.honest else answer)(request, wire)
 
         return self.stack.enter_context(Peer(choose, **options))
 
@@ -158,6 +159,14 @@ class Case(unittest.TestCase):
         turns out to be empty is none: who asks for it is told so, and asks for the whole then."""
         return [request.path[1:] for request in requests
                 if (request.offset() or 0) < len(self.truth[request.path[1:]])]
+
+    @contextlib.contextmanager
+    def variant(self, name):
+        """One of several cases of a test, which leaves the next one an empty output folder."""
+        with self.subTest(name):
+            self.honest = False
+            yield
+        self.restart()
 
     # -- what must hold
 

@@ -1,18 +1,77 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Section 3 of the fault matrix: the network and HTTP."""
+"""Rows N1 to N21 of the fault matrix: connections, HTTP, redirects, TLS."""
+import os
+import re
 import socket
+import ssl
+import subprocess
+import tempfile
 import unittest
 
 import rows
-from case import HASTEN, Case
+from case import HASTEN, Case, needs
+
 
 CONTENT = bytes(range(256)) * 1000
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 256000\r\n"
+TAGGED = HEAD + b'ETag: "one"\r\n\r\n'
+SYSTEM_STORE = "/etc/ssl/certs/ca-certificates.crt"
 
 
-class Network(Case):
+class Download(Case):
     def setUp(self):
         super().setUp()
         self.truth = {"a.bin": CONTENT}
+
+    def files_of(self, ended):
+        return {name: item.get("error", "") for name, item in ended.files().items()}
+
+    def assert_recovers(self, fault, n_requests=2, hasten=HASTEN, **options):
+        """`fault(wire)` spoils the answers before the last of `n_requests`: the file is whole all
+        the same. Gives the peer."""
+        def answer(request, wire):
+            if request.again < n_requests - 1:
+                return fault(wire)
+            return wire.file(request, CONTENT)
+        peer = self.serve(answer)
+        ended = self.fetch(peer, hasten=hasten, **options)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(len(peer.requests), n_requests)
+        self.assertEqual(self.whole(), {"a.bin"})
+        return peer
+
+    def assert_fails(self, fault, code, message, n_requests, **options):
+        """`fault(wire)` spoils every answer: the run ends with that code and message, after so many
+        requests, and leaves nothing that looks like the file; a good server heals it."""
+        peer = self.serve(lambda request, wire: fault(wire))
+        ended = self.fetch(peer, hasten=HASTEN, **options)
+        self.assertEqual(ended.code, code, ended.messages)
+        self.assertRegex(ended.messages, message)
+        self.assertEqual(len(peer.requests), n_requests)
+        self.assertEqual(self.whole(), set())
+        self.assert_heals(peer)
+        return ended
+
+
+class Connection(Download):
+    def fetch_from_nowhere(self):
+        """Two files of a host that has no address, one after the other, then one that is there."""
+        peer = self.serve(lambda request, wire: wire.file(request, CONTENT))
+        urls = ["http://nowhere.invalid/x.bin", "http://nowhere.invalid/y.bin", peer.url + "/a.bin"]
+        listed = ", ".join(f'{{ access_url = "{url}" }}' for url in urls)
+        return self.run_text(f'retrieve.products({{ {listed} }}, {{ dir = "d", flat = true, '
+                             'on_error = "keep", parallel = 1 })',
+                             ["nowhere.invalid", peer.host], hasten=HASTEN)
+
+    def test_N1_name_not_found_is_looked_up_again_and_others_go_on(self):
+        ended = self.fetch_from_nowhere()
+        self.assertEqual(ended.code, 3, ended.messages)
+        errors = self.files_of(ended)
+        self.assertIn("cannot find host nowhere.invalid; check the network or the address (tried 2 "
+                      "times)", errors["x.bin"])
+        self.assertIn("nowhere.invalid", errors["y.bin"])
+        self.assertEqual(self.whole(), {"a.bin"})
+        self.assertGreater(ended.report()["elapsed_s"], 5)
 
     def test_N2_connection_refused(self):
         with socket.socket() as closed:
@@ -22,47 +81,372 @@ class Network(Case):
                                   ', { dir = "d", flat = true })', [host], hasten=HASTEN)
         self.assertEqual(ended.code, 4, ended.messages)
         self.assertIn("cannot connect to " + host, ended.messages)
+        self.assertIn("is the archive up? try again later (tried 5 times)", ended.messages)
+
+    def test_N2_a_quota_of_tries_for_a_host_that_refuses(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            host = f"127.0.0.1:{closed.getsockname()[1]}"
+            listed = ", ".join(f'{{ access_url = "http://{host}/{i}.bin" }}' for i in range(40))
+            ended = self.run_text(f'retrieve.products({{ {listed} }}, {{ dir = "d", flat = true, '
+                                  'on_error = "keep" })', [host], hasten=HASTEN)
+        self.assertEqual(ended.code, 4, ended.messages)
+        errors = self.files_of(ended)
+        self.assertEqual(len(errors), 40)
+        tried = [re.search(r"tried (\d+) times", error) for error in errors.values()]
+        self.assertLessEqual(sum(int(found[1]) if found else 1 for found in tried), 40 + 20)
 
     def test_N3_reset_or_end_before_headers(self):
         for end in ("reset", "close"):
-            with self.subTest(end):
-                self.honest = False
-                peer = self.serve(lambda request, wire, end=end: getattr(wire, end)()
-                                  if request.again < 2 else wire.file(request, CONTENT))
-                ended = self.fetch(peer, hasten=HASTEN)
-                self.assertEqual(ended.code, 0, ended.messages)
-                self.assertEqual(len(peer.requests), 3)
-                self.assertEqual(self.whole(), {"a.bin"})
-                self.restart()
+            with self.variant(end):
+                peer = self.assert_recovers(lambda wire, end=end: getattr(wire, end)(), 3)
+                self.assertNotIn("range", peer.requests[2].headers)
+
+    def test_N3_reset_again_and_again(self):
+        self.assert_fails(lambda wire: wire.reset(), 4, "the connection ended without an answer: .*; "
+                          r"try again later \(tried 5 times\)", 5)
+
+
+class Cut(Download):
+    def answer_cut(self, wire, head=TAGGED):
+        wire.send(head)
+        wire.send(CONTENT[:100000])
+        wire.wait(0.2)
+        wire.reset()
 
     def test_N4_reset_in_the_body_goes_on_with_a_strong_validator(self):
         def answer(request, wire):
             if request.again > 0:
-                return wire.file(request, CONTENT)
-            wire.send(b'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: 256000\r\n\r\n')
-            wire.send(CONTENT[:100000])
-            wire.wait(0.2)
-            wire.reset()
+                return wire.file(request, CONTENT, ETag='"one"')
+            return self.answer_cut(wire)
         peer = self.serve(answer)
         ended = self.fetch(peer, hasten=HASTEN)
         self.assertEqual(ended.code, 0, ended.messages)
-        self.assertEqual(len(peer.requests), 2)
-        # Of another file ("one" is not its tag), so the server sends the whole.
+        self.assertEqual([request.offset() for request in peer.requests], [None, 100000])
         self.assertEqual(peer.requests[1].headers["if-range"], '"one"')
         self.assertEqual(self.whole(), {"a.bin"})
 
+    def test_N4_reset_in_the_body_of_a_file_that_changed(self):
+        peer = self.assert_recovers(self.answer_cut)
+        # Of another file ("one" is not its tag), so the server sends the whole.
+        self.assertEqual(peer.requests[1].headers["if-range"], '"one"')
+
+    def test_N4_reset_in_the_body_without_validator_begins_again(self):
+        peer = self.assert_recovers(lambda wire: self.answer_cut(wire, HEAD + b"\r\n"))
+        self.assertNotIn("range", peer.requests[1].headers)
+
     def test_N6_stall_in_the_body(self):
+        def stall(wire):
+            wire.send(HEAD + b"\r\n" + CONTENT[:1000])
+            wire.hold()
+        peer = self.assert_recovers(stall)
+        self.assertNotIn("range", peer.requests[1].headers)  # no validator: from zero
+
+    def test_N6_stall_in_the_body_goes_on_with_a_strong_validator(self):
         def answer(request, wire):
             if request.again > 0:
-                return wire.file(request, CONTENT)
-            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 256000\r\n\r\n" + CONTENT[:1000])
-            wire.hold()
+                return wire.file(request, CONTENT, ETag='"one"')
+            wire.send(TAGGED + CONTENT[:100000])
+            return wire.hold()
         peer = self.serve(answer)
         ended = self.fetch(peer, hasten=HASTEN)
         self.assertEqual(ended.code, 0, ended.messages)
-        self.assertEqual(len(peer.requests), 2)
-        self.assertNotIn("range", peer.requests[1].headers)  # no validator: from zero
+        self.assertEqual([request.offset() for request in peer.requests], [None, 100000])
+
+    def test_N7_drip_below_any_use(self):
+        def drip(wire):
+            wire.send(HEAD + b"\r\n")
+            wire.drip(CONTENT, 1 / HASTEN, 4)  # 4 B/s by the client's clock
+        self.assert_recovers(drip)
+
+    def test_N7_drip_that_never_stalls_but_would_take_hours(self):
+        def drip(wire):
+            wire.send(HEAD + b"\r\n")
+            wire.drip(CONTENT, 1 / HASTEN, 300)  # 300 B/s
+        peer = self.assert_recovers(drip)
+        self.assertGreater((peer.requests[1].at - peer.requests[0].at) * HASTEN, 299)
+
+    def test_N8_headers_that_never_end(self):
+        def endless(wire):
+            wire.send(b"HTTP/1.1 200 OK\r\n")
+            wire.drip(b"X-More: yes\r\n" * 10000, 1 / HASTEN, 13)
+        peer = self.assert_recovers(endless)
+        self.assertGreater((peer.requests[1].at - peer.requests[0].at) * HASTEN, 115)
+
+    def test_N8_interim_answers_for_ever(self):
+        def interim(wire):
+            wire.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 10000, 1 / HASTEN, 25)
+        peer = self.assert_recovers(interim)
+        self.assertGreater((peer.requests[1].at - peer.requests[0].at) * HASTEN, 115)
+
+    def test_N8_two_thousand_interim_answers_and_silence(self):
+        def interim(wire):
+            wire.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
+            wire.hold()
+        self.assert_recovers(interim)
+
+    def test_N9_body_shorter_than_its_length(self):
+        def short(wire):
+            wire.send(HEAD + b"\r\n" + CONTENT[:200000])
+            wire.close()
+        self.assert_recovers(short)
+
+    def test_N9_body_shorter_than_its_length_goes_on_with_a_strong_validator(self):
+        def answer(request, wire):
+            if request.again > 0:
+                return wire.file(request, CONTENT, ETag='"one"')
+            wire.send(TAGGED + CONTENT[:200000])
+            return wire.close()
+        peer = self.serve(answer)
+        ended = self.fetch(peer, hasten=HASTEN)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual([request.offset() for request in peer.requests], [None, 200000])
+
+    def test_N9_body_shorter_than_its_length_again_and_again(self):
+        def short(wire):
+            wire.send(HEAD + b"\r\n" + CONTENT[:200000])
+            wire.close()
+        self.assert_fails(short, 4, "the connection ended inside the answer: .* try again later", 5)
+
+
+class Length(Download):
+    def answer_without_length(self, wire, content, kind="application/octet-stream"):
+        wire.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n")
+        wire.send(content)
+        wire.close()
+
+    def test_N11_no_length_is_flagged(self):
+        peer = self.serve(lambda request, wire: self.answer_without_length(wire, CONTENT))
+        ended = self.fetch(peer)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertIn("unverified", ended.files()["a.bin"]["warning"])
         self.assertEqual(self.whole(), {"a.bin"})
+
+    def test_N11_no_length_with_the_size_of_the_catalogue(self):
+        peer = self.serve(lambda request, wire: self.answer_without_length(wire, CONTENT))
+        ended = self.fetch(peer, sizes={"a.bin": len(CONTENT)})
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertNotIn("warning", ended.files()["a.bin"])
+
+    def test_N11_no_length_and_less_than_the_size_of_the_catalogue(self):
+        peer = self.serve(lambda request, wire: self.answer_without_length(wire, CONTENT[:200000]))
+        ended = self.fetch(peer, sizes={"a.bin": len(CONTENT)}, hasten=HASTEN)
+        self.assertEqual(ended.code, 7, ended.messages)
+        self.assertRegex(ended.messages, "a.bin: 200000 bytes came, .* 256000; try again later")
+        self.assertEqual(self.whole(), set())
+        self.assertLessEqual(len(peer.requests), 3)
+        self.assert_heals(peer, sizes={"a.bin": len(CONTENT)})
+
+    def test_N12_chunks_that_end_too_early(self):
+        def cut(wire):
+            wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e800\r\n")
+            wire.send(CONTENT[:100000])
+            wire.close()
+        self.assert_recovers(cut)
+
+    def test_N12_chunks_without_the_last_one(self):
+        def cut(wire):
+            wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n")
+            wire.send(CONTENT[:100000] + b"\r\n")
+            wire.close()
+        self.assert_recovers(cut)
+
+    def test_N13_a_chunk_without_its_size_once(self):
+        self.assert_recovers(self.send_bad_chunk)
+
+    @staticmethod
+    def send_bad_chunk(wire):
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + CONTENT[:0x1000] +
+                  b"\r\nzzzz\r\n" + CONTENT[:0x1000] + b"\r\n0\r\n\r\n")
+        wire.hold()
+
+    def test_N14_two_lengths(self):
+        def two(wire):
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Length: 256000\r\n\r\n" +
+                      CONTENT)
+        self.assert_fails(two, 4, "contradicting", 1)
+
+
+class Garbage(Download):
+    def test_N17_garbage_or_http_0_9(self):
+        for name, text in (("garbage", b"\x16\x03\x01\x02\x00\x01" * 100),
+                           ("http/0.9", b"SIMPLE  =                    T" + b" " * 2850)):
+            with self.variant(name):
+                def talk(wire, text=text):
+                    wire.send(text)
+                    wire.close()
+                self.assert_fails(talk, 4, "does not answer in HTTP.*is the address right", 2)
+
+    def test_N17_garbage_once(self):
+        def talk(wire):
+            wire.send(b"\x16\x03\x01\x02\x00\x01" * 100)
+            wire.close()
+        self.assert_recovers(talk)
+
+    def test_N18_floods_of_headers(self):
+        floods = {"many lines": b"X-Flood: " + b"y" * 1000 + b"\r\n", "one line": b"y" * 1000}
+        for name, text in floods.items():
+            with self.variant(name):
+                def flood(wire, text=text):
+                    wire.send(b"HTTP/1.1 200 OK\r\nX-First: ")
+                    for _ in range(400):
+                        wire.send(text)
+                    wire.hold()
+                self.assert_fails(flood, 4, "header too large", 1)
+
+
+class Redirects(Download):
+    def redirect(self, wire, to, status="302 Found"):
+        wire.answer(b"", status, Location=to)
+
+    def test_N19_ten_hops_are_followed(self):
+        def answer(request, wire):
+            hop = int(request.path[2:] or 0) if request.path.startswith("/h") else 0
+            if hop == 10:
+                return wire.file(request, CONTENT)
+            return self.redirect(wire, f"/h{hop + 1}")
+        peer = self.serve(answer)
+        ended = self.fetch(peer)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(len(peer.requests), 11)
+
+    def test_N19_eleven_hops_and_a_loop_are_not(self):
+        for name, to in (("eleven", lambda n: f"/h{n + 1}"), ("loop", lambda n: f"/h{n % 2}")):
+            with self.variant(name):
+                peer = self.serve(lambda request, wire, to=to: self.redirect(
+                    wire, to(len(peer.requests) - 1)))
+                ended = self.fetch(peer)
+                self.assertEqual(ended.code, 4, ended.messages)
+                self.assertIn("redirects in circles (more than 10 times)", ended.messages)
+                self.assertRegex(ended.messages, "/h1 -> /h[02] -> ")
+                self.assertEqual(len(peer.requests), 11)
+                self.assertEqual(self.whole(), set())
+                self.assert_heals(peer)
+
+    def assert_refused(self, peer, message, n_requests=1, **options):
+        ended = self.fetch(peer, **options)
+        self.assertEqual(ended.code, 6, ended.messages)
+        self.assertRegex(ended.messages, message)
+        self.assertEqual(len(peer.requests), n_requests)
+        self.assertEqual(self.whole(), set())
+
+    def test_N20_redirect_to_other_schemes(self):
+        secret = os.path.join(self.home, "secret")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write("nobody may have this")
+        for to in ("file://" + secret, "file://localhost" + secret, "ftp://127.0.0.1/a.bin",
+                   "gopher://127.0.0.1/a", "FILE:" + secret):
+            with self.variant(to):
+                peer = self.serve(lambda request, wire, to=to: self.redirect(wire, to))
+                self.assert_refused(peer, "redirect from 127.0.0.1: only http and https are allowed")
+
+    def test_N20_the_credential_stays_with_its_host(self):
+        other = self.serve(lambda request, wire: wire.file(request, CONTENT))
+        peer = self.serve(lambda request, wire: self.redirect(wire, other.url + "/a.bin"))
+        ended = self.run_text('retrieve.products({ { dataURI = "mast:T/a.bin" } }, { dir = "d", '
+                              'flat = true })', ["mast", other.host], "--archive", peer.url)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertTrue(peer.requests[0].headers["authorization"].startswith("token "))
+        self.assertEqual(len(other.requests), 1)
+        self.assertNotIn("authorization", other.requests[0].headers)
+        self.assertEqual(self.whole(), {"a.bin"})
+
+
+@needs("openssl")
+class Tls(Download):
+    """With an authority of its own. Whether a certificate is refused for the right reason can be
+    seen only where this authority is trusted: the system's list of authorities is another one in
+    a name space of the run's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        cls.authority = cls.certify("authority", "/CN=faults", "basicConstraints=critical,CA:TRUE")
+        cls.trusting = ["unshare", "-rm", "sh", "-c", f'mount --bind "$0" {SYSTEM_STORE} && exec "$@"',
+                        cls.authority]
+        cls.may_trust = subprocess.run([*cls.trusting, "true"], check=False, capture_output=True)
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def certify(cls, name, subject, extension, signed=False, at=None):
+        """A key and a certificate, as one file, valid for two days from `at` on."""
+        key, request, certificate = cls.path(name + ".key"), cls.path(name + ".csr"), cls.path(name)
+        extensions = cls.path(name + ".ext")
+        with open(extensions, "w", encoding="utf-8") as file:
+            file.write(extension + "\n")
+        by = ["-CA", cls.authority, "-CAkey", cls.authority, "-CAcreateserial"] if signed else [
+            "-signkey", key]
+        for command in (["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj",
+                         subject, "-out", request],
+                        ["x509", "-req", "-in", request, "-days", "2", "-extfile", extensions,
+                         "-out", certificate, *by]):
+            subprocess.run([*(["faketime", at] if at else []), "openssl", *command], check=True,
+                           capture_output=True)
+        with open(certificate, "a", encoding="utf-8") as out, open(key, encoding="utf-8") as key_file:
+            out.write(key_file.read())
+        return certificate
+
+    def serve_with(self, certificate, answer=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        return self.serve(answer or (lambda request, wire: wire.file(request, CONTENT)), tls=context)
+
+    def trust(self):
+        if self.may_trust.returncode:
+            self.skipTest("no name space for a list of authorities of one's own: "
+                          + self.may_trust.stderr.decode().strip())
+        return self.trusting
+
+    def assert_distrusted(self, certificate, message, before=()):
+        peer = self.serve_with(certificate)
+        ended = self.fetch(peer, before=before)
+        self.assertEqual(ended.code, 4, ended.messages)
+        self.assertRegex(ended.messages, message)
+        self.assertEqual((peer.requests, peer.n_connections), ([], 1))
+        self.assertEqual(self.whole(), set())
+
+    def good(self):
+        return self.certify("good", "/CN=good", "subjectAltName=IP:127.0.0.1", signed=True)
+
+    def test_N21_a_trusted_certificate_is_taken(self):
+        peer = self.serve_with(self.good())
+        ended = self.fetch(peer, before=self.trust())
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), {"a.bin"})
+
+    @needs("faketime")
+    def test_N21_expired_certificate(self):
+        self.assert_distrusted(
+            self.certify("expired", "/CN=expired", "subjectAltName=IP:127.0.0.1", signed=True,
+                         at="2020-01-01"), "certificate has expired", self.trust())
+
+    def test_N21_certificate_of_another_name(self):
+        self.assert_distrusted(
+            self.certify("other", "/CN=other", "subjectAltName=DNS:other.test", signed=True),
+            "does not match|no alternative certificate subject name matches", self.trust())
+
+    def test_N21_certificate_that_nobody_signed(self):
+        self.assert_distrusted(
+            self.certify("self", "/CN=self", "subjectAltName=IP:127.0.0.1"), "self-signed certificate")
+
+    def test_N21_authority_that_is_not_trusted(self):
+        self.assert_distrusted(self.good(), "unable to get local issuer certificate")
+
+    def test_N20_redirect_from_https_to_http(self):
+        plain = self.serve(lambda request, wire: wire.file(request, CONTENT))
+        peer = self.serve_with(self.good(), lambda request, wire: wire.answer(
+            b"", "302 Found", Location=plain.url + "/a.bin"))
+        ended = self.run_text(f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin" }} }}, '
+                              '{ dir = "d", flat = true })', [peer.host, plain.host],
+                              before=self.trust())
+        self.assertEqual(ended.code, 6, ended.messages)
+        self.assertIn("redirects from https to http", ended.messages)
+        self.assertEqual((plain.n_connections, len(peer.requests)), (0, 1))
 
 
 if __name__ == "__main__":

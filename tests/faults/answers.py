@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows of the fault matrix about what a server says in good HTTP: N22 to N28 for files, N34."""
+import email.utils
+import time
+import unittest
+
+import rows
+from case import HASTEN, TOKEN, Case
+
+CONTENT = bytes(range(256)) * 1000
+PAGE = ("<!DOCTYPE html><html><head><title>Down for maintenance</title></head><body><p>We will be "
+        "back soon.</p></body></html>")
+TRANSIENT = ("408 Request Timeout", "500 Internal Server Error", "502 Bad Gateway",
+             "504 Gateway Timeout")
+
+
+class Answers(Case):
+    def setUp(self):
+        super().setUp()
+        self.truth = {"a.bin": CONTENT}
+
+    def fetch_from_mast(self, peer, **options):
+        """The file by its data URI: with the token, from the peer as if it were MAST."""
+        return self.run_text('retrieve.products({ { dataURI = "mast:T/a.bin" } }, { dir = "d", '
+                             'flat = true })', ["mast"], "--archive", peer.url, **options)
+
+    def gaps(self, peer, hasten):
+        """Seconds between requests, by the client's clock."""
+        at = [request.at for request in peer.requests]
+        return [(later - earlier) * hasten for earlier, later in zip(at, at[1:])]
+
+    def assert_recovers(self, fault, n_requests=2, hasten=HASTEN, **options):
+        """`fault(wire)` spoils the answers before the last: the file is whole. Gives the peer."""
+        peer = self.serve(lambda request, wire: fault(wire) if request.again < n_requests - 1
+                          else wire.file(request, CONTENT))
+        ended = self.fetch(peer, hasten=hasten, **options)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(len(peer.requests), n_requests)
+        self.assertEqual(self.whole(), {"a.bin"})
+        return peer
+
+    def assert_fails(self, fault, code, message, n_requests, **options):
+        """`fault(wire)` spoils every answer: that code, message and number of requests, and nothing
+        that looks like the file; a good server heals it. Gives what ended."""
+        peer = self.serve(lambda request, wire: fault(wire))
+        ended = self.fetch(peer, hasten=HASTEN, **options)
+        self.assertEqual(ended.code, code, ended.messages)
+        self.assertRegex(ended.messages, message)
+        self.assertEqual(len(peer.requests), n_requests)
+        self.assertEqual(self.whole(), set())
+        self.assert_heals(peer)
+        return ended
+
+
+class Statuses(Answers):
+    def test_N22_what_a_server_refuses_is_not_asked_for_again(self):
+        for status, code in (("400 Bad Request", 4), ("401 Unauthorized", 6), ("403 Forbidden", 6),
+                             ("404 Not Found", 4), ("410 Gone", 4)):
+            with self.variant(status):
+                self.assert_fails(lambda wire, status=status: wire.answer("no", status), code,
+                                  f"HTTP {status[:3]}", 1)
+
+    def test_N22_a_refusal_names_the_credential_that_would_apply(self):
+        for status in ("401 Unauthorized", "403 Forbidden"):
+            for token, remedy in ((TOKEN, "the token that was sent does not allow it or has expired"),
+                                  ("", "MAST_API_TOKEN")):
+                with self.variant(status + " " + remedy):
+                    peer = self.serve(lambda request, wire, status=status: wire.answer(
+                        request.headers.get("authorization", "none") + " is worth nothing", status))
+                    ended = self.fetch_from_mast(peer, env=self.environment(MAST_API_TOKEN=token))
+                    self.assertEqual(ended.code, 6, ended.messages)
+                    self.assertIn(remedy, ended.messages)
+                    self.assertIn("is worth nothing", ended.messages)
+                    self.assertEqual(len(peer.requests), 1)
+                    self.assertIn(token, peer.requests[0].headers.get("authorization", ""))
+
+    def test_N23_what_may_pass_is_asked_for_again(self):
+        for status in TRANSIENT:
+            with self.variant(status):
+                self.assert_recovers(lambda wire, status=status: wire.answer("no", status), 3)
+
+    def test_N23_what_never_passes_is_asked_for_five_times(self):
+        for status in TRANSIENT:
+            with self.variant(status):
+                self.assert_fails(lambda wire, status=status: wire.answer("no", status), 4,
+                                  rf"HTTP {status[:3]}\).*try again later \(tried 5 times\)", 5)
+
+
+class Busy(Answers):
+    STATUSES = ("429 Too Many Requests", "503 Service Unavailable", "413 Content Too Large")
+
+    def test_N24_seconds(self):
+        for status in self.STATUSES:
+            with self.variant(status):
+                peer = self.assert_recovers(lambda wire, status=status: wire.answer(
+                    "later", status, Retry_After="20"), hasten=20)
+                self.assertGreater(self.gaps(peer, 20)[0], 19.5)
+                self.assertLess(self.gaps(peer, 20)[0], 60)
+
+    def test_N24_date(self):
+        """By the server's own clock, whatever that shows (N34)."""
+        for name, clock in (("right", time.time()), ("2001", 1e9), ("2096", 4e9)):
+            with self.variant(name):
+                self.assert_waits_for_date(clock)
+
+    def assert_waits_for_date(self, clock):
+        def date(ahead_s):
+            return email.utils.formatdate(clock + ahead_s, usegmt=True)
+        peer = self.assert_recovers(lambda wire: wire.answer(
+            "later", self.STATUSES[0], Date=date(0), Retry_After=date(20)), hasten=20)
+        self.assertGreater(self.gaps(peer, 20)[0], 19.5)
+        self.assertLess(self.gaps(peer, 20)[0], 60)
+
+    def test_N34_dates_are_differences_to_the_servers_own_clock(self):
+        for name, clock in (("1995", 8e8), ("2033", 2e9)):
+            with self.variant(name):
+                self.assert_waits_for_date(clock)
+
+    def test_N24_what_says_nothing_about_the_time(self):
+        past = email.utils.formatdate(time.time() - 3600, usegmt=True)
+        for told in (past, "-5", "soon", "12 hours", "1e3", ""):
+            with self.variant(told):
+                peer = self.assert_recovers(lambda wire, told=told: wire.answer(
+                    "later", self.STATUSES[0], Retry_After=told), hasten=20)
+                self.assertLess(self.gaps(peer, 20)[0], 15)
+
+    def test_N24_busy_without_a_word(self):
+        for status in self.STATUSES[:2]:
+            with self.variant(status):
+                self.assert_fails(lambda wire, status=status: wire.answer("later", status), 75,
+                                  r"is busy \(HTTP \d+\): later; try again later", 5)
+
+    def test_N24_too_large_without_a_word_is_no_matter_of_time(self):
+        self.assert_fails(lambda wire: wire.answer("too large", self.STATUSES[2]), 4, "HTTP 413", 1)
+
+    def test_N24_ten_years_are_not_waited_for(self):
+        told = {"seconds": "315360000",
+                "date": email.utils.formatdate(time.time() + 315360000, usegmt=True)}
+        for name, text in told.items():
+            with self.variant(name):
+                self.assert_fails(lambda wire, text=text: wire.answer(
+                    "later", self.STATUSES[0], Retry_After=text), 75, r"HTTP 429", 1)
+
+    def test_N24_the_whole_host_pauses(self):
+        hasten = 20
+        self.truth = {f"{i}.bin": CONTENT for i in range(6)}
+
+        def answer(request, wire):
+            if request.number == 0:
+                return wire.answer("later", self.STATUSES[0], Retry_After="30")
+            return wire.file(request, CONTENT)
+        peer = self.serve(answer)
+        ended = self.fetch(peer, options="parallel = 2", hasten=hasten)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(len(peer.requests), 7)
+        began = peer.requests[0].at
+        early = [request for request in peer.requests if (request.at - began) * hasten < 29.5]
+        self.assertLessEqual(len(early), 2)  # what was under way when the answer came
+
+    def test_N25_a_burst_of_errors_over_many_files_passes(self):
+        self.assert_burst_passes("parallel = 16")
+
+    def assert_burst_passes(self, options):
+        self.truth = {f"{i}.bin": bytes([i]) * 1000 for i in range(30)}
+        status = TRANSIENT[1:] + self.STATUSES[1:2]
+        peer = self.serve(lambda request, wire: wire.answer("no", status[request.number % 4])
+                          if request.number < 20 else self.good(request, wire))
+        ended = self.fetch(peer, options=options, hasten=HASTEN)
+        self.assertLessEqual(len(peer.requests), 2 * 30 + 25)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), set(self.truth))
+
+    def test_N25_a_host_that_is_down_is_not_hammered(self):
+        self.truth = {f"{i}.bin": bytes([i]) * 1000 for i in range(30)}
+        peer = self.serve(lambda request, wire: wire.answer("no", TRANSIENT[1]))
+        ended = self.fetch(peer, hasten=HASTEN)
+        self.assertEqual(ended.code, 4, ended.messages)
+        self.assertLessEqual(len(peer.requests), 30 + 20)
+        self.assert_heals(peer)
+
+
+class Pages(Answers):
+    def send_page(self, wire):
+        wire.answer(PAGE, Content_Type="text/html; charset=utf-8")
+
+    def test_N26_a_page_about_maintenance_passes(self):
+        self.assert_recovers(self.send_page, 3)
+
+    def test_N26_a_page_instead_of_a_file(self):
+        self.assert_fails(self.send_page, 4, "an HTML page came where a file was asked for: Down for "
+                          "maintenance", 3)
+
+    def test_N26_a_page_that_calls_itself_a_file(self):
+        self.assert_fails(lambda wire: wire.answer(
+            "\n\n<HTML>" + PAGE[15:], Content_Type="application/fits"), 4, "Down for maintenance", 3)
+
+    def test_N27_nothing_once(self):
+        self.assert_recovers(lambda wire: wire.answer(b""))
+
+    def test_N27_nothing_where_the_catalogue_knows_the_size(self):
+        self.assert_recovers(lambda wire: wire.answer(b""), sizes={"a.bin": len(CONTENT)})
+
+
+if __name__ == "__main__":
+    unittest.main(testRunner=rows.Runner)
