@@ -34,9 +34,21 @@ function M.current()
   return current
 end
 
---- Makes `record` the current one.
+-- The entries of `hosts`, one a line, with the hosts of MAST for "mast".
+local function spelt_out(hosts)
+  local list = {}
+  for _, entry in ipairs(hosts) do
+    local names = entry == "mast" and require("halyard.archive.door").mast_hosts() or { entry }
+    table.move(names, 1, #names, #list + 1, list)
+  end
+  return table.concat(list, "\n")
+end
+
+--- Makes `record` the current one. From now on nothing else than its hosts is contacted, wherever
+-- redirects lead.
 function M.begin(record)
   current = record
+  system.permit(record and record.hosts and spelt_out(record.hosts))
   return record
 end
 

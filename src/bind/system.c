@@ -116,6 +116,17 @@ static int declare(lua_State *L)
     return 0;
 }
 
+/* permit(text): the hosts that the running workflow declares, one a line; nil: any. After
+ * `declare`. */
+static int permit(lua_State *L)
+{
+    const char *hosts = lua_isnoneornil(L, 1) ? NULL : hal_arg_text(L, 1, "permit: hosts");
+    hal_err err = HAL_ERR_INIT;
+    if (hal_host_permit(hal_host_of(L), hosts, &err))
+        return hal_raise(L, &err);
+    return 0;
+}
+
 /* Folders of the setting "workflow_path", separated by ":". */
 static int workflow_paths(lua_State *L)
 {
@@ -348,6 +359,7 @@ int hal_open_system(lua_State *L)
                                          {"place", place},
                                          {"raise", raise},
                                          {"declare", declare},
+                                         {"permit", permit},
                                          {"workflow_paths", workflow_paths},
                                          {"read_file", read_file},
                                          {"exists", exists},

@@ -86,6 +86,11 @@ size_t hal_host_live_tasks(const hal_host *host);
  * 1 h and 30 d. */
 hal_status hal_host_declare(hal_host *host, size_t memory_bytes, int64_t cpu_ms, int64_t wall_ms,
                             hal_err *err) HAL_MUST_CHECK;
+/** The hosts that the running workflow declared, from now to its end, one a line: "name",
+ * "name:port" where the port is not the usual one, "*.domain". NULL: any. */
+hal_status hal_host_permit(hal_host *host, const char *entries, hal_err *err) HAL_MUST_CHECK;
+/** Whether it declared that host; says why not. For a loop's guard. */
+bool hal_host_permits(const hal_host *host, const char *name, int port, hal_err *why);
 /** Room for `more_bytes` below the soft memory limit, after a collection if need be? HAL_E_BUDGET.
  * For functions that allocate in proportion to an argument. */
 hal_status hal_host_check_memory(lua_State *L, size_t more_bytes, hal_err *err) HAL_MUST_CHECK;

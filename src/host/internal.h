@@ -99,6 +99,7 @@ struct hal_host {
     hal_output_fn on_output;
     void *output_ctx;
     setting *settings;
+    char *permitted; /* hosts, one a line; NULL: any */
 };
 
 /* limits.c */

@@ -27,6 +27,8 @@ void hal_limits_reset(hal_host *host)
     hal_timer_cancel(host->wall);
     host->wall = NULL;
     host->late = false;
+    hal_free(host->permitted);
+    host->permitted = NULL;
 }
 
 static void wall_over(void *ctx)

@@ -339,6 +339,7 @@ void hal_host_free(hal_host *host)
     lua_close(host->L);
     while (host->settings)
         remove_setting(host, host->settings->name);
+    hal_free(host->permitted);
     hal_free(host);
 }
 

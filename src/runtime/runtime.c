@@ -29,10 +29,10 @@ struct hal_runtime {
     hal_loop *loop;
     hal_host *host;
     hal_err err;
-    atomic_bool interrupted; /* for what runs outside the host */
-    /* With a loopback archive: the only hosts that may be contacted. */
-    char hosts[HOSTS_MAX][HOST_NAME_MAX_BYTES];
+    atomic_bool interrupted;                    /* for what runs outside the host */
+    char hosts[HOSTS_MAX][HOST_NAME_MAX_BYTES]; /* of the archive */
     size_t n_hosts;
+    bool no_others; /* may be contacted: the archive is on this machine */
 };
 
 const char *hal_version(void)
@@ -81,10 +81,8 @@ static bool is_loopback(const char *host)
     return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
 }
 
-static bool may_contact(void *ctx, const char *host, int port, hal_err *why)
+static bool is_archive(const hal_runtime *rt, const char *host, hal_err *why)
 {
-    (void)port;
-    const hal_runtime *rt = ctx;
     const char *bare = host + (*host == '[');
     size_t n = strcspn(bare, "]");
     for (size_t i = 0; i < rt->n_hosts; i++)
@@ -94,6 +92,13 @@ static bool may_contact(void *ctx, const char *host, int port, hal_err *why)
                 "%s is not the archive of this run; name it with --base if it may be contacted",
                 host);
     return false;
+}
+
+static bool may_contact(void *ctx, const char *host, int port, hal_err *why)
+{
+    const hal_runtime *rt = ctx;
+    return (!rt->no_others || is_archive(rt, host, why)) &&
+           hal_host_permits(rt->host, host, port, why);
 }
 
 static hal_status add_base(hal_runtime *rt, const char *setting, const char *url, bool *loopback,
@@ -147,9 +152,8 @@ static hal_status set_archive(hal_runtime *rt, const hal_config *config, hal_err
         snprintf(setting, sizeof setting, "archive.%s", name);
         st = add_base(rt, setting, config->bases[i].value, &loopback, err);
     }
-    if (!st)
-        hal_loop_guard(rt->loop, loopback && !config->private_net ? may_contact : NULL,
-                       loopback || config->private_net, rt);
+    rt->no_others = loopback && !config->private_net;
+    hal_loop_guard(rt->loop, may_contact, loopback || config->private_net, rt);
     return st;
 }
 

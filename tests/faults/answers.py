@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of the fault matrix about what a server says in good HTTP: N22 to N28 for files, N34."""
 import email.utils
+import re
 import time
 import unittest
 
@@ -199,6 +200,19 @@ class Pages(Answers):
 
     def test_N27_nothing_where_the_catalogue_knows_the_size(self):
         self.assert_recovers(lambda wire: wire.answer(b""), sizes={"a.bin": len(CONTENT)})
+
+    def test_N28_a_captive_portal_is_refused(self):
+        """The portal's login page is on another host, which is not granted, and says 200."""
+        portal = self.serve(lambda request, wire: self.send_page(wire))
+        for status in ("302 Found", "303 See Other", "307 Temporary Redirect"):
+            with self.variant(status):
+                peer = self.serve(lambda request, wire, status=status: wire.answer(
+                    PAGE, status, Location=portal.url + "/login?to=a.bin"))
+                for ended in (self.fetch(peer), self.fetch_from_mast(peer)):
+                    self.assertEqual(ended.code, 6, ended.messages)
+                    self.assertRegex(ended.messages, re.escape(portal.host))
+                self.assertEqual(len(peer.requests), 2)
+                self.assertEqual(portal.n_connections, 0)
 
 
 if __name__ == "__main__":

@@ -330,6 +330,13 @@ class Redirects(Download):
         self.assertEqual(len(peer.requests), n_requests)
         self.assertEqual(self.whole(), set())
 
+    def test_N20_redirect_to_a_host_that_is_not_granted(self):
+        other = self.serve(lambda request, wire: wire.file(request, CONTENT))
+        peer = self.serve(lambda request, wire: self.redirect(wire, other.url + "/a.bin"))
+        self.assert_refused(peer, re.escape(other.host))
+        self.assertEqual((other.n_connections, other.requests), (0, []))
+        self.assert_heals(peer)
+
     def test_N20_redirect_to_other_schemes(self):
         secret = os.path.join(self.home, "secret")
         with open(secret, "w", encoding="utf-8") as file:

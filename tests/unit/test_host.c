@@ -89,6 +89,41 @@ static void settings_replace_and_remove(void **state)
     hal_loop_free(loop);
 }
 
+static void hosts_are_permitted_by_name_port_and_domain(void **state)
+{
+    (void)state;
+    hal_clock clock = hal_clock_system();
+    hal_host_config config = {0};
+    hal_err err = HAL_ERR_INIT;
+    hal_loop *loop = hal_loop_new(&clock, &err);
+    hal_host *host = hal_host_new(loop, &config, &err);
+    assert_true(hal_host_permits(host, "any.where", 1, &err));
+    assert_int_equal(
+        hal_host_permit(host, "mast.stsci.edu\n*.g-vo.org\nhere.test:8080\nMixed.Test", &err),
+        HAL_OK);
+    assert_true(hal_host_permits(host, "mast.stsci.edu", 443, &err));
+    assert_true(hal_host_permits(host, "mast.stsci.edu", 80, &err));
+    assert_true(hal_host_permits(host, "dc.g-vo.org", 443, &err));
+    assert_true(hal_host_permits(host, "a.b.g-vo.org", 80, &err));
+    assert_true(hal_host_permits(host, "here.test", 8080, &err));
+    assert_true(hal_host_permits(host, "mixed.test", 443, &err));
+    assert_false(hal_host_permits(host, "mast.stsci.edu", 8443, &err));
+    assert_int_equal(err.status, HAL_E_PERMISSION);
+    assert_non_null(strstr(err.text, "may not contact mast.stsci.edu:8443"));
+    assert_false(hal_host_permits(host, "stsci.edu", 443, &err));
+    assert_false(hal_host_permits(host, "evil-mast.stsci.edu", 443, &err));
+    assert_false(hal_host_permits(host, "mast.stsci.edu.evil.test", 443, &err));
+    assert_false(hal_host_permits(host, "g-vo.org", 443, &err));
+    assert_false(hal_host_permits(host, "evilg-vo.org", 443, &err));
+    assert_false(hal_host_permits(host, "here.test", 443, &err));
+    assert_int_equal(hal_host_permit(host, "", &err), HAL_OK);
+    assert_false(hal_host_permits(host, "mast.stsci.edu", 443, &err));
+    assert_int_equal(hal_host_permit(host, NULL, &err), HAL_OK);
+    assert_true(hal_host_permits(host, "mast.stsci.edu", 443, &err));
+    hal_host_free(host);
+    hal_loop_free(loop);
+}
+
 static void keep_event(void *ctx, const char *kind, const char *json)
 {
     snprintf(ctx, 256, "%s %s", kind, json);
@@ -117,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_runs_or_says_that_memory_ran_out),
         cmocka_unit_test(settings_replace_and_remove),
+        cmocka_unit_test(hosts_are_permitted_by_name_port_and_domain),
         cmocka_unit_test(progress_tells_how_far_a_file_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,16 @@ function M.base(interface)
   return (base:gsub("/+$", ""))
 end
 
+--- Hosts ("name[:port]") that are asked when a workflow declares "mast": those of its interfaces,
+-- and the cloud's, where the copies of its files are.
+function M.mast_hosts()
+  local hosts = {}
+  for interface in pairs(homes) do
+    hosts[#hosts + 1] = interface ~= "sesame" and M.host(M.base(interface)):lower() or nil
+  end
+  return hosts
+end
+
 --- Is that host ("name[:port]") one of MAST's, as the settings have them? The cloud's is not, where
 -- other people's files are, nor Sesame's.
 function M.is_mast(host)
