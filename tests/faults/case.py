@@ -113,10 +113,9 @@ class Case(unittest.TestCase):
     def start(self, *arguments, hasten=1, before=(), **options):
         """The command, begun: a session of its own, so that what it leaves behind is seen."""
         fast = ["faketime", "-f", f"+0 x{hasten}"] if hasten != 1 else []
-        options.setdefault("env", self.environment())
-        return subprocess.Popen([*before, *fast, HALYARD, *arguments], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                cwd=self.place, **options)
+        options = {"env": self.environment(), "stdout": subprocess.PIPE, **options}
+        return subprocess.Popen([*before, *fast, HALYARD, *arguments], stderr=subprocess.PIPE,
+                                text=True, start_new_session=True, cwd=self.place, **options)
 
     def end(self, process):
         """Waits for a run; what it said is kept for the search for secrets."""
@@ -128,15 +127,18 @@ class Case(unittest.TestCase):
             self.fail(f"still running after {self.deadline_s} s: {messages}")
         with self.assertRaises(ProcessLookupError, msg="a process is left"):
             os.killpg(process.pid, 0)
-        self.texts += [output, messages]
+        self.texts += [output or "", messages]
         for trouble in ("Sanitizer", "runtime error:"):
             self.assertNotIn(trouble, messages)
         return Ended(process.returncode, output, messages, self.out)
 
     def run_text(self, text, hosts, *arguments, **options):
         """Runs a workflow of one text to its end."""
-        return self.end(self.start("run", self.workflow(text, hosts), "--allow-private-net", "-o",
-                                   self.out, *arguments, **options))
+        return self.end(self.start_text(text, hosts, *arguments, **options))
+
+    def start_text(self, text, hosts, *arguments, **options):
+        return self.start("run", self.workflow(text, hosts), "--allow-private-net", "-o", self.out,
+                          *arguments, **options)
 
     def fetch(self, peer, names=None, *arguments, sizes=None, options="", **run_options):
         """Downloads the named files (all of `truth`) from a peer into the folder "d"."""

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Section 5 of the fault matrix, beside the disk: memory, signals, clocks, other processes, limits,
+and folders that others changed."""
+import contextlib
+import datetime
+import hashlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import rows
+from case import needs
+from local_case import LocalCase, is_sanitized, limit
+
+LONG = os.environ.get("HALYARD_LONG") == "1"
+PRELOADS = os.environ["HALYARD_PRELOADS"]  # folder of nomem.c and slow.c, built
+
+
+def preload_of_faketime():
+    shown = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True,
+                           check=True).stdout
+    return next(line.split("=", 1)[1] for line in shown.splitlines()
+                if line.startswith("LD_PRELOAD="))
+
+
+class Machine(LocalCase):
+    @unittest.skipIf(is_sanitized(), "AddressSanitizer has an allocator of its own")
+    def test_L9_memory_ends_at_any_allocation(self):
+        for n in (1, 1_000_000):  # for a moment; for good
+            at, failed = 0, 0
+            while at < 12_000:
+                ended = self.fetch(self.peer, env=self.environment(
+                    LD_PRELOAD=f"{PRELOADS}/libnomem.so", HALYARD_FAIL_AT=str(at), HALYARD_FAIL_N=str(n)))
+                self.assertGreaterEqual(ended.code, 0, (at, n, ended.messages))
+                if ended.code != 0:
+                    failed += 1
+                    self.assertIn("memory", ended.messages, (at, n))
+                self.restart()
+                at += 1 + at // 5
+            self.assertGreater(failed, 10)
+
+    # -- signals
+
+    @contextlib.contextmanager
+    def under_way(self, text=None, **options):
+        """A run whose first file comes and whose second one does not: the process, and a function
+        that ends it by a signal and gives its end and the seconds that it took."""
+        reached = threading.Event()
+
+        def answer(request, wire):
+            if request.path == "/a.bin":
+                return wire.file(request, self.truth["a.bin"])
+            reached.set()
+            return wire.hold()
+        self.honest = False
+        self.peer = self.serve(answer)
+        names = ", ".join(f'{{ access_url = "{self.peer.url}/{name}.bin" }}' for name in "ab")
+        text = text or (f'retrieve.products({{ {names} }}, {{ dir = "d", flat = true, '
+                        'parallel = 1 })')
+        run = self.start_text(text, [self.peer.host], **options)
+
+        def stop(*numbers):
+            begun = time.monotonic()
+            for number in numbers:
+                run.send_signal(number)
+            ended = self.end(run)
+            return ended, time.monotonic() - begun
+        if "retrieve" in text:
+            self.assertTrue(reached.wait(30))
+        try:
+            yield run, stop
+        finally:
+            run.kill()
+
+    def stopped_by(self, number, text=None):
+        with self.under_way(text) as (_, stop):
+            if text:
+                time.sleep(0.5)
+            ended, took_s = stop(number)
+        self.assertEqual(ended.code, 128 + number, ended.messages)
+        self.assertLess(took_s, 2)
+
+    def test_L11_an_interrupt_stops_the_run_and_keeps_what_came(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number.name):
+                self.stopped_by(number)
+                self.assertEqual(self.whole(), {"a.bin"})
+                before = len(self.peer.requests)
+                self.assert_heals(self.peer, ["a.bin", "b.bin"])
+                self.assertEqual({request.path for request in self.peer.requests[before:]}, {"/b.bin"})
+                self.restart()
+
+    def test_L11_an_interrupt_stops_a_script_that_does_not_wait(self):
+        self.stopped_by(signal.SIGINT, "while true do pcall(error) end")
+
+    def test_L11_the_second_signal_ends_at_once(self):
+        # The first one waits for the disk.
+        run = self.start_text(f'retrieve.products({{ {{ access_url = "{self.peer.url}/a.bin" }} }}, '
+                              '{ dir = "d", flat = true })', [self.peer.host], env=self.environment(
+                                  LD_PRELOAD=f"{PRELOADS}/libslow.so"))
+        while self.tree().get(".a.bin.part") != self.truth["a.bin"]:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        begun = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.assertIsNone(run.poll())
+            run.send_signal(number)
+            time.sleep(0.5)
+        ended = self.end(run)
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertEqual(ended.code, 143, ended.messages)
+        self.assert_heals(self.peer, ["a.bin"])
+
+    def test_L12_the_terminal_goes_away(self):
+        self.stopped_by(signal.SIGHUP)
+        self.assertEqual(self.whole(), {"a.bin"})
+
+    def test_L12_nohup_goes_on(self):
+        with self.under_way(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as (
+                run, stop):
+            run.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            self.assertIsNone(run.poll())
+            stop(signal.SIGTERM)
+
+    def test_L12_nobody_reads_the_output(self):
+        out, into = os.pipe()
+        os.close(out)
+        text = (f'retrieve.products({{ {{ access_url = "{self.peer.url}/a.bin" }} }}, '
+                '{ dir = "d", flat = true }) local t = {} for i = 1, 5000 do t[i] = { n = i } end '
+                'return t')
+        run = self.start_text(text, [self.peer.host], "--quiet", stdout=into)
+        os.close(into)
+        ended = self.end(run)
+        self.assertIn(ended.code, (0, 128 + signal.SIGPIPE), ended.messages)
+        self.assertEqual(ended.messages, "")
+        self.assertEqual(self.whole(), {"a.bin"})
+        self.assertEqual(ended.report()["status"], "complete")
+
+    # -- clocks
+
+    @needs("faketime")
+    def test_L13_the_clock_jumps_by_years(self):
+        now = os.path.join(self.home, "now")
+        jumps = ["+0", "+5y", "-30y", "+0"]
+
+        def jump(to):
+            with open(now + ".new", "w", encoding="ascii") as file:
+                file.write(to)
+            os.replace(now + ".new", now)
+
+        def answer(request, wire):
+            jump(jumps[request.number % len(jumps)])
+            if request.number == 2:
+                return wire.answer(status="503 Service Unavailable", Retry_After="1")
+            content = self.truth[request.path[1:]]
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode())
+            wire.drip(content, 0.05, 200_000)
+            return None
+        jump(jumps[0])
+        peer = self.serve(answer)
+        self.honest = False
+        begun = time.monotonic()
+        ended = self.fetch(peer, options="parallel = 1", env=self.environment(
+            LD_PRELOAD=preload_of_faketime(), FAKETIME_TIMESTAMP_FILE=now, FAKETIME_NO_CACHE="1",
+            FAKETIME_DONT_FAKE_MONOTONIC="1"))
+        took_s = time.monotonic() - begun
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), set(self.truth))
+        self.assertEqual(len(peer.requests), 5)
+        self.assertLess(took_s, 20)
+        self.assertLess(ended.report()["elapsed_s"], took_s)
+        written = datetime.datetime.strptime(ended.report()["written"], "%Y-%m-%dT%H:%M:%SZ")
+        self.assertLess(abs(written - datetime.datetime.utcnow()), datetime.timedelta(days=1))
+
+    # -- other processes
+
+    def test_L15_another_run_has_the_folder(self):
+        with self.under_way() as (run, stop):
+            second = self.fetch(self.peer)
+            self.assertEqual(second.code, 5, second.messages)
+            for word in (self.out, str(run.pid), socket.gethostname()):
+                self.assertIn(word, second.messages)
+            self.assertEqual(len(self.peer.requests), 2)
+            stop(signal.SIGKILL)
+        self.assert_heals(self.peer, ["a.bin", "b.bin"])  # the kernel has let go of the lock
+
+    def test_L15_many_begin_at_once(self):
+        self.honest = False
+        entered = threading.Event()
+
+        def answer(request, wire):
+            entered.wait(30)
+            wire.file(request, self.truth[request.path[1:]])
+        peer = self.serve(answer)
+        text = self.workflow(f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin" }} }}, '
+                             '{ dir = "d", flat = true })', [peer.host])
+        runs = [self.start("run", text, "--allow-private-net", "-o", self.out) for _ in range(8)]
+        while sum(run.poll() is None for run in runs) > 1:
+            time.sleep(0.01)
+        entered.set()
+        codes = sorted(self.end(run).code for run in runs)
+        self.assertEqual(codes, [0] + [5] * 7)
+        self.assertEqual(len(peer.requests), 1)
+        self.assertEqual(self.whole(), {"a.bin"})
+
+    # -- folders
+
+    def colliding(self, names):
+        """Files of one folder whose names are one for some file systems: the first has its name,
+        the others 8 digits of their source's digest, in every run."""
+        self.truth = {name: name.encode() * 100 for name in names}
+        served = dict(self.truth)
+        self.peer = self.serve(lambda request, wire: wire.file(request, served[
+            bytes(request.path[1:], "latin-1").decode()]))
+        self.honest = False
+        first, *others = names
+        ended = self.fetch(self.peer, list(names))
+        self.truth = {first: served[first]}
+        for name in others:
+            digest = hashlib.sha256(f"{self.peer.url}/{name}".encode()).hexdigest()[:8]
+            stem, ending = name.rsplit(".", 1)
+            self.truth[f"{stem}~{digest}.{ending}"] = served[name]
+        for run in (ended, self.fetch(self.peer, list(names))):
+            self.assertEqual(run.code, 0, run.messages)
+            self.assertEqual(set(self.tree()), set(self.truth))
+            self.assertEqual(self.whole(), set(self.truth))
+        self.assertEqual(len(self.peer.requests), len(names))
+
+    def test_L19_names_that_differ_in_case(self):
+        self.colliding(("Image.fits", "image.fits", "IMAGE.FITS"))
+
+    def test_L20_the_folder_becomes_a_link(self):
+        elsewhere = os.path.join(self.home, "elsewhere")
+        os.mkdir(elsewhere)
+        done = threading.Event()
+
+        def answer(request, wire):
+            if request.path == "/b.bin" and not done.is_set():
+                os.rename(os.path.join(self.out, "d"), os.path.join(self.out, "kept"))
+                os.symlink(elsewhere, os.path.join(self.out, "d"))
+                done.set()
+            wire.file(request, self.truth[request.path[1:]])
+        self.honest = False
+        peer = self.serve(answer)
+        ended = self.fetch(peer, options="parallel = 1")
+        self.assertNotEqual(ended.code, 0)
+        self.assertEqual(os.listdir(elsewhere), [])
+        os.unlink(os.path.join(self.out, "d"))
+        os.rename(os.path.join(self.out, "kept"), os.path.join(self.out, "d"))
+        self.assertGreaterEqual(self.whole(), {"a.bin"})
+        self.assert_heals(peer)
+
+    def test_L20_the_folder_is_removed(self):
+        done = threading.Event()
+
+        def answer(request, wire):
+            if request.path == "/b.bin" and not done.is_set():
+                done.set()
+                subprocess.run(["rm", "-r", os.path.join(self.out, "d")], check=True)
+            wire.file(request, self.truth[request.path[1:]])
+        self.honest = False
+        peer = self.serve(answer)
+        ended = self.fetch(peer, options="parallel = 1")
+        self.assertEqual(ended.code, 5, ended.messages)
+        self.assert_heals(peer)
+
+    def full_folder(self, of):
+        """The run's own work in a folder with very many files, in seconds of a processor."""
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.out = self.enterContext(tempfile.TemporaryDirectory(dir=shared))
+        folder = os.path.join(self.out, of)
+        os.makedirs(folder, exist_ok=True)
+        for i in range(1_000_000 if LONG else 100_000):
+            os.close(os.open(f"{folder}/{i}", os.O_CREAT | os.O_WRONLY, 0o600))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = self.fetch(self.peer, ["a.bin"])
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertLess(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+                        2 if LONG else 0.4)
+        for i in range(1_000_000 if LONG else 100_000):
+            os.unlink(f"{folder}/{i}")
+
+    def test_L21_the_folder_of_the_files_is_full_of_others(self):
+        self.full_folder("d")
+
+    def test_L21_the_output_folder_is_full_of_others(self):
+        self.full_folder(".")
+
+
+if __name__ == "__main__":
+    unittest.main(testRunner=rows.Runner)
