@@ -135,6 +135,22 @@ class Ledger(LocalCase):
 
     @needs("strace")
     @needs_trace
+    def test_L2_the_ledger_of_a_query_cannot_be_written(self):
+        path = os.path.join(self.out, ".halyard", "rows.csv.tiles", "ledger.sqlite-wal")
+        for calls in ("pwrite64:error=ENOSPC:when=80+", "pwrite64:error=EIO:when=80+",
+                      "fdatasync:error=EIO:when=10+"):
+            with self.subTest(calls):
+                ended = self.end(self.start_query(**self.strace(calls=calls, path=path)))
+                self.assertEqual(ended.code, 5, ended.messages)
+                self.assertIn("ledger", ended.messages)
+                ended = self.end(self.start_query())
+                self.assertEqual(ended.code, 0, ended.messages)
+                self.assertIn("resuming: ", ended.messages)
+                self.assertEqual(self.rows(), self.want)
+                shutil.rmtree(self.out)
+
+    @needs("strace")
+    @needs_trace
     def test_L17_a_ledger_that_is_foreign_cut_or_of_a_newer_version(self):
         def foreign(content):
             content[:] = b"my notes\n" * 500
