@@ -34,12 +34,13 @@ class Disk:
     """`names`: path below the root -> file or None for a folder; `saved_names`: those on the disk.
     A file is [content, saved content]."""
 
-    def __init__(self, root):
-        self.root = root.encode() + b"/"
-        self.names, self.saved_names = {}, {}
+    def __init__(self, root, folders, posix):
+        self.root, self.posix = root.encode() + b"/", posix
+        self.names, self.saved_names = dict.fromkeys(folders), dict.fromkeys(folders)
 
     def below(self, path):
-        return path[len(self.root):].decode() if path.startswith(self.root) else None
+        """"" for the root."""
+        return (path + b"/")[len(self.root):-1].decode() if (path + b"/").startswith(self.root) else None
 
     def do(self, call, arguments, result):
         """Returns whether anything below the root changed."""
@@ -69,10 +70,14 @@ class Disk:
             at = int(arguments.rsplit(",", 1)[1])
             file[0] = file[0][:at].ljust(at, b"\0") + texts[0][:result] + file[0][at + result:]
         elif call in ("fsync", "fdatasync"):
-            # File systems with a journal of names save all names before it; POSIX promises less.
-            self.saved_names = dict(self.names)
             if file:
                 file[1] = file[0]
+            if not self.posix:
+                self.saved_names = dict(self.names)
+            elif not file:
+                self.saved_names = {
+                    name: what for names, here in ((self.saved_names, False), (self.names, True))
+                    for name, what in names.items() if (os.path.dirname(name) == path) == here}
         elif call.startswith("rename"):
             self.names[paths[1]] = self.names.pop(path)
         elif call.startswith("unlink"):
@@ -81,10 +86,14 @@ class Disk:
             self.names[paths[1]] = file
         return True
 
+    def is_saved(self, path):
+        return not path or path in self.saved_names and self.is_saved(os.path.dirname(path))
+
     def states(self):
         """Path -> content, None for a folder."""
         yield {path: file and file[0] for path, file in self.names.items()}  # all is saved
-        yield {path: file and file[1] for path, file in self.saved_names.items()}  # nothing else is
+        yield {path: file and file[1] for path, file in self.saved_names.items()
+               if self.is_saved(path)}  # nothing else is
         yield {path: file and file[1] + file[0][len(file[1]):][:100]
                for path, file in self.names.items()}  # the beginnings of what was added are
         # The names and sizes are, the data are not.
@@ -92,9 +101,10 @@ class Disk:
                for path, file in self.names.items()}
 
 
-def after_power_loss(root, trace):
-    """All states of the folder `root`, each once."""
-    disk, seen = Disk(root), set()
+def after_power_loss(root, folders, trace, posix):
+    """All states of the folder `root` that had only `folders`, each once. A file system with a journal saves all names with
+    every file; POSIX promises those of a folder when that is saved."""
+    disk, seen = Disk(root, folders, posix), set()
     for call in _calls(trace):
         if not disk.do(*call):
             continue

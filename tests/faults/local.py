@@ -246,14 +246,18 @@ class Local(LocalCase):
     @needs("strace")
     @needs_trace
     def test_L16_the_power_fails_at_any_instant(self):
+        self.power_fails(posix=False)
+
+    def power_fails(self, posix):
         self.truth = {"a.bin": self.truth["a.bin"][-600_000:], "b.bin": b"short"}
         trace = os.path.join(self.home, "trace")
+        os.makedirs(os.path.join(self.out, "d"))
         ended = self.fetch(self.peer, options="parallel = 1",
                            before=[*disk.STRACE, "-o", trace], env=self.traced_environment())
         self.assertEqual(ended.code, 0, ended.messages)
         n = 0
         with open(trace, encoding="ascii") as calls:
-            for state in disk.after_power_loss(self.out, calls):
+            for state in disk.after_power_loss(self.out, ["d"], calls, posix):
                 n += 1
                 shutil.rmtree(self.out)
                 self.make(state)

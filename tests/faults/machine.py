@@ -16,7 +16,7 @@ import unittest
 
 import rows
 from case import needs
-from local_case import LocalCase, is_sanitized, limit
+from local_case import LocalCase, is_sanitized
 
 LONG = os.environ.get("HALYARD_LONG") == "1"
 PRELOADS = os.environ["HALYARD_PRELOADS"]  # folder of nomem.c and slow.c, built
