@@ -126,9 +126,11 @@ static int disposition(lua_State *L)
     return 1;
 }
 
+static const char names_type[] = "halyard.names";
+
 static int names_close(lua_State *L)
 {
-    hal_name_set **set = lua_touserdata(L, 1);
+    hal_name_set **set = luaL_checkudata(L, 1, names_type);
     hal_name_set_free(*set);
     *set = NULL;
     return 0;
@@ -137,7 +139,7 @@ static int names_close(lua_State *L)
 /* names:add(text) -> was it new? */
 static int names_add(lua_State *L)
 {
-    hal_name_set **set = luaL_checkudata(L, 1, "halyard.names");
+    hal_name_set **set = luaL_checkudata(L, 1, names_type);
     const char *text = hal_arg_text(L, 2, "names:add");
     bool is_new = false;
     hal_err err = HAL_ERR_INIT;
@@ -155,13 +157,13 @@ static int names(lua_State *L)
     bool folded = lua_toboolean(L, 1);
     hal_name_set **set = lua_newuserdatauv(L, sizeof *set, 0);
     *set = NULL;
-    if (luaL_newmetatable(L, "halyard.names")) {
+    if (luaL_newmetatable(L, names_type)) {
         static const luaL_Reg meta[] = {
             {"__gc", names_close}, {"__close", names_close}, {NULL, NULL}};
         luaL_setfuncs(L, meta, 0);
-        lua_newtable(L);
-        lua_pushcfunction(L, names_add);
-        lua_setfield(L, -2, "add");
+        static const luaL_Reg methods[] = {
+            {"add", names_add}, {"close", names_close}, {NULL, NULL}};
+        luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");
     }
     lua_setmetatable(L, -2);

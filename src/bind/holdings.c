@@ -347,10 +347,39 @@ static int tree(lua_State *L)
     return hal_op_run(L, &t->op);
 }
 
+enum { LINE_MAX_BYTES = 1 << 20 };
+
+/* first_line(dir, path) -> the first line of a file, without its end; nil when it has none of less
+ * than 1 MiB */
+static int first_line(lua_State *L)
+{
+    const char *dir = hal_arg_text(L, 1, "first_line"), *path = hal_arg_text(L, 2, "first_line");
+    hal_buf *text = hal_scratch(L, LINE_MAX_BYTES);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_buf_reserve(text, LINE_MAX_BYTES, &err))
+        return hal_raise(L, &err);
+    int fd = hal_files_open_below(dir, path);
+    if (fd < 0) {
+        hal_err_errno(&err, errno, "cannot read %s/%s", dir, path);
+        return hal_raise(L, &err);
+    }
+    ssize_t n = pread(fd, text->data, LINE_MAX_BYTES, 0);
+    close(fd);
+    const char *end = n > 0 ? memchr(text->data, '\n', (size_t)n) : NULL;
+    if (!end)
+        return 0;
+    lua_pushlstring(L, text->data, (size_t)(end - text->data));
+    hal_buf_clear(text);
+    return 1;
+}
+
 int hal_open_holdings(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"state", open_state}, {"digest", digest}, {"tree", tree}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"state", open_state},
+                                         {"digest", digest},
+                                         {"tree", tree},
+                                         {"first_line", first_line},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

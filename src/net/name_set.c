@@ -21,13 +21,17 @@ struct hal_name_set {
     size_t n_keys, n_room;
 };
 
-static utf8proc_ssize_t (*map)(const utf8proc_uint8_t *, utf8proc_ssize_t, utf8proc_uint8_t **,
-                               utf8proc_option_t);
+static struct {
+    utf8proc_ssize_t (*decompose)(const utf8proc_uint8_t *, utf8proc_ssize_t, utf8proc_int32_t *,
+                                  utf8proc_ssize_t, utf8proc_option_t);
+    utf8proc_ssize_t (*reencode)(utf8proc_int32_t *, utf8proc_ssize_t, utf8proc_option_t);
+} lib;
 static char why[256];
 
 static void load(void)
 {
-    const hal_symbol symbols[] = {{"utf8proc_map", &map}, {0}};
+    const hal_symbol symbols[] = {
+        {"utf8proc_decompose", &lib.decompose}, {"utf8proc_reencode", &lib.reencode}, {0}};
     hal_library_load("libutf8proc.so.2", symbols, why, sizeof why);
 }
 
@@ -87,15 +91,21 @@ static hal_status add_unicode(hal_sha256 *digest, const char *text, hal_err *err
     if (why[0])
         return hal_err_set(err, HAL_E_IO,
                            "the Unicode library is missing: %s; install package libutf8proc2", why);
-    utf8proc_uint8_t *out = NULL;
-    utf8proc_ssize_t n =
-        map((const utf8proc_uint8_t *)text, 0, &out,
-            UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
-    if (n == UTF8PROC_ERROR_NOMEM)
-        return hal_err_nomem(err, strlen(text));
+    const utf8proc_option_t how =
+        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
+    const utf8proc_uint8_t *in = (const utf8proc_uint8_t *)text;
+    utf8proc_ssize_t n = lib.decompose(in, 0, NULL, 0, how);
+    if (n < 0)
+        return hal_sha256_add(digest, text, strlen(text), err);
+    size_t size = ((size_t)n + 1) * sizeof(utf8proc_int32_t);
+    utf8proc_int32_t *points = hal_malloc(size);
+    if (!points)
+        return hal_err_nomem(err, size);
+    n = lib.decompose(in, 0, points, n, how);
+    n = n < 0 ? n : lib.reencode(points, n, how); /* in place, ends with NUL */
     hal_status st = n < 0 ? hal_sha256_add(digest, text, strlen(text), err)
-                          : hal_sha256_add(digest, out, (size_t)n, err);
-    free(out);
+                          : hal_sha256_add(digest, points, (size_t)n, err);
+    hal_free(points);
     return st;
 }
 
