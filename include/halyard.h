@@ -108,8 +108,8 @@ HAL_API hal_status hal_runtime_run(hal_runtime *rt, const char *workflow, const 
 /** One thing to do, for hal_runtime_start. */
 typedef struct hal_job {
     size_t struct_size;     /* sizeof(hal_job) */
-    const char *verb;       /* "run", "plan", "list", "help" or "check" */
-    const char *workflow;   /* path or name; NULL for "list" */
+    const char *verb;       /* "run", "plan", "list", "help" or "check"; "verify" or "retry" */
+    const char *workflow;   /* path or name; NULL for "list"; of "verify" and "retry" the folder */
     const hal_pair *params; /* a NULL value is a flag that is set */
     size_t n_params;
     const char *format; /* of the result text: "table" (default), "json" or "csv" */
@@ -119,9 +119,11 @@ typedef struct hal_job {
     /** Files to write, relative to the working directory, or NULL. One for each query that goes by
      * sky tiles: those of the second and later ones are named FILE-2.svg, FILE-3.svg ... Verb
      * "plan": what is predicted; "run": what came, also when the run fails. */
-    const char *plot;    /* picture of the sky tiles: .svg, .png or .pdf */
-    const char *regions; /* the tiles as regions for DS9 */
-    const char *moc;     /* the region asked as a coverage map: .fits, .json or .txt */
+    const char *plot;     /* picture of the sky tiles: .svg, .png or .pdf */
+    const char *regions;  /* the tiles as regions for DS9 */
+    const char *moc;      /* the region asked as a coverage map: .fits, .json or .txt */
+    const char *list_for; /* verb "run", "curl" or "aria2": downloads are not done but listed for
+                           * that program, in DIR/download.sh or DIR/download.aria2 */
 } hal_job;
 
 /** Starts a job; hal_runtime_step drives it. One job at a time. */

@@ -150,6 +150,10 @@ function M.write(result, format, out)
   if type(result) == "table" and is_table_object(rawget(result, "table")) then
     result = rawget(result, "table")
   end
+  local kind = getmetatable(result)
+  if type(kind) == "table" and kind.__name == "halyard.files" then -- made as they are looked at
+    result = table.move(result, 1, #result, 1, {})
+  end
   local rows = rows_of(result)
   if format == "json" then
     for _, name in ipairs(rows and rows.columns or {}) do

@@ -15,11 +15,13 @@ methods.__index = methods
 --- A record. `options`: output (folder), dry (nothing is fetched), hosts (list of archives that
 -- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent),
 -- workflow (name, version; sha256 of the file once an archive was asked), pictures (entries of
--- halyard.picture are collected).
+-- halyard.picture are collected), list_for (downloads are listed for that program instead). What it
+-- collects: `files`, entries of single files; `queues`, downloads (halyard.retrieve.queue).
 function M.new(options)
   return setmetatable({
     output = options.output:gsub("(.)/+$", "%1"), dry = options.dry or false, hosts = options.hosts,
     budget = options.budget or {}, workflow = options.workflow,
+    list_for = options.list_for, queues = {}, manifests = {},
     queries = {}, files = {}, plans = {}, notes = {}, pictures = options.pictures and {} or nil,
     requests = 0, bytes = 0, download_bytes = 0, counted = false, accounts = 0,
     started = system.monotonic(),
@@ -159,28 +161,77 @@ function methods:downloaded(bytes)
   end
 end
 
+--- Refuses `n` more files when that is beyond the budget.
+function methods:require_files(n)
+  local limit = self.budget.files
+  n = n + #self.files
+  for _, queue in ipairs(self.queues) do
+    n = n + #queue
+  end
+  if limit and n > limit then
+    errors.raise("budget", ("%d files, the workflow's budget is %d: raise budget.files or select "
+      .. "fewer"):format(n, limit))
+  end
+end
+
 --- Seconds since the record began.
 function methods:elapsed()
   return system.monotonic() - self.started
 end
 
---- The record as a table for report.json.
+--- What a manifest says of the run.
+function methods:head(folder)
+  return {
+    halyard = system.version, written = os.date("!%Y-%m-%dT%H:%M:%SZ"), folder = folder,
+    workflow = self.workflow and { name = self.workflow.name, version = self.workflow.version },
+    hosts = json.array(self.hosts or {}),
+    archive = require("halyard.archive.door").base("download"),
+  }
+end
+
+--- The record as a table for report.json, without its files.
 function methods:summary()
-  local files = json.array({})
-  for i, entry in ipairs(self.files) do
-    files[i] = {
-      uri = entry.uri, file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
-      status = entry.ok and (entry.skipped and "already there" or "complete") or "error",
-      warning = entry.warning, error = entry.err and tostring(entry.err) or nil,
-    }
-  end
   return {
     workflow = self.workflow,
     requests = self.requests, bytes = self.bytes, download_bytes = self.download_bytes,
     elapsed_s = math.floor(self:elapsed() * 1000 + 0.5) / 1000,
-    queries = json.array(table.move(self.queries, 1, #self.queries, 1, {})), files = files,
+    queries = json.array(table.move(self.queries, 1, #self.queries, 1, {})),
     notes = json.array(table.move(self.notes, 1, #self.notes, 1, {})),
   }
+end
+
+local states = { there = "already there", deferred = "deferred", listed = "listed",
+  complete = "complete" }
+
+local function file_line(entry)
+  local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
+  return json.encode({
+    uri = entry.uri, file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
+    status = states[status] or "error", tries = entry.tries,
+    warning = entry.warning, error = entry.err and tostring(entry.err) or nil,
+  })
+end
+
+--- Writes report.json: `document` and all files, one after the other, so that their number does not
+-- matter.
+function methods:save(document)
+  local out <close> = system.create_file(self.output .. "/report.json")
+  local before = "\n    "
+  local function add(entry)
+    out:append(before .. file_line(entry))
+    before = ",\n    "
+  end
+  out:append(json.pretty(document):gsub("\n}$", "") .. ',\n  "files": [')
+  for _, entry in ipairs(self.files) do
+    add(entry)
+  end
+  for _, queue in ipairs(self.queues) do
+    for k = 1, #queue do
+      add(queue:entry(k))
+    end
+  end
+  out:append((before == "\n    " and "" or "\n  ") .. "]\n}\n")
+  out:commit()
 end
 
 return M

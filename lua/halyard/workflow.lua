@@ -4,6 +4,7 @@
 
 local errors = require("halyard.error")
 local json = require("halyard.json")
+local outcome = require("halyard.retrieve.outcome")
 local params = require("halyard.params")
 local prices = require("halyard.price")
 local render = require("halyard.render")
@@ -289,6 +290,14 @@ local function underscored(given)
   return out
 end
 
+-- The program that downloads are listed for.
+local function list_for(args)
+  if args.export and args.export ~= "curl" and args.export ~= "aria2" then
+    suggest.unknown("program", args.export, { "aria2", "curl" })
+  end
+  return args.export
+end
+
 local function prepare(args, dry)
   local pictures = (args.plot or args.regions or args.moc)
     and require("halyard.picture").wanted(args)
@@ -300,7 +309,7 @@ local function prepare(args, dry)
   system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({
     output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
-    pictures = pictures,
+    pictures = pictures, list_for = not dry and list_for(args) or nil,
     budget = manifest.budget, workflow = { name = manifest.name, version = manifest.version },
   }))
   return manifest, values, record, path
@@ -314,16 +323,7 @@ local function save(record, manifest, values, status, err)
     document.archive = require("halyard.archive.door").base("mashup")
   end
   document.halyard, document.written = system.version, os.date("!%Y-%m-%dT%H:%M:%SZ")
-  system.write_file(record.output .. "/report.json", json.pretty(document) .. "\n")
-end
-
--- The files that failed while the workflow went on.
-local function failed_files(record)
-  local failed = {}
-  for _, entry in ipairs(record.files) do
-    failed[#failed + 1] = entry.ok == false and entry or nil
-  end
-  return failed
+  record:save(document)
 end
 
 -- Did the workflow take a query that lacks tiles?
@@ -352,15 +352,12 @@ local function totals(record)
       system.log("warning", ("%s is %s: %s"):format(query.service, query.state, query.remedy))
     end
   end
-  if #record.files > 0 then
-    local skipped = 0
-    for _, entry in ipairs(record.files) do
-      skipped = skipped + (entry.skipped and 1 or 0)
-    end
-    local failed = #failed_files(record)
-    system.log("info", ("%s, %s downloaded, %d were already there%s"):format(
-      count(#record.files, "file"), count(record.download_bytes, "byte"), skipped,
-      failed > 0 and (", %d failed"):format(failed) or ""))
+  local sum = outcome.of(record.queues, record.files)
+  if sum.files > 0 then
+    system.log("info", ("%s, %s downloaded, %d were already there%s%s"):format(
+      count(sum.files, "file"), count(record.download_bytes, "byte"), sum.there,
+      sum.failed > 0 and (", %d failed"):format(sum.failed) or "",
+      sum.deferred > 0 and (", %d deferred"):format(sum.deferred) or ""))
   end
   system.log("info", ("%s in all, %s, %.1f s; everything is in %s"):format(
     count(record.requests, "request"), count(record.bytes + record.download_bytes, "byte"),
@@ -406,17 +403,19 @@ function verbs.run(args)
     error(result, 0)
   end
   resume.forget(record)
-  local failed = failed_files(record)
-  save(record, manifest, values, (#failed > 0 or some_partial(record)) and "partial" or "complete")
+  local failure = outcome.failure(outcome.of(record.queues, record.files), ("%s/report.json lists "
+    .. "them; halyard retry %s fetches them alone"):format(record.output, record.output))
+  save(record, manifest, values, (failure or some_partial(record)) and "partial" or "complete")
   render.write(result, args.format or "table", system.output)
   totals(record)
   if record.pictures then
     write_pictures(record, args)
   end
-  if #failed > 0 then
-    errors.raise(#failed < #record.files and "partial" or failed[1].err.code, ("%d of %d files "
-      .. "failed, the first: %s; %s/report.json lists them; run the same command again to fetch "
-      .. "the rest"):format(#failed, #record.files, tostring(failed[1].err), record.output))
+  for _, note in ipairs(record.list_for and record.notes or {}) do
+    system.log("info", note)
+  end
+  if failure then
+    error(failure, 0)
   end
 end
 
@@ -588,12 +587,24 @@ function verbs.check(args)
     .. (manifest.version and " " .. manifest.version or "")))
 end
 
+function verbs.verify(args)
+  require("halyard.retrieve.verify").main(args.workflow, args.format)
+end
+
+function verbs.retry(args)
+  local hosts = {}
+  for host in (args.params and args.params.allow_host or ""):gmatch("[^,%s]+") do
+    hosts[#hosts + 1] = host
+  end
+  require("halyard.retrieve.retry").main(args.workflow, hosts)
+end
+
 --- Runs a command. `args`: workflow (name or path), params (name -> text), format ("table",
 -- "json", "csv").
 function M.main(verb, args)
   if not verbs[verb] then
     suggest.unknown("command", tostring(verb), { "check", "explain", "help", "list", "plan",
-      "run" })
+      "retry", "run", "verify" })
   end
   args = args or {}
   if args.format and args.format ~= "table" and args.format ~= "json" and args.format ~= "csv" then

@@ -16,7 +16,7 @@ typedef struct options {
     const char *output, *workflow_path, *format, *from, *to, *table, *table1, *table2;
     const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
     const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;
-    const char *plot, *regions, *moc;
+    const char *plot, *regions, *moc, *list_for;
     bool quiet, json, stats, private_net, restart, help;
     hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;
@@ -43,7 +43,8 @@ size_t option_names(const command *command, const char *names[OPTIONS_MAX]);
 void command_help(const command *command);
 void general_help(void);
 
-int cmd_workflow(const command *command, const options *opts); /* run plan list help check */
+/* run plan explain list help check verify retry */
+int cmd_workflow(const command *command, const options *opts);
 int cmd_convert(const command *command, const options *opts);
 int cmd_show(const command *command, const options *opts);
 int cmd_match(const command *command, const options *opts);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* run, plan, list, help and check: one job of a runtime with progress and results. */
+/* run, plan, list, help, check, verify and retry: one job of a runtime with progress and results.
+ */
 #include "cli/cli.h"
 
 #include "cli/practice.h"
@@ -106,7 +107,8 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                       .n_options = n_names,
                       .plot = opts->plot,
                       .regions = opts->regions,
-                      .moc = opts->moc}};
+                      .moc = opts->moc,
+                      .list_for = opts->list_for}};
     hal_config config = {.struct_size = sizeof config,
                          .archive = archive,
                          .bases = opts->bases,

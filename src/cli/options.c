@@ -54,6 +54,10 @@ static const option table[] = {
      "picture of the sky tiles: .svg, .png or .pdf (further queries: NAME-2.svg ...)"},
     {'I', 0, "regions", "FILE", "the sky tiles as regions for DS9"},
     {'K', 0, "moc", "FILE", "the region asked as a coverage map: .fits, .json or .txt"},
+    {'Z', 0, "export", "PROGRAM",
+     "list the downloads for curl (download.sh) or aria2 (download.aria2) instead"},
+    {'L', 0, "allow-host", "HOSTS",
+     "may be contacted beside the hosts of that run's workflow, split by ','"},
     {'h', 'h', "help", NULL, "this text"},
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
@@ -113,6 +117,21 @@ static bool add_base(options *out, char *text)
     }
     *equals = '\0';
     out->bases[out->n_bases++] = (hal_pair){text, equals + 1};
+    return true;
+}
+
+static bool add_param(options *out, const char *name, const char *value)
+{
+    if (out->n_params == PAIRS_MAX) {
+        complain(EXIT_USAGE, "more than %d workflow parameters", (int)PAIRS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < out->n_params; i++)
+        if (!strcmp(out->params[i].name, name)) {
+            complain(EXIT_USAGE, "parameter --%s is given twice", name);
+            return false;
+        }
+    out->params[out->n_params++] = (hal_pair){name, value};
     return true;
 }
 
@@ -221,25 +240,15 @@ static bool apply(options *out, const option *opt, char *value)
     case 'Y':
         out->at = value;
         return true;
+    case 'Z':
+        out->list_for = value;
+        return true;
+    case 'L':
+        return add_param(out, "allow_host", value);
     default:
         out->help = true;
         return true;
     }
-}
-
-static bool add_param(options *out, const char *name, const char *value)
-{
-    if (out->n_params == PAIRS_MAX) {
-        complain(EXIT_USAGE, "more than %d workflow parameters", (int)PAIRS_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < out->n_params; i++)
-        if (!strcmp(out->params[i].name, name)) {
-            complain(EXIT_USAGE, "parameter --%s is given twice", name);
-            return false;
-        }
-    out->params[out->n_params++] = (hal_pair){name, value};
-    return true;
 }
 
 /* argv[*i] is "--name" or "--name=value". */

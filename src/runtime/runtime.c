@@ -247,6 +247,7 @@ static int push_call(lua_State *L)
     set_text(L, "plot", job->plot);
     set_text(L, "regions", job->regions);
     set_text(L, "moc", job->moc);
+    set_text(L, "export", job->list_for);
     set_text(L, "output", hal_host_setting(hal_host_of(L), "output"));
     lua_newtable(L);
     for (size_t i = 0; i < job->n_params; i++) {

@@ -87,17 +87,14 @@ local function head(record, key)
   return true, math.tointeger(tonumber(reply.headers and reply.headers["content-length"]))
 end
 
---- For halyard.retrieve: gives each entry (with `uri`) of a copy in the cloud its `cloud_url`.
-function M.locate(entries, parallel)
+--- For halyard.retrieve: the addresses of copies in the cloud by URI, where there are some.
+function M.locate(uris, parallel)
   door.polite(bucket_url(""), parallel)
-  local uris = {}
-  for i, entry in ipairs(entries) do
-    uris[i] = entry.uri
+  local urls = keys_of(uris, parallel_default)
+  for uri, key in pairs(urls) do
+    urls[uri] = bucket_url(key)
   end
-  local keys = keys_of(uris, parallel_default)
-  for _, entry in ipairs(entries) do
-    entry.cloud_url = keys[entry.uri] and bucket_url(keys[entry.uri])
-  end
+  return urls
 end
 
 -- What users see --------------------------------------------------------------------------------

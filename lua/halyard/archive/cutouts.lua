@@ -165,11 +165,7 @@ local function told(record, lists, columns)
   for _, list in ipairs(lists) do
     table.move(list, 1, #list, #rows + 1, rows)
   end
-  local limit = record.budget.files
-  if limit and #record.files + #rows > limit then
-    errors.raise("budget", ("%d files, the workflow's budget is %d: raise budget.files or ask for "
-      .. "fewer"):format(#record.files + #rows, limit))
-  end
+  record:require_files(#rows)
   table.move(rows, 1, #rows, #record.files + 1, record.files)
   return table_core.from_rows(rows, columns)
 end

@@ -1,0 +1,48 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- What became of all files of a run, as numbers and as the error that it ends with.
+
+local errors = require("halyard.error")
+
+local M = {}
+
+--- Numbers of a run's files.
+-- @tparam list queues halyard.retrieve.queue
+-- @tparam[opt] list entries of other files: ok, skipped, err
+-- @treturn table files, there, failed, deferred; first, the first that is not there, and how
+function M.of(queues, entries)
+  local sum = { files = 0, there = 0, failed = 0, deferred = 0 }
+  for _, entry in ipairs(entries or {}) do
+    sum.files = sum.files + 1
+    sum.there = sum.there + (entry.skipped and 1 or 0)
+    sum.failed = sum.failed + (entry.ok == false and 1 or 0)
+    sum.first = sum.first or entry.ok == false and entry or nil
+  end
+  for _, queue in ipairs(queues) do
+    sum.files, sum.there = sum.files + #queue, sum.there + queue:count("there")
+    sum.failed = sum.failed + queue:count("failed") + queue:count("absent")
+    sum.deferred = sum.deferred + queue:count("deferred")
+    local k = not (sum.first and sum.first.status ~= "deferred") and queue:first_failure()
+    sum.first = k and queue:entry(k) or sum.first
+  end
+  return sum
+end
+
+--- The error for what is not there: `partial`; the code of the first failure when all failed;
+-- `busy` when none failed but some are deferred. Nil: all is there.
+-- @tparam table sum as `of` gives it
+-- @tparam string remedy
+function M.failure(sum, remedy)
+  if not sum.first then
+    return nil
+  end
+  local missing = sum.failed + sum.deferred
+  local what = sum.failed > 0 and ("%d of %d files failed"):format(sum.failed, sum.files)
+    or ("%d of %d files are deferred"):format(sum.deferred, sum.files)
+  if sum.failed > 0 and sum.deferred > 0 then
+    what = ("%s and %d are deferred"):format(what, sum.deferred)
+  end
+  local code = sum.failed == 0 and "busy" or missing < sum.files and "partial" or sum.first.err.code
+  return errors.new(code, ("%s, the first: %s; %s"):format(what, tostring(sum.first.err), remedy))
+end
+
+return M

@@ -1,0 +1,308 @@
+-- SPDX-License-Identifier: BSD-3-Clause
+-- The files of one download: what a row means (source, address, name), each source once, where each
+-- file goes and what became of it. Rows stay in their table, and what came is in the state of the
+-- folder: a queue holds per file a status and a number of tries, so that a million files fit.
+
+local door = require("halyard.archive.door")
+local download = require("halyard.core.download")
+local errors = require("halyard.error")
+local holdings = require("halyard.core.holdings")
+local http = require("halyard.core.http")
+local mashup = require("halyard.archive.mashup")
+local system = require("halyard.core.system")
+local task = require("halyard.core.task")
+
+local M = {}
+
+local head_deadline_s = 60
+
+local methods = {}
+methods.__index = methods
+
+function methods:__len()
+  return self.n
+end
+
+-- What a row means -------------------------------------------------------------------------------
+
+-- Address, and whether it is one of another service (`access_url`), of a row.
+local function source_of(row)
+  local uri, url = rawget(row, "dataURI"), rawget(row, "access_url")
+  if not uri and type(url) == "string" and door.host(url) then
+    local kind = rawget(row, "access_format") or rawget(row, "content_type")
+    if type(kind) == "string" and kind:lower():find("content=datalink", 1, true) then
+      errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
+        :format(url))
+    end
+    return url, true
+  elseif type(uri) ~= "string" or uri == "" then
+    errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
+  end
+  return uri, false
+end
+
+-- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
+-- some of which look like addresses, go to its download service.
+local function address_of(uri, direct)
+  local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
+  if direct then
+    return uri
+  elseif mission then
+    return require("halyard.archive.missions").file_url(mission, product)
+  end
+  return mashup.file_url(uri)
+end
+
+local function sha256_of(row)
+  local text = rawget(row, "sha256")
+  return type(text) == "string" and #text == 64 and not text:find("%X") and text:lower() or nil
+end
+
+-- The size that the catalogue gives.
+local function size_of(row)
+  local size = math.tointeger(tonumber(rawget(row, "size") or rawget(row, "content_length")))
+  return size and size > 0 and size or nil
+end
+
+-- Names ------------------------------------------------------------------------------------------
+
+-- A name that the workflow gives is taken as it is, or refused (security model 7.1).
+local function explicit_name(give, row, uri)
+  local name = give(row)
+  if name == nil then
+    return nil
+  end
+  local good = type(name) == "string" and name ~= "" and not name:find("^/") and not name:find("/$")
+  for part in (good and name or ""):gmatch("[^/]*") do
+    good = good and part ~= "" and download.safe_name(part) == part
+  end
+  if not good then
+    errors.raise("usage", ("name gives %q for %s: a name below dir is wanted, without \"..\", "
+      .. "leading dots and characters that file systems refuse"):format(tostring(name), uri))
+  end
+  return name
+end
+
+-- The last part of an address: a file name at the end of its arguments, else of its path.
+local function name_in_url(url)
+  local path, query = url:gsub("#.*$", ""):match("^%a+://[^/?]*([^?]*)%??(.*)$")
+  return query:match("=([^/&=]+%.%w+)$") or query:match("/([^/&=]+%.%w+)$")
+    or path:match("([^/]+)/*$") or "file"
+end
+
+-- Layout as astroquery: <collection>/<observation>/<file>, or flat (mashup-api 10.3).
+local function laid_out(row, name, flat)
+  name = download.safe_name(name)
+  if flat then
+    return name
+  end
+  return ("%s/%s/%s"):format(download.safe_name(rawget(row, "obs_collection") or "unknown"),
+    download.safe_name(rawget(row, "obs_id") or "unknown"), name)
+end
+
+-- A name that an earlier file has gets digits of its source's SHA-256 before its ending, the same
+-- in every run: 8, more where even those are taken.
+local function renamed(path, uri, digits)
+  local stem, ending = path:match("^(.*[^/])(%.%w+%.%w+)$")
+  if not stem then
+    stem, ending = path:match("^(.*[^/])(%.%w+)$")
+  end
+  return ("%s~%s%s"):format(stem or path, system.sha256(uri):sub(1, digits), ending or "")
+end
+
+-- How many digits `path` needs to be new; nil: none. The name is taken then.
+local function take(taken, path, uri)
+  if taken:add(path) then
+    return nil
+  end
+  for digits = 8, 64, 8 do
+    if taken:add(renamed(path, uri, digits)) then
+      return digits
+    end
+  end
+end
+
+-- The name of the file as its service gives it, else as its address does.
+local function asked_name(url)
+  local ok, reply = errors.try(http.request, { url = url, method = "HEAD", tries = 1,
+    deadline = head_deadline_s })
+  local said = ok and reply.status < 300 and reply.headers["content-disposition"]
+  return said and download.disposition(said) or name_in_url(url)
+end
+
+-- Making a queue ---------------------------------------------------------------------------------
+
+function methods:row(k)
+  local row = self.rows[self.picked and self.picked[k] or k]
+  return row
+end
+
+-- The path by the catalogue's name for the file; nil where it has none.
+local function catalogued(row, uri, direct, flat)
+  local name = rawget(row, "productFilename")
+  if type(name) ~= "string" or name == "" then
+    if direct then
+      return nil
+    end
+    name = uri
+  end
+  return laid_out(row, name:match("([^/]+)/*$") or name, flat) -- CGI text may stand before it
+end
+
+-- Finds a path for file `k`: by the workflow, the catalogue, or an earlier download of its source.
+local function name_file(self, k, row, uri, direct)
+  local options = self.options
+  local path = options.name and explicit_name(options.name, row, uri)
+  if not path and catalogued(row, uri, direct, options.flat) then
+    self.digits[k] = take(self.taken, catalogued(row, uri, direct, options.flat), uri)
+    return
+  end
+  local before = not path and self.state:of(uri)
+  path = before and laid_out(row, before.path:match("[^/]+$"), options.flat) or path
+  if path then
+    self.names[k], self.digits[k] = path, take(self.taken, path, uri)
+  else
+    self.unnamed[#self.unnamed + 1] = k
+  end
+end
+
+--- A queue of the distinct files of `products`.
+-- @tparam table products table or list of rows
+-- @tparam table options those of `retrieve.products`
+-- @tparam string folder name of the folder below the output folder
+-- @tparam string dir the folder itself
+function M.new(products, options, folder, dir)
+  local self = setmetatable({
+    rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {},
+    state = holdings.state(dir), taken = download.names(true), digits = {}, names = {},
+    unnamed = {}, statuses = {}, tries = {}, notes = {}, codes = {}, faults = {}, origins = {},
+    bytes = 0, counts = {},
+  }, methods)
+  local sources <close>, seen = download.names(false), {}
+  for i = 1, #products do
+    local row = products[i]
+    local uri, direct = source_of(row)
+    if sources:add(uri) then
+      local k, host = self.n + 1, direct and door.host(uri) or "mast"
+      self.n = k
+      if self.picked then
+        self.picked[k] = i
+      end
+      self.statuses[k], self.tries[k] = "waiting", 0
+      if not seen[host] then
+        self.hosts[#self.hosts + 1], seen[host] = host, true
+      end
+      name_file(self, k, row, uri, direct)
+    elseif not self.picked then
+      self.picked = {}
+      for k = 1, self.n do
+        self.picked[k] = k
+      end
+    end
+  end
+  return self
+end
+
+--- Asks the services for the names of files that no catalogue names.
+function methods:ask_names(parallel)
+  local block = 1000
+  for first = 1, #self.unnamed, block do
+    local list = table.move(self.unnamed, first, math.min(first + block - 1, #self.unnamed), 1, {})
+    local names = task.map(list, parallel, function(k)
+      return asked_name((source_of(self:row(k))))
+    end)
+    for j, k in ipairs(list) do -- in the order of the rows: the same in every run
+      local row = self:row(k)
+      local uri = source_of(row)
+      self.names[k] = laid_out(row, names[j], self.options.flat)
+      self.digits[k] = take(self.taken, self.names[k], uri)
+    end
+  end
+  self.unnamed = {}
+  self.taken:close()
+end
+
+-- What is to be done, and what was ---------------------------------------------------------------
+
+--- The file number `k`: uri, address, direct (of another service), place (below the folder), file
+-- (below the output folder), size and expected_sha256 as the catalogue gives them.
+function methods:item(k)
+  local row = self:row(k)
+  local uri, direct = source_of(row)
+  local place = self.names[k] or catalogued(row, uri, direct, self.options.flat)
+  if self.digits[k] then
+    place = renamed(place, uri, self.digits[k])
+  end
+  return {
+    uri = uri, direct = direct, address = address_of(uri, direct), place = place,
+    file = self.folder .. "/" .. place, size = size_of(row), expected_sha256 = sha256_of(row),
+  }
+end
+
+local function count(self, status, n)
+  self.counts[status] = (self.counts[status] or 0) + n
+end
+
+--- Notes what became of file `k`: "complete", "there" (was already), "failed", "deferred" (a later
+-- run may fetch it), "absent" (not in the cloud), "listed" (exported); by what came, or the error.
+function methods:settle(k, status, got, err)
+  self.statuses[k] = status
+  count(self, status, 1)
+  self.tries[k] = got and got.tries or err and err.tries or 0
+  if got then
+    self.bytes = self.bytes + got.bytes
+    self.notes[k], self.origins[k] = got.warning, got.from
+  elseif err then
+    self.codes[k], self.notes[k], self.faults[k] = err.code, err.message, err.fault
+  end
+end
+
+--- The rest is not fetched, because of another failure.
+function methods:abandon()
+  for k = 1, self.n do
+    if self.statuses[k] == "waiting" then
+      self:settle(k, "failed", nil, errors.new("cancelled", "not downloaded, because another file "
+        .. "failed: run the same command again"))
+    end
+  end
+end
+
+--- Number of the first file that failed, else of the first that is deferred; nil: none.
+function methods:first_failure()
+  local deferred
+  for k = 1, next(self.codes) and self.n or 0 do
+    if self.codes[k] and self.statuses[k] ~= "deferred" then
+      return k
+    end
+    deferred = deferred or self.codes[k] and k or nil
+  end
+  return deferred
+end
+
+--- How many files are in that state.
+function methods:count(status)
+  return self.counts[status] or 0
+end
+
+--- Everything about file `k`, as reports and manifests tell it.
+function methods:entry(k)
+  if k < 1 or k > self.n then
+    return nil
+  end
+  local entry, status = self:item(k), self.statuses[k]
+  entry.status, entry.tries = status, self.tries[k]
+  entry.ok = status == "complete" or status == "there"
+  if entry.ok then
+    local known = self.state:find(entry.place) or {}
+    entry.bytes, entry.sha256 = known.bytes, known.sha256
+    entry.etag = known.etag ~= "" and known.etag or nil
+    entry.skipped = status == "there"
+    entry.warning, entry.from = self.notes[k], self.origins[k]
+    entry.path = self.dir .. "/" .. entry.place
+  elseif self.codes[k] then
+    entry.err = errors.new(self.codes[k], self.notes[k], { fault = self.faults[k] })
+  end
+  return entry
+end
+
+return M
