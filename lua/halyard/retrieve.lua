@@ -39,7 +39,7 @@ end
 function report_methods:failed()
   local list, queue = {}, queues[self]
   for k = 1, #queue do
-    list[#list + 1] = queue.codes[k] and public_entry(queue, k) or nil
+    list[#list + 1] = queue.problems[k] and public_entry(queue, k) or nil
   end
   return list
 end

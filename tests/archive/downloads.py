@@ -124,6 +124,21 @@ class Downloads(unittest.TestCase):
         self.assertEqual(code, 6, err)
         self.assertIn("run the workflow again", err)
 
+    def test_a_failure_that_ends_the_run_leaves_a_manifest_that_can_be_retried(self):
+        self.files.answers["/f/1"] = self.files.answer(b"", status="404 Not Found")
+        with open(os.path.join(self.out, "rows.csv"), "w") as table:
+            table.write("access_url\n" + "".join(f"{self.files.url}/f/{i}\n" for i in range(9)))
+        script = self.script('return retrieve.products(halyard.table.read("rows.csv"), '
+                             '{ dir = "files", flat = true, parallel = 1 })')
+        code, _, err = self.command("run", script, "-o", self.out, "--allow-private-net", "--quiet")
+        self.assertEqual(code, 4, err)
+        self.assertEqual([row.get("error") for row in self.manifest()["data"]],
+                         [None, "archive"] + ["cancelled"] * 7)
+        self.files.answers.clear()
+        code, _, err = self.command("retry", self.out, "--allow-private-net")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(tree(self.out + "/files")), 9)
+
     # Verification -------------------------------------------------------------------------------
 
     def test_verify_finds_what_was_done_to_the_files(self):
@@ -295,6 +310,32 @@ class Downloads(unittest.TestCase):
         self.assertEqual([(row["path"], row["status"], row.get("error"))
                           for row in self.manifest()["data"]],
                          [("a", "complete", None), ("b", "failed", "integrity")])
+
+    def test_existing_says_what_becomes_of_files_that_are_there(self):
+        rows, good = self.urls("/f/a"), self.files.body("/f/a")
+        self.assertEqual(self.run_rows(rows)[0], 0)
+        path = self.stored("a")
+        when = path.stat().st_mtime_ns
+
+        def change(content, time_ns):
+            path.write_bytes(content)
+            os.utime(path, ns=(time_ns, time_ns))
+            self.files.log.clear()
+
+        change(good[::-1], when) # as the record has it, but for the bytes
+        code, _, err = self.run_rows(rows, 'existing = "skip",')
+        self.assertEqual((code, self.files.count("GET", "")), (0, 0), err)
+        code, _, err = self.run_rows(rows, 'existing = "verify",')
+        self.assertEqual((code, path.read_bytes()), (0, good), err)
+        change(b"somebody else's", when + 1)
+        for existing in ("skip", "verify"):
+            code, _, err = self.run_rows(rows, f'existing = "{existing}",')
+            self.assertEqual((code, path.read_bytes()), (5, b"somebody else's"), err)
+        code, _, err = self.run_rows(rows, 'existing = "replace",')
+        self.assertEqual((code, path.read_bytes()), (0, good), err)
+        self.files.log.clear()
+        code, _, err = self.run_rows(rows, 'existing = "replace",')
+        self.assertEqual((code, self.files.count("GET", "")), (0, 0), err)
 
     # Lists for other programs -------------------------------------------------------------------
 

@@ -55,6 +55,56 @@ describe("retrieve.products", function()
     assert.same({ "a.fits", "b.fits", "c.fits" }, names)
   end)
 
+  it("hands a failed entry to the workflow's function, which says whether to go on", function()
+    local errors = require("halyard.error")
+    download.file = function(options)
+      if options.path:find("bad", 1, true) then
+        errors.raise("protocol", "an HTML page came", { tries = 3 })
+      end
+      return { bytes = 3, sha256 = ("0"):rep(64), skipped = false, tries = 1 }
+    end
+    local rows = { row("mast:A/bad1.fits"), row("mast:A/b.fits"), row("mast:A/bad2.fits"),
+      row("mast:A/c.fits") }
+    local seen = {}
+    local got = retrieve.products(rows, { flat = true, parallel = 1, on_error = function(entry)
+      seen[#seen + 1] = entry.file .. " " .. entry.err.code .. " " .. entry.tries
+      return #seen < 3
+    end })
+    assert.same({ "mastDownload/bad1.fits protocol 3", "mastDownload/bad2.fits protocol 3" }, seen)
+    assert.equal(4, #got)
+    assert.same({ false, true, false, true }, { got[1].ok, got[2].ok, got[3].ok, got[4].ok })
+    assert.is_nil(got[5])
+    assert.equal(2, #got:failed())
+    assert.equal(6, got:bytes())
+    local n = 0
+    for i, entry in pairs(got) do
+      n = n + 1
+      assert.equal(got[i].file, entry.file)
+    end
+    assert.equal(4, n)
+    local ok, err = pcall(got.check, got)
+    assert.is_false(ok)
+    assert.equal("partial", err.code)
+    ok, err = pcall(retrieve.products, rows, { flat = true, dir = "other", on_error = function()
+      return false
+    end })
+    assert.is_false(ok)
+    assert.equal("protocol", err.code)
+  end)
+
+  it("takes rows out of tables and lists, each source once", function()
+    local list = { row("mast:A/a.fits"), row("mast:A/b.fits"), row("mast:A/a.fits"),
+      row("mast:A/c.fits") }
+    local t = require("halyard.core.table").from_rows(list, { "dataURI", "productFilename" })
+    for _, products in ipairs({ list, t }) do
+      asked = {}
+      local got = retrieve.products(products, { flat = true, parallel = 1 })
+      assert.equal(3, #got)
+      assert.same({ "a.fits", "b.fits", "c.fits" }, { asked[1].path, asked[2].path, asked[3].path })
+      assert.equal("mast:A/c.fits", got[3].uri)
+    end
+  end)
+
   it("unpacks bundles that lie in the output folder, beside themselves", function()
     system.make_dirs(output .. "/b")
     os.execute(("cd '%s/b' && echo hello > a.txt && tar czf two.tar.gz a.txt"):format(output))

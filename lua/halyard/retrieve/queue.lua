@@ -175,7 +175,7 @@ function M.new(products, options, folder, dir)
   local self = setmetatable({
     rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {},
     state = holdings.state(dir), taken = download.names(true), digits = {}, names = {},
-    unnamed = {}, statuses = {}, tries = {}, notes = {}, codes = {}, faults = {}, origins = {},
+    unnamed = {}, statuses = {}, tries = {}, notes = {}, problems = {}, origins = {},
     bytes = 0, counts = {},
   }, methods)
   local sources <close>, seen = download.names(false), {}
@@ -253,16 +253,21 @@ function methods:settle(k, status, got, err)
     self.bytes = self.bytes + got.bytes
     self.notes[k], self.origins[k] = got.warning, got.from
   elseif err then
-    self.codes[k], self.notes[k], self.faults[k] = err.code, err.message, err.fault
+    local last = self.last_problem -- of a host that is down a million times the same
+    if not last or last.code ~= err.code or last.message ~= err.message then
+      last = { code = err.code, message = err.message, fault = err.fault }
+    end
+    self.problems[k], self.last_problem = last, last
   end
 end
 
 --- The rest is not fetched, because of another failure.
 function methods:abandon()
+  local err = errors.new("cancelled", "not downloaded, because another file failed: run the same "
+    .. "command again")
   for k = 1, self.n do
     if self.statuses[k] == "waiting" then
-      self:settle(k, "failed", nil, errors.new("cancelled", "not downloaded, because another file "
-        .. "failed: run the same command again"))
+      self:settle(k, "failed", nil, err)
     end
   end
 end
@@ -270,11 +275,11 @@ end
 --- Number of the first file that failed, else of the first that is deferred; nil: none.
 function methods:first_failure()
   local deferred
-  for k = 1, next(self.codes) and self.n or 0 do
-    if self.codes[k] and self.statuses[k] ~= "deferred" then
+  for k = 1, next(self.problems) and self.n or 0 do
+    if self.problems[k] and self.statuses[k] ~= "deferred" then
       return k
     end
-    deferred = deferred or self.codes[k] and k or nil
+    deferred = deferred or self.problems[k] and k or nil
   end
   return deferred
 end
@@ -299,8 +304,9 @@ function methods:entry(k)
     entry.skipped = status == "there"
     entry.warning, entry.from = self.notes[k], self.origins[k]
     entry.path = self.dir .. "/" .. entry.place
-  elseif self.codes[k] then
-    entry.err = errors.new(self.codes[k], self.notes[k], { fault = self.faults[k] })
+  elseif self.problems[k] then
+    local problem = self.problems[k]
+    entry.err = errors.new(problem.code, problem.message, { fault = problem.fault })
   end
   return entry
 end
