@@ -8,6 +8,7 @@
 #include "data/answer_words.h"
 #include "net/disposition.h"
 #include "net/download.h"
+#include "net/folder.h"
 #include "net/name_set.h"
 
 #include <lauxlib.h>
@@ -128,6 +129,22 @@ static int disposition(lua_State *L)
 
 static const char names_type[] = "halyard.names";
 
+/* record(dir, path) -> {bytes, sha256, etag, source} of a file that this run found or put there, or
+ * nil */
+static int record(lua_State *L)
+{
+    hal_file_line line;
+    const char *dir = hal_arg_text(L, 1, "record"), *path = hal_arg_text(L, 2, "record");
+    if (!hal_folder_line(hal_host_loop(hal_host_of(L)), dir, path, &line))
+        return 0;
+    lua_createtable(L, 0, 4);
+    hal_set_integer(L, "bytes", (int64_t)line.record.bytes);
+    hal_set_text(L, "sha256", line.record.sha256);
+    hal_set_text(L, "etag", line.etag);
+    hal_set_text(L, "source", line.source);
+    return 1;
+}
+
 static int names_close(lua_State *L)
 {
     hal_name_set **set = luaL_checkudata(L, 1, names_type);
@@ -175,11 +192,9 @@ static int names(lua_State *L)
 
 int hal_open_download(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"file", file},
-                                         {"safe_name", safe_name},
-                                         {"disposition", disposition},
-                                         {"names", names},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"file", file},   {"safe_name", safe_name}, {"disposition", disposition},
+        {"names", names}, {"record", record},       {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

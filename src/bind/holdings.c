@@ -26,7 +26,7 @@ static const char state_type[] = "halyard.holdings";
 typedef struct state {
     int fd; /* < 0: there is no state file */
     hal_file_index by_path, by_source;
-    bool stale_path, stale_source; /* to be read before they are asked */
+    bool has_path, has_source; /* the indexes are filled */
     char *dir;
 } state;
 
@@ -48,24 +48,12 @@ static state *state_of(lua_State *L)
     return luaL_checkudata(L, 1, state_type);
 }
 
-static void load(lua_State *L, state *s, hal_file_index *ix, bool *stale)
+static void load(lua_State *L, state *s, hal_file_index *ix, bool *filled)
 {
     hal_err err = HAL_ERR_INIT;
-    if (!*stale || !s->dir)
-        return;
-    if (s->fd < 0) /* the first download makes it */
-        s->fd = hal_files_open_below(s->dir, ".halyard/files");
-    if (s->fd >= 0 && hal_file_index_load(ix, s->fd, s->dir, &err))
+    if (!*filled && s->fd >= 0 && hal_file_index_load(ix, s->fd, s->dir, &err))
         hal_raise(L, &err);
-    *stale = false;
-}
-
-/* state:refresh(): what is added from now on counts, too */
-static int state_refresh(lua_State *L)
-{
-    state *s = state_of(L);
-    s->stale_path = s->stale_source = true;
-    return 0;
+    *filled = true;
 }
 
 static void push_line(lua_State *L, const hal_file_line *line)
@@ -79,11 +67,11 @@ static void push_line(lua_State *L, const hal_file_line *line)
     hal_set_integer(L, "catalogue_bytes", line->record.catalogue_bytes);
 }
 
-static int find(lua_State *L, state *s, hal_file_index *ix, bool *stale)
+static int find(lua_State *L, state *s, hal_file_index *ix, bool *filled)
 {
     hal_file_line line;
     const char *key = hal_arg_text(L, 2, "find");
-    load(L, s, ix, stale);
+    load(L, s, ix, filled);
     if (s->fd < 0 || !hal_file_index_find(ix, s->fd, key, &line))
         return 0;
     push_line(L, &line);
@@ -94,14 +82,14 @@ static int find(lua_State *L, state *s, hal_file_index *ix, bool *stale)
 static int state_find(lua_State *L)
 {
     state *s = state_of(L);
-    return find(L, s, &s->by_path, &s->stale_path);
+    return find(L, s, &s->by_path, &s->has_path);
 }
 
 /* state:of(source) -> the same */
 static int state_of_source(lua_State *L)
 {
     state *s = state_of(L);
-    return find(L, s, &s->by_source, &s->stale_source);
+    return find(L, s, &s->by_source, &s->has_source);
 }
 
 static hal_status add_path(void *ctx, const hal_file_line *line, hal_err *err)
@@ -125,7 +113,7 @@ static int state_paths(lua_State *L)
     state *s = state_of(L);
     hal_buf *texts = hal_scratch(L, SIZE_MAX / 4);
     hal_err err = HAL_ERR_INIT;
-    load(L, s, &s->by_path, &s->stale_path);
+    load(L, s, &s->by_path, &s->has_path);
     if (s->fd >= 0 && hal_file_index_each(&s->by_path, s->fd, s->dir, add_path, texts, &err))
         return hal_raise(L, &err);
     push_texts(L, texts);
@@ -138,14 +126,10 @@ static int open_state(lua_State *L)
 {
     const char *dir = hal_arg_text(L, 1, "state");
     state *s = lua_newuserdatauv(L, sizeof *s, 0);
-    *s = (state){
-        .fd = -1, .by_source = {.by_source = true}, .stale_path = true, .stale_source = true};
+    *s = (state){.fd = -1, .by_source = {.by_source = true}};
     if (luaL_newmetatable(L, state_type)) {
-        static const luaL_Reg methods[] = {{"find", state_find},
-                                           {"of", state_of_source},
-                                           {"paths", state_paths},
-                                           {"refresh", state_refresh},
-                                           {NULL, NULL}};
+        static const luaL_Reg methods[] = {
+            {"find", state_find}, {"of", state_of_source}, {"paths", state_paths}, {NULL, NULL}};
         static const luaL_Reg meta[] = {
             {"__gc", state_close}, {"__close", state_close}, {NULL, NULL}};
         luaL_setfuncs(L, meta, 0);
@@ -155,6 +139,7 @@ static int open_state(lua_State *L)
     lua_setmetatable(L, -2);
     if (!(s->dir = hal_strdup(dir)))
         return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+    s->fd = hal_files_open_below(dir, ".halyard/files");
     return 1;
 }
 

@@ -3,6 +3,7 @@
 #include "net/folder.h"
 
 #include "base/alloc.h"
+#include "net/loop_impl.h"
 #include "net/write.h"
 
 #include <errno.h>
@@ -140,6 +141,20 @@ bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
     if (found)
         *out = line.record;
     return found;
+}
+
+bool hal_folder_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out)
+{
+    for (size_t i = 0; i < loop->n_folders; i++) {
+        hal_folder *folder = loop->folders[i];
+        if (strcmp(folder->dir, dir) != 0)
+            continue;
+        pthread_mutex_lock(&folder->lock);
+        bool found = hal_file_index_find(&folder->index, folder->state_fd, path, out);
+        pthread_mutex_unlock(&folder->lock);
+        return found;
+    }
+    return false;
 }
 
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,

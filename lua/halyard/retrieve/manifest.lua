@@ -98,9 +98,6 @@ end
 -- @tparam string dir
 -- @tparam table head what manifest.json says of the run
 function M.write(queues, dir, head)
-  for _, queue in ipairs(queues) do
-    queue.state:refresh()
-  end
   local csv <close> = system.create_file(dir .. "/manifest.csv")
   local document <close> = system.create_file(dir .. "/manifest.json")
   csv:append(table.concat(columns, ",") .. "\n")

@@ -298,7 +298,7 @@ function methods:entry(k)
   entry.status, entry.tries = status, self.tries[k]
   entry.ok = status == "complete" or status == "there"
   if entry.ok then
-    local known = self.state:find(entry.place) or {}
+    local known = download.record(self.dir, entry.place) or {}
     entry.bytes, entry.sha256 = known.bytes, known.sha256
     entry.etag = known.etag ~= "" and known.etag or nil
     entry.skipped = status == "there"

@@ -113,8 +113,7 @@ local function retry(record, dir, name, allowed)
   local target = folder == "." and dir or dir .. "/" .. folder
   local queue = queue_module.new(wanted(rows, numbers), options, head.folder, target)
   record:require_hosts(queue.hosts)
-  record.manifests[target] = { setmetatable({ rows = rows, folder = head.folder,
-    state = holdings.state(target) }, settled) }
+  record.manifests[target] = { setmetatable({ rows = rows, folder = head.folder }, settled) }
   require("halyard.retrieve").run(queue, 4, "keep", record)
 end
 
