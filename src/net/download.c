@@ -184,9 +184,11 @@ static void named(hal_download *d)
     }
     d->result.bytes = d->record.bytes;
     memcpy(d->result.sha256, d->record.sha256, sizeof d->result.sha256);
-    if (d->suspicious && !d->result.warning[0])
+    if (!d->result.warning[0] && d->why[0])
+        snprintf(d->result.warning, sizeof d->result.warning, "suspicious: %s", d->why);
+    else if (d->unverified && d->content != HAL_CONTENT_WHOLE)
         snprintf(d->result.warning, sizeof d->result.warning,
-                 "does not look like a FITS file (blocks of 2880 bytes, SIMPLE first)");
+                 "unverified: neither the server nor the catalogue states its length");
     end_with(d, NULL);
 }
 
@@ -299,6 +301,7 @@ static void publish(hal_download *d)
         w->run = hal_download_run_last;
         w->then = checked;
         snprintf(w->etag, sizeof w->etag, "%s", d->etag);
+        w->stale_size = d->result.size_mismatch_accepted;
     }
     if (!w || post(w, &err))
         end_with(d, &err);
@@ -325,6 +328,34 @@ static bool is_our_rest(const hal_download *d, const hal_outcome *answer)
            (!answer->etag[0] || !strcmp(answer->etag, d->etag));
 }
 
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t n = strlen(name), m = strlen(ending);
+    return n > m && !strcasecmp(name + n - m, ending);
+}
+
+/* Identity was asked for; what is packed all the same would be kept under a wrong name. But servers
+ * label files that are gzip in themselves with that coding (fault matrix N15, N16). */
+static hal_status check_coding(const hal_download *d, const hal_outcome *answer, hal_err *err)
+{
+    const char *name = answer->headers, *coding = NULL;
+    while (*name && !coding) {
+        const char *value = name + strlen(name) + 1;
+        if (!strcmp(name, "content-encoding") && *value && strcasecmp(value, "identity") != 0)
+            coding = value;
+        name = value + strlen(value) + 1;
+    }
+    bool gzip = coding && (!strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip"));
+    if (!coding || (gzip && (ends_with(d->path, ".gz") || ends_with(d->path, ".tgz"))))
+        return HAL_OK;
+    hal_err_set(err, HAL_E_PROTOCOL,
+                "%s: the server sends it packed (%.40s), which was not asked for; try again later "
+                "or tell the archive",
+                d->path, coding);
+    err->retryable = true;
+    return HAL_E_PROTOCOL;
+}
+
 static hal_status on_begin(void *ctx, int http_status, hal_err *err)
 {
     hal_download *d = ctx;
@@ -342,6 +373,9 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
     }
     if (http_status != 200 && http_status != 203)
         return hal_err_set(err, HAL_E_PROTOCOL, "HTTP %d where a file was expected", http_status);
+    hal_status st = check_coding(d, answer, err);
+    if (st)
+        return st;
     drop_filling(d);
     d->offset = 0;
     d->total = answer->content_length;
@@ -353,9 +387,7 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
 
 static bool wants_html(const hal_download *d)
 {
-    size_t n = strlen(d->path);
-    return (n > 5 && !strcasecmp(d->path + n - 5, ".html")) ||
-           (n > 4 && !strcasecmp(d->path + n - 4, ".htm"));
+    return ends_with(d->path, ".html") || ends_with(d->path, ".htm");
 }
 
 /* A text with status 200, where a service has no better way to say no. */
@@ -411,13 +443,16 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
 static bool length_is_good(hal_download *d, hal_err *err)
 {
     int64_t got = (int64_t)d->offset;
+    d->result.size_mismatch_accepted = false;
+    d->result.warning[0] = '\0';
     if (d->total >= 0 && got != d->total) {
         hal_err_set(err, HAL_E_INTEGRITY,
                     "%s: %" PRId64 " bytes came, the server announced %" PRId64, d->path, got,
                     d->total);
         return false;
     }
-    if (d->expect_bytes < 0 && got == 0 && !d->expect_sha256[0]) {
+    /* never the new size of a file */
+    if (got == 0 && d->expect_bytes != 0 && !d->expect_sha256[0]) {
         hal_err_set(err, HAL_E_PROTOCOL, "%s: the server sent an empty file; try again later",
                     d->path);
         return false;
@@ -427,9 +462,7 @@ static bool length_is_good(hal_download *d, hal_err *err)
                     d->path, got);
         return false;
     }
-    if (d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0])
-        snprintf(d->result.warning, sizeof d->result.warning,
-                 "unverified: neither the server nor the catalogue states its length");
+    d->unverified = d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0];
     if (d->expect_bytes < 0 || got == d->expect_bytes)
         return true;
     if (d->total >= 0 && d->agreed_length == d->total) {

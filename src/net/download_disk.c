@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FITS_BLOCK_BYTES = 2880 };
-
 typedef hal_download_work work;
 
 static hal_status hash_file(hal_sha256 *digest, int fd, char out[HAL_SHA256_TEXT_SIZE],
@@ -268,17 +266,24 @@ hal_status hal_download_run_write(work *w)
     return hal_sha256_add(d->digest, w->bytes, w->n_bytes, &w->err);
 }
 
-/* FITS 4.0 section 3.1: whole blocks of 2880 bytes, the first card is SIMPLE (fault matrix D11). */
-static bool is_suspicious(const hal_download *d)
+/* A file that says itself that it is not whole is not taken, unless there is better proof: its
+ * SHA-256, or for one that ends early the catalogue's size. One that is odd is taken with a
+ * warning, but not with another size than the catalogue's (fault matrix D7, D11, N11, N15). */
+static hal_status check_content(work *w)
 {
-    size_t n = strlen(d->name);
-    bool fits = (n > 5 && !strcasecmp(d->name + n - 5, ".fits")) ||
-                (n > 4 && !strcasecmp(d->name + n - 4, ".fit"));
-    char card[9] = "";
-    if (!fits)
-        return false;
-    return d->written % FITS_BLOCK_BYTES != 0 || pread(d->fd, card, 9, 0) != 9 ||
-           memcmp(card, "SIMPLE  =", 9) != 0;
+    hal_download *d = w->d;
+    hal_status st = hal_content_look(d->fd, d->name, d->written, &d->content, d->why, &w->err);
+    if (st || d->expect_sha256[0])
+        return st;
+    bool right_size = d->expect_bytes >= 0 && (uint64_t)d->expect_bytes == d->written;
+    if (d->content == HAL_CONTENT_DAMAGED || (d->content == HAL_CONTENT_CUT && !right_size) ||
+        (d->content == HAL_CONTENT_ODD && w->stale_size)) {
+        d->spoiled = true;
+        return hal_err_set(&w->err, HAL_E_INTEGRITY,
+                           "%s: %s (%" PRIu64 " bytes came); try again later or ask the archive",
+                           d->path, d->why, d->written);
+    }
+    return HAL_OK;
 }
 
 hal_status hal_download_run_last(work *w)
@@ -303,6 +308,9 @@ hal_status hal_download_run_last(work *w)
                            "the catalogue is out of date",
                            d->path, record->sha256, d->expect_sha256);
     }
+    st = check_content(w);
+    if (st)
+        return st;
     if (fsync(d->fd)) {
         d->spoiled = true; /* L6: what the disk holds now is not known */
         return hal_err_errno(&w->err, errno, "cannot save %s/%s", hal_folder_dir(d->folder),
@@ -321,7 +329,6 @@ hal_status hal_download_run_last(work *w)
         return hal_err_set(&w->err, HAL_E_INTEGRITY, "%s was changed while it was being written",
                            d->part);
     }
-    d->suspicious = is_suspicious(d);
     record->bytes = entry.bytes;
     record->mtime_ns = entry.mtime_ns;
     record->catalogue_bytes = d->expect_bytes;
@@ -351,11 +358,14 @@ void hal_download_name_files(hal_download *list)
     hal_err err = HAL_ERR_INIT;
     hal_status st = hal_folder_save(list->folder, &err);
     for (hal_download *d = list; d; d = d->next_named) {
-        if (st)
+        if (st) {
             d->named = err;
-        else if (!hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &d->named) &&
-                 d->has_info)
+            continue;
+        }
+        if (d->has_info) /* by its record the part is known as whole from here on */
             unlinkat(d->parent_fd, d->info, 0);
+        if (hal_entry_rename(d->parent_fd, d->part, d->name, d->may_replace, &d->named)) {
+        }
     }
     save_folders(list);
 }

@@ -4,6 +4,7 @@
 #ifndef HAL_NET_DOWNLOAD_IMPL_H
 #define HAL_NET_DOWNLOAD_IMPL_H
 
+#include "net/content.h"
 #include "net/digest.h"
 #include "net/download.h"
 #include "net/folder.h"
@@ -67,6 +68,7 @@ struct hal_download {
     bool keep_part; /* when it fails */
     int restarts;
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
+    bool unverified;       /* nobody said how long it is */
     bool begins;           /* nothing of the answer from zero was handed over yet */
     struct hal_download_work *filling;
     int n_chunks;
@@ -86,8 +88,9 @@ struct hal_download {
 
     /* of a whole file: written by the strand, then the outlet's, read by the loop */
     hal_file_record record;
-    bool suspicious;
-    bool spoiled; /* the part cannot be resumed */
+    hal_content content;
+    char why[HAL_CONTENT_WHY_SIZE]; /* of an odd one */
+    bool spoiled;                   /* the part cannot be resumed */
     dev_t parent_device;
     ino_t parent_inode;
     bool is_saved;
@@ -104,6 +107,7 @@ typedef struct hal_download_work {
     bool begins; /* the first of an answer from zero: of `total` bytes, with `etag` */
     char etag[256];
     int64_t total;
+    bool stale_size; /* last: the server's length was taken against the catalogue's */
     size_t n_bytes;
     char bytes[];
 } hal_download_work;

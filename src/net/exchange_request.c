@@ -56,6 +56,8 @@ static hal_status list_headers(hal_exchange *x, hal_err *err)
     x->headers = NULL;
     bool home = hal_target_same_origin(&x->first, &x->target);
     hal_status st = hal_exchange_add_header(x, "Expect:", err); /* no 100-continue */
+    if (!st && x->resume.from) /* a download wants the file as it is */
+        st = hal_exchange_add_header(x, "Accept-Encoding: identity", err);
     for (const char *line = x->header_text; *line && !st; line += strlen(line) + 1)
         if (home || survives_redirect(line))
             st = hal_exchange_add_header(x, line, err);
