@@ -66,12 +66,12 @@ static void file_decorate(lua_State *L, hal_op *op)
     hal_set_integer(L, "tries", ((file_op *)op)->result.tries);
 }
 
-/* file{url, dir, path, source, size, sha256, starts, replace, verify, auth}
+/* file{url, dir, path, source, size, sha256, starts, replace, verify, keep_bad, auth}
  * -> {bytes, sha256, skipped, tries, wire_bytes, warning}; errors have tries, too */
 static int file(lua_State *L)
 {
-    static const char *const known[] = {"url",    "dir",     "path",   "source", "size", "sha256",
-                                        "starts", "replace", "verify", "auth",   NULL};
+    static const char *const known[] = {"url",    "dir",     "path",   "source",   "size", "sha256",
+                                        "starts", "replace", "verify", "keep_bad", "auth", NULL};
     hal_options_check(L, 1, known, "download.file");
     lua_settop(L, 1);
     for (int i = 0; i < 3; i++)
@@ -86,6 +86,7 @@ static int file(lua_State *L)
         .starts = hal_option_text(L, 1, "starts", NULL),
         .replace = hal_option_boolean(L, 1, "replace", false),
         .verify = hal_option_boolean(L, 1, "verify", false),
+        .keep_bad = hal_option_boolean(L, 1, "keep_bad", false),
         .words = hal_answer_words,
     };
     file_op *f = hal_op_new(L, sizeof *f);
@@ -135,7 +136,7 @@ static int record(lua_State *L)
 {
     hal_file_line line;
     const char *dir = hal_arg_text(L, 1, "record"), *path = hal_arg_text(L, 2, "record");
-    if (!hal_folder_line(hal_host_loop(hal_host_of(L)), dir, path, &line))
+    if (!hal_download_line(hal_host_loop(hal_host_of(L)), dir, path, &line))
         return 0;
     lua_createtable(L, 0, 4);
     hal_set_integer(L, "bytes", (int64_t)line.record.bytes);

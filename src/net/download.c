@@ -137,6 +137,7 @@ static hal_status post(work *w, hal_err *err)
 /* --- loop half -------------------------------------------------------------------------------- */
 
 static void ask(hal_download *d);
+static hal_status flush(hal_download *d, hal_err *err) HAL_MUST_CHECK;
 
 static void drop_filling(hal_download *d)
 {
@@ -148,7 +149,10 @@ static void drop_filling(hal_download *d)
 static void start_over(hal_download *d, const hal_err *why)
 {
     if (d->restarts >= RESTARTS_MAX) {
+        hal_err ignored = HAL_ERR_INIT;
         d->keep_part = false;
+        if (d->keep_bad && flush(d, &ignored)) { /* then with less of it */
+        }
         end_with(d, why);
         return;
     }
@@ -563,8 +567,12 @@ static void close_file(hal_download *d)
 {
     if (d->fd >= 0) {
         if (d->result.err.status && !d->keep_part) {
+            char bad[HAL_COMPONENT_MAX_BYTES + 16];
+            snprintf(bad, sizeof bad, "%s.bad", d->name);
             unlinkat(d->parent_fd, d->info, 0);
-            unlinkat(d->parent_fd, d->part, 0);
+            if (!d->keep_bad || d->result.err.status != HAL_E_INTEGRITY ||
+                renameat(d->parent_fd, d->part, d->parent_fd, bad))
+                unlinkat(d->parent_fd, d->part, 0);
         }
         close(d->fd);
     }
@@ -632,6 +640,14 @@ void hal_download_cancel(hal_download *d)
     hal_err err = HAL_ERR_INIT;
     hal_err_set(&err, HAL_E_CANCELLED, "the download was cancelled");
     end_with(d, &err);
+}
+
+bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out)
+{
+    hal_outlet *o = loop->outlets;
+    while (o && strcmp(hal_folder_dir(o->folder), dir) != 0)
+        o = o->next;
+    return o && hal_folder_find_line(o->folder, path, out);
 }
 
 void hal_downloads_cancel(hal_loop *loop)
@@ -760,6 +776,7 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
     d->expect_bytes = request->expect_bytes;
     d->replace = request->replace;
     d->verify = request->verify;
+    d->keep_bad = request->keep_bad;
     d->words = request->words;
     d->done = done;
     d->ctx = ctx;

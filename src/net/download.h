@@ -6,6 +6,7 @@
 #define HAL_NET_DOWNLOAD_H
 
 #include "net/exchange.h"
+#include "net/file_index.h"
 
 typedef struct hal_download_request {
     const char *url;
@@ -19,6 +20,7 @@ typedef struct hal_download_request {
     const char *starts;         /* first bytes of every file of its kind; NULL: any */
     bool replace;               /* overwrite a foreign file or one of another source */
     bool verify;                /* re-hash a file that is there */
+    bool keep_bad;              /* what is not whole, or not the file, stays as NAME.bad */
     const hal_secrets *secrets; /* NULL: none */
     void (*words)(char *out, size_t size, hal_slice body); /* as of a request */
 } hal_download_request;
@@ -44,10 +46,14 @@ typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
  * another size than then, it is fetched again. Another file of that name, or a copy of another
  * source, is HAL_E_IO unless `replace`. While it comes in, a file is called `.NAME.part`; that is
  * kept after a failure only if it can be resumed (strong ETag, same URL, same boot of this machine:
- * what a power loss left cannot be trusted). */
+ * what a power loss left cannot be trusted). What fails with HAL_E_INTEGRITY goes, or with
+ * `keep_bad` becomes NAME.bad, in place of an earlier one. */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);
+
+/** The latest record of `path` in a folder `dir` into which `loop` downloaded something. */
+bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out);
 
 /** One path component that is safe to create, from a server's or script's text: security model
  * section 7.1. */

@@ -3,7 +3,6 @@
 #include "net/folder.h"
 
 #include "base/alloc.h"
-#include "net/loop_impl.h"
 #include "net/write.h"
 
 #include <errno.h>
@@ -132,39 +131,28 @@ hal_status hal_folder_open(hal_folder *folder, hal_err *err)
     return st;
 }
 
-bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
+bool hal_folder_find_line(hal_folder *folder, const char *path, hal_file_line *out)
 {
-    hal_file_line line;
     pthread_mutex_lock(&folder->lock);
-    bool found = hal_file_index_find(&folder->index, folder->state_fd, path, &line);
+    bool found = hal_file_index_find(&folder->index, folder->state_fd, path, out);
     pthread_mutex_unlock(&folder->lock);
-    if (found)
-        *out = line.record;
     return found;
 }
 
-bool hal_folder_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out)
+bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
 {
-    for (size_t i = 0; i < loop->n_folders; i++) {
-        hal_folder *folder = loop->folders[i];
-        if (strcmp(folder->dir, dir) != 0)
-            continue;
-        pthread_mutex_lock(&folder->lock);
-        bool found = hal_file_index_find(&folder->index, folder->state_fd, path, out);
-        pthread_mutex_unlock(&folder->lock);
-        return found;
-    }
-    return false;
+    hal_file_line line;
+    bool found = hal_folder_find_line(folder, path, &line);
+    if (found)
+        *out = line.record;
+    return found;
 }
 
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
                                    hal_err *err)
 {
     hal_file_line line;
-    pthread_mutex_lock(&folder->lock);
-    bool found = hal_file_index_find(&folder->index, folder->state_fd, path, &line);
-    pthread_mutex_unlock(&folder->lock);
-    if (!found || !strcmp(line.source, source))
+    if (!hal_folder_find_line(folder, path, &line) || !strcmp(line.source, source))
         return HAL_OK;
     return hal_err_set(err, HAL_E_IO,
                        "%s/%s holds %.150s, not %.150s; choose another folder or ask for replace",

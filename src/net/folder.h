@@ -6,7 +6,6 @@
 #define HAL_NET_FOLDER_H
 
 #include "net/file_index.h"
-#include "net/loop.h"
 
 typedef struct hal_folder hal_folder;
 
@@ -31,8 +30,8 @@ hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd
 
 /** The latest record of `path`. */
 bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out);
-/** The same as its whole line, for a folder `dir` into which `loop` downloaded something. */
-bool hal_folder_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out);
+/** The same as its whole line. */
+bool hal_folder_find_line(hal_folder *folder, const char *path, hal_file_line *out);
 /** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
                                    hal_err *err) HAL_MUST_CHECK;

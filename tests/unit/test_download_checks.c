@@ -213,6 +213,33 @@ static void N11_a_file_of_unknown_length_that_says_nothing_is_flagged(void **sta
     assert_taken(&g, "a/b.fits", "suspicious");
 }
 
+static void D6_bad_bytes_stay_only_when_asked_for(void **state)
+{
+    (void)state;
+    int asked;
+    char bad[6] = "";
+    hal_download_request r = {.path = "a/b.dat", .expect_sha256 = content_sha};
+    got g = fetch_sized(r, "wrong", 5, &asked);
+    assert_refused(&g, "a/b.dat", HAL_E_INTEGRITY, "SHA-256 is");
+    r.keep_bad = true;
+    for (int i = 0; i < 2; i++) { /* the second replaces the first */
+        g = fetch_sized(r, i ? "false" : "wrong", 5, &asked);
+        assert_int_equal(g.result.err.status, HAL_E_INTEGRITY);
+        assert_nothing_left_but("b.dat.bad");
+        FILE *f = fopen(path_of("a/b.dat.bad"), "r");
+        assert_int_equal(fread(bad, 1, 5, f), 5);
+        fclose(f);
+        assert_string_equal(bad, i ? "false" : "wrong");
+    }
+    /* the server's word against the catalogue's, once: the last piece is kept, too */
+    unlink(path_of("a/b.dat.bad"));
+    hal_download_request sized = {.path = "a/b.dat", .expect_bytes = 3, .keep_bad = true};
+    g = fetch_answer(sized, "HTTP/1.1 200 OK\r\n", "wrong", 5, &asked);
+    assert_int_equal(g.result.err.status, HAL_E_INTEGRITY);
+    assert_int_equal(asked, 3);
+    assert_nothing_left_but("b.dat.bad");
+}
+
 /* Headers of every kind of unit: what their data has to be. */
 static void the_length_of_a_fits_unit_follows_its_header(void **state)
 {
@@ -269,6 +296,7 @@ int main(void)
         IN_DIR(N11_a_zip_file_needs_its_directory),
         IN_DIR(N11_a_votable_must_be_closed),
         IN_DIR(N11_a_file_of_unknown_length_that_says_nothing_is_flagged),
+        IN_DIR(D6_bad_bytes_stay_only_when_asked_for),
         IN_DIR(the_length_of_a_fits_unit_follows_its_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
