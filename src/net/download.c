@@ -305,6 +305,7 @@ static void publish(hal_download *d)
         w->run = hal_download_run_last;
         w->then = checked;
         snprintf(w->etag, sizeof w->etag, "%s", d->etag);
+        memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
         w->stale_size = d->result.size_mismatch_accepted;
     }
     if (!w || post(w, &err))
@@ -338,19 +339,25 @@ static bool ends_with(const char *name, const char *ending)
     return n > m && !strcasecmp(name + n - m, ending);
 }
 
+static const char *header_of(const hal_outcome *answer, const char *wanted)
+{
+    const char *name = answer->headers;
+    while (*name && strcmp(name, wanted) != 0) {
+        const char *value = name + strlen(name) + 1;
+        name = value + strlen(value) + 1;
+    }
+    return *name ? name + strlen(name) + 1 : "";
+}
+
 /* Identity was asked for; what is packed all the same would be kept under a wrong name. But servers
  * label files that are gzip in themselves with that coding (fault matrix N15, N16). */
 static hal_status check_coding(const hal_download *d, const hal_outcome *answer, hal_err *err)
 {
-    const char *name = answer->headers, *coding = NULL;
-    while (*name && !coding) {
-        const char *value = name + strlen(name) + 1;
-        if (!strcmp(name, "content-encoding") && *value && strcasecmp(value, "identity") != 0)
-            coding = value;
-        name = value + strlen(value) + 1;
-    }
-    bool gzip = coding && (!strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip"));
-    if (!coding || (gzip && (ends_with(d->path, ".gz") || ends_with(d->path, ".tgz"))))
+    const char *coding = header_of(answer, "content-encoding");
+    if (!*coding || !strcasecmp(coding, "identity"))
+        return HAL_OK;
+    bool gzip = !strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip");
+    if (gzip && (ends_with(d->path, ".gz") || ends_with(d->path, ".tgz")))
         return HAL_OK;
     hal_err_set(err, HAL_E_PROTOCOL,
                 "%s: the server sends it packed (%.40s), which was not asked for; try again later "
@@ -358,6 +365,13 @@ static hal_status check_coding(const hal_download *d, const hal_outcome *answer,
                 d->path, coding);
     err->retryable = true;
     return HAL_E_PROTOCOL;
+}
+
+/* Of the whole file, also with a part of it. */
+static void read_digest(hal_download *d, const hal_outcome *answer)
+{
+    if (hal_header_sha256(hal_slice_of(header_of(answer, "repr-digest")), d->said_sha256)) {
+    }
 }
 
 static hal_status on_begin(void *ctx, int http_status, hal_err *err)
@@ -373,6 +387,7 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
         }
         if (hal_header_content_range(hal_slice_of(answer->content_range), &r))
             d->total = r.total >= 0 ? r.total : r.last + 1;
+        read_digest(d, answer);
         return HAL_OK;
     }
     if (http_status != 200 && http_status != 203)
@@ -386,6 +401,8 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
     bool strong = hal_header_is_strong_etag(hal_slice_of(answer->etag));
     snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
     d->begins = true;
+    d->said_sha256[0] = '\0';
+    read_digest(d, answer);
     return HAL_OK;
 }
 
@@ -466,7 +483,8 @@ static bool length_is_good(hal_download *d, hal_err *err)
                     d->path, got);
         return false;
     }
-    d->unverified = d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0];
+    d->unverified =
+        d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0] && !d->said_sha256[0];
     if (d->expect_bytes < 0 || got == d->expect_bytes)
         return true;
     if (d->total >= 0 && d->agreed_length == d->total) {

@@ -273,7 +273,7 @@ static hal_status check_content(work *w)
 {
     hal_download *d = w->d;
     hal_status st = hal_content_look(d->fd, d->name, d->written, &d->content, d->why, &w->err);
-    if (st || d->expect_sha256[0])
+    if (st || d->expect_sha256[0] || w->said_sha256[0])
         return st;
     bool right_size = d->expect_bytes >= 0 && (uint64_t)d->expect_bytes == d->written;
     if (d->content == HAL_CONTENT_DAMAGED || (d->content == HAL_CONTENT_CUT && !right_size) ||
@@ -307,6 +307,12 @@ hal_status hal_download_run_last(work *w)
                            "%s: SHA-256 is %s, %s was expected; the file is damaged on the way or "
                            "the catalogue is out of date",
                            d->path, record->sha256, d->expect_sha256);
+    }
+    if (w->said_sha256[0] && strcmp(w->said_sha256, record->sha256) != 0) {
+        d->spoiled = true;
+        return hal_err_set(&w->err, HAL_E_INTEGRITY,
+                           "%s: SHA-256 is %s, the server says %s; try again later", d->path,
+                           record->sha256, w->said_sha256);
     }
     st = check_content(w);
     if (st)

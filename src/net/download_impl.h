@@ -69,7 +69,8 @@ struct hal_download {
     int restarts;
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
     bool unverified;       /* nobody said how long it is */
-    bool begins;           /* nothing of the answer from zero was handed over yet */
+    char said_sha256[HAL_SHA256_TEXT_SIZE]; /* by the server; "" when it did not */
+    bool begins; /* nothing of the answer from zero was handed over yet */
     struct hal_download_work *filling;
     int n_chunks;
     bool starved;
@@ -107,6 +108,7 @@ typedef struct hal_download_work {
     bool begins; /* the first of an answer from zero: of `total` bytes, with `etag` */
     char etag[256];
     int64_t total;
+    char said_sha256[HAL_SHA256_TEXT_SIZE]; /* last: as in the download */
     bool stale_size; /* last: the server's length was taken against the catalogue's */
     size_t n_bytes;
     char bytes[];

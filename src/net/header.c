@@ -147,6 +147,54 @@ bool hal_header_content_range(hal_slice text, hal_content_range *out)
     return true;
 }
 
+static int base64_digit(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* The 44 characters of 32 bytes (RFC 4648 section 4). */
+static bool read_sha256(const char *text, char out[65])
+{
+    unsigned bits = 0, n_bits = 0, n = 0;
+    for (int i = 0; i < 43; i++) {
+        int digit = base64_digit(text[i]);
+        if (digit < 0)
+            return false;
+        bits = (bits << 6 | (unsigned)digit) & 0xffff;
+        n_bits += 6;
+        if (n_bits < 8)
+            continue;
+        n_bits -= 8;
+        unsigned byte = bits >> n_bits & 0xff;
+        out[n++] = "0123456789abcdef"[byte >> 4];
+        out[n++] = "0123456789abcdef"[byte & 15];
+    }
+    out[64] = '\0';
+    return text[43] == '=' && !(bits & 3);
+}
+
+bool hal_header_sha256(hal_slice text, char out[65])
+{
+    static const char key[] = "sha-256=:";
+    enum { KEY = sizeof key - 1, DIGITS = 44 };
+    char found[65];
+    while (text.size_bytes) { /* members of a dictionary (RFC 8941 section 3.2) */
+        const char *comma = memchr(text.data, ',', text.size_bytes);
+        size_t n = comma ? (size_t)(comma - text.data) : text.size_bytes;
+        hal_slice member = trim((hal_slice){text.data, n});
+        if (member.size_bytes > KEY + DIGITS && !memcmp(member.data, key, KEY) &&
+            member.data[KEY + DIGITS] == ':' && read_sha256(member.data + KEY, found)) {
+            memcpy(out, found, sizeof found);
+            return true;
+        }
+        n += comma != NULL;
+        text = (hal_slice){text.data + n, text.size_bytes - n};
+    }
+    return false;
+}
+
 bool hal_header_is_strong_etag(hal_slice text)
 {
     text = trim(text);

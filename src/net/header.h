@@ -28,6 +28,9 @@ typedef struct hal_content_range {
 /** Content-Range in bytes (RFC 9110 14.4); false when malformed or inconsistent. */
 bool hal_header_content_range(hal_slice text, hal_content_range *out);
 
+/** The SHA-256 of a Repr-Digest (RFC 9530) as 64 hex digits; false when it has none. */
+bool hal_header_sha256(hal_slice text, char out[65]);
+
 /** A strong entity tag (RFC 9110 8.8.3): quoted, without W/. */
 bool hal_header_is_strong_etag(hal_slice text);
 

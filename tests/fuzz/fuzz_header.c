@@ -23,6 +23,9 @@ static void check_value(hal_slice value)
         check(r.first >= 0 ? r.first <= r.last : r.first == -1 && r.last == -1 && r.total >= 0);
         check(r.total < 0 || r.last < r.total);
     }
+    char sha256[65];
+    if (hal_header_sha256(value, sha256))
+        check(strlen(sha256) == 64 && strspn(sha256, "0123456789abcdef") == 64);
     if (hal_header_is_strong_etag(value))
         check(value.size_bytes >= 3);
 }

@@ -240,6 +240,21 @@ static void D6_bad_bytes_stay_only_when_asked_for(void **state)
     assert_nothing_left_but("b.dat.bad");
 }
 
+static void a_digest_that_the_server_states_must_hold(void **state)
+{
+    (void)state;
+    int asked;
+    hal_download_request r = {.path = "a/b.dat"};
+    const char *head = "HTTP/1.1 200 OK\r\n"
+                       "Repr-Digest: md5=:XUFAKrxLKna5cZ2REBfFkg==:, "
+                       "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:\r\n";
+    got g = fetch_answer(r, head, "hello", 5, &asked);
+    assert_taken(&g, "a/b.dat", ""); /* its length is of no matter then */
+    g = fetch_answer(r, head, "hallo", 5, &asked);
+    assert_refused(&g, "a/b.dat", HAL_E_INTEGRITY, "the server says 2cf24dba");
+    assert_int_equal(asked, 3);
+}
+
 /* Headers of every kind of unit: what their data has to be. */
 static void the_length_of_a_fits_unit_follows_its_header(void **state)
 {
@@ -297,6 +312,7 @@ int main(void)
         IN_DIR(N11_a_votable_must_be_closed),
         IN_DIR(N11_a_file_of_unknown_length_that_says_nothing_is_flagged),
         IN_DIR(D6_bad_bytes_stay_only_when_asked_for),
+        IN_DIR(a_digest_that_the_server_states_must_hold),
         IN_DIR(the_length_of_a_fits_unit_follows_its_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
