@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 hal_status hal_host_permit(hal_host *host, const char *entries, hal_err *err)
