@@ -276,7 +276,8 @@ end
 -- @tparam[opt] table options `dir` (below the output folder, default "mastDownload"), `parallel`
 -- (1-32, default 4), `flat` (no sub-folders), `name` (a function of a row that gives the file's
 -- name below `dir`, or nil for the usual one), `on_error` ("stop", "keep", or a function of the
--- failed entry that returns true to go on; default "stop"), `existing` (what becomes of files that
+-- failed entry that returns true to go on; default "stop": what can be fetched after a deferred
+-- file is fetched, then it is raised), `existing` (what becomes of files that
 -- are there: "skip", the default, leaves them when they are these products, whole, and raises `io`
 -- when they are not; "verify" the same, but reads them and compares SHA-256; "replace": files that
 -- are not these products are overwritten), `cloud` ("first": the public copy in the cloud where
@@ -304,7 +305,8 @@ function M.products(products, options)
   end
   record:require_files(#queue)
   M.run(queue, parallel, on_error, record)
-  return new_report(queue)
+  local files = new_report(queue)
+  return on_error == "stop" and queue:count("deferred") > 0 and files:check() or files
 end
 
 --- Unpacks a zip or tar.gz that lies below the output folder. The files appear all together or not

@@ -15,6 +15,7 @@ import practice
 import raw_files
 
 TOKEN = "s3cr3t-0123456789"
+KEEP = 'on_error = "keep"'
 
 
 def tree(folder):
@@ -58,7 +59,7 @@ class Downloads(unittest.TestCase):
             writer.writeheader()
             writer.writerows(rows)
         script = self.script('return retrieve.products(halyard.table.read("rows.csv"), { '
-                             f'dir = "files", flat = true, on_error = "keep", {options} }})', hosts)
+                             f'dir = "files", flat = true, {options or KEEP} }})', hosts)
         return self.command("run", script, "-o", self.out, "--allow-private-net", "--quiet", *more)
 
     def urls(self, *paths, **more):
@@ -106,12 +107,21 @@ class Downloads(unittest.TestCase):
     def test_a_host_that_asks_to_wait_long_defers_its_files_and_no_others(self):
         self.files.answers["/f/later"] = self.files.answer(
             b"", "Retry-After: 7200", status="503 Service Unavailable")
-        code, _, err = self.run_rows(self.urls("/f/a", "/f/later"), "parallel = 1,")
+        code, _, err = self.run_rows(self.urls("/f/a", "/f/later"), "parallel = 1, " + KEEP)
         self.assertEqual(code, 75, err)
         self.assertIn("1 of 2 files are deferred", err)
         self.assertEqual(self.by_path()["later"]["status"], "deferred")
         self.assertEqual(self.by_path()["later"]["error"], "busy")
         self.assertEqual(self.by_path()["a"]["status"], "complete")
+
+    def test_a_workflow_that_stops_at_failures_never_sees_a_deferred_file(self):
+        self.files.answers["/f/later"] = self.files.answer(
+            b"", "Retry-After: 7200", status="503 Service Unavailable")
+        code, out, err = self.run_rows(self.urls("/f/later", "/f/a"),
+                                       'parallel = 1')
+        self.assertEqual((code, out), (75, ""), err)
+        self.assertEqual([row["status"] for row in self.manifest()["data"]],
+                         ["deferred", "complete"])
 
     def test_no_manifest_and_no_report_keeps_a_secret_of_an_address(self):
         self.files.answers[f"/f/x?id=1&token={TOKEN}"] = self.files.answer(b"", status="410 Gone")
@@ -207,7 +217,7 @@ class Downloads(unittest.TestCase):
             self.files.answers[path] = self.files.answer(b"", status="404 Not Found")
         self.files.answers["/f/4"] = self.files.answer(
             b"", "Retry-After: 7200", status="429 Too Many Requests")
-        code, _, err = self.run_rows(self.urls(*(f"/f/{i}" for i in range(6))), "parallel = 1,")
+        code, _, err = self.run_rows(self.urls(*(f"/f/{i}" for i in range(6))), "parallel = 1, " + KEEP)
         self.assertEqual(code, 3, err)
         self.assertIn("halyard retry " + self.out, err)
         os.remove(os.path.join(self.folder.name, "get.lua"))
