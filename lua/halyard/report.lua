@@ -4,6 +4,7 @@
 
 local errors = require("halyard.error")
 local json = require("halyard.json")
+local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 
@@ -206,9 +207,9 @@ local states = { there = "already there", deferred = "deferred", listed = "liste
 local function file_line(entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
   return json.encode({
-    uri = entry.uri, file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
+    uri = redact.text(entry.uri), file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
     status = states[status] or "error", tries = entry.tries,
-    warning = entry.warning, error = entry.err and tostring(entry.err) or nil,
+    warning = entry.warning, error = entry.err and redact.text(tostring(entry.err)) or nil,
   })
 end
 

@@ -30,7 +30,8 @@ local report_methods = {}
 local function public_entry(queue, k)
   local entry = queue:entry(k)
   if entry then
-    entry.address, entry.direct, entry.place, entry.expected_sha256 = nil, nil, nil, nil
+    entry.source, entry.address, entry.direct, entry.place = nil, nil, nil, nil
+    entry.expected_sha256 = nil
   end
   return entry
 end
@@ -99,7 +100,7 @@ end
 local function transfer(item, url, auth, queue)
   local existing = queue.options.existing
   return errors.try(download.file, {
-    url = url, source = item.uri, dir = queue.dir, path = item.place, size = item.size,
+    url = url, source = item.source, dir = queue.dir, path = item.place, size = item.size,
     sha256 = item.expected_sha256, replace = existing == "replace", verify = existing == "verify",
     auth = auth,
   })

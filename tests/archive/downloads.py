@@ -127,8 +127,17 @@ class Downloads(unittest.TestCase):
         self.files.answers[f"/f/x?id=1&token={TOKEN}"] = self.files.answer(b"", status="410 Gone")
         code, _, err = self.run_rows(self.urls("/f/a", f"/f/x?id=1&token={TOKEN}"))
         self.assertEqual(code, 3, err)
+        self.assertNotIn(TOKEN, err)
+        self.assertEqual(self.run_rows(self.urls(f"/f/y?token={TOKEN}"))[0], 0)
+        self.files.log.clear()
+        other = self.urls(f"/f/y?token={TOKEN}", "/f/y?token=other", f"/f/x?id=1&token={TOKEN}")
+        code, _, err = self.run_rows(other)
+        self.assertEqual((code, self.files.count("GET", f"/f/y?token={TOKEN}")), (3, 0), err)
+        self.assertEqual(self.files.count("GET", "/f/y?token=other"), 1) # may be another file
+        for path in pathlib.Path(self.out).rglob("*"):
+            if path.is_file() and path.name != "rows.csv" and path.name[0] != "y":
+                self.assertNotIn(TOKEN, path.read_text(), path)
         for name in ("manifest.csv", "manifest.json"):
-            self.assertNotIn(TOKEN, self.stored(name).read_text())
             self.assertIn("id=1&token=***", self.stored(name).read_text())
         code, _, err = self.command("retry", self.out, "--allow-private-net")
         self.assertEqual(code, 6, err)

@@ -3,7 +3,7 @@
 -- programs check less than Halyard: sizes and SHA-256 are in the lists where they are known.
 
 local errors = require("halyard.error")
-local manifest = require("halyard.retrieve.manifest")
+local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -73,7 +73,7 @@ get() {
 -- What an earlier run knows of the file: a catalogue's size may be stale.
 local function expectation(queue, item)
   local known = queue.state:find(item.place)
-  if known and known.source == item.uri then
+  if known and known.source == item.source then
     return known.bytes, known.sha256
   end
   return item.size, item.expected_sha256
@@ -116,7 +116,7 @@ function M.write(program, queue)
   local out <close> = system.create_file(M.file(program, queue))
   for k = 1, #queue do
     local item = queue:item(k)
-    if manifest.without_secrets(item.address) ~= item.address then
+    if redact.text(item.address) ~= item.address then
       errors.raise("permission", ("%s: its address holds a secret, which a list must not: run "
         .. "without --export"):format(item.place))
     end

@@ -4,6 +4,7 @@
 -- that their length does not matter, and whole or not at all.
 
 local json = require("halyard.json")
+local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -18,25 +19,6 @@ local words = {
 local columns = { "Local Path", "Status", "Message", "URL", "Bytes", "SHA256", "URI", "ETag",
   "Tries", "Error", "Fault" }
 
--- Secrets that addresses may hold (security model 6.4).
-local secret_names = { token = true, access_token = true, key = true, apikey = true,
-  api_key = true, password = true, signature = true, sig = true }
-
---- A text without the values of arguments that are secrets.
-function M.without_secrets(text)
-  return (text:gsub("([?&]([^=&%s]+)=)[^&#%s]+", function(start, name)
-    name = name:lower()
-    if secret_names[name] or name:find("^x%-amz%-") then
-      return start .. "***"
-    end
-  end))
-end
-
---- Was something cut from the address?
-function M.has_lost_secret(text)
-  return text:find("=***", 1, true) ~= nil
-end
-
 local function cell(value)
   local text = value == nil and "" or tostring(value)
   if text:find('[",\r\n]') then
@@ -47,13 +29,13 @@ end
 
 local function message_of(entry)
   local text = entry.err and entry.err.message or entry.warning
-  return text and M.without_secrets(text)
+  return text and redact.text(text)
 end
 
 local function csv_line(entry)
-  local url = not entry.ok and M.without_secrets(entry.address) or nil
+  local url = not entry.ok and redact.text(entry.address) or nil
   local values = { entry.file, words[entry.status][1], message_of(entry), url, entry.bytes,
-    entry.sha256, M.without_secrets(entry.uri), entry.etag, entry.tries,
+    entry.sha256, redact.text(entry.uri), entry.etag, entry.tries,
     entry.err and entry.err.code, entry.err and entry.err.fault }
   for i = 1, #columns do
     values[i] = cell(values[i])
@@ -63,9 +45,9 @@ end
 
 local function json_line(entry)
   return json.encode({
-    uri = M.without_secrets(entry.uri), path = entry.place, status = words[entry.status][2],
+    uri = redact.text(entry.uri), path = entry.place, status = words[entry.status][2],
     bytes = entry.bytes, sha256 = entry.sha256, etag = entry.etag, tries = entry.tries,
-    url = M.without_secrets(entry.address), size = entry.size,
+    url = redact.text(entry.address), size = entry.size,
     expected_sha256 = entry.expected_sha256, error = entry.err and entry.err.code,
     fault = entry.err and entry.err.fault, message = message_of(entry),
   })

@@ -9,6 +9,7 @@ local errors = require("halyard.error")
 local holdings = require("halyard.core.holdings")
 local http = require("halyard.core.http")
 local mashup = require("halyard.archive.mashup")
+local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 
@@ -25,7 +26,14 @@ end
 
 -- What a row means -------------------------------------------------------------------------------
 
--- Address, and whether it is one of another service (`access_url`), of a row.
+-- What records call an address: without its secrets, which may also be all that tells two files
+-- apart, so with a digest of the whole.
+local function source_name(url)
+  local text = redact.text(url)
+  return text == url and url or ("%s#%s"):format(text, system.sha256(url):sub(1, 16))
+end
+
+-- Address of a row, whether it is one of another service (`access_url`), what records call it.
 local function source_of(row)
   local uri, url = rawget(row, "dataURI"), rawget(row, "access_url")
   if not uri and type(url) == "string" and door.host(url) then
@@ -34,11 +42,11 @@ local function source_of(row)
       errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
         :format(url))
     end
-    return url, true
+    return url, true, source_name(url)
   elseif type(uri) ~= "string" or uri == "" then
     errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
   end
-  return uri, false
+  return uri, false, uri
 end
 
 -- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
@@ -150,17 +158,18 @@ local function catalogued(row, uri, direct, flat)
 end
 
 -- Finds a path for file `k`: by the workflow, the catalogue, or an earlier download of its source.
-local function name_file(self, k, row, uri, direct)
+local function name_file(self, k, row, source, direct)
   local options = self.options
-  local path = options.name and explicit_name(options.name, row, uri)
-  if not path and catalogued(row, uri, direct, options.flat) then
-    self.digits[k] = take(self.taken, catalogued(row, uri, direct, options.flat), uri)
+  local path = options.name and explicit_name(options.name, row, source)
+  local usual = not path and catalogued(row, source, direct, options.flat)
+  if usual then
+    self.digits[k] = take(self.taken, usual, source)
     return
   end
-  local before = not path and self.state:of(uri)
+  local before = not path and self.state:of(source)
   path = before and laid_out(row, before.path:match("[^/]+$"), options.flat) or path
   if path then
-    self.names[k], self.digits[k] = path, take(self.taken, path, uri)
+    self.names[k], self.digits[k] = path, take(self.taken, path, source)
   else
     self.unnamed[#self.unnamed + 1] = k
   end
@@ -181,8 +190,8 @@ function M.new(products, options, folder, dir)
   local sources <close>, seen = download.names(false), {}
   for i = 1, #products do
     local row = products[i]
-    local uri, direct = source_of(row)
-    if sources:add(uri) then
+    local uri, direct, source = source_of(row)
+    if sources:add(source) then
       local k, host = self.n + 1, direct and door.host(uri) or "mast"
       self.n = k
       if self.picked then
@@ -192,7 +201,7 @@ function M.new(products, options, folder, dir)
       if not seen[host] then
         self.hosts[#self.hosts + 1], seen[host] = host, true
       end
-      name_file(self, k, row, uri, direct)
+      name_file(self, k, row, source, direct)
     elseif not self.picked then
       self.picked = {}
       for k = 1, self.n do
@@ -213,9 +222,9 @@ function methods:ask_names(parallel)
     end)
     for j, k in ipairs(list) do -- in the order of the rows: the same in every run
       local row = self:row(k)
-      local uri = source_of(row)
+      local _, _, source = source_of(row)
       self.names[k] = laid_out(row, names[j], self.options.flat)
-      self.digits[k] = take(self.taken, self.names[k], uri)
+      self.digits[k] = take(self.taken, self.names[k], source)
     end
   end
   self.unnamed = {}
@@ -224,17 +233,18 @@ end
 
 -- What is to be done, and what was ---------------------------------------------------------------
 
---- The file number `k`: uri, address, direct (of another service), place (below the folder), file
--- (below the output folder), size and expected_sha256 as the catalogue gives them.
+--- The file number `k`: uri, source (as records call it), address, direct (of another service),
+-- place (below the folder), file (below the output folder), size and expected_sha256 as the
+-- catalogue gives them.
 function methods:item(k)
   local row = self:row(k)
-  local uri, direct = source_of(row)
-  local place = self.names[k] or catalogued(row, uri, direct, self.options.flat)
+  local uri, direct, source = source_of(row)
+  local place = self.names[k] or catalogued(row, source, direct, self.options.flat)
   if self.digits[k] then
-    place = renamed(place, uri, self.digits[k])
+    place = renamed(place, source, self.digits[k])
   end
   return {
-    uri = uri, direct = direct, address = address_of(uri, direct), place = place,
+    uri = uri, source = source, direct = direct, address = address_of(uri, direct), place = place,
     file = self.folder .. "/" .. place, size = size_of(row), expected_sha256 = sha256_of(row),
   }
 end

@@ -6,9 +6,9 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local holdings = require("halyard.core.holdings")
 local json = require("halyard.json")
-local manifest = require("halyard.retrieve.manifest")
 local outcome = require("halyard.retrieve.outcome")
 local queue_module = require("halyard.retrieve.queue")
+local redact = require("halyard.redact")
 local report = require("halyard.report")
 local system = require("halyard.core.system")
 
@@ -93,7 +93,7 @@ local function retry(record, dir, name, allowed)
   for i = 1, #rows do
     local row = rows[i]
     if row.status == "failed" or row.status == "deferred" then
-      if manifest.has_lost_secret(row.uri) then
+      if redact.is_cut(row.uri) then
         errors.raise("permission", ("%s: its address held a secret, which no manifest keeps: run "
           .. "the workflow again"):format(row.path))
       end
