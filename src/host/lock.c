@@ -27,7 +27,8 @@ static bool is_unfinished(const char *name)
     return at && !strchr(at + sizeof mark - 1, '.');
 }
 
-static void each_name(int fd, void (*visit)(int dir_fd, const char *name))
+/* `type` as of readdir: DT_UNKNOWN where the file system does not say. */
+static void each_name(int fd, void (*visit)(int dir_fd, const char *name, int type))
 {
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir && fd >= 0)
@@ -35,7 +36,7 @@ static void each_name(int fd, void (*visit)(int dir_fd, const char *name))
     const struct dirent *entry;
     while (dir && (entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            visit(dirfd(dir), entry->d_name);
+            visit(dirfd(dir), entry->d_name, entry->d_type);
     if (dir)
         closedir(dir);
 }
@@ -45,15 +46,17 @@ static int open_folder(int dir_fd, const char *name)
     return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static void remove_file(int dir_fd, const char *name)
+static void remove_file(int dir_fd, const char *name, int type)
 {
+    (void)type;
     unlinkat(dir_fd, name, 0);
 }
 
 /* A file system that cannot lock has no holders either: the lock of the run is what counts there.
  */
-static void remove_stale(int dir_fd, const char *name)
+static void remove_stale(int dir_fd, const char *name, int type)
 {
+    (void)type;
     if (!is_unfinished(name))
         return;
     int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -71,11 +74,11 @@ static void remove_stale(int dir_fd, const char *name)
     close(fd);
 }
 
-static void clean_below(int dir_fd, const char *name)
+static void clean_below(int dir_fd, const char *name, int type)
 {
     if (name[0] == '.')
-        remove_stale(dir_fd, name);
-    else
+        remove_stale(dir_fd, name, type);
+    else if (type == DT_DIR || type == DT_UNKNOWN) /* there may be a million files (L21) */
         each_name(open_folder(dir_fd, name), remove_stale);
 }
 
