@@ -78,8 +78,8 @@ hal_status hal_ledger_put(hal_ledger *l, const hal_ledger_record *record,
  * kind NONE. Texts live until the next call on `l`. */
 hal_status hal_ledger_find(hal_ledger *l, const char *node, int64_t attempt, hal_ledger_record *out,
                            hal_err *err) HAL_MUST_CHECK;
-/** The query ended, `state` "complete" or, lacking tiles, "partial": then failures that may pass are
- * forgotten, so that the next run asks again (`how` "ambiguous"). */
+/** The query ended, `state` "complete" or, lacking tiles, "partial": then failures that may pass
+ * are forgotten, so that the next run asks again (`how` "ambiguous"). */
 hal_status hal_ledger_finish(hal_ledger *l, const char *state, hal_err *err) HAL_MUST_CHECK;
 
 #endif
