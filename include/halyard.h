@@ -84,6 +84,7 @@ typedef struct hal_config {
     int64_t cpu_max_ms;      /* compute time of the scripts; 0: 60,000 */
     bool private_net;        /* loopback and private addresses may be contacted */
     bool restart;            /* what interrupted runs left in the output folder is asked again */
+    bool offline;            /* no request is sent: what needs one fails with HAL_E_USAGE */
     /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
      * stage, done, known, unit, rows, rows_expected, bytes, elapsed_s, each only where it is
      * known; of "log": level (debug, info, warning, error), text.

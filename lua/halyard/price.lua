@@ -78,7 +78,8 @@ end
 -- @tparam halyard.region region
 -- @tparam table options of the query
 -- @tparam table found known (counted rows or nil), latency_s (of the count, or nil), window, plan,
--- prior (densities remembered, or nil), memory (bytes that a table may take)
+-- prior (densities remembered, or nil), offline (nothing was asked), memory (bytes that a table may
+-- take)
 -- @treturn table numbers for `M.lines`
 function M.of(source, region, options, found)
   local account, service = found.plan:account(), source.service
@@ -94,7 +95,8 @@ function M.of(source, region, options, found)
     service = source.name, region = tostring(region), ra = source.ra, dec = source.dec,
     ownership = not source.ra and "key" or service.match or "point",
     guard_arcsec = service.guard_arcsec or 1, form = form, cap = cap, into = options.into,
-    rows = found.known, rows_low = low, rows_high = high, bytes_per_row = per_row,
+    rows = found.known, offline = found.offline or nil, rows_low = low, rows_high = high,
+    bytes_per_row = per_row,
     remembered_s = found.prior and found.prior.age_s,
     memory_per_row = memory_per_row, requests_max = account.requests_max, window = found.window,
     latency_s = found.latency_s, leaves = found.plan:leaves(),
@@ -180,7 +182,8 @@ local function rows_text(price)
       whole), price.remembered_s >= 86400 and ("%.0f days"):format(price.remembered_s / 86400)
       or duration(price.remembered_s))
   end
-  return "unknown: the service cannot count without sending its rows"
+  return price.offline and "not known: nothing was asked, and no densities are remembered"
+    or "unknown: the service cannot count without sending its rows"
 end
 
 --- The price as lines of text.

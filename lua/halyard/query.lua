@@ -584,9 +584,11 @@ local function dry_run(source, region, options, record)
       options)
     return
   end
+  local offline = system.setting("offline") == "yes"
   local known, began = source.known, system.monotonic()
   local latency
-  if not known and not record.counted and not record.silent and source.service.counts then
+  local asks_count = not record.counted and not record.silent and not offline
+  if not known and asks_count and source.service.counts then
     record.counted = true
     local finding
     known, finding = count_first(source, region)
@@ -606,7 +608,7 @@ local function dry_run(source, region, options, record)
   until what ~= "ask"
   local price = prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
-    prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
+    prior = wanted.prior, memory = record.budget.memory or table_bytes_max, offline = offline,
   })
   price.asks = asks
   record.plans[#record.plans + 1] = price

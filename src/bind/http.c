@@ -54,6 +54,9 @@ static hal_request read_request(lua_State *L, hal_header headers[HEADERS_MAX])
     hal_request r = {.repeatable = true};
     hal_option_require(L, 1, "url", "http");
     r.url = hal_option_text(L, 1, "url", NULL);
+    if (hal_host_setting(hal_host_of(L), "offline"))
+        hal_bind_fail(L, HAL_E_USAGE, "%.200s has to be asked for this: leave --offline out",
+                      r.url);
     r.body = hal_option_slice(L, 1, "body");
     r.method = hal_option_text(L, 1, "method", r.body.data ? "POST" : "GET");
     bool asks = !strcmp(r.method, "GET") || !strcmp(r.method, "HEAD") || !strcmp(r.method, "POST");

@@ -117,6 +117,7 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .workflow_path = paths,
                          .private_net = opts->private_net,
                          .restart = opts->restart,
+                         .offline = opts->offline,
                          .on_event = on_event,
                          .on_output = on_output,
                          .ctx = &v};

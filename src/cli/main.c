@@ -13,9 +13,9 @@
 
 const command commands[] = {
     {"run", "WORKFLOW", "runs a workflow", "aboXwfSIZjqp", true, 1, 1, cmd_workflow},
-    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKjqp", true, 1, 1,
+    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKMjqp", true, 1, 1,
      cmd_workflow},
-    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowjqp", true,
+    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowMjqp", true,
      1, 1, cmd_workflow},
     {"retry", "DIR", "fetches what failed or was deferred in the run with output folder DIR",
      "abLjqp", false, 1, 1, cmd_workflow},

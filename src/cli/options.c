@@ -19,6 +19,7 @@ static const option table[] = {
     {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
     {'X', 0, "restart", NULL,
      "ask everything again instead of going on where a run was interrupted"},
+    {'M', 0, "offline", NULL, "no request is sent: by the densities of earlier queries"},
     {'w', 0, "workflow-path", "DIRS",
      "folders in which workflows are looked up first, split by ':'"},
     {'f', 0, "format", "FORMAT", "result as table (default), json or csv"},
@@ -148,6 +149,9 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'X':
         out->restart = true;
+        return true;
+    case 'M':
+        out->offline = true;
         return true;
     case 'w':
         out->workflow_path = value;

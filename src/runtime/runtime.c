@@ -190,6 +190,8 @@ static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_er
         st = hal_host_set(rt->host, "workflow_path", config->workflow_path, err);
     if (!st)
         st = hal_host_set(rt->host, "restart", config->restart ? "yes" : NULL, err);
+    if (!st)
+        st = hal_host_set(rt->host, "offline", config->offline ? "yes" : NULL, err);
     return st;
 }
 

@@ -73,6 +73,26 @@ describe("remembered densities", function()
     end
   end)
 
+  it("make a plan without a request", function()
+    assert.equal(0, (ask("first", "run", "--quiet")))
+    archive:stop() -- nobody is there to be asked
+    local code, out, err = ask("plan", "plan", "--offline")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("rows          %d+ to %d+ %(from densities remembered %d+ s ago%)"),
+      out)
+    assert.is_truthy(out:find("requests      at least %d+, expected %d+ to %d+"), out)
+    code, out, err = ask("other", "plan", "--catalog TIC --offline") -- a service that counts
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("not known: nothing was asked", 1, true), out)
+    local path = practice.workflow(folder, "columns", [[
+      return mast.catalog("Gaia DR3"):query { region = sky.circle(200, 60, 1),
+        columns = { "phot_g_mean_mag" }, into = "some.csv" }]])
+    code, out, err = practice.halyard(("plan %s --archive %s -o %s --offline"):format(
+      practice.quote(path), archive.url, practice.quote(folder .. "/some")))
+    assert.equal(2, code, out .. err)
+    assert.is_truthy(err:find("has to be asked for this: leave --offline out", 1, true), err)
+  end)
+
   it("in a damaged file are not used, which is told, and the file is written anew", function()
     assert.equal(0, (ask("first", "run", "--quiet")))
     for _, text in ipairs({ "", "{", '{"version":1,"services":[1]}', '{"version":9}', "null",
