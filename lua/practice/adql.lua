@@ -687,6 +687,9 @@ function parser:select()
   end
   local scope = self.scope
   self.scope = outer
+  local total = #parts == 1 and distinct == "" and #scope == 1 and scope[1].def.total
+  local name = total and items:match('^COUNT%(%*%) AS ("[^"]+")$')
+  parts[1] = name and ("SELECT %s AS %s"):format(total, name) or parts[1]
   return { sql = table.concat(parts), columns = columns, top = top, scope = scope }
 end
 

@@ -14,6 +14,9 @@ function M.catalog(word, title)
   return catalogs[word]
 end
 
+-- Sources whose number of rows is known without reading them: how SQL says it.
+local totals = { sky_gaia = "catalog_rows('gaia')", observations = "catalog_rows('observations')" }
+
 --- A table of a service: name ("schema.table"), description, columns (as for sql.define, also
 -- utype, xtype, principal, indexed, and filled: never null), and `from` (a view), `rows`, or
 -- `rows_at`: a function of the archive's address that gives the rows (columns with their types);
@@ -31,7 +34,8 @@ function M.add(word, t)
   end
   local tables = catalogs[word].tables
   tables[#tables + 1] = { name = t.name, sql = name, description = t.description, utype = t.utype,
-    columns = columns, position = t.position, rows_at = t.rows_at }
+    columns = columns, position = t.position, rows_at = t.rows_at,
+    total = totals[t.from] }
 end
 
 function M.of(word)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "practice/sql.h"
 
+#include "practice/caom.h"
 #include "practice/sql_number.h"
 #include "practice/sql_table.h"
 
@@ -10,6 +11,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -127,14 +129,47 @@ static void cell(sqlite3_context *out, int n, sqlite3_value **v)
     sqlite3_result_int64(out, (sqlite3_int64)hal_healpix_index(order, hal_ra_canonical(ra), dec));
 }
 
+/* catalog_rows(name): how many there are, from the cells and not row by row. */
+static void catalog_rows(sqlite3_context *out, int n, sqlite3_value **v)
+{
+    (void)n;
+    const hal_sql *q = sqlite3_user_data(out);
+    const char *name = (const char *)sqlite3_value_text(v[0]);
+    uint64_t total = 0, of_mission[HAL_COLLECTIONS];
+    hal_err err = HAL_ERR_INIT;
+    if (name && !strcmp(name, hal_catalog_name(HAL_CATALOG_OBSERVATIONS))) {
+        hal_caom_totals(hal_sky_seed(q->tables.sky), of_mission);
+        for (int i = 0; i < HAL_COLLECTIONS; i++)
+            total += of_mission[i];
+    } else if (name && !strcmp(name, hal_catalog_name(HAL_CATALOG_GAIA))) {
+        hal_query all = {.catalog = HAL_CATALOG_GAIA, .limit = UINT64_MAX};
+        hal_rows *rows = hal_rows_new(q->tables.sky, &all, &err);
+        hal_status st = rows ? hal_rows_count(rows, &total, &err) : err.status;
+        hal_rows_free(rows);
+        if (st) {
+            sqlite3_result_error(out, err.text, -1);
+            return;
+        }
+    } else { /* the stars of other catalogues have to be looked at */
+        sqlite3_result_error(out, "catalog_rows counts gaia and observations", -1);
+        return;
+    }
+    sqlite3_result_int64(out, (sqlite3_int64)total);
+}
+
 static int add_functions(hal_sql *q)
 {
     static const struct {
         const char *name;
         int n;
         void (*f)(sqlite3_context *, int, sqlite3_value **);
-    } functions[] = {{"separation", 4, separation}, {"words", 1, words}, {"uniform", 2, uniform},
-                     {"normal", 2, normal},         {"cell", 3, cell},   {"pause", 1, pause_s}};
+    } functions[] = {{"separation", 4, separation},
+                     {"words", 1, words},
+                     {"uniform", 2, uniform},
+                     {"normal", 2, normal},
+                     {"cell", 3, cell},
+                     {"pause", 1, pause_s},
+                     {"catalog_rows", 1, catalog_rows}};
     int rc = hal_sql_number_register(q->db);
     for (size_t i = 0; i < sizeof functions / sizeof *functions && !rc; i++)
         rc = sqlite3_create_function_v2(q->db, functions[i].name, functions[i].n,
