@@ -8,6 +8,7 @@ local bundles = require "practice.bundles"
 local catalogs = require "practice.mashup_catalogs"
 local crossmatch = require "practice.mashup_crossmatch"
 local files = require "practice.mashup_files"
+local histograms = require "practice.mashup_histograms"
 local json = require "practice.json"
 local life = require "practice.mashup_life"
 local resolver = require "practice.resolver"
@@ -244,29 +245,17 @@ local function caom_all()
   return words.extjs_without_rows(table.concat(heads, ",\n"), "{" .. words.ZERO_PAGING .. "}")
 end
 
-local TIC_WORDS <const> = {
-  objType = { "STAR", "EXTENDED" }, typeSrc = { "gaia2", "tmgaia2" }, POSflag = { "gaia2" },
-  PMflag = { "gaia2" }, PARflag = { "gaia2" }, lumclass = { "DWARF", "GIANT" },
-}
+local tic_words = { "objType", "typeSrc", "POSflag", "PMflag", "PARflag", "lumclass" }
 
--- What clients read from it is the kind of each column. Nobody has counted the stars: counts are 0.
 local function tic_all()
-  local discrete, continuous = {}, {}
+  local kinds = {}
   for _, c in ipairs(columns.of("tic")) do
-    if c.type == "float" and not c.is_distance then
-      continuous[c.name] = { hist = { hist = json.list({}) }, type = "numeric" }
-    end
+    kinds[c.name] = c.type == "float" and not c.is_distance and "continuous" or nil
   end
-  for name, terms in pairs(TIC_WORDS) do
-    local histogram = { hist = json.list({}) }
-    for i, word in ipairs(terms) do
-      histogram.hist[i] = { key = word, count = 0 }
-      histogram[word] = histogram.hist[i]
-    end
-    discrete[name] = histogram
+  for _, name in ipairs(tic_words) do
+    kinds[name] = "discrete"
   end
-  return words.extjs_without_rows("", "{" .. words.ZERO_PAGING .. ',"discreteHistogram":'
-    .. json.encode(discrete) .. ',"continuousHistogram":' .. json.encode(continuous) .. "}")
+  return histograms.answer("sky_tic", kinds, 0.05)
 end
 
 local special = {}

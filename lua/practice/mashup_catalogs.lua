@@ -2,10 +2,9 @@
 -- Catalogues that the portal serves from views of the practice sky (mashup-api sections 7.3 to
 -- 7.5): the same stars as everywhere, with columns and identifiers of their own.
 local columns = require "practice.columns"
-local json = require "practice.json"
+local histograms = require "practice.mashup_histograms"
 local life = require "practice.mashup_life"
 local sql = require "practice.sql"
-local words = require "practice.mashup_words"
 
 local M = { services = {}, special = {} }
 
@@ -196,18 +195,12 @@ for suffix, circle in pairs({ [""] = false, [".Position"] = true }) do
     only_counts = true }
 end
 
--- What clients read from it is the kind of each column.
 M.special["Mast.Catalogs.All.DiskDetective"] = function()
-  local discrete, continuous = {}, {}
+  local kinds = {}
   for _, c in ipairs(sql.columns("mashup_disk")) do
-    if c.type == "double" or disk_numeric[c.name] then
-      continuous[c.name] = { hist = { hist = json.list({}) }, type = "numeric" }
-    else
-      discrete[c.name] = { hist = json.list({}) }
-    end
+    kinds[c.name] = (c.type == "double" or disk_numeric[c.name]) and "continuous" or "discrete"
   end
-  return words.extjs_without_rows("", ('{%s,"discreteHistogram":%s,"continuousHistogram":%s}')
-    :format(words.ZERO_PAGING, json.encode(discrete), json.encode(continuous)))
+  return histograms.answer("mashup_disk", kinds, 0.3)
 end
 
 -- WFC3 point spread functions: a table of its own, without positions on the sky ------------------

@@ -322,9 +322,34 @@ describe("the portal", function()
     assert.equal("PS1", got.values)
     assert.equal(2, got.types)
     refuses(2, "did you mean objType", [[return mast.values("TIC", "objTyp")]])
-    refuses(2, "lists no values of oval in Disk Detective",
-      [[return mast.values("Disk Detective", "oval")]])
+    refuses(2, "lists no values of designation in Disk Detective",
+      [[return mast.values("Disk Detective", "designation")]])
     refuses(2, "unknown table with values", [[return mast.values("Gaia DR3", "ra")]])
+  end)
+
+  it("tells the histograms of catalogues", function()
+    local got = gives [=[
+      local out = {}
+      for _, pair in ipairs { { "TIC", "objType" }, { "TIC", "Tmag" }, { "TIC", "lumclass" },
+        { "Disk Detective", "oval" }, { "Disk Detective", "state" } } do
+        local values = mast.values(pair[1], pair[2])
+        local sum = 0
+        for _, row in values:rows() do
+          assert(row.count >= 0)
+          sum = sum + row.count
+        end
+        out[pair[2]] = { n = #values, sum = sum, first = values:get(1, values.columns[1]),
+          last = values:get(#values, values.columns[1]) }
+      end
+      return out]=]
+    -- The TIC: 35 % of 943 million stars, in ten bins from the brightest to G < 19.6.
+    assert.equal(10, got.Tmag.n)
+    assert.is_true(math.abs(got.Tmag.sum / (0.35 * 943069440) - 1) < 0.05, got.Tmag.sum)
+    assert.is_true(got.Tmag.first < 8 and got.Tmag.last > 16, got.Tmag.last)
+    -- Each bin is rounded.
+    assert.same({ 2, 2, 2, 10 }, { got.objType.n, got.lumclass.n, got.state.n, got.oval.n })
+    assert.is_true(math.abs(got.objType.sum - got.Tmag.sum) < 20)
+    assert.is_true(got.state.sum > 3e5 and math.abs(got.state.sum - got.oval.sum) < 20)
   end)
 
   it("refuses missions that do not exist instead of telling that they saw nothing", function()

@@ -326,7 +326,7 @@ return {
       client = { "lua/halyard/archive/portal_help.lua", "Mast.Catalogs.All.Tic" },
       practice = { "lua/practice/mashup_catalogs.lua", "Mast.Catalogs.All.DiskDetective" },
       tests = {
-        { "tests/archive/mashup_spec.lua", "tells missions, columns and the values" },
+        { "tests/archive/mashup_spec.lua", "tells the histograms of catalogues" },
       },
     },
     {
