@@ -41,6 +41,19 @@ describe("a service of links", function()
     assert.equal(0, code, err)
   end)
 
+  it("is not asked for rows that lead nowhere: that is an error, no rows are none", function()
+    archive = practice.start("")
+    local code, out, err = run([[
+      local rows = images:query { region = here, collection = "GALEX" }
+      assert(#vo.datalink(rows:head(0)).table == 0)
+      return vo.datalink(rows:with("access_format", function() return "image/fits" end))]])
+    assert.equal(2, code, out .. err)
+    assert.is_truthy(err:find('access_format is "image/fits"', 1, true), err)
+    code, out, err = run([[return vo.datalink(halyard.table.from_rows({ { ra = 1 } }, { "ra" }))]])
+    assert.equal(2, code, out .. err)
+    assert.is_truthy(err:find("have no column access_url", 1, true), err)
+  end)
+
   it("leads to files that are downloaded", function()
     archive = practice.start("")
     local code, _, err = run([[

@@ -41,6 +41,8 @@ describe("the registry", function()
       -- each word, in whatever of title, description and subjects
       local few = vo.registry.search { keywords = { "PARALLAXES", "astrometry", "TAP" } }
       assert(#few == 1 and few:get(1, "short_name") == "Gaia TAP")
+      assert(few:field("access_url").ucd == "meta.ref.url" and few:field("title").ucd
+        == "meta.title")
       assert(#vo.registry.search { service_type = "sia" } == 2)
       assert(#vo.registry.search { service_type = "tap" } == 5)
       assert(#vo.registry.search { waveband = "uv" } == 5)

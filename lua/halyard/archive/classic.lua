@@ -347,7 +347,7 @@ local function refiner(record, names, rest)
     rows = door.described(rows, columns)
     for _, name in ipairs(rows.columns) do
       local column = columns[name:lower()]
-      if column and column.kind == "time" and rows:field(name).type == "string" and #rows > 0 then
+      if column and column.kind == "time" and rows:field(name).type == "string" then
         rows = door.dated(rows, name, record.name)
       end
     end

@@ -164,12 +164,25 @@ local function links(what, service)
     errors.raise("usage", "vo.datalink takes rows, the URL of a document, or identifiers with "
       .. "{ service = url }")
   end
-  local urls, seen = {}, {}
+  for _, name in ipairs({ "access_url", "access_format" }) do
+    if not access.has(what, name) then
+      errors.raise("usage", ("vo.datalink: the rows have no column %s, which says where documents "
+        .. "of links are; for the links of identifiers name their service, { service = url }")
+        :format(name))
+    end
+  end
+  local urls, seen, format = {}, {}, nil
   for _, row in what:rows() do
     local url = rawget(row, "access_url")
     if url and is_document(rawget(row, "access_format")) and not seen[url] then
       urls[#urls + 1], seen[url] = url, true
     end
+    format = format or rawget(row, "access_format")
+  end
+  if #urls == 0 and #what > 0 then
+    errors.raise("not_found", ("vo.datalink: none of %d rows leads to a document of links: "
+      .. "access_format is %s, not ...;content=datalink; retrieve.products(rows) downloads what "
+      .. "they lead to"):format(#what, format and '"' .. format .. '"' or "empty"))
   end
   return of_urls(urls)
 end
@@ -278,7 +291,7 @@ end
 -- content=datalink), the URL of a document, or identifiers with `service`
 -- @tparam[opt] table options `service`: URL of the service of links
 -- @treturn links `table`; of, this, errors, services, cutout
--- @raise `usage`, `archive`, `truncated`
+-- @raise `usage`, `archive`, `truncated`; `not_found` when no row leads to a document
 -- @usage vo.datalink(images):this()
 function M.datalink(what, options)
   options = options or {}

@@ -350,20 +350,39 @@ function M.chosen(always, names, columns, service)
   return list
 end
 
+local samples = {}
+for sample, kinds in pairs({ [0] = "short int long integer bigint smallint unsignedbyte int16 "
+  .. "int32 int64", [0.5] = "float double real float32 float64" }) do
+  for kind in kinds:gmatch("%S+") do
+    samples[kind] = sample
+  end
+end
+
+-- The values of a column without rows; nil when the answer's own will do. An answer without rows
+-- shows no types: the column map's hold, or a key would be a number here and a text there.
+local function typed(rows, told, known)
+  local sample = #rows == 0 and (told.type == "string" or told.type == "bool")
+    and samples[tostring(known.type):lower()]
+  return sample and table_core.from_rows({ { value = sample } }, { "value" }):head(0)
+    :column("value")
+end
+
 --- Rows with the units, UCDs and descriptions that the column map knows and the answer does not
--- say.
+-- say; of an answer without rows also the types.
 function M.described(rows, columns)
   for _, name in ipairs(rows.columns) do
     local known = columns[name:lower()]
     local told = known and rows:field(name)
-    local more = {}
+    local values, more = known and typed(rows, told, known), {}
     for _, key in ipairs({ "unit", "ucd", "description" }) do
       if known and known[key] and known[key] ~= "" and (told[key] or "") == "" then
         more[key] = known[key]
+      elseif values then
+        more[key] = told[key]
       end
     end
-    if next(more) then
-      rows = rows:with(name, rows:column(name), more)
+    if values or next(more) then
+      rows = rows:with(name, values or rows:column(name), more)
     end
   end
   return rows

@@ -18,6 +18,10 @@ local M = {}
 
 local columns = { "ivoid", "short_name", "title", "description", "access_url", "standard_id",
   "waveband" }
+-- What they are: RegTAP tells utypes only.
+local ucds = { ivoid = "meta.ref.ivoid", short_name = "meta.id", title = "meta.title",
+  description = "meta.note", access_url = "meta.ref.url", standard_id = "meta.ref.ivoid",
+  waveband = "em" }
 local wavebands = { "radio", "millimeter", "infrared", "optical", "uv", "euv", "x-ray",
   "gamma-ray" }
 
@@ -138,8 +142,12 @@ function M.search(options)
   if not rows then -- a plan
     return table_core.from_rows({}, columns)
   end
-  return rows:rename({ res_title = "title", res_description = "description" })
-    :sort({ "access_url" }):sort({ "ivoid" })
+  rows = rows:rename({ res_title = "title", res_description = "description" })
+  local known = {}
+  for name, ucd in pairs(ucds) do
+    known[name] = { ucd = ucd }
+  end
+  return door.described(rows, known):sort({ "access_url" }):sort({ "ivoid" })
 end
 
 -- The first that works --------------------------------------------------------------------------

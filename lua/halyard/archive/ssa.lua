@@ -137,7 +137,9 @@ function methods:query(options)
   rows = access.within(placed(rows), ra, dec, radius + rim_deg)
   rows = rows:with("sep_deg", function(row)
     return sky.separation(ra, dec, row.s_ra, row.s_dec)
-  end, { unit = "deg", ucd = "pos.angDistance" })
+  end)
+  rows = door.described(rows, { sep_deg = { type = "double", unit = "deg",
+    ucd = "pos.angDistance" } })
   return options.where and rows:where(options.where) or rows
 end
 
