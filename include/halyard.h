@@ -83,8 +83,15 @@ typedef struct hal_config {
     size_t memory_max_bytes; /* of the scripts; 0: 256 MiB */
     int64_t cpu_max_ms;      /* compute time of the scripts; 0: 60,000 */
     bool private_net;        /* loopback and private addresses may be contacted */
-    bool restart;            /* what interrupted runs left in the output folder is asked again */
-    bool offline;            /* no request is sent: what needs one fails with HAL_E_USAGE */
+    /** PEM file with certificate authorities that are trusted beside the system's; NULL: none. */
+    const char *ca_file;
+    /** Proxy of every request, "http://[user:password@]host:port"; NULL: none. */
+    const char *proxy;
+    bool proxy_from_env; /* else http_proxy and its kind are not looked at */
+    /** Whoever asks to wait longer than that (Retry-After) is not waited for; 0: 900. */
+    int64_t retry_after_max_s;
+    bool restart; /* what interrupted runs left in the output folder is asked again */
+    bool offline; /* no request is sent: what needs one fails with HAL_E_USAGE */
     /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
      * stage, done, known, unit, rows, rows_expected, bytes, elapsed_s, each only where it is
      * known; of "log": level (debug, info, warning, error), text.

@@ -415,6 +415,7 @@ static int request(lua_State *L)
     r->op.decorate = request_decorate;
     hal_buf_init(&r->body, (size_t)max);
     http.error_bodies = true;
+    http.coded = true;
     http.keep_redirect = !hal_option_boolean(L, 1, "redirects", true);
     http.body_max_bytes = (uint64_t)max;
     r->request = &http;

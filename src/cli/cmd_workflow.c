@@ -95,6 +95,10 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
 {
     static char paths[PATHS_MAX_BYTES];
     search_path(paths, sizeof paths, opts);
+    int64_t longest_wait = opts->longest_wait ? whole_number(opts->longest_wait) : 0;
+    if (longest_wait < 0)
+        return complain(EXIT_USAGE, "--longest-wait takes a whole number of seconds, not '%s'",
+                        opts->longest_wait);
     const char *names[OPTIONS_MAX];
     size_t n_names = option_names(cmd, names);
     view v = {.job = {.struct_size = sizeof v.job,
@@ -116,6 +120,10 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .output = opts->output,
                          .workflow_path = paths,
                          .private_net = opts->private_net,
+                         .ca_file = opts->ca_file,
+                         .proxy = opts->proxy,
+                         .proxy_from_env = opts->proxy_from_env,
+                         .retry_after_max_s = longest_wait,
                          .restart = opts->restart,
                          .offline = opts->offline,
                          .on_event = on_event,

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 const command commands[] = {
-    {"run", "WORKFLOW", "runs a workflow", "aboXwfSIZjqp", true, 1, 1, cmd_workflow},
-    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKMjqp", true, 1, 1,
-     cmd_workflow},
-    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowMjqp", true,
+    {"run", "WORKFLOW", "runs a workflow", "aboXwfSIZjqpcxvW", true, 1, 1, cmd_workflow},
+    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKMjqpcxvW", true,
      1, 1, cmd_workflow},
+    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowMjqpcxvW",
+     true, 1, 1, cmd_workflow},
     {"retry", "DIR", "fetches what failed or was deferred in the run with output folder DIR",
-     "abLjqp", false, 1, 1, cmd_workflow},
+     "abLjqpcxvW", false, 1, 1, cmd_workflow},
     {"verify", "DIR", "reads the files downloaded below DIR again, compares their SHA-256", "Jq",
      false, 1, 1, cmd_workflow},
     {"list", "", "lists the workflows that are found by name", "wj", false, 0, 0, cmd_workflow},

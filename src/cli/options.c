@@ -26,6 +26,12 @@ static const option table[] = {
     {'j', 0, "json", NULL, "result and events as JSON"},
     {'q', 'q', "quiet", NULL, "warnings and errors only"},
     {'p', 0, "allow-private-net", NULL, "loopback and private addresses may be contacted"},
+    {'c', 0, "ca-file", "FILE", "certificate authorities (PEM) to trust beside the system's"},
+    {'x', 0, "proxy", "URL", "proxy of every request: http://host:port"},
+    {'v', 0, "proxy-from-env", NULL,
+     "use the proxy that http_proxy, https_proxy and no_proxy name"},
+    {'W', 0, "longest-wait", "SECONDS",
+     "wait so long for an archive that asks to (default: 900), else defer"},
     {'F', 0, "from", "FORMAT", "format of IN (default: recognised from its bytes)"},
     {'T', 0, "to", "FORMAT", "format of OUT (default: by the ending of its name, else csv)"},
     {'t', 0, "table", "N|NAME",
@@ -174,6 +180,18 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'p':
         out->private_net = true;
+        return true;
+    case 'c':
+        out->ca_file = value;
+        return true;
+    case 'x':
+        out->proxy = value;
+        return true;
+    case 'v':
+        out->proxy_from_env = true;
+        return true;
+    case 'W':
+        out->longest_wait = value;
         return true;
     case 'F':
         out->from = value;

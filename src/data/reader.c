@@ -8,7 +8,7 @@
 #include "data/answer_words.h"
 #include "data/contents.h"
 #include "data/format.h"
-#include "data/unpack.h"
+#include "base/unpack.h"
 #include "data/vec.h"
 
 #include <stdio.h>

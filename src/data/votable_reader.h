@@ -10,7 +10,7 @@
 #include "data/expat_lib.h"
 #include "data/format.h"
 #include "data/team.h"
-#include "data/unpack.h"
+#include "base/unpack.h"
 #include "data/votable_cell.h"
 
 enum { HAL_VO_DEPTH_MAX = 64, HAL_VO_ATTRIBUTES_MAX = 256, HAL_VO_JOBS_MAX = 6 };

@@ -10,8 +10,9 @@ enum {
     BLOCK_BYTES = 256 << 10, /* body bytes handed to the worker at once */
     QUEUE_BYTES = 4 << 20,   /* handed over and not read yet: above it the transfer pauses */
     DAMAGED_RETRIES = 2,
-    FOREIGN_RETRIES = 2, /* a page of another kind may be a passing notice (fault matrix N26) */
-    EMPTY_RETRIES = 1    /* N27 */
+    FOREIGN_RETRIES = 2,   /* a page of another kind may be a passing notice (fault matrix N26) */
+    EMPTY_RETRIES = 1,     /* N27 */
+    FIRST_BYTE_MS = 600000 /* a synchronous query runs before it answers */
 };
 
 /* All fields belong to the loop thread, except those of the worker: they are touched by jobs of the
@@ -323,6 +324,9 @@ hal_fetch *hal_fetch_start(hal_loop *loop, const hal_fetch_request *request, hal
     hal_buf_init(&f->body, request->body_max_bytes);
     f->request.http.repeatable = true;
     f->request.http.error_bodies = false;
+    f->request.http.coded = true;
+    if (!request->http.first_byte_ms)
+        f->request.http.first_byte_ms = FIRST_BYTE_MS;
     f->request.http.words = hal_answer_words;
     f->done = done;
     f->ctx = ctx;

@@ -12,9 +12,9 @@ typedef struct hal_fetch hal_fetch;
 
 /** Borrowed for the call of hal_fetch_start. */
 typedef struct hal_fetch_request {
-    hal_request
-        http; /* `repeatable` is set and `error_bodies` cleared: a data set can be asked again
-               */
+    hal_request http; /* `repeatable` and `coded` are set, `error_bodies` cleared: a data set can be
+                       asked again; the first byte may take 600 s
+                       */
     hal_format format;
     hal_reader_limits limits;
     const char *table;  /* of an answer of several, as in hal_reader_options; NULL: the first */

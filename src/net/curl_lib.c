@@ -59,6 +59,23 @@ static void load_crypto(void)
     hal_library_load("libcrypto.so.3", symbols, crypto_why, sizeof crypto_why);
 }
 
+static hal_tls tls;
+static char tls_why[256];
+
+static void load_tls(void)
+{
+    const hal_symbol symbols[] = {
+        {"SSL_peek", &tls.peek}, {"SSL_get0_alpn_selected", &tls.alpn}, {0}};
+    hal_library_load("libssl.so.3", symbols, tls_why, sizeof tls_why);
+}
+
+const hal_tls *hal_tls_load(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_tls);
+    return tls_why[0] ? NULL : &tls;
+}
+
 const hal_curl *hal_curl_load(hal_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

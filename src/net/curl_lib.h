@@ -47,6 +47,13 @@ typedef struct hal_crypto {
     int (*final)(EVP_MD_CTX *ctx, unsigned char *digest, unsigned *n);
 } hal_crypto;
 
+typedef struct hal_tls {
+    int (*peek)(SSL *ssl, void *bytes, int n);
+    void (*alpn)(const SSL *ssl, const unsigned char **name, unsigned *n);
+} hal_tls;
+/** That which libcurl uses; NULL when it uses another. */
+const hal_tls *hal_tls_load(void);
+
 /** The loaded library, alive until the process ends; any thread. NULL and `err` (HAL_E_IO, naming
  * the package to install) when it cannot be loaded. */
 const hal_curl *hal_curl_load(hal_err *err);

@@ -64,6 +64,8 @@ static void free_exchange(hal_exchange *x)
     hal_free(x->body);
     hal_secrets_wipe(&x->secrets);
     hal_buf_clear(&x->server_text);
+    hal_buf_clear(&x->unpacked);
+    hal_unpack_free(x->unpack);
     hal_free(x);
 }
 
@@ -405,7 +407,7 @@ static void send_request(hal_exchange *x)
     hal_exchange_begin_answer(x);
     x->phase = HAL_IN_TRANSFER;
     x->in_headers = false;
-    x->address_refused = x->no_descriptor = x->is_paused = x->resume_wanted = false;
+    x->leftover = x->address_refused = x->no_descriptor = x->is_paused = x->resume_wanted = false;
     x->paused_ns = 0;
     x->paused_since_ns = INT64_MIN;
     x->stop = HAL_ERR_INIT;
@@ -452,6 +454,15 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
     x->answered_ns = hal_exchange_now_ns(x);
     if (!code && !x->has_headers) /* an end inside the headers is success to libcurl */
         code = CURLE_RECV_ERROR;
+    if (code && x->leftover) { /* that connection is gone now; another try is not charged */
+        withdraw(x, HAL_STRAIN_UNKNOWN);
+        again_after(x, 0);
+        return;
+    }
+    if (!code && x->unpack && hal_unpack_finish(x->unpack, &x->stop)) { /* N16 */
+        x->stop.retryable = true;
+        code = CURLE_WRITE_ERROR;
+    }
     if (code && !x->has_headers && (x->no_descriptor || hal_loop_lacks_descriptors(x->loop))) {
         wait_for_descriptor(x);
         return;
@@ -536,6 +547,7 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
     x->outcome.content_length = -1;
     x->outcome.tries = 1;
     hal_buf_init(&x->server_text, HAL_SERVER_TEXT_MAX);
+    hal_buf_init(&x->unpacked, HAL_UNPACKED_MAX);
     if (prepare(x, request, err)) {
         free_exchange(x);
         return NULL;

@@ -41,8 +41,9 @@ typedef struct hal_request {
     int64_t first_byte_ms;   /* default 120,000 */
     int64_t deadline_ms;     /* whole operation with polls and retries; default 3,600,000 */
     uint64_t body_max_bytes; /* decoded; default 64 GiB */
-    bool error_bodies;  /* deliver bodies of non-2xx answers to the sink; else what they say goes
-                           into the error text */
+    bool error_bodies; /* deliver bodies of non-2xx answers to the sink; else what they say goes
+                          into the error text */
+    bool coded; /* a gzip or zstd coding is offered, and undone: the sink sees what it holds */
     bool keep_redirect; /* a redirect is the final answer: `location` says where to */
     /** One line of at most `size` - 1 bytes: what the body of an error answer (its first 16 KiB)
      * says. NULL: its text without tags. */
@@ -122,6 +123,19 @@ typedef struct hal_waits {
     int64_t sleep_ms; /* default 60,000: a longer gap between steps means that the machine slept */
 } hal_waits;
 void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits);
+
+/** What stands between. Zero: nothing but the system. */
+typedef struct hal_net_options {
+    const char *ca_file; /* PEM: certificate authorities trusted beside the system's */
+    const char *proxy;   /* of every request, "http://[user:password@]host:port" */
+    bool proxy_from_env; /* http_proxy, https_proxy, all_proxy, no_proxy are used */
+} hal_net_options;
+/** Copied. With a proxy the rules on addresses see the names of hosts only. HAL_E_USAGE, HAL_E_IO,
+ * HAL_E_NOMEM. */
+hal_status hal_loop_set_network(hal_loop *loop, const hal_net_options *options,
+                                hal_err *err) HAL_MUST_CHECK;
+/** Some requests go through a proxy. */
+bool hal_loop_has_proxy(const hal_loop *loop);
 
 typedef struct hal_net_stats {
     uint64_t requests, retries, polls, wire_bytes;

@@ -16,6 +16,10 @@ void hal_exchange_begin_answer(hal_exchange *x)
     x->location[0] = x->coding[0] = x->retry_after[0] = '\0';
     x->header_bytes = x->n_headers = x->outcome_header_bytes = 0;
     hal_buf_clear(&x->server_text);
+    hal_buf_clear(&x->unpacked);
+    hal_unpack_free(x->unpack);
+    x->unpack = NULL;
+    x->n_taken_ahead = 0;
     hal_outcome *o = &x->outcome;
     o->headers[0] = o->headers[1] = o->location[0] = '\0';
     o->http_status = 0;
@@ -85,6 +89,45 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
     }
 }
 
+/* A file that is packed itself may be labelled so: then it is stored as it is, and its own check at
+ * the end holds. */
+static bool is_packed_file(const hal_exchange *x, hal_packing packing)
+{
+    size_t n = strlen(x->url);
+    return packing == HAL_PACKING_GZIP && n > 3 &&
+           (!strcasecmp(x->url + n - 3, ".gz") || !strcasecmp(x->url + n - 4, ".tgz"));
+}
+
+/* How the body is packed: one layer, which was offered. */
+static hal_status open_coding(hal_exchange *x, bool wanted)
+{
+    static const struct {
+        const char *name;
+        hal_packing packing;
+    } known[] = {{"", HAL_PACKING_NONE},
+                 {"identity", HAL_PACKING_NONE},
+                 {"gzip", HAL_PACKING_GZIP},
+                 {"x-gzip", HAL_PACKING_GZIP},
+                 {"zstd", HAL_PACKING_ZSTD}};
+    size_t i = 0, n = sizeof known / sizeof *known;
+    while (i < n && strcasecmp(known[i].name, x->coding) != 0)
+        i++;
+    hal_packing packing = i < n ? known[i].packing : HAL_PACKING_NONE;
+    if (i < n && (packing == HAL_PACKING_NONE || !x->outcome.content_length ||
+                  (x->resume.from && is_packed_file(x, packing))))
+        return HAL_OK;
+    if (packing != HAL_PACKING_NONE && x->request.coded) {
+        x->unpack = hal_unpack_new(packing, &x->stop);
+        return x->unpack ? HAL_OK : x->stop.status;
+    }
+    if (!wanted) /* the words of a refusal, unread */
+        return HAL_OK;
+    hal_err_set(&x->stop, HAL_E_PROTOCOL,
+                "the answer is compressed (%s) although that was not asked for", x->coding);
+    x->stop.retryable = x->resume.from != NULL; /* a proxy on the way may have done it */
+    return HAL_E_PROTOCOL;
+}
+
 static hal_status headers_whole(hal_exchange *x)
 {
     x->in_headers = false;
@@ -97,16 +140,16 @@ static hal_status headers_whole(hal_exchange *x)
         return hal_err_set(
             &x->stop, HAL_E_PROTOCOL,
             "the answer states its length in contradicting ways; it cannot be trusted");
-    if (hal_exchange_is_redirect(x) || !(hal_exchange_is_good(x) || x->request.error_bodies))
-        return HAL_OK;
-    if (!strcmp(x->method, "HEAD") && !x->as_get) { /* what it says is of a body that stays away */
+    bool head = !strcmp(x->method, "HEAD") && !x->as_get;
+    bool wanted =
+        !hal_exchange_is_redirect(x) && (hal_exchange_is_good(x) || x->request.error_bodies);
+    hal_status st = head ? HAL_OK : open_coding(x, wanted);
+    if (st || !wanted)
+        return st;
+    if (head) { /* what it says is of a body that stays away */
         x->delivering = true;
         return x->sink.begin ? x->sink.begin(x->sink.ctx, x->status, &x->stop) : HAL_OK;
     }
-    if (!x->resume.from && x->coding[0] && strcasecmp(x->coding, "identity") != 0)
-        return hal_err_set(&x->stop, HAL_E_PROTOCOL,
-                           "the answer is compressed (%s) although that was not asked for",
-                           x->coding);
     if (x->request.body_max_bytes < (uint64_t)INT64_MAX &&
         x->outcome.content_length > (int64_t)x->request.body_max_bytes)
         return hal_err_set(
@@ -155,37 +198,79 @@ size_t hal_exchange_on_header(char *bytes, size_t size, size_t n, void *ctx)
     return st ? 0 : n;
 }
 
+/* Hands bytes of the body on. HAL_E_BUSY: the sink takes none just now. */
+static hal_status take(hal_exchange *x, const char *bytes, size_t n)
+{
+    if (x->delivering) {
+        if (x->outcome.body_bytes + n > x->request.body_max_bytes)
+            return hal_err_set(&x->stop, HAL_E_BUDGET,
+                               "the answer is longer than the limit of %llu bytes",
+                               (unsigned long long)x->request.body_max_bytes);
+        hal_status st = x->sink.write ? x->sink.write(x->sink.ctx, bytes, n, &x->stop) : HAL_OK;
+        if (st)
+            return st;
+    } else {
+        size_t room = HAL_SERVER_TEXT_MAX - x->server_text.size_bytes;
+        hal_status st = hal_buf_append(&x->server_text, bytes, n < room ? n : room, &x->stop);
+        if (st)
+            return st;
+    }
+    x->outcome.body_bytes += n;
+    return HAL_OK;
+}
+
+/* What the sink does not take waits; what comes behind it too. */
+static hal_status take_unpacked(void *ctx, const char *bytes, size_t n, hal_err *err)
+{
+    hal_exchange *x = ctx;
+    hal_status st = x->unpacked.size_bytes ? HAL_E_BUSY : take(x, bytes, n);
+    return st == HAL_E_BUSY ? hal_buf_append(&x->unpacked, bytes, n, err) : st;
+}
+
+static hal_status take_waiting(hal_exchange *x)
+{
+    if (!x->unpacked.size_bytes)
+        return HAL_OK;
+    hal_status st = take(x, x->unpacked.data, x->unpacked.size_bytes);
+    if (!st)
+        hal_buf_clear(&x->unpacked);
+    return st;
+}
+
+/* After a pause libcurl offers the bytes again that were unpacked already. */
+static hal_status unpack(hal_exchange *x, const char *bytes, size_t n)
+{
+    hal_status st = take_waiting(x);
+    if (st)
+        return st;
+    size_t ahead = x->n_taken_ahead < n ? x->n_taken_ahead : n;
+    x->n_taken_ahead -= ahead;
+    st = hal_unpack_feed(x->unpack, bytes + ahead, n - ahead, take_unpacked, x, &x->stop);
+    if (st == HAL_E_INTEGRITY)
+        x->stop.retryable = true; /* N15 */
+    if (st || !x->unpacked.size_bytes)
+        return st;
+    x->n_taken_ahead = n;
+    return HAL_E_BUSY;
+}
+
 size_t hal_exchange_on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
     hal_exchange *x = ctx;
     n *= size;
     if (x->phase == HAL_ENDING)
         return 0;
-    if (x->delivering) {
-        if (x->outcome.body_bytes + n > x->request.body_max_bytes) {
-            hal_err_set(&x->stop, HAL_E_BUDGET, "the answer is longer than the limit of %llu bytes",
-                        (unsigned long long)x->request.body_max_bytes);
-            return 0;
-        }
-        hal_status st = x->sink.write ? x->sink.write(x->sink.ctx, bytes, n, &x->stop) : HAL_OK;
-        if (st == HAL_E_BUSY) {
-            x->stop = HAL_ERR_INIT;
-            x->is_paused = true;
-            x->paused_since_ns = hal_exchange_now_ns(x);
-            return CURL_WRITEFUNC_PAUSE;
-        }
-        if (st) {
-            x->stop.status = st;
-            return 0;
-        }
-    } else {
-        size_t room = HAL_SERVER_TEXT_MAX - x->server_text.size_bytes;
-        if (hal_buf_append(&x->server_text, bytes, n < room ? n : room, &x->stop)) {
-            x->stop.status = HAL_E_NOMEM;
-            return 0;
-        }
+    hal_status st = x->unpack ? unpack(x, bytes, n) : take(x, bytes, n);
+    if (st == HAL_E_BUSY) {
+        x->stop = HAL_ERR_INIT;
+        x->is_paused = true;
+        x->paused_since_ns = hal_exchange_now_ns(x);
+        return CURL_WRITEFUNC_PAUSE;
     }
-    x->outcome.body_bytes += n;
+    if (st) {
+        x->stop.status = st;
+        return 0;
+    }
     x->outcome.wire_bytes += n;
     x->loop->stats.wire_bytes += n;
     return n;

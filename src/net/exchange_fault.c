@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 enum {
-    WORDS_MAX = 500,                 /* of an error answer's body in an error text */
+    WORDS_MAX = 300,                 /* of an error answer's body in an error text */
     HEADER_FLOOD_BYTES = 200 * 1024, /* libcurl stops at 300 KiB */
 };
 
@@ -31,6 +31,17 @@ hal_fault hal_exchange_transfer_fault(hal_exchange *x, CURLcode code, hal_err *e
     bool bad_chunk = code == CURLE_RECV_ERROR && x->has_headers && strcasestr(cause, "chunk");
     if (bad_chunk)
         fault = (hal_fault){.status = HAL_E_PROTOCOL, .retryable = true, .tries_max = 2};
+    long answer = 0;
+    if (x->proxied &&
+        x->loop->curl->easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &answer) == CURLE_OK &&
+        answer >= 400)
+        fault = (hal_fault){.status = HAL_E_NETWORK, .retryable = answer >= 500};
+    if (answer >= 400) {
+        hal_err_set(err, fault.status,
+                    "the proxy does not let a request through to %s (HTTP %ld); check --proxy",
+                    host, answer);
+        return fault;
+    }
     if (x->address_refused) {
         fault = (hal_fault){.status = HAL_E_PERMISSION};
         hal_err_set(err, fault.status,
@@ -46,15 +57,19 @@ hal_fault hal_exchange_transfer_fault(hal_exchange *x, CURLcode code, hal_err *e
                         ? "%s: the connection ended inside the answer: %s; try again later"
                         : "%s: the connection ended without an answer: %s; try again later",
                     host, cause);
-    } else if (bad_chunk) {
-        hal_err_set(err, fault.status, "%s sends a body that is not HTTP: %s; try again later",
-                    host, cause);
     } else if (fault.status == HAL_E_PROTOCOL) {
         hal_err_set(err, fault.status, "%s does not answer in HTTP: %s; is the address right?",
                     host, x->in_headers ? "header too large" : cause);
     } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
         hal_err_set(err, fault.status, "cannot find host %s; check the network or the address",
                     host);
+    } else if (code == CURLE_COULDNT_RESOLVE_PROXY) {
+        hal_err_set(err, fault.status, "cannot find the proxy: %s; check --proxy", cause);
+    } else if (fault.untrusted) {
+        hal_err_set(err, fault.status,
+                    "%s cannot be trusted: %s; check the address and this machine's clock, or name "
+                    "the certificate authority with --ca-file",
+                    host, cause);
     } else if (fault.status == HAL_E_NETWORK) {
         hal_err_set(err, fault.status,
                     "cannot connect to %s: %s; is the archive up? try again later", host, cause);

@@ -6,6 +6,7 @@
 #ifndef HAL_NET_EXCHANGE_IMPL_H
 #define HAL_NET_EXCHANGE_IMPL_H
 
+#include "base/unpack.h"
 #include "net/exchange.h"
 #include "net/loop_impl.h"
 #include "net/retry.h"
@@ -15,7 +16,8 @@ enum {
     HAL_LOCATION_MAX = 8192,
     HAL_SERVER_TEXT_MAX = 16384, /* kept of an error answer's body (fault matrix N22) */
     HAL_CHAIN_MAX = 512,
-    HAL_WATCH_S = 60, /* a stalled transfer is noticed after one to two of these */
+    HAL_UNPACKED_MAX = 64 << 20, /* 16 KiB of libcurl's, at most about 1,032 times as long */
+    HAL_WATCH_S = 60,            /* a stalled transfer is noticed after one to two of these */
 };
 
 typedef enum hal_exchange_phase {
@@ -68,12 +70,15 @@ struct hal_exchange {
     int status;
     bool in_headers, has_headers, delivering, length_conflict, has_retry_after;
     hal_exchange_reached reached;
-    bool address_refused, no_descriptor, is_paused, resume_wanted;
+    bool leftover, proxied, address_refused, no_descriptor, is_paused, resume_wanted;
     int64_t date_s;
     double retry_after_s;
     char location[HAL_LOCATION_MAX];
     char coding[64], retry_after[64];
     hal_buf server_text;
+    hal_unpack *unpack;   /* undoes the coding of the body; NULL: it has none */
+    hal_buf unpacked;     /* what the sink did not take yet */
+    size_t n_taken_ahead; /* bytes that libcurl offers again and `unpacked` came from */
     size_t n_headers, outcome_header_bytes;
     uint64_t watched_bytes;
     size_t header_bytes;
@@ -103,6 +108,14 @@ static inline bool hal_exchange_is_good(const hal_exchange *x)
 void hal_exchange_conclude(hal_exchange *x, const hal_err *why);
 /** What is on the wire took too long. */
 void hal_exchange_late(hal_exchange *x, const hal_err *why);
+
+/* exchange_socket.c */
+/** libcurl's callback; `ctx` is the exchange. */
+curl_socket_t hal_exchange_open_socket(void *ctx, curlsocktype purpose,
+                                       struct curl_sockaddr *address);
+/** The kept connection between these ports, about to be used again, holds bytes nobody asked for.
+ */
+bool hal_exchange_has_leftover(hal_exchange *x, int from_port, int to_port);
 
 /* exchange_watch.c */
 void hal_exchange_watch_start(hal_exchange *x);

@@ -28,6 +28,11 @@ void hal_exchange_tell_location(hal_exchange *x)
 
 hal_status hal_exchange_ask_guard(const hal_loop *loop, const hal_target *t, hal_err *err)
 {
+    if (!loop->private_net && hal_peers_proxy(&loop->peers, t) && hal_target_is_private(t))
+        return hal_err_set(err, HAL_E_PERMISSION,
+                           "%s is a private address, which is not granted; allow private networks "
+                           "(--allow-private-net) to reach it",
+                           t->host);
     if (!loop->allowed)
         return HAL_OK;
     hal_err why = HAL_ERR_INIT;

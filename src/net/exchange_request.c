@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "net/header.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -15,20 +14,6 @@ enum {
     URL_MAX = 65536,
     CONNECT_MS = 60000, /* of libcurl itself: longer than exchange_watch.c waits */
 };
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    hal_exchange *x = ctx;
-    (void)purpose;
-    if (!x->loop->private_net && !hal_address_is_public(&address->addr)) {
-        x->address_refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    hal_exchange_on_address(x);
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    x->no_descriptor = fd < 0 && (errno == EMFILE || errno == ENFILE);
-    return fd;
-}
 
 static bool survives_redirect(const char *line)
 {
@@ -63,6 +48,8 @@ static hal_status list_headers(hal_exchange *x, hal_err *err)
             st = hal_exchange_add_header(x, line, err);
     if (!st && home && x->secrets.authorization)
         st = hal_exchange_add_authorization(x, err);
+    if (!st && x->request.coded)
+        st = hal_exchange_add_header(x, "Accept-Encoding: gzip, zstd", err);
     uint64_t offset;
     const char *etag;
     if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &etag)) {
@@ -83,6 +70,8 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     hal_status st = list_headers(x, err);
     if (st)
         return st;
+    const char *proxy = hal_peers_proxy(&x->loop->peers, &x->target);
+    x->proxied = proxy != NULL;
     CURLcode rc = CURLE_OK;
 #define SET(option, value) rc = rc ? rc : c->easy_setopt(e, option, value)
     SET(CURLOPT_CURLU, x->target.url);
@@ -103,7 +92,14 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
-    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_PROXY, proxy ? proxy : "");
+    SET(CURLOPT_NOPROXY, ""); /* hal_peers_proxy decides */
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (x->loop->peers.ca_file)
+        SET(CURLOPT_CAINFO, x->loop->peers.ca_file);
+    /* Small answers of one host share a connection where its server can (HTTP/2); files come over
+     * several. */
+    SET(CURLOPT_PIPEWAIT, x->resume.from ? 0L : 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
     SET(CURLOPT_HTTPHEADER, x->headers);
@@ -111,7 +107,7 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_HEADERDATA, (void *)x);
     SET(CURLOPT_WRITEFUNCTION, hal_exchange_on_body);
     SET(CURLOPT_WRITEDATA, (void *)x);
-    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETFUNCTION, hal_exchange_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, (void *)x);
     SET(CURLOPT_RESOLVER_START_FUNCTION, hal_exchange_on_resolve);
     SET(CURLOPT_RESOLVER_START_DATA, (void *)x);
@@ -187,6 +183,7 @@ hal_status hal_exchange_copy_request(hal_exchange *x, const hal_request *r, hal_
         .deadline_ms = r->deadline_ms > 0 ? r->deadline_ms : 3600000,
         .body_max_bytes = r->body_max_bytes ? r->body_max_bytes : UINT64_C(64) << 30,
         .error_bodies = r->error_bodies,
+        .coded = r->coded,
         .keep_redirect = r->keep_redirect,
         .words = r->words,
     };

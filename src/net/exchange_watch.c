@@ -43,8 +43,9 @@ int hal_exchange_on_connected(void *ctx, char *to, char *from, int to_port, int 
     hal_exchange *x = ctx;
     (void)to;
     (void)from;
-    (void)to_port;
-    (void)from_port;
+    x->leftover = hal_exchange_has_leftover(x, from_port, to_port);
+    if (x->leftover)
+        return CURL_PREREQFUNC_ABORT;
     reach(x, HAL_REACHED_HOST, x->request.first_byte_ms);
     return CURL_PREREQFUNC_OK;
 }

@@ -350,6 +350,7 @@ void hal_loop_free(hal_loop *loop)
         loop->curl->multi_cleanup(loop->multi);
     hal_limit_unlisten(&loop->listener);
     close(loop->wake_fd);
+    hal_peers_clear(&loop->peers);
     hal_free(loop->heap);
     hal_free(loop);
 }
@@ -385,6 +386,26 @@ void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, 
     loop->allowed = allowed;
     loop->private_net = private_net;
     loop->guard_ctx = ctx;
+}
+
+hal_status hal_loop_set_network(hal_loop *loop, const hal_net_options *options, hal_err *err)
+{
+    hal_peers peers = {0};
+    const hal_curl *curl = NULL;
+    bool used = options->ca_file || options->proxy || options->proxy_from_env;
+    if (used && !(curl = hal_curl_load(err)))
+        return HAL_E_IO;
+    hal_status st = used ? hal_peers_init(&peers, curl, options, err) : HAL_OK;
+    if (st)
+        return st;
+    hal_peers_clear(&loop->peers);
+    loop->peers = peers;
+    return HAL_OK;
+}
+
+bool hal_loop_has_proxy(const hal_loop *loop)
+{
+    return loop->peers.proxy || loop->peers.http_proxy || loop->peers.https_proxy;
 }
 
 hal_net_stats hal_loop_stats(const hal_loop *loop)

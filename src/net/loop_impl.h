@@ -8,6 +8,7 @@
 #include "net/exchange.h"
 #include "net/limit.h"
 #include "net/loop.h"
+#include "net/peer.h"
 
 /** An instant at which `fn` runs, embedded in its owner. Room for it is reserved by init, so that
  * setting it cannot fail. */
@@ -48,7 +49,13 @@ hal_gate *hal_gate_to(hal_loop *loop, const char *host, int port, hal_err *err);
 void hal_gate_enter(hal_gate *gate, hal_visitor *visitor);
 void hal_gate_leave(hal_visitor *visitor);
 
-enum { HAL_TRANSFERS_MAX = 1 << 20 };
+enum { HAL_TRANSFERS_MAX = 1 << 20, HAL_SOCKETS_MAX = 256 };
+
+/* One that libcurl opened, perhaps closed meanwhile. */
+typedef struct hal_socket {
+    int fd;
+    bool used; /* a request has gone over it */
+} hal_socket;
 
 struct hal_loop {
     const hal_clock *clock;
@@ -72,6 +79,9 @@ struct hal_loop {
     hal_host_allowed allowed;
     void *guard_ctx;
     bool private_net;
+    hal_peers peers;
+    hal_socket sockets[HAL_SOCKETS_MAX];
+    size_t n_sockets, i_socket;
     hal_waits waits;
     hal_net_stats stats;
     uint64_t random;

@@ -29,6 +29,7 @@ hal_fault hal_fault_of_transfer(int code, bool in_headers)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
         network.retryable = false; /* N21 */
+        network.untrusted = true;
         return network;
     case CURLE_UNSUPPORTED_PROTOCOL: /* N17: HTTP/0.9 or garbage */
     case CURLE_WEIRD_SERVER_REPLY:

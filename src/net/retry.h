@@ -15,6 +15,7 @@ typedef struct hal_fault {
     bool strained;  /* the host is overloaded: fewer at once */
     int tries_max;  /* of this kind of failure; 0: as many as the request allows */
     int delay_base; /* the shortest delay, in units of the base delay */
+    bool untrusted; /* its certificate */
     bool of_host;   /* once the tries are used up, whatever is sent there fails like this */
 } hal_fault;
 

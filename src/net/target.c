@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/target.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -143,4 +144,20 @@ bool hal_address_is_public(const struct sockaddr *address)
         return v6_is_public(in6.sin6_addr.s6_addr);
     }
     return false;
+}
+
+bool hal_target_is_private(const hal_target *target)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    char bare[sizeof target->host];
+    size_t n = strlen(target->host);
+    bool six = target->host[0] == '[';
+    snprintf(bare, sizeof bare, "%.*s", (int)(six ? n - 2 : n), target->host + six);
+    bare[strcspn(bare, "%")] = '\0'; /* zone */
+    if (inet_pton(AF_INET, bare, &in.sin_addr) == 1)
+        return !hal_address_is_public((struct sockaddr *)&in);
+    if (inet_pton(AF_INET6, bare, &in6.sin6_addr) == 1)
+        return !hal_address_is_public((struct sockaddr *)&in6);
+    return !strcmp(bare, "localhost") || (n > 10 && !strcmp(bare + n - 10, ".localhost"));
 }

@@ -24,6 +24,8 @@ bool hal_target_same_origin(const hal_target *a, const hal_target *b);
 /** The whole URL, cut at `size` - 1 bytes. */
 void hal_target_text(const hal_curl *curl, const hal_target *target, char *out, size_t size);
 
+/** By its name alone: "localhost", or a number that is no public address. */
+bool hal_target_is_private(const hal_target *target);
 /** False for loopback, private, link-local, multicast and reserved addresses, also when embedded in
  * IPv6 (mapped, NAT64, 6to4). */
 bool hal_address_is_public(const struct sockaddr *address);

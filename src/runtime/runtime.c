@@ -170,6 +170,13 @@ static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_er
     rt->loop = hal_loop_new(&rt->clock, err);
     if (!rt->loop)
         return err->status;
+    hal_net_options net = {.ca_file = config->ca_file,
+                           .proxy = config->proxy,
+                           .proxy_from_env = config->proxy_from_env};
+    if (hal_loop_set_network(rt->loop, &net, err))
+        return err->status;
+    hal_loop_set_waits(rt->loop,
+                       &(hal_waits){.retry_after_max_ms = config->retry_after_max_s * 1000});
     hal_host_config limits = {.memory_max_bytes = config->memory_max_bytes,
                               .cpu_max_ms = config->cpu_max_ms};
     rt->host = hal_host_new(rt->loop, &limits, err);
@@ -183,6 +190,9 @@ static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_er
     }
     hal_host_on_event(rt->host, config->on_event, config->ctx);
     hal_host_on_output(rt->host, config->on_output, config->ctx);
+    if (hal_loop_has_proxy(rt->loop))
+        hal_host_log(rt->host, "info",
+                     "requests go through a proxy: addresses are checked by their names only");
     hal_status st = set_archive(rt, config, err);
     if (!st)
         st = hal_host_set(rt->host, "output", config->output, err);
@@ -201,6 +211,8 @@ hal_runtime *hal_runtime_new(const hal_config *config, char *why, size_t why_siz
     hal_runtime *rt = NULL;
     if (!config || config->struct_size != sizeof *config)
         hal_err_set(&err, HAL_E_USAGE, "hal_config.struct_size must be sizeof(hal_config)");
+    else if (config->retry_after_max_s < 0 || config->retry_after_max_s > 10000000)
+        hal_err_set(&err, HAL_E_USAGE, "hal_config.retry_after_max_s must be 0 to 1e7");
     else if (!(rt = hal_calloc(1, sizeof *rt)))
         hal_err_nomem(&err, sizeof *rt);
     if (rt) {

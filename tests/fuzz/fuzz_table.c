@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Arbitrary bytes of no declared format: whether they come whole, in pieces, packed with gzip or
  * zstd, or are given away in batches, the table is the same, cell by cell, or there is none. */
-#include "data/unpack.h"
+#include "base/unpack.h"
 
 #include "tables.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "data/unpack.h"
+#include "base/unpack.h"
 
 #include "base/alloc.h"
 
