@@ -145,14 +145,15 @@ function methods:row(k)
   return row
 end
 
--- The path by the catalogue's name for the file; nil where it has none.
+-- The path by the catalogue's name for the file, or by an address that ends in a file's name (to
+-- ask its service would cost a request for each file); nil where there is none.
 local function catalogued(row, uri, direct, flat)
   local name = rawget(row, "productFilename")
   if type(name) ~= "string" or name == "" then
-    if direct then
+    name = not direct and uri or uri:match("^%a+://[^?#]*/([^/?#=]+%.%w+)$")
+    if not name then
       return nil
     end
-    name = uri
   end
   return laid_out(row, name:match("([^/]+)/*$") or name, flat) -- CGI text may stand before it
 end
