@@ -235,7 +235,7 @@ local function be_polite(queue, parallel)
   door.polite(door.base("download"), parallel)
   for _, host in ipairs(queue.hosts) do
     if host ~= "mast" then
-      http.limit(host, parallel, 0)
+      http.limit(host, parallel)
     end
   end
 end

@@ -426,18 +426,19 @@ static int request(lua_State *L)
 /* --- politeness ---------------------------------------------------------------------------------
  */
 
-/* limit(host or nil, window, pace_s) */
+/* limit(host or nil, window, pace_s or nil): without a pace, a window that came with one stays */
 static int limit(lua_State *L)
 {
     const char *host = lua_isnoneornil(L, 1) ? NULL : hal_arg_text(L, 1, "limit: host");
     lua_Integer window = hal_arg_integer(L, 2, "limit: window");
-    double pace_s = lua_isnoneornil(L, 3) ? 0 : hal_arg_number(L, 3, "limit: pace");
+    bool paced = !lua_isnoneornil(L, 3);
+    double pace_s = paced ? hal_arg_number(L, 3, "limit: pace") : 0;
     if (window < 1 || window > 64 || !(pace_s >= 0 && pace_s <= 3600))
         return hal_bind_fail(L, HAL_E_USAGE,
                              "limit: window is 1 to 64 requests, pace 0 to 3600 seconds");
     hal_err err = HAL_ERR_INIT;
-    if (hal_host_limit(hal_host_loop(hal_host_of(L)), host, (int)window, (int64_t)(pace_s * 1000.0),
-                       &err))
+    if (hal_host_limit(hal_host_loop(hal_host_of(L)), host, (int)window,
+                       paced ? (int64_t)(pace_s * 1000.0) : -1, &err))
         return hal_raise(L, &err);
     return 0;
 }

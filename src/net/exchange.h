@@ -104,7 +104,7 @@ void hal_exchange_cancel(hal_exchange *x);
 
 /** Per-host politeness of this process (all loops): at most `window` requests at once to `host`
  * ("name" or "name:port"; NULL: the default for hosts not named), at least `pace_ms` between
- * starts. */
+ * starts (< 0: as hal_limit_configure). */
 hal_status hal_host_limit(hal_loop *loop, const char *host, int window, int64_t pace_ms,
                           hal_err *err) HAL_MUST_CHECK;
 

@@ -14,8 +14,9 @@ struct hal_limit {
     char name[HOST_TEXT_MAX];
     int refs;
     bool configured;
-    int window;  /* ceiling */
-    int allowed; /* now, 1 .. window */
+    bool ordered; /* with a pace: only another word with one changes it */
+    int window;   /* ceiling */
+    int allowed;  /* now, 1 .. window */
     int in_flight;
     int quota;
     int64_t pace_ns;
@@ -125,9 +126,8 @@ void hal_limit_unref(hal_limit *limit)
 
 hal_status hal_limit_configure(const char *host, int window, int64_t pace_ns, hal_err *err)
 {
-    if (window < 1 || window > HAL_LIMIT_WINDOW_MAX || pace_ns < 0)
-        return hal_err_set(err, HAL_E_USAGE,
-                           "requests at once must be 1 to %d and their distance not negative",
+    if (window < 1 || window > HAL_LIMIT_WINDOW_MAX)
+        return hal_err_set(err, HAL_E_USAGE, "requests at once must be 1 to %d",
                            HAL_LIMIT_WINDOW_MAX);
     if (host && strlen(host) >= HOST_TEXT_MAX)
         return hal_err_set(err, HAL_E_USAGE, "host name is longer than %d bytes",
@@ -135,16 +135,19 @@ hal_status hal_limit_configure(const char *host, int window, int64_t pace_ns, ha
     pthread_mutex_lock(&lock);
     if (!host) {
         default_window = window;
-        default_pace_ns = pace_ns;
+        default_pace_ns = pace_ns < 0 ? default_pace_ns : pace_ns;
     }
     hal_limit *l = host ? find_or_add(host) : hosts;
     hal_status st = host && !l ? hal_err_nomem(err, sizeof *l) : HAL_OK;
     for (; l; l = host ? NULL : l->next) {
-        if (!host && l->configured)
+        if ((!host && l->configured) || (pace_ns < 0 && l->ordered))
             continue;
         l->configured = host != NULL;
-        l->window = l->allowed = window;
-        l->pace_ns = pace_ns;
+        l->ordered = l->configured && pace_ns >= 0;
+        if (pace_ns >= 0 || l->allowed == l->window || l->allowed > window) /* else strained */
+            l->allowed = window;
+        l->window = window;
+        l->pace_ns = pace_ns < 0 ? l->pace_ns : pace_ns;
     }
     pthread_mutex_unlock(&lock);
     return st;

@@ -27,7 +27,8 @@ void hal_limit_unlisten(hal_limit_listener *listener);
 hal_limit *hal_limit_ref(const char *host, int port, hal_err *err);
 void hal_limit_unref(hal_limit *limit);
 /** `host`: "name:port", "name" (all its ports together) or NULL: hosts not named. `window` 1 ..
- * HAL_LIMIT_WINDOW_MAX. Fails with HAL_E_USAGE, HAL_E_NOMEM. */
+ * HAL_LIMIT_WINDOW_MAX. `pace_ns` < 0: the pace stays, and so does the window of a host that was
+ * given a pace. Fails with HAL_E_USAGE, HAL_E_NOMEM. */
 hal_status hal_limit_configure(const char *host, int window, int64_t pace_ns,
                                hal_err *err) HAL_MUST_CHECK;
 

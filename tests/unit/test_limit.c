@@ -159,7 +159,39 @@ static void senseless_limits_are_refused(void **state)
     (void)state;
     assert_int_equal(hal_limit_configure("x.test", 0, 0, NULL), HAL_E_USAGE);
     assert_int_equal(hal_limit_configure("x.test", 65, 0, NULL), HAL_E_USAGE);
-    assert_int_equal(hal_limit_configure(NULL, 1, -1, NULL), HAL_E_USAGE);
+}
+
+static void a_window_that_came_with_a_pace_stays_until_another_pace_comes(void **state)
+{
+    (void)state;
+    hal_limit *l = hal_limit_ref("paced.test", 1, NULL);
+    assert_int_equal(hal_limit_configure("paced.test:1", 8, -1, NULL), HAL_OK);
+    assert_int_equal(hal_limit_allowed(l), 8);
+    assert_int_equal(hal_limit_configure("paced.test:1", 2, 1000, NULL), HAL_OK);
+    assert_int_equal(hal_limit_configure("paced.test:1", 8, -1, NULL), HAL_OK);
+    assert_int_equal(hal_limit_allowed(l), 2);
+    int64_t wait_ns;
+    assert_true(hal_limit_enter(l, 5000, &wait_ns));
+    assert_false(hal_limit_enter(l, 5001, &wait_ns));
+    assert_int_equal(wait_ns, 999);
+    assert_int_equal(hal_limit_configure("paced.test:1", 8, 0, NULL), HAL_OK);
+    assert_int_equal(hal_limit_allowed(l), 8);
+    hal_limit_leave(l, 5000, 6000, HAL_STRAIN_NONE, NULL);
+    hal_limit_unref(l);
+}
+
+static void what_a_strained_host_lost_is_not_given_back_by_asking_for_the_same_window(void **state)
+{
+    (void)state;
+    hal_limit *l = hal_limit_ref("strained.test", 1, NULL);
+    int64_t wait_ns;
+    assert_int_equal(hal_limit_configure("strained.test:1", 8, -1, NULL), HAL_OK);
+    assert_true(hal_limit_enter(l, 1000, &wait_ns));
+    hal_limit_leave(l, 1000, 2000, HAL_STRAIN_HIGH, NULL);
+    assert_int_equal(hal_limit_allowed(l), 4);
+    assert_int_equal(hal_limit_configure("strained.test:1", 8, -1, NULL), HAL_OK);
+    assert_int_equal(hal_limit_allowed(l), 4);
+    hal_limit_unref(l);
 }
 
 static int n_woken;
@@ -196,6 +228,8 @@ int main(void)
         cmocka_unit_test(a_name_without_port_means_all_its_ports_together),
         cmocka_unit_test(records_of_many_hosts_do_not_pile_up_or_get_lost),
         cmocka_unit_test(senseless_limits_are_refused),
+        cmocka_unit_test(a_window_that_came_with_a_pace_stays_until_another_pace_comes),
+        cmocka_unit_test(what_a_strained_host_lost_is_not_given_back_by_asking_for_the_same_window),
         cmocka_unit_test(others_are_woken_when_a_slot_becomes_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

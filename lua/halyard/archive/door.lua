@@ -130,7 +130,7 @@ end
 
 --- Lets at most `parallel` (4 unless said, never above 8) requests go to the host of `url` at once.
 function M.polite(url, parallel)
-  http.limit(M.host(url), math.min(window_max, math.max(window_default, parallel or 0)), 0)
+  http.limit(M.host(url), math.min(window_max, math.max(window_default, parallel or 0)))
 end
 
 --- Begins a call that asks an archive: refuses one that the workflow does not declare.
