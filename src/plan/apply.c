@@ -307,6 +307,7 @@ static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         p->n_probe_silent += s->result == PLAN_AMBIGUOUS;
         p->account.over += s->result == PLAN_OVER;
         p->n_probe++;
+        p->probe_failed = p->probe_radius;
         if (p->probe_radius > smallest)
             p->probe_radius = fmax(smallest, p->probe_radius / 4.0);
         else if (s->result == PLAN_OVER) /* a pile-up: it is at least that dense here */
@@ -314,7 +315,8 @@ static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         return s->result == PLAN_OVER ? prove_life(p, serial, false, err) : HAL_OK;
     }
     double wider = 3.0 * p->probe_radius;
-    if (s->returned < PROBE_ROWS && wider <= p->region_cone.radius_deg / 2.0 &&
+    bool may_widen = p->probe_failed <= 0.0 || wider < p->probe_failed;
+    if (may_widen && s->returned < PROBE_ROWS && wider <= p->region_cone.radius_deg / 2.0 &&
         (p->service.radius_max_deg <= 0.0 || wider <= p->service.radius_max_deg)) {
         p->probe_radius = wider;
         return HAL_OK;

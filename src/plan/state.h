@@ -185,6 +185,7 @@ struct hal_plan {
     double page_share; /* of the cap that a page asks for: less after refusals */
     bool prepared, asked_any, tile_asked, answered, counts_usable, canary_out, stopped;
     double probe_radius; /* degrees; 0: no probe yet */
+    double probe_failed; /* the smallest radius that did not come back whole; 0: none */
     int n_probe, n_probe_silent, n_surprise;
     uint64_t n_guess_settled,
         n_guess_refuted; /* ambiguous answers taken for over, and wrongly so */

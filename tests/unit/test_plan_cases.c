@@ -522,6 +522,29 @@ static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
     sim_sky_free(sky);
 }
 
+/* A probe of fewer rows than tell a density is widened; one that was too much is not tried again.
+ */
+static void a_limit_of_a_few_rows_does_not_keep_the_plan_probing(void **state)
+{
+    (void)state;
+    for (uint64_t cap = 5; cap <= 150; cap *= 3) {
+        hal_region *region = circle(10.5, 41.0, 20.0);
+        uint64_t s = 3;
+        sim_sky *sky = sky_begin("disc", region);
+        add_disc(sky, 100 * cap, 10.5, 41.0, 21.0, &s);
+        sim_sky_index(sky);
+        sim_setup setup = setup_of(false, SIM_RESET);
+        setup.service.cap = cap;
+        setup.service.pos_quantum_deg = 1e-5;
+        setup.options.requests_max = 3000;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_true(r.account.probes < 30);
+        sim_report_clear(&r);
+        sim_sky_free(sky);
+    }
+}
+
 static void case_23_the_archive_asks_to_wait(void **state)
 {
     (void)state;
@@ -565,6 +588,7 @@ int main(void)
         cmocka_unit_test(case_20_a_radius_cap_and_radii_cut_to_3_decimals),
         cmocka_unit_test(case_21_a_cap_lower_than_declared_without_a_word),
         cmocka_unit_test(case_21_other_wrong_caps_and_counts_are_found_out),
+        cmocka_unit_test(a_limit_of_a_few_rows_does_not_keep_the_plan_probing),
         cmocka_unit_test(case_23_the_archive_asks_to_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
