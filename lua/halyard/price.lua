@@ -21,15 +21,10 @@ local factors = {
   pages = { 1, 1, 1, 1 },
 }
 
-local function manner(source)
-  local service = source.service
-  if not source.ra then
-    return "pages", "pages"
-  elseif service.match == "footprint" then
-    return "ranges of the centre", "boxes"
-  end
-  local form = service.takes_box and "boxes" or "cones"
-  return form, form .. (service.histogram and "_counted" or "")
+-- Which of these a plan goes by.
+local function factors_of(service, form)
+  local name = form:match("^ranges") and "boxes" or form
+  return factors[name .. (name ~= "pages" and service.histogram and "_counted" or "")]
 end
 
 -- What may go wrong, as sentences.
@@ -83,8 +78,8 @@ end
 -- @treturn table numbers for `M.lines`
 function M.of(source, region, options, found)
   local account, service = found.plan:account(), source.service
-  local form, factor = manner(source)
-  local f, cap = factors[factor], service.cap
+  local strategy, form = found.plan:explain()
+  local f, cap = factors_of(service, form), service.cap
   local expected = account.rows_expected or -1
   local guess = not found.known and found.prior and expected >= 0
   local low = found.known or guess and expected / doubt or nil
@@ -100,7 +95,7 @@ function M.of(source, region, options, found)
     remembered_s = found.prior and found.prior.age_s,
     memory_per_row = memory_per_row, requests_max = account.requests_max, window = found.window,
     latency_s = found.latency_s, leaves = found.plan:leaves(),
-    strategy = found.plan:explain(),
+    strategy = strategy,
   }
   if high and cap > 0 then
     local least, most = math.max(1, math.ceil(low / cap)), math.max(1, math.ceil(high / cap))
@@ -130,8 +125,9 @@ function M.of_targets(source, list, options, found)
   local per_row = prior and prior.row_bytes or row_bytes
   local price = {
     service = source.name, region = list, ra = source.ra, dec = source.dec, ownership = "point",
-    guard_arcsec = service.guard_arcsec or 1, form = manner(source), cap = service.cap,
-    into = options.into, bytes_per_row = per_row, requests_max = found.requests_max,
+    guard_arcsec = service.guard_arcsec or 1, form = service.takes_box and "boxes" or "cones",
+    cap = service.cap, into = options.into, bytes_per_row = per_row,
+    requests_max = found.requests_max,
     window = found.window, leaves = json.array({}), warnings = json.array({}),
     lower_bound = found.least, remembered_s = prior and prior.age_s,
     requests_low = found.low.requests, requests_high = found.high.requests,

@@ -287,6 +287,7 @@ static int plan_findings(lua_State *L)
     return 1;
 }
 
+/* explain() -> text, the form of its requests */
 static int plan_explain(lua_State *L)
 {
     enum { EXPLAIN_MAX = 16384 };
@@ -296,7 +297,8 @@ static int plan_explain(lua_State *L)
     if (hal_plan_explain(plan, text, &err))
         return hal_raise(L, &err);
     lua_pushstring(L, hal_buf_text(text));
-    return 1;
+    lua_pushstring(L, hal_plan_form(plan));
+    return 2;
 }
 
 /* densities(most) -> array of { ra, dec, radius, rows_per_sr } */

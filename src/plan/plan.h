@@ -216,6 +216,9 @@ void hal_plan_account(const hal_plan *plan, hal_account *out);
 const char *hal_plan_finding(const hal_plan *plan, size_t i);
 /** Name of the service's alt_split column number `column` (1-based); "" when there is none. */
 const char *hal_plan_column_name(const hal_plan *plan, int column);
+/** What its requests are, in few words: "boxes", "cones", "ranges of the centre", "ranges of a
+ * column" or "pages". */
+const char *hal_plan_form(const hal_plan *plan);
 /** Which strategy and why, a few lines of text from the record. */
 hal_status hal_plan_explain(const hal_plan *plan, hal_buf *out, hal_err *err) HAL_MUST_CHECK;
 /** What was learned, for a later plan of the same service: at most `n`, coarse enough to be kept.

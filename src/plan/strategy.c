@@ -43,6 +43,16 @@ hal_status plan_choose_strategy(hal_plan *p, hal_err *err)
     return HAL_OK;
 }
 
+const char *hal_plan_form(const hal_plan *plan)
+{
+    static const char *const words[] = {[PLAN_CENTRES] = "ranges of the centre",
+                                        [PLAN_RANGES] = "ranges of a column",
+                                        [PLAN_PAGES] = "pages"};
+    if (plan->strategy == PLAN_TILES || plan->strategy == PLAN_OUTLINES)
+        return plan->service.takes_box ? "boxes" : "cones";
+    return words[plan->strategy];
+}
+
 static const char *tiles_text(const hal_plan *p)
 {
     return p->service.takes_box
