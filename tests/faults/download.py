@@ -56,6 +56,7 @@ class Download(Case):
         rest, n = CONTENT[CUT:], len(CONTENT)
         answers = {
             "starts elsewhere": (CONTENT[CUT - 4:], f"bytes {CUT - 4}-{n - 1}/{n}", '"one"'),
+            "as long, elsewhere": (CONTENT[CUT - 4:-4], f"bytes {CUT - 4}-{n - 5}/*", '"one"'),
             "ends early": (rest[:-9], f"bytes {CUT}-{n - 10}/{n}", '"one"'),
             "another total": (rest, f"bytes {CUT}-{n - 1}/{n + 1}", '"one"'),
             "no Content-Range": (rest, None, '"one"'),
