@@ -8,7 +8,7 @@ import random
 import unittest
 
 import rows
-from case import Case
+from case import MEMORY, Case
 
 LONG = os.environ.get("HALYARD_LONG") == "1"
 PARALLEL = 4
@@ -29,6 +29,8 @@ def paced(wire, pause_s):
 
 
 class Kills(Case):
+    where = MEMORY
+
     def test_L10_kill_at_any_instant_of_many_downloads(self):
         kills, longest_s = (200 if LONG else 25), 0.3
         chance = random.Random(SEED)

@@ -9,7 +9,7 @@ import resource
 import subprocess
 import unittest
 
-from case import HALYARD, Case
+from case import HALYARD, MEMORY, Case
 
 CLONE_NEWNS = 0x20000
 
@@ -45,6 +45,8 @@ def limit(kind, value):
 
 class LocalCase(Case):
     """The peer is a good one unless a test says otherwise; the files are of several blocks."""
+
+    where = MEMORY
 
     def setUp(self):
         super().setUp()

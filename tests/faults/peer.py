@@ -147,6 +147,8 @@ class Peer:
 
     def __exit__(self, *_):
         self.stopping.set()
+        # Closed alone, it goes on listening in `accept`, on a port that may be given out again.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         if self.failure:
             raise self.failure
