@@ -242,6 +242,14 @@ class Download(Case):
         self.assert_complete(ended)
         self.assertEqual(len(peer.requests), 2)
 
+    def test_D8_one_head_request_when_asked_to_look(self):
+        self.honest = True
+        peer = self.serve(None)
+        self.assert_complete(self.fetch(peer))
+        ended = self.fetch(peer, options="verify = true")
+        self.assert_complete(ended)
+        self.assertEqual([request.method for request in peer.requests], ["GET", "HEAD"])
+
     def test_D9_a_foreign_file_is_not_overwritten(self):
         for name, content in {"another size": b"mine", "the same size": OTHER, "empty": b""}.items():
             with self.subTest(name):
@@ -320,7 +328,8 @@ class Download(Case):
         self.honest = True
         ended = self.fetch(self.serve(None))
         self.assert_complete(ended)
-        warned = {name for name, item in ended.files().items() if "FITS" in item.get("warning", "")}
+        warned = {name for name, item in ended.files().items()
+                  if "suspicious" in item.get("warning", "")}
         self.assertEqual(warned, {"cut.fits", "text.fits", "capital.FITS", "short.fit"})
 
 

@@ -72,6 +72,14 @@ class Local(LocalCase):
         self.assert_heals(self.peer)
         self.assert_settled(settled, before)
 
+    @needs("strace")
+    @needs_trace
+    def test_L1_the_message_says_how_much_is_missing(self):
+        ended = self.fetch(self.peer, **self.strace(calls="pwrite64:error=ENOSPC:when=3+",
+                                                    path=self.part()))
+        self.assert_local_failure(ended, str(len(self.truth["a.bin"]) - 2 * 262144))
+        self.assert_heals(self.peer)
+
     @needs_mount
     def test_L1_no_space_on_a_small_file_system(self):
         with self.mounted("tmpfs", "size=2m"):
@@ -175,6 +183,15 @@ class Local(LocalCase):
 
     @needs("strace")
     @needs_trace
+    def test_L6_nor_is_a_folder_that_could_not_be_saved_taken_for_whole(self):
+        ended = self.fetch(self.peer, **self.strace(calls="fsync:error=EIO:when=1",
+                                                    path=os.path.join(self.out, "d")))
+        self.assert_local_failure(ended, os.strerror(errno.EIO))
+        self.assertEqual(sum(item["status"] == "error" for item in ended.report()["files"]), 4)
+        self.assert_heals(self.peer)
+
+    @needs("strace")
+    @needs_trace
     def test_L7_the_final_name_cannot_be_given(self):
         for code in ("EIO", "ENOSPC", "EACCES"):
             with self.subTest(code):
@@ -203,6 +220,16 @@ class Local(LocalCase):
             with self.subTest(call):
                 self.fetch(self.peer, ["a.bin"])  # the folders are there
                 ended = self.fetch(self.peer, **self.strace(calls=f"{call}:error=EINTR:when=2+3"))
+                self.assertEqual(ended.code, 0, ended.messages)
+                self.assertEqual(set(self.tree()), set(self.truth))
+                self.restart()
+
+    @needs("strace")
+    @needs_trace
+    def test_L8_calls_that_would_wait_go_on(self):
+        for call in ("pwrite64", "write"):
+            with self.subTest(call):
+                ended = self.fetch(self.peer, **self.strace(calls=f"{call}:error=EAGAIN:when=2+3"))
                 self.assertEqual(ended.code, 0, ended.messages)
                 self.assertEqual(set(self.tree()), set(self.truth))
                 self.restart()
@@ -237,7 +264,7 @@ class Local(LocalCase):
                 settled, before = self.whole(), len(self.peer.requests)
                 ended = self.fetch(self.peer)
                 self.assertEqual(ended.code, 0, (call, n, ended.messages))
-                self.assertEqual(self.whole(), set(self.truth), (call, n))
+                self.assertEqual(set(self.tree()), set(self.truth), (call, n))
                 self.assert_settled(settled, before)
                 self.assertLessEqual(len(self.fetched(self.peer.requests[asked:])), 3, (call, n))
                 shutil.rmtree(self.out)
@@ -247,6 +274,11 @@ class Local(LocalCase):
     @needs_trace
     def test_L16_the_power_fails_at_any_instant(self):
         self.power_fails(posix=False)
+
+    @needs("strace")
+    @needs_trace
+    def test_L16_where_no_name_is_saved_but_by_its_folder(self):
+        self.power_fails(posix=True)
 
     def power_fails(self, posix):
         self.truth = {"a.bin": self.truth["a.bin"][-600_000:], "b.bin": b"short"}

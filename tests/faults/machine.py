@@ -13,10 +13,11 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.parse
 
 import rows
-from case import needs
-from local_case import LocalCase, is_sanitized
+from case import HASTEN, needs
+from local_case import LocalCase, is_sanitized, limit
 
 LONG = os.environ.get("HALYARD_LONG") == "1"
 PRELOADS = os.environ["HALYARD_PRELOADS"]  # folder of nomem.c and slow.c, built
@@ -40,6 +41,7 @@ class Machine(LocalCase):
                 self.assertGreaterEqual(ended.code, 0, (at, n, ended.messages))
                 if ended.code != 0:
                     failed += 1
+                    self.assertEqual(ended.code, 8, (at, n, ended.messages))
                     self.assertIn("memory", ended.messages, (at, n))
                 self.restart()
                 at += 1 + at // 5
@@ -179,6 +181,43 @@ class Machine(LocalCase):
         written = datetime.datetime.strptime(ended.report()["written"], "%Y-%m-%dT%H:%M:%SZ")
         self.assertLess(abs(written - datetime.datetime.utcnow()), datetime.timedelta(days=1))
 
+    @needs("faketime")
+    def test_L14_the_machine_sleeps_in_every_transfer(self):
+        # More often than an operation is tried, and longer than its server may be silent.
+        naps, size = 7, len(self.truth["a.bin"])
+        asleep = threading.Event()
+
+        def answer(request, wire):
+            if request.number >= naps:
+                return wire.file(request, self.truth["a.bin"])
+            at = request.offset() or 0
+            head = (f"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {at}-{size - 1}/{size}\r\n"
+                    if at else "HTTP/1.1 200 OK\r\n")
+            wire.send(f'{head}ETag: "{self.tag}"\r\nContent-Length: {size - at}\r\n\r\n')
+            wire.send(self.truth["a.bin"][at:at + 100_000])
+            wire.wait(0.3)
+            asleep.set()
+            return wire.hold()
+        self.tag = hashlib.sha256(self.truth["a.bin"]).hexdigest()[:16]
+        self.truth = {"a.bin": self.truth["a.bin"]}
+        peer = self.serve(answer)
+        self.honest = False
+        run = self.start_text(f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin" }} }}, '
+                              '{ dir = "d", flat = true })', [peer.host], hasten=HASTEN)
+        self.addCleanup(run.kill)
+        for _ in range(naps):
+            self.assertTrue(asleep.wait(20), "no further try")
+            asleep.clear()
+            run.send_signal(signal.SIGSTOP)
+            time.sleep(150 / HASTEN)
+            run.send_signal(signal.SIGCONT)
+        ended = self.end(run)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), {"a.bin"})
+        self.assertEqual([request.offset() for request in peer.requests],
+                         [None] + [100_000 * i for i in range(1, naps + 1)])
+        self.assertEqual(len({request.connection for request in peer.requests}), naps + 1)
+
     # -- other processes
 
     def test_L15_another_run_has_the_folder(self):
@@ -210,6 +249,16 @@ class Machine(LocalCase):
         self.assertEqual(len(peer.requests), 1)
         self.assertEqual(self.whole(), {"a.bin"})
 
+    # -- limits
+
+    def test_L18_few_descriptors(self):
+        self.truth = {f"{i:02}.bin": bytes([i]) * 70_000 for i in range(60)}
+        ended = self.fetch(self.peer, options="parallel = 16",
+                           preexec_fn=limit(resource.RLIMIT_NOFILE, 32))
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), set(self.truth))
+        self.assertEqual(len(self.peer.requests), 60)
+
     # -- folders
 
     def colliding(self, names):
@@ -217,8 +266,8 @@ class Machine(LocalCase):
         the others 8 digits of their source's digest, in every run."""
         self.truth = {name: name.encode() * 100 for name in names}
         served = dict(self.truth)
-        self.peer = self.serve(lambda request, wire: wire.file(request, served[
-            bytes(request.path[1:], "latin-1").decode()]))
+        self.peer = self.serve(lambda request, wire: wire.file(
+            request, served[urllib.parse.unquote(request.path[1:])]))
         self.honest = False
         first, *others = names
         ended = self.fetch(self.peer, list(names))
@@ -235,6 +284,9 @@ class Machine(LocalCase):
 
     def test_L19_names_that_differ_in_case(self):
         self.colliding(("Image.fits", "image.fits", "IMAGE.FITS"))
+
+    def test_L19_names_that_differ_in_normal_form(self):
+        self.colliding(("\u00e9toile.fits", "e\u0301toile.fits"))
 
     def test_L20_the_folder_becomes_a_link(self):
         elsewhere = os.path.join(self.home, "elsewhere")

@@ -4,6 +4,7 @@ output folder and the ledger of a query, edited or not to be written."""
 import contextlib
 import glob
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -17,6 +18,9 @@ from local_case import LocalCase, needs_trace
 
 sys.path.append(os.path.join(SOURCE, "tests", "archive"))
 import practice  # noqa: E402
+
+
+SEED = 20261127
 
 
 class Records(LocalCase):
@@ -74,6 +78,26 @@ class Records(LocalCase):
             self.assertIn(".halyard/files", ended.messages)
             self.assertFalse(os.path.exists(elsewhere))
             subprocess.run(["rm", "-r", self.state], check=True)
+
+
+    def test_L17_the_records_are_no_records(self):
+        self.deadline_s = 20
+        for content in (b"my list of files\n", b"\x7fELF" + bytes(1000), None):
+            with self.subTest(content and content[:8]):
+                shutil.rmtree(self.out, ignore_errors=True)
+                os.makedirs(os.path.dirname(self.state))
+                if content is None:
+                    os.mkfifo(self.state)
+                else:
+                    with open(self.state, "wb") as file:
+                        file.write(content)
+                ended = self.fetch(self.peer)
+                self.assertIn(ended.code, (5, 7), ended.messages)
+                self.assertIn(".halyard/files", ended.messages)
+                self.assertEqual(self.peer.requests, [])
+                if content is not None:
+                    with open(self.state, "rb") as file:
+                        self.assertEqual(file.read(), content)
 
 
 class Ledger(LocalCase):
@@ -169,6 +193,24 @@ class Ledger(LocalCase):
                 self.edit(edit)
                 self.assertTrue(self.assert_refused_or_right())
                 shutil.rmtree(self.out)
+
+    @needs("strace")
+    @needs_trace
+    def test_L17_a_bit_of_the_ledger_is_flipped(self):
+        chance = random.Random(SEED)
+        self.killed()
+        self.edit(lambda content: None)
+        saved = os.path.join(self.home, "saved")
+        shutil.move(self.out, saved)
+        for _ in range(20):
+            shutil.copytree(saved, self.out)
+
+            def flip(content):
+                at = chance.choice([at for at, byte in enumerate(content) if byte])
+                content[at] ^= 1 << chance.randrange(8)
+            self.edit(flip)
+            self.assert_refused_or_right()
+            shutil.rmtree(self.out)
 
 
 if __name__ == "__main__":
