@@ -146,10 +146,11 @@ class Case(unittest.TestCase):
                           *arguments, **options)
 
     def fetch(self, peer, names=None, *arguments, sizes=None, options="", **run_options):
-        """Downloads the named files (all of `truth`) from a peer into the folder "d"."""
+        """Downloads the named files (all of `truth`) from a peer into the folder "d". Where a row has
+        no name of the file, the server would be asked for it first."""
         sizes = sizes or {}
         rows = ", ".join(
-            f'{{ access_url = "{peer.url}/{name}"'
+            f'{{ access_url = "{peer.url}/{name}", productFilename = "{name}"'
             + (f", content_length = {sizes[name]}" if name in sizes else "") + " }"
             for name in names or sorted(self.truth))
         return self.run_text(f'retrieve.products({{ {rows} }}, {{ dir = "d", flat = true, '

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the servers count under faults of every kind: never more requests under way than the limit,
-never faster than the pace. And where the token is not."""
-import os
+"""What the servers count under faults of every kind: never more requests under way than the limit.
+And where the token is not."""
 import random
-import subprocess
 import unittest
 
 import rows
-from case import HASTEN, HALYARD, TOKEN, Case
+from case import HASTEN, TOKEN, Case
 
 CONTENT = bytes(range(256)) * 100
 N_FILES = 60
@@ -63,31 +61,6 @@ class Politeness(Case):
         self.assertGreater(len(peer.requests), N_FILES)
         self.assertLessEqual(peer.most_at_once, LIMIT)
         self.assertGreater(peer.most_at_once, LIMIT // 2)
-
-    def test_never_faster_than_the_pace(self):
-        """There is no setting for a pace in workflows; archives' own dialects may set one."""
-        pace_s, slack_s = 0.05, 0.15  # of a server that is kept waiting by the machine
-        peer = self.serve(misbehave)
-        listed = ", ".join(f'{{ access_url = "{peer.url}/{name}" }}' for name in self.truth)
-        spec = os.path.join(self.home, "pace_spec.lua")
-        with open(spec, "w", encoding="utf-8") as file:
-            file.write(f'''
-              local http, retrieve = require("halyard.core.http"), require("halyard.retrieve")
-              it("downloads", function()
-                http.limit("{peer.host}", {LIMIT}, {pace_s})
-                retrieve.products({{ {listed} }}, {{ dir = "d", flat = true, parallel = {LIMIT},
-                  on_error = "keep" }})
-              end)''')
-        os.mkdir(self.out)
-        ended = subprocess.run([HALYARD + "-spec", spec], cwd=self.out, env=self.environment(),
-                               capture_output=True, text=True, check=False)
-        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
-        at = sorted(request.at for request in peer.requests)
-        self.assertGreaterEqual(len(at), N_FILES)
-        for i in range(len(at)):
-            for j in range(i):
-                self.assertGreater(at[i] - at[j], (i - j) * pace_s - slack_s)
-        self.assertLessEqual(peer.most_at_once, LIMIT)
 
 
 class Secrets(Case):

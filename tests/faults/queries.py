@@ -83,23 +83,33 @@ class Answers(Query):
 
 
 class TooLarge(Answers):
-    def assert_split(self, fault, door):
-        """Answers of more than 100 rows are `fault`: all rows come in parts, and no question is
+    def assert_split(self, fault, door, limit=100):
+        """Answers of more than `limit` rows are `fault`: all rows come in parts, and no question is
         asked more than twice."""
         peer = self.serve_sky(lambda request, wire: fault(wire) if self.is_for_rows(request)
-                              and self.n_rows(request) > 100 else None)
+                              and self.n_rows(request) > limit else None)
         ended = self.ask(peer, door, hasten=HASTEN)
         self.assertEqual(ended.code, 0, ended.messages)
         asked = self.for_rows(peer)
         self.assertLessEqual(max(asked.values()), 2)
-        self.assertLessEqual(len(asked), 60)
-        return peer
+        self.assertLessEqual(len(asked), 6000 // limit)
+        return ended
 
     def test_N5_a_reset_instead_of_a_large_answer_splits_the_tile(self):
         for door in ("catalog", "observations", "cone"):
             with self.variant(door):
-                peer = self.assert_split(lambda wire: wire.reset(), door)
-                self.assertGreater(peer.most_at_once, 1)  # the host is not at fault
+                self.assert_split(lambda wire: wire.reset(), door)
+
+    def test_N5_resets_of_large_answers_are_no_fault_of_the_host(self):
+        """There are more of them than a host may fail."""
+        resets = []
+
+        def reset(wire):
+            resets.append(wire)
+            wire.reset()
+        ended = self.assert_split(reset, "catalog", 10)
+        self.assertGreater(len(resets), 20)
+        self.assertNotIn("left alone", ended.messages)
 
     def test_N5_an_end_instead_of_a_large_answer_splits_the_tile(self):
         self.assert_split(lambda wire: wire.close(), "catalog")
@@ -183,16 +193,12 @@ class Damaged(Answers):
                        lambda body: body[:len(body) // 2]):
             self.assert_refused(damage, {"Content_Type": "application/gzip"})
 
+    def test_N15_corrupt_gzip_as_content_encoding(self):
+        self.assert_refused(lambda body: body[:-8] + b"\0\0\0\0" + body[-4:],
+                            {"Content_Encoding": "gzip"})
+
     def test_N16_gzip_cut_short_as_content_encoding(self):
-        for door in ("catalog", "cone", "tap"):
-            with self.variant(door):
-                peer = self.serve_sky(lambda request, wire: wire.answer(
-                    self.compressed(request, lambda body: body[:-8]), Content_Encoding="gzip")
-                    or True if self.is_for_rows(request) else None)
-                ended = self.ask(peer, door, hasten=HASTEN)
-                self.assertIn(ended.code, (4, 7), ended.messages)
-                self.assertRegex(ended.messages, "compressed")
-                self.assert_heals_query(peer, door)
+        self.assert_refused(lambda body: body[:-8], {"Content_Encoding": "gzip"})
 
     def test_N11_an_answer_without_length_that_ends_early(self):
         def cut(request, wire):
@@ -204,7 +210,7 @@ class Damaged(Answers):
 
     def test_N26_a_page_about_maintenance_passes(self):
         self.assert_each_door_recovers(lambda request, wire: wire.answer(
-            PAGE, Content_Type="text/html") or True, 2, ("catalog", "cone", "tap"))
+            PAGE, Content_Type="text/html") or True, 2)
 
     def test_N26_a_page_instead_of_data(self):
         self.assert_each_door(lambda request, wire: wire.answer(
