@@ -69,6 +69,10 @@ class Statuses(Answers):
         self.assertNotRegex(ended.messages, r"[\x00-\x09\x0b-\x1f\x7f]")
         self.assertNotIn("TAIL", ended.messages)
 
+    def test_N22_the_words_of_the_server_about_a_missing_file(self):
+        self.assert_fails(lambda wire: wire.answer("plate 17 was withdrawn", "404 Not Found"), 4,
+                          "plate 17 was withdrawn", 1)
+
     def test_N22_a_refusal_names_the_credential_that_would_apply(self):
         for status in ("401 Unauthorized", "403 Forbidden"):
             for token, remedy in ((TOKEN, "the token that was sent does not allow it or has expired"),
@@ -219,6 +223,9 @@ class Pages(Answers):
     def test_N26_a_page_that_calls_itself_a_file(self):
         self.assert_fails(lambda wire: wire.answer(
             "\n\n<HTML>" + PAGE[15:], Content_Type="application/fits"), 4, "Down for maintenance", 3)
+
+    def test_N27_nothing_instead_of_a_file(self):
+        self.assert_fails(lambda wire: wire.answer(b""), 4, "empty", 2)
 
     def test_N27_nothing_once(self):
         self.assert_recovers(lambda wire: wire.answer(b""))

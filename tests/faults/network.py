@@ -114,6 +114,15 @@ class Connection(Download):
         self.assert_fails(lambda wire: wire.reset(), 4, "the connection ended without an answer: .*; "
                           r"try again later \(tried 5 times\)", 5)
 
+    def test_N3_reset_of_a_kept_connection_is_one_try(self):
+        """libcurl would repeat the request by itself."""
+        self.truth["b.bin"] = CONTENT
+        peer = self.serve(lambda request, wire: wire.file(request, CONTENT)
+                          if request.path == "/a.bin" else wire.reset())
+        ended = self.fetch(peer, ["a.bin", "b.bin"], options="parallel = 1", hasten=HASTEN)
+        self.assertEqual(ended.code, 3, ended.messages)
+        self.assertEqual([request.path for request in peer.requests], ["/a.bin"] + 5 * ["/b.bin"])
+        self.assert_heals(peer)
 
 
 class Cut(Download):

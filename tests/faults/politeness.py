@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the servers count under faults of every kind: never more requests under way than the limit.
-And where the token is not."""
+"""What the servers count under faults of every kind: never more requests under way than the limit,
+never faster than the pace. And where the token is not."""
+import os
 import random
+import subprocess
 import unittest
 
 import rows
-from case import HASTEN, TOKEN, Case
+from case import HASTEN, HALYARD, TOKEN, Case
 
 CONTENT = bytes(range(256)) * 100
 N_FILES = 60
@@ -61,6 +63,33 @@ class Politeness(Case):
         self.assertGreater(len(peer.requests), N_FILES)
         self.assertLessEqual(peer.most_at_once, LIMIT)
         self.assertGreater(peer.most_at_once, LIMIT // 2)
+
+    def test_never_faster_than_the_pace(self):
+        """There is no setting for a pace in workflows; dialects may set one."""
+        pace_s, slack_s = 0.1, 0.5  # of a server that the machine keeps waiting
+        peer = self.serve(misbehave)
+        urls = ", ".join(f'"{peer.url}/{name}"' for name in self.truth)
+        spec = os.path.join(self.home, "pace_spec.lua")
+        with open(spec, "w", encoding="utf-8") as file:
+            file.write(f'''
+              local errors, http = require("halyard.error"), require("halyard.core.http")
+              local task = require("halyard.core.task")
+              it("asks", function()
+                http.limit("{peer.host}", {LIMIT}, {pace_s})
+                task.map({{ {urls} }}, {LIMIT}, function(url)
+                  errors.try(http.request, {{ url = url }})
+                end)
+              end)''')
+        os.mkdir(self.out)
+        ended = subprocess.run([HALYARD + "-spec", spec], cwd=self.out, env=self.environment(),
+                               capture_output=True, text=True, check=False)
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        at = sorted(request.at for request in peer.requests)
+        self.assertGreaterEqual(len(at), N_FILES)
+        for i in range(len(at)):
+            for j in range(i):
+                self.assertGreater(at[i] - at[j], (i - j) * pace_s - slack_s)
+        self.assertLessEqual(peer.most_at_once, LIMIT)
 
 
 class Secrets(Case):
