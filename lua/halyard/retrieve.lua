@@ -197,13 +197,31 @@ local function fetch_all(queue, parallel, on_error, record)
   end)
 end
 
+-- A manifest is written after every call, unless a workflow calls so often that this would take
+-- more than a tenth of its time: then at its end, by `flush`.
+local function write_manifest(record, all)
+  local started = system.monotonic()
+  manifest.write(all, all.dir, record:head(all.folder))
+  all.pending, all.due = false, system.monotonic() + 10 * (system.monotonic() - started)
+end
+
 local function save(record, queue)
   local all = record.manifests[queue.dir] or {}
-  if all[#all] ~= queue then
-    all[#all + 1] = queue
-  end
+  all[#all + 1] = queue
+  all.dir, all.folder, all.pending = queue.dir, queue.folder, true
   record.manifests[queue.dir] = all
-  manifest.write(all, queue.dir, record:head(queue.folder))
+  if not record.workflow or system.monotonic() >= (all.due or 0) then
+    write_manifest(record, all)
+  end
+end
+
+--- For the runner of workflows: writes what manifests are still to be written.
+function M.flush(record)
+  for _, all in pairs(record.manifests) do
+    if all.pending then
+      write_manifest(record, all)
+    end
+  end
 end
 
 local function check_options(options)
@@ -247,6 +265,7 @@ function M.run(queue, parallel, on_error, record)
   queue:ask_names(parallel)
   if record.list_for then
     export.write(record.list_for, queue)
+    queue.state:close()
     record.notes[#record.notes + 1] = ("%d files are listed in %s"):format(#queue,
       export.file(record.list_for, queue))
     return
@@ -258,6 +277,7 @@ function M.run(queue, parallel, on_error, record)
     end
     queue.cloud_urls = require("halyard.archive.cloud").locate(uris, parallel)
   end
+  queue.state:close()
   record.queues[#record.queues + 1] = queue
   local whole, why = pcall(fetch_all, queue, parallel, on_error, record)
   if not whole and (not errors.is(why) or why.code == "cancelled") then

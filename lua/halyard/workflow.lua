@@ -374,6 +374,19 @@ local function write_pictures(record, args)
   end
 end
 
+-- Manifests are written also of a run that fails.
+local function run_and_flush(manifest, ctx, values, record)
+  local ok, result = pcall(manifest.run, ctx, values)
+  if next(record.manifests) and (ok or not errors.is(result, "cancelled")) then
+    local flushed, why = errors.try(require("halyard.retrieve").flush, record)
+    ok, result = ok and flushed, ok and not flushed and why or result
+  end
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
 local verbs = {}
 
 function verbs.run(args)
@@ -381,7 +394,7 @@ function verbs.run(args)
   local _ <close> = system.lock_output()
   save(record, manifest, values, "unfinished") -- before any request: the folder can be written
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
-  local ok, result = pcall(manifest.run, ctx, values)
+  local ok, result = pcall(run_and_flush, manifest, ctx, values, record)
   if record.requests > 0 then -- the digest library is dear to load where nothing was asked
     record.workflow.sha256 = system.sha256(system.read_file(path, file_max_bytes))
   end

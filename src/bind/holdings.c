@@ -32,7 +32,7 @@ typedef struct state {
 
 static int state_close(lua_State *L)
 {
-    state *s = lua_touserdata(L, 1);
+    state *s = luaL_checkudata(L, 1, state_type);
     hal_file_index_clear(&s->by_path);
     hal_file_index_clear(&s->by_source);
     hal_free(s->dir);
@@ -128,8 +128,11 @@ static int open_state(lua_State *L)
     state *s = lua_newuserdatauv(L, sizeof *s, 0);
     *s = (state){.fd = -1, .by_source = {.by_source = true}};
     if (luaL_newmetatable(L, state_type)) {
-        static const luaL_Reg methods[] = {
-            {"find", state_find}, {"of", state_of_source}, {"paths", state_paths}, {NULL, NULL}};
+        static const luaL_Reg methods[] = {{"find", state_find},
+                                           {"of", state_of_source},
+                                           {"paths", state_paths},
+                                           {"close", state_close},
+                                           {NULL, NULL}};
         static const luaL_Reg meta[] = {
             {"__gc", state_close}, {"__close", state_close}, {NULL, NULL}};
         luaL_setfuncs(L, meta, 0);

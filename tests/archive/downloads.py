@@ -104,6 +104,18 @@ class Downloads(unittest.TestCase):
                          [("b", "already there"), ("a", "already there")])
         self.assertEqual(first[0]["sha256"], self.manifest()["data"][0]["sha256"])
 
+    def test_many_calls_leave_one_manifest_and_no_open_file(self):
+        script = self.script(
+            "for i = 1, 150 do retrieve.products({ { access_url = "
+            f'"{self.files.url}/f/" .. i }} }}, {{ dir = "files", flat = true }}) end')
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", practice.HALYARD, "run", script, "-o",
+             self.out, "--allow-private-net", "--quiet"], capture_output=True, text=True,
+            check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([row["path"] for row in self.manifest()["data"]],
+                         [str(i) for i in range(1, 151)])
+
     def test_a_host_that_asks_to_wait_long_defers_its_files_and_no_others(self):
         self.files.answers["/f/later"] = self.files.answer(
             b"", "Retry-After: 7200", status="503 Service Unavailable")

@@ -132,7 +132,7 @@ end
 
 -- The name of the file as its service gives it, else as its address does.
 local function asked_name(url)
-  local ok, reply = errors.try(http.request, { url = url, method = "HEAD", tries = 1,
+  local ok, reply = errors.try(http.request, { url = url, method = "HEAD", tries = 2,
     deadline = head_deadline_s })
   local said = ok and reply.status < 300 and reply.headers["content-disposition"]
   return said and download.disposition(said) or name_in_url(url)

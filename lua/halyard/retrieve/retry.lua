@@ -137,6 +137,7 @@ function M.main(dir, allowed)
   for _, name in ipairs(found) do
     retry(record, dir, name, table.move(allowed, 1, #allowed, 1, {}))
   end
+  require("halyard.retrieve").flush(record)
   local sum = outcome.of(record.queues)
   system.log("info", #found == 0 and "nothing was downloaded here"
     or sum.files == 0 and "nothing failed and nothing is deferred"
