@@ -115,10 +115,11 @@ HAL_API hal_status hal_runtime_run(hal_runtime *rt, const char *workflow, const 
 
 /** One thing to do, for hal_runtime_start. */
 typedef struct hal_job {
-    size_t struct_size;     /* sizeof(hal_job) */
-    const char *verb;       /* "run", "plan", "list", "help" or "check"; "verify" or "retry" */
-    const char *workflow;   /* path or name; NULL for "list"; of "verify" and "retry" the folder */
-    const hal_pair *params; /* a NULL value is a flag that is set */
+    size_t struct_size;   /* sizeof(hal_job) */
+    const char *verb;     /* "run", "plan", "list", "help" or "check"; "verify" or "retry" */
+    const char *workflow; /* path or name; NULL for "list"; of "verify" and "retry" the folder */
+    /** A NULL value is a flag that is set. Of "retry": allow_host, hosts split by ','. */
+    const hal_pair *params;
     size_t n_params;
     const char *format; /* of the result text: "table" (default), "json" or "csv" */
     /** Names of the host program's own options, for "did you mean" of a misspelt parameter. */
