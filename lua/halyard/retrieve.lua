@@ -1,20 +1,15 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- Downloading products: how many at once, what is done about failures, what is told of it. Where
--- files go is halyard.retrieve.queue's; the transfer, its checks and the rename into place are C.
+-- Downloading products and unpacking bundles, as workflows see it. What is to be fetched and where
+-- it goes is halyard.retrieve.queue's, how it is fetched halyard.retrieve.fetch's.
 
 local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
-local download = require("halyard.core.download")
 local errors = require("halyard.error")
-local export = require("halyard.retrieve.export")
-local http = require("halyard.core.http")
-local manifest = require("halyard.retrieve.manifest")
+local fetch = require("halyard.retrieve.fetch")
 local outcome = require("halyard.retrieve.outcome")
 local queue_module = require("halyard.retrieve.queue")
 local report = require("halyard.report")
 local suggest = require("halyard.suggest")
-local system = require("halyard.core.system")
-local task = require("halyard.core.task")
 
 local M = {}
 
@@ -27,20 +22,11 @@ local unpacked_max = 100 << 30
 local queues = setmetatable({}, { __mode = "k" })
 local report_methods = {}
 
-local function public_entry(queue, k)
-  local entry = queue:entry(k)
-  if entry then
-    entry.source, entry.address, entry.direct, entry.place = nil, nil, nil, nil
-    entry.expected_sha256 = nil
-  end
-  return entry
-end
-
 --- Entries that failed, or were deferred.
 function report_methods:failed()
   local list, queue = {}, queues[self]
   for k = 1, #queue do
-    list[#list + 1] = queue.problems[k] and public_entry(queue, k) or nil
+    list[#list + 1] = queue.problems[k] and queue:public_entry(k) or nil
   end
   return list
 end
@@ -69,7 +55,7 @@ local function new_report(queue)
     end,
     __index = function(_, key)
       if math.type(key) == "integer" then
-        return public_entry(queue, key)
+        return queue:public_entry(key)
       end
       return report_methods[key]
     end,
@@ -79,149 +65,6 @@ local function new_report(queue)
   })
   queues[self] = queue
   return self
-end
-
--- Fetching ----------------------------------------------------------------------------------------
-
--- The failure with the file's name. A listed file that is not there is the archive's fault, not the
--- caller's.
-local function named(err, path)
-  local name = path:match("[^/]+$")
-  if err.code == "not_found" then
-    err.code = "archive"
-    err.message = ("%s: the archive lists this file but does not have it (HTTP %d); leave it out "
-      .. "or report it to the archive"):format(name, err.http_status or 404)
-  elseif not err.message:find(name, 1, true) then
-    err.message = name .. ": " .. err.message
-  end
-  return err
-end
-
-local function transfer(item, url, auth, queue)
-  local existing = queue.options.existing
-  return errors.try(download.file, {
-    url = url, source = item.source, dir = queue.dir, path = item.place, size = item.size,
-    sha256 = item.expected_sha256, replace = existing == "replace", verify = existing == "verify",
-    auth = auth,
-  })
-end
-
--- Failures that another copy of the file cannot mend.
-local final = { io = true, budget = true, cancelled = true, permission = true }
-
--- The copy in the cloud: true and what came; false and why not.
-local function from_cloud(item, queue)
-  local url = queue.cloud_urls[item.uri]
-  if not url then
-    return false, errors.new("not_found", "the file is not in the cloud")
-  end
-  local ok, got = transfer(item, url, nil, queue)
-  if not ok and final[got.code] then
-    error(named(got, item.place), 0)
-  elseif not ok and got.code == "not_found" then
-    got = errors.new("not_found", "the file is not in the cloud, though the archive lists it there")
-  end
-  return ok, got
-end
-
--- What came. Raises what went wrong, with `absent` when the cloud alone was asked and has it not.
-local function fetch(item, queue)
-  local cloud = queue.options.cloud
-  local ok, got, from = false, nil, nil
-  if cloud then
-    ok, got = from_cloud(item, queue)
-    from = "cloud"
-  end
-  if not ok and cloud == "only" and got.code == "not_found" then
-    got.message = ("%s: %s; cloud = \"first\" takes it from the archive"):format(
-      item.place:match("[^/]+$"), got.message)
-    got.absent = true
-    error(got, 0)
-  elseif not ok and cloud ~= "only" then
-    ok, got = transfer(item, item.address, not item.direct and "mast" or nil, queue)
-    from = "archive"
-  end
-  if not ok then
-    error(named(got, item.place), 0)
-  end
-  got.from = cloud and from or nil
-  return got
-end
-
--- A later run may fetch it, and nothing else need stop for it (fault matrix section 2).
-local function is_deferred(err)
-  return err.deferred or err.code == "busy" and err.retry_after ~= nil
-end
-
--- Fetches file `k`, notes what became of it. Raises when the others shall not go on.
-local function fetch_one(queue, k, on_error)
-  local ok, got = errors.try(fetch, queue:item(k), queue)
-  if ok then
-    queue:settle(k, got.skipped and "there" or "complete", got)
-    return got
-  end
-  local err, status = got, got.absent and "absent" or is_deferred(got) and "deferred" or "failed"
-  queue:settle(k, status, nil, err)
-  local entry
-  if type(on_error) == "function" and status == "failed" then
-    entry = public_entry(queue, k)
-    entry.err = err
-  end
-  local go_on = status ~= "failed" or on_error == "keep" or entry and on_error(entry)
-  if not go_on or err.code == "io" or err.code == "budget" then
-    error(err, 0)
-  end
-end
-
--- Tasks that take one file after the other, twice as many as may be asked for at once: while some
--- come in, others are looked for or get their names, and no host waits for that.
-local function fetch_all(queue, parallel, on_error, record)
-  local next_k, done, bytes, tasks = 0, 0, 0, {}
-  for i = 1, 2 * parallel do
-    tasks[i] = i
-  end
-  task.map(tasks, #tasks, function()
-    while next_k < #queue do
-      next_k = next_k + 1
-      local got = fetch_one(queue, next_k, on_error)
-      done = done + 1
-      if got and not got.skipped then
-        bytes = bytes + got.bytes
-        record:downloaded(got.bytes)
-      end
-      system.emit("progress", {
-        stage = "files", done = done, known = #queue, unit = "files", bytes = bytes,
-        elapsed_s = record:elapsed(),
-      })
-    end
-  end)
-end
-
--- A manifest is written after every call, unless a workflow calls so often that this would take
--- more than a tenth of its time: then at its end, by `flush`.
-local function write_manifest(record, all)
-  local started = system.monotonic()
-  manifest.write(all, all.dir, record:head(all.folder))
-  all.pending, all.due = false, system.monotonic() + 10 * (system.monotonic() - started)
-end
-
-local function save(record, queue)
-  local all = record.manifests[queue.dir] or {}
-  all[#all + 1] = queue
-  all.dir, all.folder, all.pending = queue.dir, queue.folder, true
-  record.manifests[queue.dir] = all
-  if not record.workflow or system.monotonic() >= (all.due or 0) then
-    write_manifest(record, all)
-  end
-end
-
---- For the runner of workflows: writes what manifests are still to be written.
-function M.flush(record)
-  for _, all in pairs(record.manifests) do
-    if all.pending then
-      write_manifest(record, all)
-    end
-  end
 end
 
 local function check_options(options)
@@ -246,48 +89,6 @@ local function check_options(options)
     errors.raise("usage", 'on_error is "stop", "keep" or a function of the failed entry')
   end
   return n, on_error
-end
-
--- As many requests at once to each host as the caller says; to MAST never more than 8.
-local function be_polite(queue, parallel)
-  door.polite(door.base("download"), parallel)
-  for _, host in ipairs(queue.hosts) do
-    if host ~= "mast" then
-      http.limit(host, parallel)
-    end
-  end
-end
-
---- For halyard.retrieve.retry: fetches what a queue holds, and leaves its manifests.
-function M.run(queue, parallel, on_error, record)
-  system.make_dirs(queue.dir)
-  be_polite(queue, parallel)
-  queue:ask_names(parallel)
-  if record.list_for then
-    export.write(record.list_for, queue)
-    queue.state:close()
-    record.notes[#record.notes + 1] = ("%d files are listed in %s"):format(#queue,
-      export.file(record.list_for, queue))
-    return
-  end
-  if queue.options.cloud then
-    local uris = {}
-    for k = 1, #queue do
-      uris[k] = queue:item(k).uri
-    end
-    queue.cloud_urls = require("halyard.archive.cloud").locate(uris, parallel)
-  end
-  queue.state:close()
-  record.queues[#record.queues + 1] = queue
-  local whole, why = pcall(fetch_all, queue, parallel, on_error, record)
-  if not whole and (not errors.is(why) or why.code == "cancelled") then
-    error(why, 0)
-  elseif not whole then
-    queue:abandon()
-    errors.try(save, record, queue) -- a full disk must not hide the first failure
-    error(why, 0)
-  end
-  save(record, queue)
 end
 
 --- Downloads products. What is already there, whole, is not fetched again. Files that are there
@@ -325,7 +126,7 @@ function M.products(products, options)
     return new_report(queue)
   end
   record:require_files(#queue)
-  M.run(queue, parallel, on_error, record)
+  fetch.run(queue, parallel, on_error, record)
   local files = new_report(queue)
   return on_error == "stop" and queue:count("deferred") > 0 and files:check() or files
 end

@@ -378,7 +378,7 @@ end
 local function run_and_flush(manifest, ctx, values, record)
   local ok, result = pcall(manifest.run, ctx, values)
   if next(record.manifests) and (ok or not errors.is(result, "cancelled")) then
-    local flushed, why = errors.try(require("halyard.retrieve").flush, record)
+    local flushed, why = errors.try(require("halyard.retrieve.fetch").flush, record)
     ok, result = ok and flushed, ok and not flushed and why or result
   end
   if not ok then

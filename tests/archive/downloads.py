@@ -368,6 +368,28 @@ class Downloads(unittest.TestCase):
         code, _, err = self.run_rows(rows, 'existing = "replace",')
         self.assertEqual((code, self.files.count("GET", "")), (0, 0), err)
 
+    def test_rows_that_change_on_the_way_lead_to_no_other_host(self):
+        with raw_files.serving() as other:
+            script = self.script(f"""
+                local rows = {{}}
+                for i = 1, 3 do rows[i] = {{ access_url = "{self.files.url}/f/" .. i }} end
+                return retrieve.products(rows, {{ dir = "files", flat = true, parallel = 1,
+                  name = function(row)
+                    rows[3].access_url = "{other.url}/f/3"
+                    return row.access_url:match("%d+$")
+                  end }})""")
+            code, _, err = self.command("run", script, "-o", self.out, "--allow-private-net",
+                                        "--quiet")
+            self.assertEqual((code, other.log), (6, []), err)
+            script = self.script(f"""
+                local rows = {{ {{ access_url = "{self.files.url}/none" }},
+                  {{ access_url = "{self.files.url}/f/2", productFilename = "2" }} }}
+                return retrieve.products(rows, {{ dir = "files", flat = true, parallel = 1,
+                  on_error = function() rows[2].access_url = "{other.url}/f/2" return true end }})""")
+            code, _, err = self.command("run", script, "-o", self.out, "--allow-private-net",
+                                        "--quiet")
+            self.assertEqual((code, other.log), (6, []), err)
+
     # Lists for other programs -------------------------------------------------------------------
 
     def rows_for_export(self):

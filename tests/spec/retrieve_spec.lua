@@ -7,6 +7,7 @@ describe("retrieve.products", function()
   local system = require("halyard.core.system")
   local file = download.file
   local asked, retrieve, output
+  local modules = { "halyard.retrieve", "halyard.retrieve.fetch" }
 
   before_each(function()
     asked = {}
@@ -14,7 +15,9 @@ describe("retrieve.products", function()
       asked[#asked + 1] = options
       return { bytes = 3, sha256 = ("0"):rep(64), skipped = false }
     end
-    package.loaded["halyard.retrieve"] = nil
+    for _, name in ipairs(modules) do
+      package.loaded[name] = nil
+    end
     retrieve = require("halyard.retrieve")
     output = system.default_output(os.tmpname() .. "-out")
     report.begin(report.new({ output = output }))
@@ -22,7 +25,9 @@ describe("retrieve.products", function()
 
   after_each(function()
     download.file = file
-    package.loaded["halyard.retrieve"] = nil
+    for _, name in ipairs(modules) do
+      package.loaded[name] = nil
+    end
     os.execute("rm -rf '" .. output .. "'")
   end)
 
@@ -103,6 +108,15 @@ describe("retrieve.products", function()
       assert.same({ "a.fits", "b.fits", "c.fits" }, { asked[1].path, asked[2].path, asked[3].path })
       assert.equal("mast:A/c.fits", got[3].uri)
     end
+  end)
+
+  it("gives workflows nothing that contacts a host unasked", function()
+    local names = {}
+    for name in pairs(retrieve) do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    assert.same({ "products", "unpack" }, names)
   end)
 
   it("unpacks bundles that lie in the output folder, beside themselves", function()

@@ -140,9 +140,20 @@ end
 
 -- Making a queue ---------------------------------------------------------------------------------
 
-function methods:row(k)
+local function host_of(uri, direct)
+  return direct and door.host(uri) or "mast"
+end
+
+-- The row of file `k` and what `source_of` says of it. Rows may be a list of the script's, which
+-- can change after its hosts were allowed.
+local function look_up(self, k)
   local row = self.rows[self.picked and self.picked[k] or k]
-  return row
+  local uri, direct, source = source_of(row)
+  if not self.is_host[host_of(uri, direct)] then
+    errors.raise("permission", ("a row was changed to %s while files were being fetched")
+      :format(source))
+  end
+  return row, uri, direct, source
 end
 
 -- The path by the catalogue's name for the file, or by an address that ends in a file's name (to
@@ -183,24 +194,24 @@ end
 -- @tparam string dir the folder itself
 function M.new(products, options, folder, dir)
   local self = setmetatable({
-    rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {},
+    rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {}, is_host = {},
     state = holdings.state(dir), taken = download.names(true), digits = {}, names = {},
     unnamed = {}, statuses = {}, tries = {}, notes = {}, problems = {}, origins = {},
     bytes = 0, counts = {},
   }, methods)
-  local sources <close>, seen = download.names(false), {}
+  local sources <close> = download.names(false)
   for i = 1, #products do
     local row = products[i]
     local uri, direct, source = source_of(row)
     if sources:add(source) then
-      local k, host = self.n + 1, direct and door.host(uri) or "mast"
+      local k, host = self.n + 1, host_of(uri, direct)
       self.n = k
       if self.picked then
         self.picked[k] = i
       end
       self.statuses[k], self.tries[k] = "waiting", 0
-      if not seen[host] then
-        self.hosts[#self.hosts + 1], seen[host] = host, true
+      if not self.is_host[host] then
+        self.hosts[#self.hosts + 1], self.is_host[host] = host, true
       end
       name_file(self, k, row, source, direct)
     elseif not self.picked then
@@ -219,11 +230,11 @@ function methods:ask_names(parallel)
   for first = 1, #self.unnamed, block do
     local list = table.move(self.unnamed, first, math.min(first + block - 1, #self.unnamed), 1, {})
     local names = task.map(list, parallel, function(k)
-      return asked_name((source_of(self:row(k))))
+      local _, uri = look_up(self, k)
+      return asked_name(uri)
     end)
     for j, k in ipairs(list) do -- in the order of the rows: the same in every run
-      local row = self:row(k)
-      local _, _, source = source_of(row)
+      local row, _, _, source = look_up(self, k)
       self.names[k] = laid_out(row, names[j], self.options.flat)
       self.digits[k] = take(self.taken, self.names[k], source)
     end
@@ -238,8 +249,7 @@ end
 -- place (below the folder), file (below the output folder), size and expected_sha256 as the
 -- catalogue gives them.
 function methods:item(k)
-  local row = self:row(k)
-  local uri, direct, source = source_of(row)
+  local row, uri, direct, source = look_up(self, k)
   local place = self.names[k] or catalogued(row, source, direct, self.options.flat)
   if self.digits[k] then
     place = renamed(place, source, self.digits[k])
@@ -318,6 +328,16 @@ function methods:entry(k)
   elseif self.problems[k] then
     local problem = self.problems[k]
     entry.err = errors.new(problem.code, problem.message, { fault = problem.fault })
+  end
+  return entry
+end
+
+--- The same without what only this program needs.
+function methods:public_entry(k)
+  local entry = self:entry(k)
+  if entry then
+    entry.source, entry.address, entry.direct, entry.place = nil, nil, nil, nil
+    entry.expected_sha256 = nil
   end
   return entry
 end

@@ -114,7 +114,7 @@ local function retry(record, dir, name, allowed)
   local queue = queue_module.new(wanted(rows, numbers), options, head.folder, target)
   record:require_hosts(queue.hosts)
   record.manifests[target] = { setmetatable({ rows = rows, folder = head.folder }, settled) }
-  require("halyard.retrieve").run(queue, 4, "keep", record)
+  require("halyard.retrieve.fetch").run(queue, 4, "keep", record)
 end
 
 --- `halyard retry DIR`.
@@ -137,7 +137,7 @@ function M.main(dir, allowed)
   for _, name in ipairs(found) do
     retry(record, dir, name, table.move(allowed, 1, #allowed, 1, {}))
   end
-  require("halyard.retrieve").flush(record)
+  require("halyard.retrieve.fetch").flush(record)
   local sum = outcome.of(record.queues)
   system.log("info", #found == 0 and "nothing was downloaded here"
     or sum.files == 0 and "nothing failed and nothing is deferred"
