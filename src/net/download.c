@@ -20,17 +20,13 @@
 #include <unistd.h>
 
 enum {
-    CHUNKS_MAX = 4, /* under way to the disk; more pause the transfer */
     RESTARTS_MAX = 2,
-    FOLDERS_MAX = 1024,
 };
 
 static const int64_t deadline_ms =
     INT64_C(7) * 86400 * 1000; /* stalls end a transfer long before */
 
 typedef hal_download_work work;
-
-static void free_work(work *w);
 
 /* --- work between the halves ------------------------------------------------------------------ */
 
@@ -50,14 +46,14 @@ static void run_work(void *ctx)
     }
 }
 
-static void end_when_idle(hal_download *d)
+void hal_download_end_when_idle(hal_download *d)
 {
-    if (d->ending && !d->x && d->n_work == 0)
+    if (d->ending && !d->x && d->n_work == 0 && d->n_ranges == 0)
         hal_alarm_set(d->loop, &d->end, hal_loop_now_ns(d->loop));
 }
 
 /* `why` NULL: success. The first end stands. */
-static void end_with(hal_download *d, const hal_err *why)
+void hal_download_end(hal_download *d, const hal_err *why)
 {
     if (!d->ending) {
         d->ending = true;
@@ -65,8 +61,9 @@ static void end_with(hal_download *d, const hal_err *why)
             d->result.err = *why;
         if (d->x)
             hal_exchange_cancel(d->x);
+        hal_download_cancel_ranges(d);
     }
-    end_when_idle(d);
+    hal_download_end_when_idle(d);
 }
 
 static void work_done(void *ctx)
@@ -77,13 +74,13 @@ static void work_done(void *ctx)
     if (w->then)
         w->then(w);
     else if (w->err.status)
-        end_with(d, &w->err);
-    free_work(w);
-    end_when_idle(d);
+        hal_download_end(d, &w->err);
+    hal_download_free_work(w);
+    hal_download_end_when_idle(d);
 }
 
 /* Kept for the next one: the C library would give so much memory back to the system each time. */
-static void free_work(work *w)
+void hal_download_free_work(work *w)
 {
     if (!w)
         return;
@@ -98,8 +95,8 @@ static void free_work(work *w)
 }
 
 /* `has_room`: for HAL_CHUNK_BYTES. */
-static work *new_work(hal_download *d, hal_status (*run)(work *w), void (*then)(work *w),
-                      bool has_room, hal_err *err)
+work *hal_download_new_work(hal_download *d, hal_status (*run)(work *w), void (*then)(work *w),
+                            bool has_room, hal_err *err)
 {
     hal_loop *loop = d->loop;
     work *w = has_room ? loop->idle_work : NULL;
@@ -116,19 +113,20 @@ static work *new_work(hal_download *d, hal_status (*run)(work *w), void (*then)(
     w->then = then;
     w->err = HAL_ERR_INIT;
     w->begins = false;
+    w->at = HAL_APPEND;
     w->has_room = has_room;
     w->n_bytes = 0;
     return w;
 }
 
-static hal_status post(work *w, hal_err *err)
+hal_status hal_download_post(work *w, hal_err *err)
 {
     hal_download *d = w->d;
     hal_pool *pool = d->loop->closing ? NULL : hal_loop_pool(d->loop, err);
     hal_status st =
         pool ? hal_pool_post(pool, d->strand, run_work, work_done, w, err) : HAL_E_CANCELLED;
     if (st)
-        free_work(w);
+        hal_download_free_work(w);
     else
         d->n_work++;
     return st;
@@ -136,24 +134,23 @@ static hal_status post(work *w, hal_err *err)
 
 /* --- loop half -------------------------------------------------------------------------------- */
 
-static void ask(hal_download *d);
 static hal_status flush(hal_download *d, hal_err *err) HAL_MUST_CHECK;
 
 static void drop_filling(hal_download *d)
 {
-    free_work(d->filling);
+    hal_download_free_work(d->filling);
     d->filling = NULL;
 }
 
 /* From zero, a limited number of times (fault matrix section 2, class integrity). */
-static void start_over(hal_download *d, const hal_err *why)
+void hal_download_start_over(hal_download *d, const hal_err *why)
 {
     if (d->restarts >= RESTARTS_MAX) {
         hal_err ignored = HAL_ERR_INIT;
         d->keep_part = false;
         if (d->keep_bad && flush(d, &ignored)) { /* then with less of it */
         }
-        end_with(d, why);
+        hal_download_end(d, why);
         return;
     }
     d->restarts++;
@@ -162,78 +159,7 @@ static void start_over(hal_download *d, const hal_err *why)
     d->etag[0] = '\0';
     d->total = -1;
     drop_filling(d);
-    ask(d);
-}
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-typedef struct naming {
-    hal_loop *loop;
-    hal_outlet *outlet;
-    hal_download *list;
-} naming;
-
-static void run_naming(void *ctx)
-{
-    hal_download_name_files(((naming *)ctx)->list);
-}
-
-static void named(hal_download *d)
-{
-    d->n_work--;
-    d->keep_part = !d->spoiled;
-    if (d->named.status) {
-        end_with(d, &d->named);
-        return;
-    }
-    d->result.bytes = d->record.bytes;
-    memcpy(d->result.sha256, d->record.sha256, sizeof d->result.sha256);
-    if (!d->result.warning[0] && d->why[0])
-        snprintf(d->result.warning, sizeof d->result.warning, "suspicious: %s", d->why);
-    else if (d->unverified && d->content != HAL_CONTENT_WHOLE)
-        snprintf(d->result.warning, sizeof d->result.warning,
-                 "unverified: neither the server nor the catalogue states its length");
-    end_with(d, NULL);
-}
-
-static void name_waiting(hal_loop *loop, hal_outlet *outlet);
-
-static void naming_done(void *ctx)
-{
-    naming *n = ctx;
-    for (hal_download *d = n->list, *next; d; d = next) {
-        next = d->next_named;
-        named(d);
-    }
-    n->outlet->busy = false;
-    name_waiting(n->loop, n->outlet);
-    hal_free(n);
-}
-
-static void name_waiting(hal_loop *loop, hal_outlet *outlet)
-{
-    if (outlet->busy || !outlet->first)
-        return;
-    hal_err err = HAL_ERR_INIT;
-    hal_download *list = outlet->first;
-    outlet->first = outlet->last = NULL;
-    naming *n = hal_malloc(sizeof *n);
-    hal_status st = n ? HAL_OK : hal_err_nomem(&err, sizeof *n);
-    if (n)
-        *n = (naming){loop, outlet, list};
-    if (!st && loop->closing)
-        st = hal_err_set(&err, HAL_E_CANCELLED, "the run is ending");
-    if (!st)
-        st = hal_pool_post(loop->pool, outlet->strand, run_naming, naming_done, n, &err);
-    outlet->busy = !st;
-    if (!st)
-        return;
-    hal_free(n);
-    for (hal_download *d = list, *next; d; d = next) {
-        next = d->next_named;
-        d->named = err;
-        named(d);
-    }
+    hal_download_ask(d);
 }
 
 /* The file is whole and on the disk. */
@@ -243,17 +169,12 @@ static void checked(work *w)
     if (w->err.status) {
         d->keep_part = !d->spoiled;
         if (w->err.status == HAL_E_INTEGRITY)
-            start_over(d, &w->err);
+            hal_download_start_over(d, &w->err);
         else
-            end_with(d, &w->err);
+            hal_download_end(d, &w->err);
         return;
     }
-    d->n_work++;
-    d->named = HAL_ERR_INIT;
-    d->next_named = NULL;
-    *(d->outlet->last ? &d->outlet->last->next_named : &d->outlet->first) = d;
-    d->outlet->last = d;
-    name_waiting(d->loop, d->outlet);
+    hal_download_name(d);
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -263,7 +184,7 @@ static void chunk_written(work *w)
     hal_download *d = w->d;
     d->n_chunks--;
     if (w->err.status) {
-        end_with(d, &w->err);
+        hal_download_end(d, &w->err);
     } else if (d->starved && d->x) {
         d->starved = false;
         hal_exchange_resume(d->x);
@@ -273,7 +194,7 @@ static void chunk_written(work *w)
 /* A piece for the bytes to come. */
 static work *new_piece(hal_download *d, bool has_room, hal_err *err)
 {
-    work *w = new_work(d, hal_download_run_write, chunk_written, has_room, err);
+    work *w = hal_download_new_work(d, hal_download_run_write, chunk_written, has_room, err);
     if (!w)
         return NULL;
     w->begins = d->begins;
@@ -289,14 +210,14 @@ static hal_status flush(hal_download *d, hal_err *err)
     d->filling = NULL;
     if (!w)
         return HAL_OK;
-    hal_status st = post(w, err);
+    hal_status st = hal_download_post(w, err);
     if (!st)
         d->n_chunks++;
     return st;
 }
 
 /* The bytes are complete: the last ones go, then the file is checked. */
-static void publish(hal_download *d)
+void hal_download_publish(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
     work *w = d->filling ? d->filling : new_piece(d, false, &err);
@@ -308,29 +229,43 @@ static void publish(hal_download *d)
         memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
         w->stale_size = d->result.size_mismatch_accepted;
     }
-    if (!w || post(w, &err))
-        end_with(d, &err);
+    if (!w || hal_download_post(w, &err))
+        hal_download_end(d, &err);
 }
 
-static bool resume_from(void *ctx, uint64_t *offset, const char **etag)
+/* A large file is asked for in ranges, the first of them alone: what comes tells whether the host
+ * can. */
+static bool resume_from(void *ctx, uint64_t *offset, uint64_t *end, const char **etag)
 {
     hal_download *d = ctx;
     d->asked_range = d->offset > 0 && d->etag[0];
-    *offset = d->offset;
-    *etag = d->etag;
-    return d->asked_range;
+    d->asked_from = d->asked_range ? d->offset : 0;
+    int64_t size = d->asked_range && d->total >= 0 ? d->total : d->expect_bytes;
+    bool large = !d->one_stream && size >= HAL_RANGED_MIN_BYTES &&
+                 (d->expect_bytes < 0 || size == d->expect_bytes) &&
+                 (uint64_t)size >= d->asked_from + 2 * HAL_RANGE_BYTES;
+    d->asked_end = large ? d->asked_from + HAL_RANGE_BYTES : 0;
+    *offset = d->asked_from;
+    *end = d->asked_end;
+    *etag = d->asked_range ? d->etag : "";
+    return d->asked_range || large;
 }
 
-/* The rest that was asked for and nothing else: libcurl reports any 206 as success (D1, D4). */
-static bool is_our_rest(const hal_download *d, const hal_outcome *answer)
+/* What was asked for and nothing else: libcurl reports any 206 as success (D1, D4). */
+static bool is_asked_part(const hal_download *d, const hal_outcome *answer)
 {
     hal_content_range r;
-    return d->asked_range && hal_header_content_range(hal_slice_of(answer->content_range), &r) &&
-           r.first >= 0 && (uint64_t)r.first == d->offset &&
-           (r.total < 0 || r.last == r.total - 1) &&
-           (r.total < 0 || d->total < 0 || r.total == d->total) &&
-           (answer->content_length < 0 || answer->content_length == r.last - r.first + 1) &&
-           (!answer->etag[0] || !strcmp(answer->etag, d->etag));
+    if (!hal_header_content_range(hal_slice_of(answer->content_range), &r) || r.first < 0 ||
+        (uint64_t)r.first != d->asked_from || (r.total < 0 && d->asked_end))
+        return false;
+    int64_t last = d->asked_end && (int64_t)d->asked_end < r.total ? (int64_t)d->asked_end - 1
+                   : r.total >= 0                                  ? r.total - 1
+                                                                   : r.last;
+    if (r.last != last ||
+        (answer->content_length >= 0 && answer->content_length != r.last - r.first + 1))
+        return false;
+    return !d->asked_range || ((r.total < 0 || d->total < 0 || r.total == d->total) &&
+                               (!answer->etag[0] || !strcmp(answer->etag, d->etag)));
 }
 
 static bool ends_with(const char *name, const char *ending)
@@ -374,34 +309,60 @@ static void read_digest(hal_download *d, const hal_outcome *answer)
     }
 }
 
-static hal_status on_begin(void *ctx, int http_status, hal_err *err)
+static hal_status begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t total,
+                                hal_err *err)
 {
-    hal_download *d = ctx;
-    const hal_outcome *answer = hal_exchange_answer(d->x);
-    if (http_status == 206) {
-        hal_content_range r;
-        if (!is_our_rest(d, answer)) {
-            d->start_over = true;
-            return hal_err_set(err, HAL_E_INTEGRITY,
-                               "the server sent another part of the file than was asked for");
-        }
-        if (hal_header_content_range(hal_slice_of(answer->content_range), &r))
-            d->total = r.total >= 0 ? r.total : r.last + 1;
-        read_digest(d, answer);
-        return HAL_OK;
-    }
-    if (http_status != 200 && http_status != 203)
-        return hal_err_set(err, HAL_E_PROTOCOL, "HTTP %d where a file was expected", http_status);
     hal_status st = check_coding(d, answer, err);
     if (st)
         return st;
     drop_filling(d);
     d->offset = 0;
-    d->total = answer->content_length;
+    d->total = total;
     bool strong = hal_header_is_strong_etag(hal_slice_of(answer->etag));
     snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
     d->begins = true;
     d->said_sha256[0] = '\0';
+    read_digest(d, answer);
+    return HAL_OK;
+}
+
+/* No failure of the host: it may be asked for ranges, but not so that they surely are of one file.
+ */
+static hal_status refuse_ranges(hal_download *d, hal_err *err)
+{
+    if (!d->one_stream)
+        d->restarts--;
+    d->one_stream = d->start_over = true;
+    return hal_err_set(err, HAL_E_INTEGRITY,
+                       "the server sent another part of the file than was asked for");
+}
+
+static hal_status on_begin(void *ctx, int http_status, hal_err *err)
+{
+    hal_download *d = ctx;
+    const hal_outcome *answer = hal_exchange_answer(d->x);
+    hal_content_range r = {-1, -1, -1};
+    d->gate = hal_exchange_gate(d->x);
+    if (http_status != 200 && http_status != 203 && http_status != 206)
+        return hal_err_set(err, HAL_E_PROTOCOL, "HTTP %d where a file was expected", http_status);
+    if (http_status != 206) {
+        d->asked_end = 0;
+        return begin_at_zero(d, answer, answer->content_length, err);
+    }
+    if ((!d->asked_range && !d->asked_end) || !is_asked_part(d, answer) ||
+        !hal_header_content_range(hal_slice_of(answer->content_range), &r)) {
+        if (!d->asked_range && d->asked_end)
+            return refuse_ranges(d, err);
+        d->start_over = true;
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "the server sent another part of the file than was asked for");
+    }
+    bool stale = d->expect_bytes >= 0 && r.total != d->expect_bytes;
+    if (!d->asked_range)
+        return hal_header_is_strong_etag(hal_slice_of(answer->etag)) && !stale
+                   ? begin_at_zero(d, answer, r.total, err)
+                   : refuse_ranges(d, err);
+    d->total = r.total >= 0 ? r.total : r.last + 1;
     read_digest(d, answer);
     return HAL_OK;
 }
@@ -437,7 +398,7 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
     }
     if (check_start(d, (hal_slice){bytes, n}, err))
         return HAL_E_PROTOCOL;
-    if (d->n_chunks >= CHUNKS_MAX) {
+    if (d->n_chunks >= HAL_PIECES_MAX) {
         d->starved = true;
         return HAL_E_BUSY;
     }
@@ -513,49 +474,62 @@ static void on_exchange_done(void *ctx, const hal_outcome *outcome)
     hal_err err = outcome->err, ignored = HAL_ERR_INIT;
     hal_content_range r;
     d->x = NULL;
-    d->result.tries += outcome->tries;
+    d->result.tries += outcome->tries - d->goes_on;
+    d->goes_on = false;
     d->result.wire_bytes += outcome->wire_bytes;
     if (d->ending) { /* cancelled, or the disk failed */
         d->keep_part = is_resumable(d);
         drop_filling(d);
-        end_when_idle(d);
+        hal_download_end_when_idle(d);
+    } else if (!err.status && d->asked_end && d->offset == d->asked_end &&
+               (int64_t)d->offset < d->total) {
+        if (flush(d, &err))
+            hal_download_end(d, &err);
+        else
+            hal_download_go_on(d);
     } else if (!err.status) {
         if (length_is_good(d, &err))
-            publish(d);
+            hal_download_publish(d);
         else
-            start_over(d, &err);
-    } else if (outcome->http_status == 416 && d->asked_range) { /* D3 */
+            hal_download_start_over(d, &err);
+    } else if (outcome->http_status == 416 && (d->asked_range || d->asked_end)) { /* D3 */
+        d->one_stream = true;
         bool whole = d->expect_sha256[0] &&
                      hal_header_content_range(hal_slice_of(outcome->content_range), &r) &&
                      r.first < 0 && (uint64_t)r.total == d->offset;
         if (whole)
-            publish(d);
+            hal_download_publish(d);
         else
-            start_over(d, &err);
+            hal_download_start_over(d, &err);
     } else if (d->start_over) {
-        start_over(d, &err);
+        hal_download_start_over(d, &err);
     } else {
         d->keep_part = is_resumable(d);
         if (flush(d, &ignored)) { /* a shorter part is as good */
         }
-        end_with(d, &err);
+        hal_download_end(d, &err);
     }
 }
 
-static void ask(hal_download *d)
+hal_request hal_download_request_of(const hal_download *d)
+{
+    return (hal_request){.url = d->url,
+                         .repeatable = true,
+                         .deadline_ms = deadline_ms,
+                         .words = d->words,
+                         .secrets = d->secrets.may_go ? &d->secrets : NULL};
+}
+
+void hal_download_ask(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
-    hal_request request = {.url = d->url,
-                           .repeatable = true,
-                           .deadline_ms = deadline_ms,
-                           .words = d->words,
-                           .secrets = d->secrets.may_go ? &d->secrets : NULL};
+    hal_request request = hal_download_request_of(d);
     hal_sink sink = {on_begin, on_write, NULL, d};
     hal_resume resume = {resume_from, d};
     d->x =
         hal_exchange_start_resuming(d->loop, &request, &sink, &resume, on_exchange_done, d, &err);
     if (!d->x)
-        end_with(d, &err);
+        hal_download_end(d, &err);
 }
 
 static void opened(work *w)
@@ -563,27 +537,29 @@ static void opened(work *w)
     hal_download *d = w->d;
     d->keep_part = d->found == HAL_FOUND_PART || d->found == HAL_FOUND_PART_WHOLE;
     if (w->err.status) {
-        end_with(d, &w->err);
+        hal_download_end(d, &w->err);
     } else if (d->ending) {
         return;
     } else if (d->found == HAL_FOUND_WHOLE) {
         d->result.skipped = true;
         d->result.bytes = d->found_record.bytes;
         memcpy(d->result.sha256, d->found_record.sha256, sizeof d->result.sha256);
-        end_with(d, NULL);
+        hal_download_end(d, NULL);
     } else if (d->found == HAL_FOUND_PART_WHOLE) {
         d->result.skipped = true;
-        publish(d);
+        hal_download_publish(d);
     } else {
         if (d->found == HAL_FOUND_PART)
             d->offset = d->written;
-        ask(d);
+        hal_download_ask(d);
     }
 }
 
 static void close_file(hal_download *d)
 {
     if (d->fd >= 0) {
+        if (d->info_fd >= 0)
+            close(d->info_fd);
         if (d->result.err.status && !d->keep_part) {
             char bad[HAL_COMPONENT_MAX_BYTES + 16];
             snprintf(bad, sizeof bad, "%s.bad", d->name);
@@ -620,8 +596,8 @@ static bool is_same_file(const hal_download *a, const hal_download *b)
 static hal_status open_file(hal_download *d, hal_err *err)
 {
     d->waiting = false;
-    work *w = new_work(d, hal_download_run_open, opened, false, err);
-    return w ? post(w, err) : HAL_E_NOMEM;
+    work *w = hal_download_new_work(d, hal_download_run_open, opened, false, err);
+    return w ? hal_download_post(w, err) : HAL_E_NOMEM;
 }
 
 /* The list has the latest first: the one that waited longest is the last of its kind. */
@@ -633,7 +609,7 @@ static void let_next_go(const hal_download *gone)
         if (d->waiting && !d->ending && is_same_file(d, gone))
             next = d;
     if (next && open_file(next, &err))
-        end_with(next, &err);
+        hal_download_end(next, &err);
 }
 
 static void finish(void *ctx)
@@ -657,7 +633,7 @@ void hal_download_cancel(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
     hal_err_set(&err, HAL_E_CANCELLED, "the download was cancelled");
-    end_with(d, &err);
+    hal_download_end(d, &err);
 }
 
 bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out)
@@ -685,46 +661,13 @@ void hal_downloads_end(hal_loop *loop)
 {
     while (loop->downloads)
         finish(loop->downloads);
-    for (hal_outlet *o = loop->outlets, *next; o; o = next) {
-        next = o->next;
-        hal_folder_unref(o->folder);
-        hal_free(o);
-    }
-    loop->outlets = NULL;
+    hal_outlets_free(loop);
     for (work *w = loop->idle_work, *next; w; w = next) {
         next = w->next_idle;
         hal_free(w);
     }
     loop->idle_work = NULL;
     loop->n_idle_work = 0;
-}
-
-/* One for all downloads into a folder, so that its state is read once. */
-static hal_outlet *outlet_of(hal_loop *loop, const char *dir, hal_pool *pool, hal_err *err)
-{
-    int n = 0;
-    for (hal_outlet *o = loop->outlets; o; o = o->next, n++)
-        if (!strcmp(hal_folder_dir(o->folder), dir))
-            return o;
-    if (n == FOLDERS_MAX) {
-        hal_err_set(err, HAL_E_BUDGET, "more than %d output folders", FOLDERS_MAX);
-        return NULL;
-    }
-    hal_outlet *o = hal_calloc(1, sizeof *o);
-    if (!o) {
-        hal_err_nomem(err, sizeof *o);
-        return NULL;
-    }
-    o->folder = hal_folder_new(dir, err);
-    o->strand = o->folder ? hal_strand_new(pool, err) : NULL;
-    if (!o->strand) {
-        hal_folder_unref(o->folder);
-        hal_free(o);
-        return NULL;
-    }
-    o->next = loop->outlets;
-    loop->outlets = o;
-    return o;
 }
 
 /* A source that does not fit into a record by its SHA-256. */
@@ -776,7 +719,7 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
         return hal_err_nomem(err, strlen(r->url));
     hal_pool *pool = hal_loop_pool(loop, err);
     if (!pool || !(d->strand = hal_strand_new(pool, err)) ||
-        !(d->outlet = outlet_of(loop, r->dir, pool, err)))
+        !(d->outlet = hal_outlet_of(loop, r->dir, pool, err)))
         return HAL_E_NOMEM;
     d->folder = d->outlet->folder;
     return hal_alarm_init(loop, &d->end, finish, d, err);
@@ -800,7 +743,7 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
     d->ctx = ctx;
     d->result.err = HAL_ERR_INIT;
     d->total = d->agreed_length = -1;
-    d->parent_fd = d->fd = -1;
+    d->parent_fd = d->fd = d->info_fd = -1;
     hal_status st = prepare(d, request, err);
     for (const hal_download *other = loop->downloads; !st && other; other = other->next)
         d->waiting = d->waiting || is_same_file(d, other);

@@ -46,8 +46,10 @@ typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
  * another size than then, it is fetched again. Another file of that name, or a copy of another
  * source, is HAL_E_IO unless `replace`. While it comes in, a file is called `.NAME.part`; that is
  * kept after a failure only if it can be resumed (strong ETag, same URL, same boot of this machine:
- * what a power loss left cannot be trusted). What fails with HAL_E_INTEGRITY goes, or with
- * `keep_bad` becomes NAME.bad, in place of an earlier one. */
+ * what a power loss left cannot be trusted). A file of 64 MiB or more whose size the catalogue or a
+ * part tells comes in several ranges at once where the host can and has nothing else to do. What
+ * fails with HAL_E_INTEGRITY goes, or with `keep_bad` becomes NAME.bad, in place of an earlier one.
+ */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PREFIX_DIGITS = 20 }; /* of UINT64_MAX */
+
 typedef hal_download_work work;
 
 static hal_status hash_file(hal_sha256 *digest, int fd, char out[HAL_SHA256_TEXT_SIZE],
@@ -124,8 +126,26 @@ static void read_boot_id(char out[40])
     out[n == 36 ? 36 : 0] = '\0';
 }
 
-/* "boot TAB total TAB etag TAB url" */
-static bool read_info(hal_download *d)
+/* How much is without a gap, when bytes lie behind one. It is only noted once they are written, and
+ * before any that lie further on: a kill leaves less noted than is there, never more. */
+static void note_prefix(hal_download *d)
+{
+    char text[PREFIX_DIGITS + 1];
+    if (!d->has_info)
+        return;
+    if (d->info_fd < 0)
+        d->info_fd = openat(d->parent_fd, d->info, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    snprintf(text, sizeof text, "%0*" PRIu64, PREFIX_DIGITS, d->written);
+    if (d->info_fd < 0 || pwrite(d->info_fd, text, PREFIX_DIGITS, 0) != PREFIX_DIGITS) {
+        unlinkat(d->parent_fd, d->info, 0); /* not resumed then, which is safe */
+        d->has_info = false;
+    }
+    d->notes_prefix = true;
+}
+
+/* "prefix TAB boot TAB total TAB etag TAB url", the prefix with all its digits: as many bytes of
+ * the part count at most. */
+static bool read_info(hal_download *d, uint64_t *prefix)
 {
     enum { INFO_MAX = 70000 };
     char boot[40], *text = hal_calloc(1, INFO_MAX);
@@ -137,11 +157,11 @@ static bool read_info(hal_download *d)
     int64_t total = -1;
     char etag[256], info_boot[40];
     int at = -1;
-    bool good =
-        n > 0 && boot[0] &&
-        sscanf(text, "%36s\t%" SCNd64 "\t%255[^\t]\t%n", info_boot, &total, etag, &at) == 3 &&
-        at > 0 && !strcmp(info_boot, boot) && !strcmp(text + at, d->url) &&
-        hal_header_is_strong_etag(hal_slice_of(etag));
+    bool good = n > 0 && boot[0] &&
+                sscanf(text, "%" SCNu64 "\t%36s\t%" SCNd64 "\t%255[^\t]\t%n", prefix, info_boot,
+                       &total, etag, &at) == 4 &&
+                at > 0 && !strcmp(info_boot, boot) && !strcmp(text + at, d->url) &&
+                hal_header_is_strong_etag(hal_slice_of(etag));
     if (good) {
         snprintf(d->etag, sizeof d->etag, "%s", etag);
         d->total = total;
@@ -165,9 +185,9 @@ static void write_info(hal_download *d, const work *w)
         openat(d->parent_fd, d->info, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     d->has_info = fd >= 0;
     /* without it the part is not resumed, which is safe */
-    if (fd >= 0 &&
-        (hal_buf_printf(&text, NULL, "%s\t%" PRId64 "\t%s\t%s", boot, w->total, w->etag, d->url) ||
-         write(fd, text.data, text.size_bytes) != (ssize_t)text.size_bytes))
+    if (fd >= 0 && (hal_buf_printf(&text, NULL, "%0*" PRIu64 "\t%s\t%" PRId64 "\t%s\t%s",
+                                   PREFIX_DIGITS, UINT64_MAX, boot, w->total, w->etag, d->url) ||
+                    write(fd, text.data, text.size_bytes) != (ssize_t)text.size_bytes))
         unlinkat(d->parent_fd, d->info, 0);
     if (fd >= 0)
         close(fd);
@@ -181,7 +201,11 @@ static hal_status start_part(hal_download *d, uint64_t bytes, hal_err *err)
     if (bytes && ftruncate(d->fd, 0))
         return hal_err_errno(err, errno, "cannot empty %s", d->part);
     d->written = 0;
-    d->has_info = false;
+    d->has_info = d->notes_prefix = false;
+    d->n_extents = 0;
+    if (d->info_fd >= 0)
+        close(d->info_fd);
+    d->info_fd = -1;
     return hal_sha256_reset(d->digest, err);
 }
 
@@ -206,10 +230,14 @@ static hal_status look_at_part(hal_download *d, hal_err *err)
         }
         return st ? st : start_part(d, part.bytes, err);
     }
-    if (!read_info(d))
+    uint64_t prefix = 0;
+    if (!read_info(d, &prefix) || !prefix)
         return start_part(d, part.bytes, err);
+    if (prefix < part.bytes && ftruncate(d->fd, (off_t)prefix))
+        return hal_err_errno(err, errno, "cannot cut %s", d->part);
     d->found = HAL_FOUND_PART;
     d->has_info = true;
+    d->notes_prefix = prefix != UINT64_MAX;
     return hash_file(d->digest, d->fd, NULL, &d->written, err);
 }
 
@@ -241,6 +269,53 @@ hal_status hal_download_run_open(work *w)
     return look_at_part(d, &w->err);
 }
 
+/* Into the digest what the part holds up to `end`: it came before its turn. */
+static hal_status hash_up_to(hal_download *d, uint64_t end, hal_err *err)
+{
+    char *block = hal_malloc(HAL_CHUNK_BYTES);
+    hal_status st = block ? HAL_OK : hal_err_nomem(err, HAL_CHUNK_BYTES);
+    while (!st && d->written < end) {
+        size_t want =
+            end - d->written < HAL_CHUNK_BYTES ? (size_t)(end - d->written) : HAL_CHUNK_BYTES;
+        ssize_t got = pread(d->fd, block, want, (off_t)d->written);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            st = hal_err_errno(err, got ? errno : EIO, "cannot read back %s", d->part);
+        else if (!(st = hal_sha256_add(d->digest, block, (size_t)got, err)))
+            d->written += (uint64_t)got;
+    }
+    hal_free(block);
+    return st;
+}
+
+static hal_status take_in_order(hal_download *d, const work *w, hal_err *err)
+{
+    hal_status st = hal_sha256_add(d->digest, w->bytes, w->n_bytes, err);
+    d->written += st ? 0 : w->n_bytes;
+    for (int i = 0; !st && i < d->n_extents; i++)
+        if (d->extents[i].first == d->written) {
+            hal_extent next = d->extents[i];
+            d->extents[i] = d->extents[--d->n_extents];
+            st = hash_up_to(d, next.end, err);
+            i = -1; /* another may follow */
+        }
+    return st;
+}
+
+static hal_status take_ahead(hal_download *d, uint64_t first, uint64_t end, hal_err *err)
+{
+    int i = 0;
+    while (i < d->n_extents && d->extents[i].end != first)
+        i++;
+    if (i == (int)(sizeof d->extents / sizeof *d->extents))
+        return hal_err_set(err, HAL_E_INTERNAL, "%s has too many gaps", d->part);
+    if (i == d->n_extents)
+        d->extents[d->n_extents++] = (hal_extent){.first = first};
+    d->extents[i].end = end;
+    return HAL_OK;
+}
+
 hal_status hal_download_run_write(work *w)
 {
     hal_download *d = w->d;
@@ -251,19 +326,25 @@ hal_status hal_download_run_write(work *w)
         d->found = HAL_FOUND_NOTHING;
         write_info(d, w);
     }
-    for (size_t at = 0; at < w->n_bytes;) {
-        ssize_t n = pwrite(d->fd, w->bytes + at, w->n_bytes - at, (off_t)(d->written + at));
+    uint64_t at = w->at == HAL_APPEND ? d->written : w->at;
+    if (at > d->written && !d->notes_prefix)
+        note_prefix(d);
+    for (size_t done = 0; done < w->n_bytes;) {
+        ssize_t n = pwrite(d->fd, w->bytes + done, w->n_bytes - done, (off_t)(at + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return hal_err_errno(&w->err, errno,
                                  "cannot write %s/%s after %" PRIu64
                                  " bytes; make room and run again",
-                                 hal_folder_dir(d->folder), d->path, d->written + at);
-        at += (size_t)n;
+                                 hal_folder_dir(d->folder), d->path, at + done);
+        done += (size_t)n;
     }
-    d->written += w->n_bytes;
-    return hal_sha256_add(d->digest, w->bytes, w->n_bytes, &w->err);
+    hal_status st = at == d->written ? take_in_order(d, w, &w->err)
+                                     : take_ahead(d, at, at + w->n_bytes, &w->err);
+    if (!st && d->notes_prefix && at <= d->written)
+        note_prefix(d);
+    return st;
 }
 
 /* A file that says itself that it is not whole is not taken, unless there is better proof: its
@@ -295,6 +376,8 @@ hal_status hal_download_run_last(work *w)
         return st;
     hal_file_record *record = &d->record;
     d->spoiled = false;
+    if (d->n_extents)
+        return hal_err_set(&w->err, HAL_E_INTERNAL, "%s has a gap", d->part);
     if (d->found == HAL_FOUND_PART_WHOLE)
         memcpy(record->sha256, d->found_record.sha256, sizeof record->sha256);
     else

@@ -17,7 +17,16 @@ enum {
     HAL_RESUME_MIN_BYTES = 64 * 1024, /* below that, from zero is as cheap */
     HAL_STARTS_MAX = 16,
     HAL_IDLE_WORK = 32,
+    HAL_PIECES_MAX = 4, /* under way to the disk; more pause the transfer */
+    /* A large file by ranges: so many bytes each, at once, and ahead of the first that is missing,
+     * which bounds what a kill loses. */
+    HAL_RANGED_MIN_BYTES = 64 << 20,
+    HAL_RANGE_BYTES = 16 << 20,
+    HAL_RANGES_MAX = 4,
+    HAL_RANGES_AHEAD = 8,
 };
+
+#define HAL_APPEND UINT64_MAX
 
 /* What the folder holds of a file. */
 typedef enum hal_found {
@@ -36,6 +45,20 @@ typedef struct hal_outlet {
     hal_download *first, *last; /* that wait, by next_named */
     bool busy;
 } hal_outlet;
+
+typedef struct hal_range {
+    hal_download *d;
+    hal_exchange *x; /* NULL: not under way */
+    uint64_t offset, end;
+    struct hal_download_work *filling;
+    int n_pieces;
+    bool starved, refused;
+} hal_range;
+
+/* Bytes of the part beyond its prefix. */
+typedef struct hal_extent {
+    uint64_t first, end;
+} hal_extent;
 
 struct hal_download {
     hal_loop *loop;
@@ -65,6 +88,14 @@ struct hal_download {
     int64_t total;   /* as the server says; < 0: unknown */
     char etag[256];  /* strong, or "" */
     bool asked_range, start_over;
+    uint64_t asked_from, asked_end; /* 0: to the end */
+    bool one_stream;                /* no ranges, or no more */
+    bool goes_on;                   /* the exchange is no further try */
+    hal_gate *gate;
+    hal_range ranges[HAL_RANGES_MAX];
+    int n_ranges;
+    uint64_t next_range;
+    hal_err ranges_failed;
     bool keep_part; /* when it fails */
     int restarts;
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
@@ -81,8 +112,12 @@ struct hal_download {
     char part[HAL_COMPONENT_MAX_BYTES + 16], info[HAL_COMPONENT_MAX_BYTES + 16];
     bool may_replace;
     hal_sha256 *digest;
-    uint64_t written;
+    uint64_t written; /* bytes of the part without a gap, which are in the digest */
+    hal_extent extents[HAL_RANGES_AHEAD + 1];
+    int n_extents;
     bool has_info;
+    bool notes_prefix; /* the note says how much is without a gap */
+    int info_fd;
     bool broken; /* a piece of work failed: the rest is void */
     hal_found found;
     hal_file_record found_record;
@@ -110,9 +145,42 @@ typedef struct hal_download_work {
     int64_t total;
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* last: as in the download */
     bool stale_size; /* last: the server's length was taken against the catalogue's */
+    hal_range *range;
+    uint64_t at; /* HAL_APPEND: behind what is there */
     size_t n_bytes;
     char bytes[];
 } hal_download_work;
+
+/* download.c */
+/** `has_room`: for HAL_CHUNK_BYTES. NULL and HAL_E_NOMEM. */
+hal_download_work *hal_download_new_work(hal_download *d, hal_status (*run)(hal_download_work *w),
+                                         void (*then)(hal_download_work *w), bool has_room,
+                                         hal_err *err);
+void hal_download_free_work(hal_download_work *w);
+/** To the strand; takes the work also when it fails. */
+hal_status hal_download_post(hal_download_work *w, hal_err *err) HAL_MUST_CHECK;
+/** `why` NULL: success. The first end stands. */
+void hal_download_end(hal_download *d, const hal_err *why);
+void hal_download_end_when_idle(hal_download *d);
+/** From zero, a limited number of times (fault matrix section 2, class integrity). */
+void hal_download_start_over(hal_download *d, const hal_err *why);
+hal_request hal_download_request_of(const hal_download *d);
+/** One exchange for all that is missing, or for the first range of a large file. */
+void hal_download_ask(hal_download *d);
+/** The bytes are complete: the last ones go, then the file is checked. */
+void hal_download_publish(hal_download *d);
+
+/* download_name.c */
+/** The file is whole and on the disk: it gets its name, and the download ends. */
+void hal_download_name(hal_download *d);
+/** One for all downloads into a folder, so that its state is read once. NULL and err. */
+hal_outlet *hal_outlet_of(hal_loop *loop, const char *dir, hal_pool *pool, hal_err *err);
+void hal_outlets_free(hal_loop *loop);
+
+/* download_ranges.c */
+/** The first range is there: the others, at once if the host has room, else as one stream. */
+void hal_download_go_on(hal_download *d);
+void hal_download_cancel_ranges(hal_download *d);
 
 /* Work of the strand, in this order: looks for the file and its part; adds bytes, first emptying
  * the part for an answer from zero; adds the last bytes, checks the file and forces it to the

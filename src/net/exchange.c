@@ -580,3 +580,8 @@ const hal_outcome *hal_exchange_answer(const hal_exchange *x)
 {
     return &x->outcome;
 }
+
+hal_gate *hal_exchange_gate(const hal_exchange *x)
+{
+    return x->gate;
+}

@@ -50,14 +50,16 @@ static hal_status list_headers(hal_exchange *x, hal_err *err)
         st = hal_exchange_add_authorization(x, err);
     if (!st && x->request.coded)
         st = hal_exchange_add_header(x, "Accept-Encoding: gzip, zstd", err);
-    uint64_t offset;
+    uint64_t offset, end;
     const char *etag;
-    if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &etag)) {
-        char line[320];
-        snprintf(line, sizeof line, "Range: bytes=%llu-", (unsigned long long)offset);
+    if (!st && x->resume.from && x->resume.from(x->resume.ctx, &offset, &end, &etag)) {
+        char line[320], last[24] = "";
+        if (end)
+            snprintf(last, sizeof last, "%llu", (unsigned long long)end - 1);
+        snprintf(line, sizeof line, "Range: bytes=%llu-%s", (unsigned long long)offset, last);
         st = hal_exchange_add_header(x, line, err);
         snprintf(line, sizeof line, "If-Range: %s", etag);
-        if (!st)
+        if (!st && *etag)
             st = hal_exchange_add_header(x, line, err);
     }
     return st;

@@ -231,6 +231,14 @@ bool hal_limit_is_closed(hal_limit *limit, int64_t now_ns, hal_err *why)
     return closed;
 }
 
+int hal_limit_room(const hal_limit *limit)
+{
+    pthread_mutex_lock(&lock);
+    int room = limit->allowed - limit->in_flight;
+    pthread_mutex_unlock(&lock);
+    return room > 0 ? room : 0;
+}
+
 int hal_limit_allowed(const hal_limit *limit)
 {
     pthread_mutex_lock(&lock);

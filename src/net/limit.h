@@ -54,5 +54,7 @@ void hal_limit_close(hal_limit *limit, int64_t until_ns, const hal_err *why);
 bool hal_limit_is_closed(hal_limit *limit, int64_t now_ns, hal_err *why);
 /** How many may be under way at once just now. */
 int hal_limit_allowed(const hal_limit *limit);
+/** How many of these are free. */
+int hal_limit_room(const hal_limit *limit);
 
 #endif

@@ -237,6 +237,11 @@ void hal_gate_leave(hal_visitor *visitor)
     visitor->gate = NULL;
 }
 
+int hal_gate_room(const hal_gate *gate)
+{
+    return gate->first ? 0 : hal_limit_room(gate->limit);
+}
+
 static void gates_open(hal_loop *loop)
 {
     for (hal_gate *gate = loop->gates; gate; gate = gate->next)

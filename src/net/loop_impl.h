@@ -48,6 +48,8 @@ hal_gate *hal_gate_to(hal_loop *loop, const char *host, int port, hal_err *err);
 /** Queues a visitor; `admitted` runs from a step, holding a slot of gate->limit, or `refused`. */
 void hal_gate_enter(hal_gate *gate, hal_visitor *visitor);
 void hal_gate_leave(hal_visitor *visitor);
+/** How many requests the host could take that nobody waits to send. */
+int hal_gate_room(const hal_gate *gate);
 
 enum { HAL_TRANSFERS_MAX = 1 << 20, HAL_SOCKETS_MAX = 256 };
 
@@ -107,9 +109,10 @@ void hal_downloads_cancel(hal_loop *loop); /* before the pool is freed */
 void hal_downloads_end(hal_loop *loop);    /* after it */
 
 /** As hal_exchange_start for downloads: a body of any coding, and before each request `resume` is
- * asked where to go on: false: from zero, else `*offset` > 0 and a strong entity tag. */
+ * asked where to go on: false: all of it, else the range that starts at `*offset` and stops before
+ * `*end` (0: to the end), if the file has this strong entity tag ("": whatever it has). */
 typedef struct hal_resume {
-    bool (*from)(void *ctx, uint64_t *offset, const char **etag);
+    bool (*from)(void *ctx, uint64_t *offset, uint64_t *end, const char **etag);
     void *ctx;
 } hal_resume;
 hal_exchange *hal_exchange_start_resuming(hal_loop *loop, const hal_request *request,
@@ -117,5 +120,7 @@ hal_exchange *hal_exchange_start_resuming(hal_loop *loop, const hal_request *req
                                           hal_exchange_done done, void *ctx, hal_err *err);
 /** The answer under way, for a sink's `begin`. Borrowed. */
 const hal_outcome *hal_exchange_answer(const hal_exchange *x);
+/** Of the host that answers, for a sink's `begin`; lives as long as the loop. */
+hal_gate *hal_exchange_gate(const hal_exchange *x);
 
 #endif
