@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { RANGE = 16 << 20, BIG = 72 << 20, N_RANGES = 5 };
@@ -216,6 +217,30 @@ static void L10_a_killed_run_goes_on_before_the_first_gap(void **state)
     stop_big(server, &a);
 }
 
+/* A limit on the size of files stands for a full disk. */
+static void L1_a_full_disk_keeps_what_has_no_gap(void **state)
+{
+    (void)state;
+    big_archive a = {0};
+    raw_server *server = raw_server_start_with(serve_big, &a);
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){2 * RANGE + 100000, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    got g = fetch(request, raw_server_port(server));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(g.result.err.status, HAL_E_IO);
+    assert_false(exists("a/b.dat"));
+    int before = raw_server_requests(server);
+    g = fetch(request, raw_server_port(server));
+    assert_big(&g);
+    const char *range = strstr(raw_server_request(server, before), "Range: bytes=");
+    assert_non_null(range);
+    assert_in_range(strtoul(range + 13, NULL, 10), RANGE, 2 * RANGE + 100000);
+    stop_big(server, &a);
+}
+
 int main(void)
 {
     big = malloc(BIG);
@@ -230,6 +255,7 @@ int main(void)
         IN_DIR(ranges_that_cannot_be_told_to_be_of_one_file_are_not_used),
         IN_DIR(D1_D4_a_range_of_another_file_or_place_means_from_zero),
         IN_DIR(N4_ranges_that_are_cut_go_on_where_they_stopped),
+        IN_DIR(L1_a_full_disk_keeps_what_has_no_gap),
         IN_DIR(L10_a_killed_run_goes_on_before_the_first_gap),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
