@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -22,7 +23,7 @@ typedef struct big_archive {
     bool odd_range;       /* or another range than asked for */
     size_t held_from;     /* this range is never answered */
     int cut_until;        /* requests below this number are cut in their middle */
-    bool was_odd;
+    atomic_bool was_odd;
     char *reply[64];
 } big_archive;
 
@@ -40,8 +41,7 @@ static raw_reply serve_big(void *ctx, int i, const char *request)
     }
     if (a->held_from && first == a->held_from)
         return (raw_reply){"HTTP/1.1 ", 0, RAW_HOLD};
-    bool odd = a->odd_from && first >= a->odd_from && !a->was_odd;
-    a->was_odd = a->was_odd || odd;
+    bool odd = a->odd_from && first >= a->odd_from && !atomic_exchange(&a->was_odd, true);
     char head[400];
     int n = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nETag: %s\r\nContent-Length: %zu\r\n",
                      range ? "206 Partial Content" : "200 OK",
@@ -190,6 +190,9 @@ static void N4_ranges_that_are_cut_go_on_where_they_stopped(void **state)
 static void L10_a_killed_run_goes_on_before_the_first_gap(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* it lets no forked child of a threaded program start threads */
+#endif
     big_archive a = {.held_from = 2 * RANGE};
     raw_server *server = raw_server_start_with(serve_big, &a);
     pid_t child = fork();
