@@ -99,9 +99,9 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (x->loop->peers.ca_file)
         SET(CURLOPT_CAINFO, x->loop->peers.ca_file);
-    /* Small answers of one host share a connection where its server can (HTTP/2); files come over
-     * several. */
-    SET(CURLOPT_PIPEWAIT, x->resume.from ? 0L : 1L);
+    /* Small answers of one host share a connection where its server can (HTTP/2, which TLS tells
+     * at once; without TLS all would wait for the first answer); files come over several. */
+    SET(CURLOPT_PIPEWAIT, x->target.https && !x->resume.from ? 1L : 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
     SET(CURLOPT_HTTPHEADER, x->headers);

@@ -104,6 +104,59 @@ static void a_host_never_sees_more_requests_at_once_than_its_window(void **state
     raw_server_stop(server);
 }
 
+enum { FAULTY = 30, FAULTY_WINDOW = 3, PACE_MS = 10, ARRIVALS_MAX = 200 };
+static int64_t arrivals[ARRIVALS_MAX];
+
+/* Every fourth answer fails, each time in another way. */
+static raw_reply in_every_way(void *ctx, int i, const char *request)
+{
+    static const raw_reply ways[] = {
+        {NULL, 0, RAW_RESET},
+        {"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", 0, RAW_KEEP},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nabc", 0, RAW_CLOSE},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", 0, RAW_KEEP},
+        {"HTTP/1.1 302 On\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n", 0, RAW_KEEP},
+        {"HTTP/1.1 202 Later\r\nContent-Length: 0\r\n\r\n", 0, RAW_KEEP},
+        {NULL, 0, RAW_CLOSE},
+    };
+    const hal_clock *clock = ctx;
+    (void)request;
+    if (i < ARRIVALS_MAX)
+        arrivals[i] = hal_clock_now_ns(clock);
+    return i % 4 == 1 ? ways[i / 4 % (sizeof ways / sizeof *ways)]
+                      : (raw_reply){OK_BODY, 0, RAW_KEEP};
+}
+
+static void under_every_fault_the_window_and_the_pace_hold(void **state)
+{
+    (void)state;
+    hal_clock clock = hal_clock_system();
+    raw_server *server = raw_server_start_with(in_every_way, &clock);
+    hal_loop *loop = hal_loop_new(&clock, NULL);
+    assert_non_null(loop);
+    hal_loop_guard(loop, NULL, true, NULL);
+    hal_loop_set_waits(loop, &(hal_waits){1, 4, 1, 4, 0, 0});
+    char host[64];
+    snprintf(host, sizeof host, "127.0.0.1:%d", raw_server_port(server));
+    assert_int_equal(hal_host_limit(loop, host, FAULTY_WINDOW, PACE_MS, NULL), HAL_OK);
+    asked many[FAULTY] = {0};
+    for (int i = 0; i < FAULTY; i++)
+        ask(loop, &many[i], plain, raw_server_port(server), "/x");
+    for (int i = 0; i < FAULTY; i++) {
+        while (!many[i].n_done)
+            assert_int_equal(hal_loop_step(loop, 50, NULL), HAL_OK);
+        assert_string_equal(many[i].outcome.err.text, "");
+        hal_buf_clear(&many[i].body);
+    }
+    int n = raw_server_requests(server);
+    assert_in_range(n, FAULTY + 8, ARRIVALS_MAX);
+    assert_in_range(raw_server_most_at_once(server), 1, FAULTY_WINDOW);
+    hal_loop_free(loop);
+    raw_server_stop(server);    /* its threads have ended: `arrivals` is whole */
+    for (int i = 1; i < n; i++) /* the first may have been seen late */
+        assert_true(arrivals[i] - arrivals[0] >= (i * PACE_MS - 100) * HAL_NS_PER_MS);
+}
+
 /* N25: a burst of server errors costs a bounded number of requests, and so does a dead service. */
 static void a_dying_host_is_not_hammered(void **state)
 {
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_wait_of_years_is_reported_not_waited_for),
         cmocka_unit_test(a_date_to_wait_for_is_measured_by_the_servers_clock),
         cmocka_unit_test(a_host_never_sees_more_requests_at_once_than_its_window),
+        cmocka_unit_test(under_every_fault_the_window_and_the_pace_hold),
         cmocka_unit_test(a_dying_host_is_not_hammered),
         cmocka_unit_test(a_burst_of_server_errors_passes),
         cmocka_unit_test(a_host_that_is_down_defers_the_rest_and_is_tried_again_later),
