@@ -222,7 +222,7 @@ function methods:save(document)
     out:append(before .. file_line(entry))
     before = ",\n    "
   end
-  out:append(json.pretty(document):gsub("\n}$", "") .. ',\n  "files": [')
+  out:append(system.redact(json.pretty(document)):gsub("\n}$", "") .. ',\n  "files": [')
   for _, entry in ipairs(self.files) do
     add(entry)
   end

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/status.h"
 
+#include "base/redact.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@ static bool known(hal_status status)
  * 0xc2 and a byte below 0xa0, an inverted one. */
 static void make_harmless(char *text)
 {
+    hal_redact(text);
     for (unsigned char *p = (unsigned char *)text; *p; p++)
         if (*p == 0x1b)
             *p = '?';
@@ -59,6 +62,7 @@ hal_status hal_err_note(hal_err *err, hal_status status, const char *fmt, ...)
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->text)
         snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
+    make_harmless(err->text);
     err->status = status;
     return status;
 }

@@ -2,6 +2,7 @@
 /* halyard.core.system: settings, events, output, time, small files. */
 #include "bind/bind.h"
 
+#include "base/redact.h"
 #include "bind/args.h"
 #include "halyard.h"
 #include "host/files.h"
@@ -224,6 +225,22 @@ static int lock_output(lua_State *L)
     return 1;
 }
 
+/* redact(text) -> text without the credentials that stand in addresses */
+static int redact(lua_State *L)
+{
+    const char *text = hal_arg_text(L, 1, "redact: text");
+    if (!hal_redact_needed(text)) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    size_t n = strlen(text) + 1;
+    char *copy = lua_newuserdatauv(L, n, 0);
+    memcpy(copy, text, n);
+    hal_redact(copy);
+    lua_pushstring(L, copy);
+    return 1;
+}
+
 static int write_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -367,6 +384,7 @@ int hal_open_system(lua_State *L)
                                          {"default_output", default_output},
                                          {"make_dirs", make_dirs},
                                          {"lock_output", lock_output},
+                                         {"redact", redact},
                                          {"write_file", write_file},
                                          {"create_file", create_file},
                                          {"cache_read", cache_read},

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/module.h"
+#include "base/redact.h"
 #include "host/guest.h"
 #include "host/internal.h"
 #include "host/task.h"
@@ -353,8 +354,18 @@ void hal_host_on_event(hal_host *host, hal_event_fn fn, void *ctx)
 
 void hal_host_emit(hal_host *host, const char *kind, const char *json)
 {
-    if (host->on_event)
+    if (!host->on_event)
+        return;
+    if (!hal_redact_needed(json)) {
         host->on_event(host->event_ctx, kind, json);
+        return;
+    }
+    char *copy = hal_strdup(json); /* without memory for it nothing is said */
+    if (!copy)
+        return;
+    hal_redact(copy);
+    host->on_event(host->event_ctx, kind, copy);
+    hal_free(copy);
 }
 
 void hal_host_on_output(hal_host *host, hal_output_fn fn, void *ctx)

@@ -4,6 +4,7 @@
 #include "net/exchange_impl.h"
 
 #include "base/alloc.h"
+#include "base/redact.h"
 
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ void hal_exchange_hide_in_outcome(hal_exchange *x)
                  {o->err.text, strlen(o->err.text)}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         hal_secrets_hide(&x->secrets, texts[i].bytes, texts[i].n, HAL_SECRET_TEXT_MIN);
+    hal_redact(o->err.text); /* the addresses are data */
 }
 
 hal_status hal_exchange_add_authorization(hal_exchange *x, hal_err *err)
@@ -49,8 +51,10 @@ hal_status hal_exchange_take_secrets(hal_exchange *x, const hal_secrets *s, hal_
     const hal_target *t = &x->first;
     if (!s)
         return HAL_OK;
-    if (s->may_go(s->ctx, t->host, t->port, t->https))
-        return hal_secrets_copy(&x->secrets, s, err);
+    if (s->may_go(s->ctx, t->host, t->port, t->https)) {
+        hal_status st = hal_secrets_copy(&x->secrets, s, err);
+        return st ? st : hal_secrets_add_forms(&x->secrets, err);
+    }
     return s->in_body ? hal_err_set(err, HAL_E_PERMISSION,
                                     "a password may go to https hosts of the archive only, not to "
                                     "%s://%s:%d",

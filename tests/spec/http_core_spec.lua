@@ -480,6 +480,16 @@ describe("credentials", function()
     assert.equal(1, other:requests())
   end)
 
+  it("are cut out of an address in an error, where they are parameters", function()
+    local server <close> = peer.serve({
+      { "HTTP/1.1 302 On\r\nLocation: /x?a=1&token=abcdef\r\nContent-Length: 0\r\n\r\n", "keep" },
+    })
+    local err = failure(http.request, { url = url(server) })
+    assert.equal("archive", err.code)
+    assert.truthy(err.message:find("/x?a=1&token=*** -> /x?a=1&token=***", 1, true))
+    assert.is_nil(err.message:find("abcdef", 1, true))
+  end)
+
   it("are struck out of what comes back", function()
     local echo = ("HTTP/1.1 %s\r\nX-Echo: %s\r\nContent-Length: %d\r\n\r\n%s")
     local body = '{"token":"' .. token .. '","message":"bad ' .. token .. '"}'

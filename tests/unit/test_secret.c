@@ -6,7 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -69,6 +71,82 @@ static void every_occurrence_of_a_secret_is_overwritten(void **state)
     hal_secrets_hide(&s, NULL, 0, HAL_SECRET_TEXT_MIN);
 }
 
+static void a_secret_is_known_url_encoded_and_in_base64_wherever_it_stands(void **state)
+{
+    (void)state;
+    hal_secrets s = {0};
+    const hal_secrets given = {.values = {"s3cr3t/wo?d~~>"}, .n_values = 1};
+    assert_int_equal(hal_secrets_copy(&s, &given, NULL), HAL_OK);
+    assert_int_equal(hal_secrets_add_forms(&s, NULL), HAL_OK);
+    /* "s3cr3t/wo?d~~>" itself and behind "u:", "me:" and "you:", by base64(1), the second in the
+     * alphabet for addresses */
+    static const char *const shown[] = {
+        "x=s3cr3t/wo?d~~>",
+        "x=s3cr3t%2Fwo%3Fd~~%3E",
+        "Basic czNjcjN0L3dvP2R+fj4=",
+        "Basic dTpzM2NyM3Qvd28_ZH5-Pg==",
+        "Basic bWU6czNjcjN0L3dvP2R+fj4=",
+        "Basic eW91OnMzY3IzdC93bz9kfn4+",
+    };
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "%s", shown[i]);
+        hal_secrets_hide(&s, text, strlen(text), HAL_SECRET_TEXT_MIN);
+        if (!strstr(text, "***********"))
+            fail_msg("%s", text);
+        assert_null(strstr(text, "cjN0"));
+        assert_null(strstr(text, "IzdC"));
+        assert_null(strstr(text, "NyM3"));
+    }
+    hal_secrets_wipe(&s);
+}
+
+static void parameters_that_hold_credentials_are_cut_out_of_every_error(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"GET https://h/x?a=1&token=abcdef&b=2 failed", "GET https://h/x?a=1&token=***&b=2 failed"},
+        {"https://h/?KEY=k1 https://h/?ApiKey=longer#f",
+         "https://h/?KEY=** https://h/?ApiKey=***#f"},
+        {"?X-Amz-Signature=00ff&X-Amz-Credential=AK%2Fx\"",
+         "?X-Amz-Signature=***&X-Amz-Credential=***\""},
+        {"?password=p&signature=s<", "?password=*&signature=*<"},
+        {"?keyword=m31&monkey=1&token=&x=token=1", "?keyword=m31&monkey=1&token=&x=token=1"},
+        {"key=value without an address", "key=value without an address"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        hal_err err = HAL_ERR_INIT;
+        hal_err_set(&err, HAL_E_NETWORK, "%s", pairs[i][0]);
+        assert_string_equal(err.text, pairs[i][1]);
+        hal_err_note(&err, err.status, "?token=%s", "secret");
+        assert_null(strstr(err.text, "secret"));
+    }
+}
+
+static char seen[200];
+
+static void keep_event(void *ctx, const char *kind, const char *json)
+{
+    (void)ctx;
+    (void)kind;
+    snprintf(seen, sizeof seen, "%s", json);
+}
+
+static void parameters_that_hold_credentials_are_cut_out_of_the_log(void **state)
+{
+    (void)state;
+    hal_clock clock = hal_clock_system();
+    hal_host_config config = {0};
+    hal_loop *loop = hal_loop_new(&clock, NULL);
+    hal_host *host = hal_host_new(loop, &config, NULL);
+    assert_non_null(host);
+    hal_host_on_event(host, keep_event, NULL);
+    hal_host_log(host, "warning", "GET https://h/x?token=abcdef");
+    assert_string_equal(seen, "{\"level\":\"warning\",\"text\":\"GET https://h/x?token=***\"}");
+    hal_host_free(host);
+    hal_loop_free(loop);
+}
+
 static void credentials_are_whole_or_memory_ran_out(void **state)
 {
     (void)state;
@@ -105,6 +183,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_may_go_to_the_archive_by_https_or_to_one_on_this_machine),
         cmocka_unit_test(every_occurrence_of_a_secret_is_overwritten),
+        cmocka_unit_test(a_secret_is_known_url_encoded_and_in_base64_wherever_it_stands),
+        cmocka_unit_test(parameters_that_hold_credentials_are_cut_out_of_every_error),
+        cmocka_unit_test(parameters_that_hold_credentials_are_cut_out_of_the_log),
         cmocka_unit_test(credentials_are_whole_or_memory_ran_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
