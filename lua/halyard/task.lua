@@ -16,5 +16,7 @@ M.sleep = core.sleep
 M.all = core.all
 --- f(item, i) for every item of a list, at most `n` at once; the results as a list, in order.
 M.map = core.map
+--- Asks for something until it is ready; see halyard.poll.
+M.poll = require("halyard.poll")
 
 return M

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compressed bodies (gzip, RFC 1952; zstd, RFC 8878) piece by piece, with the checks libcurl does
  * not make: the stream must end, with a right check sum, and nothing but another member may follow;
- * beyond 10 MiB it must not unpack to more than 200 times its size (security model, section 7.3). */
+ * beyond 10 MiB it must not unpack to more than 200 times its size (security model, section 7.3).
+ */
 #ifndef HAL_BASE_UNPACK_H
 #define HAL_BASE_UNPACK_H
 

@@ -11,6 +11,7 @@
 #include "bind/objects.h"
 #include "bind/op.h"
 #include "host/fetch.h"
+#include "net/retry.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -67,7 +68,11 @@ static hal_request read_request(lua_State *L, hal_header headers[HEADERS_MAX])
     if (deadline_s < 0 || deadline_s > 1e7)
         hal_bind_fail(L, HAL_E_USAGE, "option \"deadline\" must be 0 to 1e7 seconds");
     r.tries_max = (int)tries;
+    double first_byte_s = hal_option_number(L, 1, "first_byte", 0);
+    if (first_byte_s < 0 || first_byte_s > 1e7)
+        hal_bind_fail(L, HAL_E_USAGE, "option \"first_byte\" must be 0 to 1e7 seconds");
     r.deadline_ms = (int64_t)(deadline_s * 1000.0);
+    r.first_byte_ms = (int64_t)(first_byte_s * 1000.0);
     r.headers = headers;
     r.n_headers = read_headers(L, headers);
     return r;
@@ -260,7 +265,7 @@ static void fetch_decorate(lua_State *L, hal_op *op)
 }
 
 /* fetch{url, method, headers, body, auth, secret, format, table, choice, rows_max, overflow, poll,
- * tries, deadline, body_max}
+ * tries, deadline, first_byte, body_max}
  * -> table or nil, answer, outcome. `table`: which one of several, its number or name; without it
  * the first is read and a warning says that there are others, and `choice`, how the caller takes
  * that option. Rows that the service cut at its limit raise `truncated`;
@@ -268,9 +273,10 @@ static void fetch_decorate(lua_State *L, hal_op *op)
  * answer too, when they are not more than `body_max`. */
 static int fetch(lua_State *L)
 {
-    static const char *const known[] = {
-        "url",    "method",   "headers",  "body", "auth",  "secret",   "format",   "table",
-        "choice", "rows_max", "overflow", "poll", "tries", "deadline", "body_max", NULL};
+    static const char *const known[] = {"url",      "method", "headers", "body",     "auth",
+                                        "secret",   "format", "table",   "choice",   "rows_max",
+                                        "overflow", "poll",   "tries",   "deadline", "first_byte",
+                                        "body_max", NULL};
     hal_options_check(L, 1, known, "http.fetch");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -392,15 +398,16 @@ static void request_decorate(lua_State *L, hal_op *op)
         hal_set_boolean(L, "reset", true);
 }
 
-/* request{url, method, headers, body, auth, secret, max_bytes, tries, deadline, redirects}
+/* request{url, method, headers, body, auth, secret, max_bytes, tries, deadline, first_byte,
+ * redirects}
  * -> {status, body, url, content_type, headers, location, remedy}; `remedy` says how to give a
  * credential that `auth` did not find or the server did not take; an HTTP error status is data,
  * with `redirects = false` a redirect too. */
 static int request(lua_State *L)
 {
-    static const char *const known[] = {"url",      "method",    "headers",   "body",
-                                        "auth",     "secret",    "max_bytes", "tries",
-                                        "deadline", "redirects", NULL};
+    static const char *const known[] = {"url",      "method",     "headers",   "body",
+                                        "auth",     "secret",     "max_bytes", "tries",
+                                        "deadline", "first_byte", "redirects", NULL};
     hal_options_check(L, 1, known, "http.request");
     lua_settop(L, 1);
     hal_header headers[HEADERS_MAX];
@@ -443,6 +450,29 @@ static int limit(lua_State *L)
     return 0;
 }
 
+/* poll_delay(quick, held_s, first_s, cap_s) -> seconds: the pause before the next of the same
+ * questions, of which `quick` came back at once so far; without first_s and cap_s as fetch polls.
+ */
+static int poll_delay(lua_State *L)
+{
+    lua_Integer quick = hal_arg_integer(L, 1, "poll_delay: quick");
+    double held_s = hal_arg_number(L, 2, "poll_delay: held");
+    const hal_waits *waits = hal_loop_waits(hal_host_loop(hal_host_of(L)));
+    double first_s = lua_isnoneornil(L, 3) ? (double)waits->poll_base_ms / 1000.0
+                                           : hal_arg_number(L, 3, "poll_delay: first");
+    double cap_s = lua_isnoneornil(L, 4) ? (double)waits->poll_cap_ms / 1000.0
+                                         : hal_arg_number(L, 4, "poll_delay: cap");
+    if (quick < 0 || quick > 1000000 || !(first_s > 0 && first_s <= cap_s && cap_s <= 86400) ||
+        !(held_s >= 0 && held_s < 1e9))
+        return hal_bind_fail(L, HAL_E_USAGE,
+                             "poll: first is above 0 and not above cap, cap not above a day");
+    lua_pushnumber(L, (double)hal_poll_delay_ms((int)quick, (int64_t)(held_s * 1000.0),
+                                                (int64_t)(first_s * 1000.0),
+                                                (int64_t)(cap_s * 1000.0)) /
+                          1000.0);
+    return 1;
+}
+
 static int stats(lua_State *L)
 {
     hal_net_stats s = hal_loop_stats(hal_host_loop(hal_host_of(L)));
@@ -457,11 +487,9 @@ static int stats(lua_State *L)
 
 int hal_open_http(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"fetch", fetch},
-                                         {"request", request},
-                                         {"limit", limit},
-                                         {"stats", stats},
-                                         {"multipart", hal_http_multipart},
+    static const luaL_Reg functions[] = {{"fetch", fetch}, {"request", request},
+                                         {"limit", limit}, {"poll_delay", poll_delay},
+                                         {"stats", stats}, {"multipart", hal_http_multipart},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;

@@ -5,10 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/unpack.h"
 #include "data/answer_words.h"
 #include "data/contents.h"
 #include "data/format.h"
-#include "base/unpack.h"
 #include "data/vec.h"
 
 #include <stdio.h>

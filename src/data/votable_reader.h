@@ -5,12 +5,12 @@
 #define HAL_DATA_VOTABLE_READER_H
 
 #include "base/buf.h"
+#include "base/unpack.h"
 #include "data/base64.h"
 #include "data/contents.h"
 #include "data/expat_lib.h"
 #include "data/format.h"
 #include "data/team.h"
-#include "base/unpack.h"
 #include "data/votable_cell.h"
 
 enum { HAL_VO_DEPTH_MAX = 64, HAL_VO_ATTRIBUTES_MAX = 256, HAL_VO_JOBS_MAX = 6 };

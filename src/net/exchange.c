@@ -307,6 +307,30 @@ void hal_exchange_judged(hal_exchange *x, hal_judgement judgement, const hal_err
     hal_alarm_set(x->loop, &x->next_step, hal_exchange_now_ns(x));
 }
 
+/* The identical request again, also from the beginning of its redirects. */
+static void poll_again(hal_exchange *x)
+{
+    int64_t held_ms = (x->answered_ns - x->sent_ns) / HAL_NS_PER_MS;
+    const hal_waits *waits = &x->loop->waits;
+    int64_t delay_ms =
+        hal_poll_delay_ms(x->quick_polls, held_ms, waits->poll_base_ms, waits->poll_cap_ms);
+    x->quick_polls = delay_ms ? x->quick_polls + 1 : 0;
+    x->failures = 0;
+    x->outcome.polls++;
+    x->loop->stats.polls++;
+    again_after(x, delay_ms);
+}
+
+/* A file that is being staged. */
+static void poll_staged(hal_exchange *x)
+{
+    const int64_t most_ms = x->loop->waits.retry_after_max_ms;
+    double told_ms = x->has_retry_after ? x->retry_after_s * 1000.0 : 0;
+    poll_again(x);
+    if (told_ms > 0)
+        again_after(x, told_ms < (double)most_ms ? (int64_t)told_ms : most_ms);
+}
+
 static void apply_judgement(hal_exchange *x)
 {
     x->judged = false;
@@ -321,15 +345,7 @@ static void apply_judgement(hal_exchange *x)
             x, (hal_fault){.status = x->judged_why.status, .retryable = x->judged_why.retryable},
             &x->judged_why);
     } else {
-        int64_t held_ms = (x->answered_ns - x->sent_ns) / HAL_NS_PER_MS;
-        const hal_waits *waits = &x->loop->waits;
-        int64_t delay_ms =
-            hal_poll_delay_ms(x->quick_polls, held_ms, waits->poll_base_ms, waits->poll_cap_ms);
-        x->quick_polls = delay_ms ? x->quick_polls + 1 : 0;
-        x->failures = 0;
-        x->outcome.polls++;
-        x->loop->stats.polls++;
-        again_after(x, delay_ms);
+        poll_again(x);
     }
 }
 
@@ -471,13 +487,17 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
     hal_fault fault = {0};
     if (code)
         fault = hal_exchange_transfer_fault(x, code, &err);
-    else if (!redirected && !hal_exchange_is_good(x))
+    else if (!redirected && !hal_exchange_is_good(x) && !hal_exchange_is_staged(x))
         fault = hal_exchange_status_fault(x, &err);
     release_slot(x, fault.strained            ? HAL_STRAIN_HIGH
                     : code || fault.retryable ? HAL_STRAIN_UNKNOWN
                                               : HAL_STRAIN_NONE);
     if (!code && x->loop->transfers_max < HAL_TRANSFERS_MAX)
         x->loop->transfers_max++;
+    if (!code && hal_exchange_is_staged(x)) {
+        poll_staged(x);
+        return;
+    }
     if (redirected) {
         if (hal_exchange_follow(x, &err))
             hal_exchange_conclude(x, &err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One effect of the outside world: an HTTP exchange with politeness, retries, redirects and, where
- * the answer can say "still working", polling by the identical request. The single gate through
+ * the answer can say "still working" (the sink's judgement, or HTTP 202 where data are wanted),
+ * polling by the identical request. The single gate through
  * which every effect passes. Parses no catalogue. */
 #ifndef HAL_NET_EXCHANGE_H
 #define HAL_NET_EXCHANGE_H
@@ -123,6 +124,7 @@ typedef struct hal_waits {
     int64_t sleep_ms; /* default 60,000: a longer gap between steps means that the machine slept */
 } hal_waits;
 void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits);
+const hal_waits *hal_loop_waits(const hal_loop *loop);
 
 /** What stands between. Zero: nothing but the system. */
 typedef struct hal_net_options {

@@ -98,9 +98,15 @@ static inline int64_t hal_exchange_now_ns(const hal_exchange *x)
     return hal_loop_now_ns(x->loop);
 }
 
+/** 202 says that the data will be there later; data to whoever takes every answer as it is. */
+static inline bool hal_exchange_is_staged(const hal_exchange *x)
+{
+    return x->status == 202 && !x->request.error_bodies && x->request.repeatable;
+}
+
 static inline bool hal_exchange_is_good(const hal_exchange *x)
 {
-    return x->status >= 200 && x->status < 300;
+    return x->status >= 200 && x->status < 300 && !hal_exchange_is_staged(x);
 }
 
 /* exchange.c */

@@ -57,10 +57,10 @@ void hal_exchange_deadline_passed(void *ctx)
     hal_err err = HAL_ERR_INIT;
     double s = (double)x->request.deadline_ms / 1000.0;
     if (x->outcome.polls)
-        hal_err_set(
-            &err, HAL_E_TIMEOUT,
-            "%s: still EXECUTING after %.0f s and %d polls; ask for less or allow more time",
-            hal_exchange_host(x, host, sizeof host), s, x->outcome.polls);
+        hal_err_set(&err, HAL_E_TIMEOUT,
+                    "%s: still %s after %.0f s and %d polls; ask for less or allow more time",
+                    hal_exchange_host(x, host, sizeof host),
+                    x->status == 202 ? "not ready (HTTP 202)" : "EXECUTING", s, x->outcome.polls);
     else
         hal_err_set(&err, HAL_E_TIMEOUT,
                     "%s: not finished within %.0f s; ask for less or allow more time",

@@ -386,6 +386,11 @@ void hal_loop_set_waits(hal_loop *loop, const hal_waits *waits)
     w->sleep_ms = w->sleep_ms ? w->sleep_ms : usual.sleep_ms;
 }
 
+const hal_waits *hal_loop_waits(const hal_loop *loop)
+{
+    return &loop->waits;
+}
+
 void hal_loop_guard(hal_loop *loop, hal_host_allowed allowed, bool private_net, void *ctx)
 {
     loop->allowed = allowed;

@@ -104,6 +104,35 @@ static void the_deadline_ends_everything(void **state)
     assert_non_null(strstr(a.outcome.err.text, "not finished within 20 s"));
 }
 
+/* HTTP 202 where data are wanted: the file is being staged. */
+static void a_staged_file_is_waited_for_and_is_data_only_when_it_is_there(void **state)
+{
+    (void)state;
+    raw_reply later = {"HTTP/1.1 202 Accepted\r\nContent-Length: 4\r\n\r\nwait", 0, RAW_KEEP};
+    raw_reply told = {"HTTP/1.1 202 Accepted\r\nRetry-After: 40\r\nContent-Length: 0\r\n\r\n", 0,
+                      RAW_KEEP};
+    raw_reply reset = {NULL, 0, RAW_RESET};
+    asked a = {0};
+    assert_int_equal(get(REPLIES(later, told, reset, later, {OK_BODY}), plain, &a, 200), 5);
+    assert_string_equal(a.outcome.err.text, "");
+    assert_int_equal(a.outcome.http_status, 200);
+    assert_int_equal(a.outcome.polls, 3);
+    assert_int_equal(a.n_begin, 1);
+    assert_int_equal(a.outcome.body_bytes, 5);
+    assert_true(a.outcome.elapsed_ns >= 41 * HAL_NS_PER_S);
+    a = (asked){0};
+    hal_request r = plain;
+    r.deadline_ms = 100000;
+    get(REPLIES(later), r, &a, 200);
+    assert_int_equal(a.outcome.err.status, HAL_E_TIMEOUT);
+    assert_non_null(strstr(a.outcome.err.text, "still not ready (HTTP 202) after 100 s"));
+    a = (asked){0};
+    r = plain;
+    r.error_bodies = true; /* every answer is data */
+    assert_int_equal(get(REPLIES(later), r, &a, 0), 1);
+    assert_int_equal(a.outcome.http_status, 202);
+}
+
 static void endless_executing_ends_at_the_deadline(void **state)
 {
     (void)state;
@@ -163,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_stalled_body_times_out_and_is_asked_for_again),
         cmocka_unit_test(a_body_that_only_drips_is_given_up),
         cmocka_unit_test(the_deadline_ends_everything),
+        cmocka_unit_test(a_staged_file_is_waited_for_and_is_data_only_when_it_is_there),
         cmocka_unit_test(endless_executing_ends_at_the_deadline),
         cmocka_unit_test(timers_run_in_order_and_never_after_cancel),
     };

@@ -8,11 +8,11 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local jobs = require("halyard.archive.jobs")
+local poll = require("halyard.poll")
 local results = require("halyard.result")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
-local task = require("halyard.core.task")
 local xml = require("halyard.xml")
 
 local M = {}
@@ -210,27 +210,25 @@ end
 -- @treturn table what the service says of it: status, error, outputloc, ... (names in lower case)
 -- @raise `archive` with the service's words when it failed or was cancelled, `timeout`
 function job_methods:wait(seconds)
-  local began, pause = system.monotonic(), poll_first_s
-  local state = self:status()
-  while state ~= "finished" do
-    if state == "failed" or state == "cancelled" then
-      local told = described(self.site, self.id)
-      jobs.over(address(self))
-      errors.raise("archive", ("CasJobs: job %s %s: %s"):format(self.id, state == "failed"
-        and "failed" or "was cancelled", (told.error or "") ~= "" and told.error
-        or "the service does not say why"), { job = self.id })
-    end
-    local left = seconds and seconds - (system.monotonic() - began) or pause
-    if left <= 0 then
-      errors.raise("timeout", ("CasJobs: job %s is %s after %d s; it goes on: take it up again by "
-        .. "casjobs:job(%s)"):format(self.id, state, math.floor(seconds), self.id),
-        { job = self.id })
-    end
-    system.emit("progress", { stage = "the archive is working on it", phase = state })
-    task.sleep(math.min(pause, left))
-    pause = math.min(poll_max_s, pause * 1.5)
-    state = self:status()
-  end
+  poll {
+    what = ("CasJobs: job %s"):format(self.id), deadline = seconds, first = poll_first_s,
+    cap = poll_max_s,
+    ask = function()
+      local state = self:status()
+      if state == "failed" or state == "cancelled" then
+        local told = described(self.site, self.id)
+        jobs.over(address(self))
+        errors.raise("archive", ("CasJobs: job %s %s: %s"):format(self.id, state == "failed"
+          and "failed" or "was cancelled", (told.error or "") ~= "" and told.error
+          or "the service does not say why"), { job = self.id })
+      end
+      return state == "finished", { phase = state }
+    end,
+    late = function()
+      return ("it goes on: take it up again by casjobs:job(%s)"):format(self.id),
+        { job = self.id }
+    end,
+  }
   jobs.over(address(self))
   return described(self.site, self.id)
 end

@@ -6,14 +6,14 @@
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local json = require("halyard.json")
+local poll = require("halyard.poll")
 local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
-local task = require("halyard.core.task")
 
 local M = {}
 
-local polls_max = 600 -- of a small document: ten minutes, as astroquery waits (6.2)
+local document_s = 600 -- until a small document is there, as astroquery waits (6.2)
 
 --- Rows one answer can hold; beyond, the archive closes the connection (6.4).
 M.row_cap = 500000
@@ -90,19 +90,20 @@ function M.document(service, params, how)
   how = how or {}
   how.breaker = how.breaker or M.breaker()
   local body = M.body(service, params, how)
-  for _ = 1, polls_max do
-    local began = system.monotonic()
-    local answer = door.document(service, post("/api/v0/invoke", body))
-    local status = type(answer) == "table" and answer.status
-    if status == "ERROR" then
-      errors.raise("archive", ("%s: %s"):format(service, tostring(answer.msg)))
-    elseif status ~= "EXECUTING" then
-      return answer
-    elseif system.monotonic() - began < 1 then
-      task.sleep(1)
-    end
-  end
-  errors.raise("timeout", ("%s: still working after %d questions"):format(service, polls_max))
+  return (poll {
+    what = service, deadline = document_s,
+    ask = function()
+      local answer = door.document(service, post("/api/v0/invoke", body))
+      local status = type(answer) == "table" and answer.status
+      if status == "ERROR" then
+        errors.raise("archive", ("%s: %s"):format(service, tostring(answer.msg)))
+      elseif status == "EXECUTING" then
+        local done = tonumber(answer["percent complete"])
+        return false, { phase = status, percent = done and math.floor(100 * done) }
+      end
+      return true, answer
+    end,
+  })
 end
 
 local function same_row(a, b)

@@ -6,14 +6,13 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local jobs = require("halyard.archive.jobs")
+local poll = require("halyard.poll")
 local system = require("halyard.core.system")
-local task = require("halyard.core.task")
 local xml = require("halyard.xml")
 
 local M = {}
 
 local wait_s, margin_s = 30, 30 -- of a long poll; what the transport gets beyond it
-local pause_first_s, pause_max_s = 1, 30
 
 local form_type = "application/x-www-form-urlencoded"
 
@@ -53,7 +52,9 @@ local function answered(what, request)
   local reply = http.request(request)
   if reply.status >= 400 then
     errors.raise(codes[reply.status] or "archive", ("%s: %s answered HTTP %d: %s"):format(what,
-      request.url, reply.status, words(reply.body)), { http_status = reply.status })
+      request.url, reply.status, words(reply.body)), { http_status = reply.status,
+      retryable = reply.status == 429 or reply.status >= 500,
+      retry_after = tonumber(reply.headers["retry-after"]) })
   end
   return reply
 end
@@ -114,15 +115,8 @@ local ends = { COMPLETED = true, ERROR = true, ABORTED = true, ARCHIVED = true }
 -- The job's document once its phase is not `known` any more, or after a while. UWS 1.0 services do
 -- not know WAIT and answer at once; a gateway may cut a long poll.
 local function long_poll(self, known, seconds)
-  local ok, got = errors.try(get, self, "?" .. door.arguments({ { "WAIT", seconds },
-    { "PHASE", known } }), { tries = 1, deadline = seconds + margin_s })
-  if ok then
-    return described(self, got.body)
-  elseif got.code == "timeout" or got.code == "network" or got.code == "busy"
-    or (got.http_status or 0) >= 500 then
-    return nil
-  end
-  error(got, 0)
+  return described(self, get(self, "?" .. door.arguments({ { "WAIT", seconds },
+    { "PHASE", known } }), { tries = 1, deadline = seconds + margin_s }).body)
 end
 
 -- The words of the service for a job that failed.
@@ -164,9 +158,8 @@ end
 -- @treturn table its document
 -- @raise `archive` with the service's words when it failed or was aborted, `not_found`, `timeout`
 function methods:wait(seconds)
-  local began, pause, resumed = system.monotonic(), pause_first_s, 0
-  local document = self:document()
-  while not ends[document.phase] do
+  local document, resumed = self:document(), 0
+  local function ask(left)
     if document.phase == "PENDING" or document.phase == "HELD" then
       resumed = resumed + 1
       if resumed > 3 then
@@ -175,21 +168,18 @@ function methods:wait(seconds)
       end
       self:run()
     end
-    local left = seconds and seconds - (system.monotonic() - began) or wait_s
-    if left <= 0 then
-      errors.raise("timeout", ("%s: the job is %s after %d s; it goes on: take it up again by its "
-        .. "address %s"):format(self.what, document.phase, math.floor(seconds), self.url),
-        { job = self.url })
+    if not ends[document.phase] then
+      document = long_poll(self, document.phase, math.ceil(math.min(wait_s, left or wait_s)))
     end
-    system.emit("progress", { stage = "the archive is working on it", phase = document.phase })
-    local asked, known = system.monotonic(), document.phase
-    document = long_poll(self, known, math.ceil(math.min(wait_s, left))) or document
-    if document.phase == known and system.monotonic() - asked < 1 then
-      task.sleep(pause)
-      pause = math.min(pause_max_s, pause * 1.5)
-    end
+    return ends[document.phase], ends[document.phase] and document or { phase = document.phase }
   end
-  return ended(self, document)
+  return ended(self, (poll {
+    what = self.what, deadline = seconds, ask = ask,
+    late = function()
+      return ("the job goes on: take it up again by its address %s"):format(self.url),
+        { job = self.url }
+    end,
+  }))
 end
 
 --- Stops the job.
