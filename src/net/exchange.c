@@ -423,7 +423,8 @@ static void send_request(hal_exchange *x)
     hal_exchange_begin_answer(x);
     x->phase = HAL_IN_TRANSFER;
     x->in_headers = false;
-    x->leftover = x->address_refused = x->no_descriptor = x->is_paused = x->resume_wanted = false;
+    x->was_sent = x->leftover = x->repeated = x->address_refused = x->no_descriptor = x->is_paused =
+        x->resume_wanted = false;
     x->paused_ns = 0;
     x->paused_since_ns = INT64_MIN;
     x->stop = HAL_ERR_INIT;
@@ -474,6 +475,11 @@ void hal_exchange_transferred(hal_exchange *x, CURLcode code)
         withdraw(x, HAL_STRAIN_UNKNOWN);
         again_after(x, 0);
         return;
+    }
+    if (code && x->repeated) {
+        code = CURLE_RECV_ERROR;
+        x->in_headers = false;
+        snprintf(x->curl_text, sizeof x->curl_text, "the connection was reset");
     }
     if (!code && x->unpack && hal_unpack_finish(x->unpack, &x->stop)) { /* N16 */
         x->stop.retryable = true;

@@ -70,7 +70,8 @@ struct hal_exchange {
     int status;
     bool in_headers, has_headers, delivering, length_conflict, has_retry_after;
     hal_exchange_reached reached;
-    bool leftover, proxied, address_refused, no_descriptor, is_paused, resume_wanted;
+    bool was_sent, leftover, repeated, proxied, address_refused, no_descriptor, is_paused,
+        resume_wanted;
     int64_t date_s;
     double retry_after_s;
     char location[HAL_LOCATION_MAX];
@@ -119,8 +120,8 @@ void hal_exchange_late(hal_exchange *x, const hal_err *why);
 /** libcurl's callback; `ctx` is the exchange. */
 curl_socket_t hal_exchange_open_socket(void *ctx, curlsocktype purpose,
                                        struct curl_sockaddr *address);
-/** The kept connection between these ports, about to be used again, holds bytes nobody asked for.
- */
+/** The kept connection between these ports, about to be used again, holds bytes nobody asked for
+ * or its end. */
 bool hal_exchange_has_leftover(hal_exchange *x, int from_port, int to_port);
 
 /* exchange_watch.c */

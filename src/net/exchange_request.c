@@ -86,9 +86,6 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    /* On a kept connection libcurl repeats a request by itself when the server resets it: one try
-     * must be one request. */
-    SET(CURLOPT_FRESH_CONNECT, x->request.tries_max == 1 ? 1L : 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);

@@ -91,5 +91,5 @@ bool hal_exchange_has_leftover(hal_exchange *x, int from_port, int to_port)
     bool is_tls;
     char byte;
     return tls_has_more(x, &is_tls) ||
-           (!is_tls && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+           (!is_tls && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0);
 }

@@ -43,9 +43,13 @@ int hal_exchange_on_connected(void *ctx, char *to, char *from, int to_port, int 
     hal_exchange *x = ctx;
     (void)to;
     (void)from;
-    x->leftover = hal_exchange_has_leftover(x, from_port, to_port);
-    if (x->leftover)
+    /* libcurl repeats a request by itself when the server resets a kept connection: one try is one
+     * request. */
+    x->repeated = x->was_sent;
+    x->leftover = !x->repeated && hal_exchange_has_leftover(x, from_port, to_port);
+    if (x->repeated || x->leftover)
         return CURL_PREREQFUNC_ABORT;
+    x->was_sent = true;
     reach(x, HAL_REACHED_HOST, x->request.first_byte_ms);
     return CURL_PREREQFUNC_OK;
 }

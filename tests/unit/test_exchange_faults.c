@@ -15,6 +15,28 @@ static void one_try_means_one_request_and_a_reset_is_named(void **state)
     assert_int_equal(a.n_begin, 0);
 }
 
+/* libcurl would send it again by itself, at once and without a count. */
+static void a_kept_connection_that_is_reset_costs_one_request_a_try(void **state)
+{
+    (void)state;
+    static const raw_end ends[] = {RAW_RESET, RAW_CLOSE};
+    for (size_t i = 0; i < 2; i++) {
+        raw_server *server = raw_server_start(REPLIES({OK_BODY}, {NULL, 0, ends[i]}, {OK_BODY}));
+        hal_loop *loop = new_loop();
+        asked a = {0}, b = {0};
+        ask(loop, &a, once, raw_server_port(server), "/a");
+        run_until_done(loop, &a, 0);
+        ask(loop, &b, once, raw_server_port(server), "/b");
+        run_until_done(loop, &b, 0);
+        assert_int_equal(b.outcome.err.status, HAL_E_NETWORK);
+        assert_true(b.outcome.reset_before_end);
+        assert_int_equal(raw_server_requests(server), 2);
+        hal_buf_clear(&a.body);
+        hal_loop_free(loop);
+        raw_server_stop(server);
+    }
+}
+
 static const raw_reply endings[] = {
     {NULL, 0, RAW_RESET}, /* N3 */
     {NULL, 0, RAW_CLOSE}, /* N3 */
@@ -218,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_try_means_one_request_and_a_reset_is_named),
+        cmocka_unit_test(a_kept_connection_that_is_reset_costs_one_request_a_try),
         cmocka_unit_test(every_early_end_is_a_reset_and_is_retried),
         cmocka_unit_test(a_body_that_is_no_chunk_is_asked_for_once_more),
         cmocka_unit_test(a_request_that_is_not_repeatable_is_sent_once),
