@@ -11,6 +11,9 @@ static const char *const kinds[KINDS] = {"good", "expired", "wrong", "self"};
 static int ports[KINDS], plain_port, old_port;
 static pid_t nginx;
 
+/* On a busy machine nginx writes its log so long after the last byte; the slow answers take 1 s. */
+static const double LATE_S = 0.3;
+
 #define NEW_KEY "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
 static void sign(const char *kind, const char *names, int days)
@@ -212,7 +215,7 @@ static seen read_log(int port)
     for (int i = 0; i < s.n; i++) {
         int at_once = 0;
         for (int k = 0; k < s.n; k++)
-            at_once += from[k] < from[i] + 0.01 && to[k] > from[i] + 0.01;
+            at_once += from[k] < from[i] + 0.01 && to[k] > from[i] + LATE_S;
         s.most_at_once = at_once > s.most_at_once ? at_once : s.most_at_once;
     }
     return s;
