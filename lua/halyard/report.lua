@@ -4,7 +4,6 @@
 
 local errors = require("halyard.error")
 local json = require("halyard.json")
-local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 
@@ -207,9 +206,9 @@ local states = { there = "already there", deferred = "deferred", listed = "liste
 local function file_line(entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
   return json.encode({
-    uri = redact.text(entry.uri), file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
+    uri = system.redact(entry.uri), file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
     status = states[status] or "error", tries = entry.tries,
-    warning = entry.warning, error = entry.err and redact.text(tostring(entry.err)) or nil,
+    warning = entry.warning, error = entry.err and system.redact(tostring(entry.err)) or nil,
   })
 end
 

@@ -6,7 +6,8 @@
 
 static bool is_secret(const char *name, size_t n)
 {
-    static const char *const known[] = {"token", "key", "apikey", "password", "signature"};
+    static const char *const known[] = {"token",   "access_token", "key",       "apikey",
+                                        "api_key", "password",     "signature", "sig"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strlen(known[i]) == n && !strncasecmp(name, known[i], n))
             return true;

@@ -3,7 +3,6 @@
 -- programs check less than Halyard: sizes and SHA-256 are in the lists where they are known.
 
 local errors = require("halyard.error")
-local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -116,7 +115,7 @@ function M.write(program, queue)
   local out <close> = system.create_file(M.file(program, queue))
   for k = 1, #queue do
     local item = queue:item(k)
-    if redact.text(item.address) ~= item.address then
+    if system.redact(item.address) ~= item.address then
       errors.raise("permission", ("%s: its address holds a secret, which a list must not: run "
         .. "without --export"):format(item.place))
     end

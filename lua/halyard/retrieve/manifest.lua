@@ -4,7 +4,6 @@
 -- that their length does not matter, and whole or not at all.
 
 local json = require("halyard.json")
-local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -29,13 +28,13 @@ end
 
 local function message_of(entry)
   local text = entry.err and entry.err.message or entry.warning
-  return text and redact.text(text)
+  return text and system.redact(text)
 end
 
 local function csv_line(entry)
-  local url = not entry.ok and redact.text(entry.address) or nil
+  local url = not entry.ok and system.redact(entry.address) or nil
   local values = { entry.file, words[entry.status][1], message_of(entry), url, entry.bytes,
-    entry.sha256, redact.text(entry.uri), entry.etag, entry.tries,
+    entry.sha256, system.redact(entry.uri), entry.etag, entry.tries,
     entry.err and entry.err.code, entry.err and entry.err.fault }
   for i = 1, #columns do
     values[i] = cell(values[i])
@@ -45,9 +44,9 @@ end
 
 local function json_line(entry)
   return json.encode({
-    uri = redact.text(entry.uri), path = entry.place, status = words[entry.status][2],
+    uri = system.redact(entry.uri), path = entry.place, status = words[entry.status][2],
     bytes = entry.bytes, sha256 = entry.sha256, etag = entry.etag, tries = entry.tries,
-    url = redact.text(entry.address), size = entry.size,
+    url = system.redact(entry.address), size = entry.size,
     expected_sha256 = entry.expected_sha256, error = entry.err and entry.err.code,
     fault = entry.err and entry.err.fault, message = message_of(entry),
   })

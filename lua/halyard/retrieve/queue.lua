@@ -9,7 +9,6 @@ local errors = require("halyard.error")
 local holdings = require("halyard.core.holdings")
 local http = require("halyard.core.http")
 local mashup = require("halyard.archive.mashup")
-local redact = require("halyard.redact")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 
@@ -29,7 +28,7 @@ end
 -- What records call an address: without its secrets, which may also be all that tells two files
 -- apart, so with a digest of the whole.
 local function source_name(url)
-  local text = redact.text(url)
+  local text = system.redact(url)
   return text == url and url or ("%s#%s"):format(text, system.sha256(url):sub(1, 16))
 end
 

@@ -8,7 +8,6 @@ local holdings = require("halyard.core.holdings")
 local json = require("halyard.json")
 local outcome = require("halyard.retrieve.outcome")
 local queue_module = require("halyard.retrieve.queue")
-local redact = require("halyard.redact")
 local report = require("halyard.report")
 local system = require("halyard.core.system")
 
@@ -93,7 +92,7 @@ local function retry(record, dir, name, allowed)
   for i = 1, #rows do
     local row = rows[i]
     if row.status == "failed" or row.status == "deferred" then
-      if redact.is_cut(row.uri) then
+      if row.uri:find("[?&][^=&%s]+=%*") then
         errors.raise("permission", ("%s: its address held a secret, which no manifest keeps: run "
           .. "the workflow again"):format(row.path))
       end
