@@ -38,14 +38,21 @@ static hal_status read_parts(const hal_curl *c, hal_target *t, const char *text,
         return hal_err_set(err, HAL_E_USAGE, "bad host in URL %.200s: %s", text,
                            c->url_strerror(rc));
     size_t n = strlen(part);
-    if (n && part[n - 1] == '.')
+    bool dotted = n && part[n - 1] == '.';
+    if (dotted)
         part[--n] = '\0';
-    bool fits = n > 0 && n < sizeof t->host;
+    const char *label = dotted ? strrchr(part, '.') : NULL;
+    label = label ? label + 1 : part;
+    /* With its dot libcurl takes a number for a name, without it for an address. */
+    bool fits =
+        n > 0 && n < sizeof t->host && !(dotted && (!*label || (*label >= '0' && *label <= '9')));
     for (size_t i = 0; fits && i <= n; i++)
         t->host[i] = part[i] >= 'A' && part[i] <= 'Z' ? (char)(part[i] + 32) : part[i];
     c->free(part);
     if (!fits)
-        return hal_err_set(err, HAL_E_USAGE, "host name of 1 to 255 bytes expected in URL %.200s",
+        return hal_err_set(err, HAL_E_USAGE,
+                           "a host name of 1 to 255 bytes, or a number with no dot behind it, is "
+                           "expected in URL %.200s",
                            text);
     if (c->url_set(t->url, CURLUPART_HOST, t->host, 0))
         return hal_err_nomem(err, n);
