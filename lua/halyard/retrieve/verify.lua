@@ -13,6 +13,7 @@ local task = require("halyard.core.task")
 local M = {}
 
 local parallel, shown = 8, 20
+local memory_bytes = 2 << 30 -- more than 256 MiB are needed for a million files
 local own = { ["manifest.csv"] = true, ["manifest.json"] = true, ["download.sh"] = true,
   ["download.aria2"] = true }
 
@@ -143,6 +144,7 @@ end
 -- @raise `integrity` when a file is changed, missing or was never downloaded
 function M.main(dir, format)
   report.begin(report.new({ output = system.default_output(dir) }))
+  system.declare({ memory = memory_bytes })
   local paths = holdings.tree(dir)
   table.sort(paths)
   local folders, is_folder = folders_among(paths)
