@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rows of the fault matrix beside the tests that are named after them: every test file leaves
 what became of its rows, and `rows.py` makes one table of it that fails when a row has no test."""
+import contextlib
 import json
 import os
 import re
@@ -50,9 +51,12 @@ class Runner(unittest.TextTestRunner):
     resultclass = Result
 
     def run(self, test):
-        result = super().run(test)
         name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-        with open(os.path.join(FOLDER, f"rows-{name}.json"), "w", encoding="utf-8") as file:
+        path = os.path.join(FOLDER, f"rows-{name}.json")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # of an earlier run, if this one does not come to its end
+        result = super().run(test)
+        with open(path, "w", encoding="utf-8") as file:
             json.dump(result.rows, file)
         return result
 
