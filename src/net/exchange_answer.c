@@ -89,15 +89,6 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
     }
 }
 
-/* A file that is packed itself may be labelled so: then it is stored as it is, and its own check at
- * the end holds. */
-static bool is_packed_file(const hal_exchange *x, hal_packing packing)
-{
-    size_t n = strlen(x->url);
-    return packing == HAL_PACKING_GZIP && n > 3 &&
-           (!strcasecmp(x->url + n - 3, ".gz") || !strcasecmp(x->url + n - 4, ".tgz"));
-}
-
 /* How the body is packed: one layer, which was offered. */
 static hal_status open_coding(hal_exchange *x, bool wanted)
 {
@@ -113,8 +104,8 @@ static hal_status open_coding(hal_exchange *x, bool wanted)
     while (i < n && strcasecmp(known[i].name, x->coding) != 0)
         i++;
     hal_packing packing = i < n ? known[i].packing : HAL_PACKING_NONE;
-    if (i < n && (packing == HAL_PACKING_NONE || !x->outcome.content_length ||
-                  (x->resume.from && is_packed_file(x, packing))))
+    bool nothing = i < n && (packing == HAL_PACKING_NONE || !x->outcome.content_length);
+    if (nothing || x->resume.from) /* downloads judge by the file's name */
         return HAL_OK;
     if (packing != HAL_PACKING_NONE && x->request.coded) {
         x->unpack = hal_unpack_new(packing, &x->stop);
@@ -124,7 +115,6 @@ static hal_status open_coding(hal_exchange *x, bool wanted)
         return HAL_OK;
     hal_err_set(&x->stop, HAL_E_PROTOCOL,
                 "the answer is compressed (%s) although that was not asked for", x->coding);
-    x->stop.retryable = x->resume.from != NULL; /* a proxy on the way may have done it */
     return HAL_E_PROTOCOL;
 }
 
