@@ -109,9 +109,9 @@ static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_er
     return hal_err_set(err, HAL_E_IO,
                        known
                            ? "%s/%s was changed after it was downloaded; move it away or ask for "
-                             "replace"
+                             "existing = \"replace\""
                            : "%s/%s is there already and was not downloaded by this program; move "
-                             "it away or ask for replace",
+                             "it away or ask for existing = \"replace\"",
                        hal_folder_dir(d->folder), d->path);
 }
 

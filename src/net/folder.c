@@ -155,7 +155,8 @@ hal_status hal_folder_check_source(hal_folder *folder, const char *path, const c
     if (!hal_folder_find_line(folder, path, &line) || !strcmp(line.source, source))
         return HAL_OK;
     return hal_err_set(err, HAL_E_IO,
-                       "%s/%s holds %.150s, not %.150s; choose another folder or ask for replace",
+                       "%s/%s holds %.150s, not %.150s; choose another folder or ask for "
+                       "existing = \"replace\"",
                        folder->dir, path, line.source, source);
 }
 
@@ -308,7 +309,7 @@ hal_status hal_entry_rename(int parent_fd, const char *from, const char *to, boo
     if (failed && errno == EEXIST)
         return hal_err_set(err, HAL_E_IO,
                            "%s appeared while it was being downloaded; move it away or ask for "
-                           "replace",
+                           "existing = \"replace\"",
                            to);
     if (failed)
         return hal_err_errno(err, errno, "cannot give %s its final name", to);

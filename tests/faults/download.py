@@ -238,7 +238,7 @@ class Download(Case):
             file.seek(5000)
             file.write(b"damage")
         os.utime(self.path(), ns=(times.st_atime_ns, times.st_mtime_ns))
-        ended = self.fetch(peer, options="verify = true")
+        ended = self.fetch(peer, options='existing = "verify"')
         self.assert_complete(ended)
         self.assertEqual(len(peer.requests), 2)
 
@@ -246,7 +246,7 @@ class Download(Case):
         self.honest = True
         peer = self.serve(None)
         self.assert_complete(self.fetch(peer))
-        ended = self.fetch(peer, options="verify = true")
+        ended = self.fetch(peer, options='existing = "verify"')
         self.assert_complete(ended)
         self.assertEqual([request.method for request in peer.requests], ["GET", "HEAD"])
 
@@ -261,7 +261,7 @@ class Download(Case):
                 self.assertIn("d/a.bin is there already", ended.messages)
                 self.assertEqual(self.content(), content)
                 self.assertEqual(peer.requests, [])
-                self.assert_complete(self.fetch(peer, options="replace = true"))
+                self.assert_complete(self.fetch(peer, options='existing = "replace"'))
                 self.restart()
 
     def test_D9_a_file_that_was_changed_after_it_came_is_not_overwritten(self):
@@ -272,7 +272,7 @@ class Download(Case):
         ended = self.fetch(peer)
         self.assertEqual(ended.code, 5, ended.messages)
         self.assertEqual(self.content(), CONTENT + b"notes of mine")
-        self.assert_complete(self.fetch(peer, options="replace = true"))
+        self.assert_complete(self.fetch(peer, options='existing = "replace"'))
 
     def test_D9_nor_is_one_that_appears_while_the_file_comes(self):
         def answer(_, wire):
@@ -293,7 +293,7 @@ class Download(Case):
         for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(target, path)):
             os.makedirs(os.path.join(self.out, "d"))
             make(self.path())
-            for options in ("", "replace = true"):
+            for options in ("", 'existing = "replace"'):
                 ended = self.fetch(peer, options=options)
                 self.assertEqual(ended.code, 5, ended.messages)
                 self.assertFalse(os.path.isfile(self.path()))

@@ -50,7 +50,7 @@ class Records(LocalCase):
         self.assertEqual(len(self.peer.requests), before)
         with open(self.state, "rb") as state:
             self.assertTrue(state.read().startswith(content))
-        ended = self.fetch(self.peer, options="replace = true")
+        ended = self.fetch(self.peer, options='existing = "replace"')
         self.assertEqual(ended.code, 0, ended.messages)
         self.assertFalse(recorded & set(self.fetched(self.peer.requests[before:])))
         self.assert_heals(self.peer)
