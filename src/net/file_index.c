@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 256 << 10, FILES_MAX = 4000000, CRC_DIGITS = 8 };
+enum { BLOCK_BYTES = 256 << 10, FILES_MAX = 4000000, CRC_DIGITS = 8, BEGIN_BYTES = CRC_DIGITS + 2 };
 
 /* Two keys of one hash share a place: the earlier file then counts as unknown, which is safe. */
 typedef struct hal_file_place {
@@ -240,6 +241,14 @@ static hal_status scan_lines(scan *s, int fd, const char *dir, hal_err *err)
     return st;
 }
 
+static hal_status not_ours(const char *dir, hal_err *err)
+{
+    return hal_err_set(err, HAL_E_IO,
+                       "%s/.halyard/files does not hold the records of this program; move it away "
+                       "or choose another output folder",
+                       dir);
+}
+
 typedef struct loading {
     hal_file_index *ix;
     const char *dir;
@@ -251,13 +260,37 @@ static hal_status take_in(void *ctx, const hal_file_line *line, uint64_t offset,
     return hal_file_index_put(l->ix, key_of(l->ix, line), offset, l->dir, err);
 }
 
+/* A first line that was torn begins as all do; where the disk lost its bytes, they are zero. */
+static bool begins_as_ours(int fd)
+{
+    char text[BEGIN_BYTES];
+    ssize_t n;
+    do
+        n = pread(fd, text, sizeof text, 0);
+    while (n < 0 && errno == EINTR);
+    bool digits = n >= 0, lost = n >= 0;
+    for (ssize_t i = 0; i < n; i++) {
+        digits = digits && (i == CRC_DIGITS ? text[i] == ' '
+                                            : text[i] && strchr("0123456789abcdef", text[i]));
+        lost = lost && !text[i];
+    }
+    return digits || lost;
+}
+
 hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir, hal_err *err)
 {
+    struct stat info;
+    if (fstat(fd, &info))
+        return hal_err_errno(err, errno, "cannot look at %s/.halyard/files", dir);
+    if (!S_ISREG(info.st_mode))
+        return not_ours(dir, err);
     loading l = {ix, dir};
     scan s = {.see = take_in, .ctx = &l, .end = ix->end};
     hal_status st = scan_lines(&s, fd, dir, err);
     ix->end = s.end;
     ix->torn = s.torn;
+    if (!st && !ix->n_places && !begins_as_ours(fd))
+        st = not_ours(dir, err);
     return st;
 }
 

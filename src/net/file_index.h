@@ -37,8 +37,9 @@ typedef struct hal_file_index {
 
 /** {0} is an empty index. */
 void hal_file_index_clear(hal_file_index *ix);
-/** Takes in what `fd` holds behind ix->end. `dir` is for messages. HAL_E_IO, HAL_E_NOMEM,
- * HAL_E_BUDGET beyond 4,000,000 files. */
+/** Takes in what `fd` holds behind ix->end. `dir` is for messages. HAL_E_IO, also for what is no
+ * file of ours: no line of it is whole, and it does not begin as one. HAL_E_NOMEM, HAL_E_BUDGET
+ * beyond 4,000,000 files. */
 hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir,
                                hal_err *err) HAL_MUST_CHECK;
 /** The line of `key` begins at `offset`. */

@@ -28,6 +28,7 @@ struct hal_folder {
     pthread_mutex_t lock;
     char *dir;
     int fd, state_fd; /* -1 until opened */
+    bool names_saved; /* those of the state folder and file, this run */
     hal_file_index index;
 };
 
@@ -103,7 +104,8 @@ static hal_status open_state(hal_folder *f, hal_err *err)
     int state_dir = openat(f->fd, ".halyard", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (state_dir < 0)
         return hal_err_errno(err, errno, "cannot open %s/.halyard", f->dir);
-    int fd = openat(state_dir, "files", O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = openat(state_dir, "files",
+                    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
     int error = errno;
     close(state_dir);
     if (fd < 0)
@@ -193,12 +195,27 @@ hal_status hal_folder_record(hal_folder *folder, const char *path, const hal_fil
     return st;
 }
 
+/* Where a file's sync does not save its name, a state that is lost makes files somebody else's. */
+static int save_names(const hal_folder *f)
+{
+    int state_dir = openat(f->fd, ".halyard", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int failed = state_dir < 0 || fsync(state_dir) || fsync(f->fd) ? errno : 0;
+    if (state_dir >= 0)
+        close(state_dir);
+    return failed;
+}
+
 hal_status hal_folder_save(hal_folder *folder, hal_err *err)
 {
-    return fsync(folder->state_fd)
-               ? hal_err_errno(err, errno, "cannot save the state of the output folder %s",
-                               folder->dir)
-               : HAL_OK;
+    pthread_mutex_lock(&folder->lock);
+    int error = folder->names_saved ? 0 : save_names(folder);
+    folder->names_saved = !error;
+    pthread_mutex_unlock(&folder->lock);
+    if (!error && fsync(folder->state_fd))
+        error = errno;
+    return error ? hal_err_errno(err, error, "cannot save the state of the output folder %s",
+                                 folder->dir)
+                 : HAL_OK;
 }
 
 /* --- entries --------------------------------------------------------------------------------- */
