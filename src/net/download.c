@@ -113,6 +113,7 @@ work *hal_download_new_work(hal_download *d, hal_status (*run)(work *w), void (*
     w->then = then;
     w->err = HAL_ERR_INIT;
     w->begins = false;
+    w->total = d->total;
     w->at = HAL_APPEND;
     w->has_room = has_room;
     w->n_bytes = 0;
@@ -198,7 +199,6 @@ static work *new_piece(hal_download *d, bool has_room, hal_err *err)
     if (!w)
         return NULL;
     w->begins = d->begins;
-    w->total = d->total;
     snprintf(w->etag, sizeof w->etag, "%s", d->etag);
     d->begins = false;
     return w;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "net/header.h"
+#include "net/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -316,6 +317,21 @@ static hal_status take_ahead(hal_download *d, uint64_t first, uint64_t end, hal_
     return HAL_OK;
 }
 
+/* `done` bytes of the piece are written, up to `at`. */
+static hal_status cannot_write(work *w, int error, uint64_t at, size_t done)
+{
+    const hal_download *d = w->d;
+    char missing[64] = "";
+    uint64_t have = d->written + done;
+    for (int i = 0; i < d->n_extents; i++)
+        have += d->extents[i].end - d->extents[i].first;
+    if (w->total >= 0)
+        snprintf(missing, sizeof missing, ", %" PRIu64 " are missing", (uint64_t)w->total - have);
+    return hal_err_errno(&w->err, error,
+                         "cannot write %s/%s after %" PRIu64 " bytes%s; make room and run again",
+                         hal_folder_dir(d->folder), d->path, at, missing);
+}
+
 hal_status hal_download_run_write(work *w)
 {
     hal_download *d = w->d;
@@ -331,13 +347,10 @@ hal_status hal_download_run_write(work *w)
         note_prefix(d);
     for (size_t done = 0; done < w->n_bytes;) {
         ssize_t n = pwrite(d->fd, w->bytes + done, w->n_bytes - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && hal_write_again(errno))
             continue;
         if (n < 0)
-            return hal_err_errno(&w->err, errno,
-                                 "cannot write %s/%s after %" PRIu64
-                                 " bytes; make room and run again",
-                                 hal_folder_dir(d->folder), d->path, at + done);
+            return cannot_write(w, errno, at + done, done);
         done += (size_t)n;
     }
     hal_status st = at == d->written ? take_in_order(d, w, &w->err)

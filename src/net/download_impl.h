@@ -140,9 +140,9 @@ typedef struct hal_download_work {
     hal_status (*run)(struct hal_download_work *w);
     void (*then)(struct hal_download_work *w); /* loop thread */
     hal_err err;
-    bool begins; /* the first of an answer from zero: of `total` bytes, with `etag` */
+    bool begins; /* the first of an answer from zero, with `etag` */
     char etag[256];
-    int64_t total;
+    int64_t total;                          /* bytes of the file; < 0: unknown */
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* last: as in the download */
     bool stale_size; /* last: the server's length was taken against the catalogue's */
     hal_range *range;

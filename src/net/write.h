@@ -5,6 +5,11 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
+/** Whether a write that failed so is to be repeated: it was interrupted, or nothing was taken for
+ * the moment, which this waits for. */
+bool hal_write_again(int error);
 /** All `n` bytes to `fd`, on after interruptions. HAL_E_IO: "cannot write `what`" and the system's
  * reason. */
 hal_status hal_write_all(int fd, const char *bytes, size_t n, const char *what,
