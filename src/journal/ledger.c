@@ -2,6 +2,7 @@
 #include "journal/ledger.h"
 
 #include "base/alloc.h"
+#include "base/crc32.h"
 #include "journal/sqlite_lib.h"
 
 #include <dirent.h>
@@ -16,8 +17,9 @@
 #define FILE_NAME "ledger.sqlite"
 #define REMEDY "run it again with --restart to begin anew"
 
-/* Raised when records mean something else: node texts, ticks of 1e-7 degrees, this schema. */
-enum { VERSION = 1 };
+/* Raised when records mean something else: node texts, ticks of 1e-7 degrees, this schema. In it
+ * `sum` is hal_sum of the columns before it: SQLite notices no bit that is flipped in a value. */
+enum { VERSION = 2 };
 
 struct hal_ledger {
     const hal_sqlite *lib;
@@ -31,34 +33,43 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS job(id INTEGER PRIMARY KEY CHECK(id=1), service TEXT NOT NULL,"
     " region TEXT NOT NULL, columns TEXT NOT NULL, query TEXT NOT NULL,"
-    " capabilities TEXT NOT NULL, inputs TEXT);"
+    " capabilities TEXT NOT NULL, inputs TEXT, sum INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS done(node TEXT PRIMARY KEY, rows_returned INTEGER NOT NULL,"
     " rows_kept INTEGER NOT NULL, overshoot_deg REAL NOT NULL, printed_deg REAL NOT NULL,"
     " kept_bytes INTEGER NOT NULL, answer_bytes INTEGER NOT NULL, file INTEGER NOT NULL,"
     " file_bytes INTEGER NOT NULL, next_page TEXT NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL,"
-    " pending INTEGER NOT NULL);"
+    " pending INTEGER NOT NULL, sum INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX IF NOT EXISTS files ON done(file);"
     "CREATE TABLE IF NOT EXISTS told(node TEXT PRIMARY KEY, answer TEXT NOT NULL,"
     " answer_bytes INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL,"
-    " pending INTEGER NOT NULL);"
+    " pending INTEGER NOT NULL, sum INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS over(node TEXT NOT NULL, attempt INTEGER NOT NULL,"
     " how TEXT NOT NULL, rows_returned INTEGER NOT NULL, rows_kept INTEGER NOT NULL,"
     " overshoot_deg REAL NOT NULL, answer_bytes INTEGER NOT NULL, t0 REAL NOT NULL,"
-    " t1 REAL NOT NULL, pending INTEGER NOT NULL, PRIMARY KEY(node, attempt));"
-    "CREATE TABLE IF NOT EXISTS finish(state TEXT NOT NULL);"
+    " t1 REAL NOT NULL, pending INTEGER NOT NULL, sum INTEGER NOT NULL,"
+    " PRIMARY KEY(node, attempt));"
+    "CREATE TABLE IF NOT EXISTS finish(state TEXT NOT NULL, sum INTEGER NOT NULL);"
     "COMMIT";
 
 /* --- Statements ---------------------------------------------------------------------------------
  */
+
+static bool is_of_damage(int code)
+{
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ||
+           code == SQLITE_READONLY || code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ||
+           code == SQLITE_TOOBIG;
+}
 
 static hal_status failed(const hal_ledger *l, hal_err *err)
 {
     int code = l->lib->errcode(l->db) & 0xff;
     if (code == SQLITE_NOMEM)
         return hal_err_nomem(err, 0);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
-        return hal_err_set(err, HAL_E_INTEGRITY, "%s/" FILE_NAME " is damaged (%s); " REMEDY,
-                           l->folder, l->lib->errmsg(l->db));
+    if (is_of_damage(code)) /* its text may hold what is damaged */
+        return hal_err_set(err, HAL_E_INTEGRITY,
+                           "%s/" FILE_NAME " is damaged (SQLite's error %d); " REMEDY, l->folder,
+                           code);
     return hal_err_set(err, HAL_E_IO, "%s/" FILE_NAME ": %s", l->folder, l->lib->errmsg(l->db));
 }
 
@@ -99,6 +110,69 @@ static const char *text_of(const hal_ledger *l, sqlite3_stmt *s, int i)
 {
     const char *text = (const char *)l->lib->column_text(s, i);
     return text ? text : "";
+}
+
+/* --- Damage -------------------------------------------------------------------------------------
+ */
+
+/* hal_sum(value, ...): of the values and where each ends. */
+static void sum_values(sqlite3_context *c, int n, sqlite3_value **values)
+{
+    const hal_sqlite *lib = hal_sqlite_load(NULL);
+    uint32_t crc = 0;
+    for (int i = 0; i < n; i++) {
+        int type = lib->value_type(values[i]);
+        const void *bytes = "";
+        size_t size = 0;
+        sqlite3_int64 whole;
+        double number;
+        if (type == SQLITE_INTEGER) {
+            whole = lib->value_int64(values[i]);
+            bytes = &whole;
+            size = sizeof whole;
+        } else if (type == SQLITE_FLOAT) {
+            number = lib->value_double(values[i]);
+            bytes = &number;
+            size = sizeof number;
+        } else if (type != SQLITE_NULL) {
+            bytes = lib->value_text(values[i]);
+            size = bytes ? strlen(bytes) : 0;
+        }
+        crc = hal_crc32(crc, bytes, size);
+        crc = hal_crc32(crc, &size, sizeof size);
+    }
+    lib->result_int64(c, crc);
+}
+
+#define WITH_SUM(values) values ", hal_sum(" values ")"
+#define SUM_JOB(inputs) "hal_sum(service, region, columns, query, capabilities, " inputs ")"
+
+static hal_status check_records(hal_ledger *l, hal_err *err)
+{
+    sqlite3_stmt *s = prepare(
+        l, err,
+        "SELECT (SELECT integrity_check FROM pragma_integrity_check(1)) IS NOT 'ok'"
+        " OR EXISTS (SELECT 1 FROM job WHERE sum IS NOT " SUM_JOB(
+            "inputs") ")"
+                      " OR EXISTS (SELECT 1 FROM done WHERE sum IS NOT hal_sum(node, "
+                      "rows_returned, rows_kept,"
+                      " overshoot_deg, printed_deg, kept_bytes, answer_bytes, file, file_bytes, "
+                      "next_page, t0,"
+                      " t1, pending))"
+                      " OR EXISTS (SELECT 1 FROM told WHERE sum IS NOT hal_sum(node, answer, "
+                      "answer_bytes, t0,"
+                      " t1, pending))"
+                      " OR EXISTS (SELECT 1 FROM over WHERE sum IS NOT hal_sum(node, attempt, how,"
+                      " rows_returned, rows_kept, overshoot_deg, answer_bytes, t0, t1, pending))"
+                      " OR EXISTS (SELECT 1 FROM finish WHERE sum IS NOT hal_sum(state))",
+        "");
+    if (!s)
+        return err->status;
+    hal_status st = l->lib->step(s) == SQLITE_ROW ? HAL_OK : failed(l, err);
+    if (!st && l->lib->column_int64(s, 0))
+        st = hal_err_set(err, HAL_E_INTEGRITY, "%s/" FILE_NAME " is damaged; " REMEDY, l->folder);
+    l->lib->finalize(s);
+    return st;
 }
 
 /* --- The folder ---------------------------------------------------------------------------------
@@ -172,7 +246,9 @@ static hal_status open_database(hal_ledger *l, hal_err *err)
     hal_free(path);
     if (!l->db)
         return hal_err_nomem(err, 0);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK ||
+        l->lib->create_function(l->db, "hal_sum", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                sum_values, NULL, NULL, NULL) != SQLITE_OK)
         return failed(l, err);
     char sql[sizeof schema + 64];
     snprintf(sql, sizeof sql, "%s; PRAGMA user_version=%d", schema, VERSION);
@@ -184,7 +260,7 @@ static hal_status open_database(hal_ledger *l, hal_err *err)
         st = check_version(l, err);
     if (!st && l->lib->exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         st = failed(l, err);
-    return st;
+    return st ? st : check_records(l, err);
 }
 
 static hal_status read_inputs(hal_ledger *l, hal_err *err)
@@ -325,8 +401,8 @@ hal_status hal_ledger_begin(hal_ledger *l, const hal_ledger_job *job, hal_err *e
         return st;
     return run(l,
                prepare(l, err,
-                       "INSERT INTO job(service, region, columns, query, capabilities) "
-                       "VALUES(?,?,?,?,?)",
+                       "INSERT INTO job(service, region, columns, query, capabilities, sum) "
+                       "VALUES(?1,?2,?3,?4,?5,hal_sum(?1,?2,?3,?4,?5,NULL))",
                        "sssss", now[0], now[1], now[2], now[3], now[4]),
                err);
 }
@@ -338,7 +414,8 @@ hal_status hal_ledger_set_inputs(hal_ledger *l, const char *inputs, hal_err *err
     char *copy = hal_strdup(inputs);
     if (!copy)
         return hal_err_nomem(err, strlen(inputs));
-    hal_status st = run(l, prepare(l, err, "UPDATE job SET inputs=?", "s", inputs), err);
+    hal_status st =
+        run(l, prepare(l, err, "UPDATE job SET inputs=?1, sum=" SUM_JOB("?1"), "s", inputs), err);
     if (st) {
         hal_free(copy);
         return st;
@@ -385,17 +462,21 @@ hal_status hal_ledger_put(hal_ledger *l, const hal_ledger_record *r, hal_err *er
     err = err ? err : &local;
     sqlite3_stmt *s;
     if (r->kind == HAL_LEDGER_DONE)
-        s = prepare(l, err, "INSERT OR REPLACE INTO done VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        s = prepare(l, err,
+                    "INSERT OR REPLACE INTO done VALUES(" WITH_SUM(
+                        "?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13") ")",
                     "suudduuuusddu", r->node, r->n_returned, r->n_kept, r->overshoot_deg,
                     r->printed_deg, r->kept_bytes, r->answer_bytes, r->file, r->file_bytes, r->text,
                     r->began, r->ended, r->n_pending);
     else if (r->kind == HAL_LEDGER_TOLD)
-        s = prepare(l, err, "INSERT OR REPLACE INTO told VALUES(?,?,?,?,?,?)", "ssuddu", r->node,
-                    r->text, r->answer_bytes, r->began, r->ended, r->n_pending);
+        s = prepare(l, err, "INSERT OR REPLACE INTO told VALUES(" WITH_SUM("?1,?2,?3,?4,?5,?6") ")",
+                    "ssuddu", r->node, r->text, r->answer_bytes, r->began, r->ended, r->n_pending);
     else
-        s = prepare(l, err, "INSERT OR REPLACE INTO over VALUES(?,?,?,?,?,?,?,?,?,?)", "sisuududdu",
-                    r->node, r->attempt, r->text, r->n_returned, r->n_kept, r->overshoot_deg,
-                    r->answer_bytes, r->began, r->ended, r->n_pending);
+        s = prepare(
+            l, err,
+            "INSERT OR REPLACE INTO over VALUES(" WITH_SUM("?1,?2,?3,?4,?5,?6,?7,?8,?9,?10") ")",
+            "sisuududdu", r->node, r->attempt, r->text, r->n_returned, r->n_kept, r->overshoot_deg,
+            r->answer_bytes, r->began, r->ended, r->n_pending);
     return run(l, s, err);
 }
 
@@ -506,6 +587,7 @@ hal_status hal_ledger_finish(hal_ledger *l, const char *state, hal_err *err)
     if (strcmp(state, "complete") != 0)
         st = run(l, prepare(l, err, "DELETE FROM over WHERE how='ambiguous'", ""), err);
     if (!st)
-        st = run(l, prepare(l, err, "INSERT INTO finish VALUES(?)", "s", state), err);
+        st = run(l, prepare(l, err, "INSERT INTO finish VALUES(" WITH_SUM("?1") ")", "s", state),
+                 err);
     return st;
 }

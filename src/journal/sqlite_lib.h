@@ -22,6 +22,15 @@ typedef struct hal_sqlite {
     const unsigned char *(*column_text)(sqlite3_stmt *s, int i);
     sqlite3_int64 (*column_int64)(sqlite3_stmt *s, int i);
     double (*column_double)(sqlite3_stmt *s, int i);
+    int (*create_function)(sqlite3 *db, const char *name, int n_args, int flags, void *ctx,
+                           void (*call)(sqlite3_context *c, int n, sqlite3_value **values),
+                           void (*step)(sqlite3_context *c, int n, sqlite3_value **values),
+                           void (*final)(sqlite3_context *c), void (*free)(void *ctx));
+    int (*value_type)(sqlite3_value *v);
+    sqlite3_int64 (*value_int64)(sqlite3_value *v);
+    double (*value_double)(sqlite3_value *v);
+    const unsigned char *(*value_text)(sqlite3_value *v);
+    void (*result_int64)(sqlite3_context *c, sqlite3_int64 value);
     const char *(*errmsg)(sqlite3 *db);
     int (*errcode)(sqlite3 *db);
 } hal_sqlite;

@@ -2,10 +2,10 @@
 #include "net/file_index.h"
 
 #include "base/alloc.h"
+#include "base/crc32.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,41 +18,6 @@ typedef struct hal_file_place {
     uint64_t offset_1; /* of the line, plus 1; 0: free */
 } place;
 
-/* --- CRC-32 (IEEE 802.3), eight bytes at a time: a million lines are 250 MB --------------------
- */
-
-static uint32_t crc_table[8][256];
-
-static void make_crc_table(void)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t crc = i;
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
-        crc_table[0][i] = crc;
-    }
-    for (int k = 1; k < 8; k++)
-        for (uint32_t i = 0; i < 256; i++)
-            crc_table[k][i] = crc_table[k - 1][i] >> 8 ^ crc_table[0][crc_table[k - 1][i] & 0xff];
-}
-
-static uint32_t crc32(const char *text, size_t n)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_crc_table);
-    const unsigned char *p = (const unsigned char *)text;
-    uint32_t crc = 0xffffffff;
-    for (; n >= 8; n -= 8, p += 8) {
-        crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-        crc = crc_table[7][crc & 0xff] ^ crc_table[6][crc >> 8 & 0xff] ^
-              crc_table[5][crc >> 16 & 0xff] ^ crc_table[4][crc >> 24] ^ crc_table[3][p[4]] ^
-              crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
-    }
-    while (n--)
-        crc = crc >> 8 ^ crc_table[0][(crc ^ *p++) & 0xff];
-    return ~crc;
-}
-
 /* --- Lines ------------------------------------------------------------------------------------ */
 
 hal_status hal_file_line_format(hal_buf *out, const hal_file_record *record, const char *path,
@@ -64,8 +29,8 @@ hal_status hal_file_line_format(hal_buf *out, const hal_file_record *record, con
                                    record->bytes, record->mtime_ns, record->sha256, path, source,
                                    etag, record->catalogue_bytes);
     if (!st)
-        st = hal_buf_printf(out, err, "%08" PRIx32 " %s\n", crc32(text.data, text.size_bytes),
-                            hal_buf_text(&text));
+        st = hal_buf_printf(out, err, "%08" PRIx32 " %s\n",
+                            hal_crc32(0, text.data, text.size_bytes), hal_buf_text(&text));
     hal_buf_clear(&text);
     return st;
 }
@@ -104,7 +69,8 @@ static bool parse(hal_file_line *out, size_t n)
     text[n] = '\0';
     if (n < CRC_DIGITS + 2 || memchr(text, '\0', n))
         return false;
-    snprintf(crc, sizeof crc, "%08" PRIx32, crc32(text + CRC_DIGITS + 1, n - CRC_DIGITS - 1));
+    snprintf(crc, sizeof crc, "%08" PRIx32,
+             hal_crc32(0, text + CRC_DIGITS + 1, n - CRC_DIGITS - 1));
     if (memcmp(text, crc, CRC_DIGITS) != 0 || text[CRC_DIGITS] != ' ')
         return false;
     const char *at = text + CRC_DIGITS + 1;
