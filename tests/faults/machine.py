@@ -208,9 +208,9 @@ class Machine(LocalCase):
         for _ in range(naps):
             self.assertTrue(asleep.wait(20), "no further try")
             asleep.clear()
-            run.send_signal(signal.SIGSTOP)
+            os.killpg(run.pid, signal.SIGSTOP)  # faketime and the run, which is its child
             time.sleep(150 / HASTEN)
-            run.send_signal(signal.SIGCONT)
+            os.killpg(run.pid, signal.SIGCONT)
         ended = self.end(run)
         self.assertEqual(ended.code, 0, ended.messages)
         self.assertEqual(self.whole(), {"a.bin"})
