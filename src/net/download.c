@@ -284,24 +284,6 @@ static const char *header_of(const hal_outcome *answer, const char *wanted)
     return *name ? name + strlen(name) + 1 : "";
 }
 
-/* Identity was asked for; what is packed all the same would be kept under a wrong name. But servers
- * label files that are gzip in themselves with that coding (fault matrix N15, N16). */
-static hal_status check_coding(const hal_download *d, const hal_outcome *answer, hal_err *err)
-{
-    const char *coding = header_of(answer, "content-encoding");
-    if (!*coding || !strcasecmp(coding, "identity"))
-        return HAL_OK;
-    bool gzip = !strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip");
-    if (gzip && (ends_with(d->path, ".gz") || ends_with(d->path, ".tgz")))
-        return HAL_OK;
-    hal_err_set(err, HAL_E_PROTOCOL,
-                "%s: the server sends it packed (%.40s), which was not asked for; try again later "
-                "or tell the archive",
-                d->path, coding);
-    err->retryable = true;
-    return HAL_E_PROTOCOL;
-}
-
 /* Of the whole file, also with a part of it. */
 static void read_digest(hal_download *d, const hal_outcome *answer)
 {
@@ -309,12 +291,8 @@ static void read_digest(hal_download *d, const hal_outcome *answer)
     }
 }
 
-static hal_status begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t total,
-                                hal_err *err)
+static void begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t total)
 {
-    hal_status st = check_coding(d, answer, err);
-    if (st)
-        return st;
     drop_filling(d);
     d->offset = 0;
     d->total = total;
@@ -323,7 +301,6 @@ static hal_status begin_at_zero(hal_download *d, const hal_outcome *answer, int6
     d->begins = true;
     d->said_sha256[0] = '\0';
     read_digest(d, answer);
-    return HAL_OK;
 }
 
 /* No failure of the host: it may be asked for ranges, but not so that they surely are of one file.
@@ -347,7 +324,8 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
         return hal_err_set(err, HAL_E_PROTOCOL, "HTTP %d where a file was expected", http_status);
     if (http_status != 206) {
         d->asked_end = 0;
-        return begin_at_zero(d, answer, answer->content_length, err);
+        begin_at_zero(d, answer, answer->content_length);
+        return HAL_OK;
     }
     if ((!d->asked_range && !d->asked_end) || !is_asked_part(d, answer) ||
         !hal_header_content_range(hal_slice_of(answer->content_range), &r)) {
@@ -358,10 +336,12 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
                            "the server sent another part of the file than was asked for");
     }
     bool stale = d->expect_bytes >= 0 && r.total != d->expect_bytes;
-    if (!d->asked_range)
-        return hal_header_is_strong_etag(hal_slice_of(answer->etag)) && !stale
-                   ? begin_at_zero(d, answer, r.total, err)
-                   : refuse_ranges(d, err);
+    if (!d->asked_range) {
+        if (stale || !hal_header_is_strong_etag(hal_slice_of(answer->etag)))
+            return refuse_ranges(d, err);
+        begin_at_zero(d, answer, r.total);
+        return HAL_OK;
+    }
     d->total = r.total >= 0 ? r.total : r.last + 1;
     read_digest(d, answer);
     return HAL_OK;
@@ -525,7 +505,7 @@ void hal_download_ask(hal_download *d)
     hal_err err = HAL_ERR_INIT;
     hal_request request = hal_download_request_of(d);
     hal_sink sink = {on_begin, on_write, NULL, d};
-    hal_resume resume = {resume_from, d};
+    hal_resume resume = {resume_from, d, d->is_gzip};
     d->x =
         hal_exchange_start_resuming(d->loop, &request, &sink, &resume, on_exchange_done, d, &err);
     if (!d->x)
@@ -717,6 +697,7 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
     d->path = hal_strdup(r->path);
     if (!d->url || !d->path)
         return hal_err_nomem(err, strlen(r->url));
+    d->is_gzip = ends_with(d->path, ".gz") || ends_with(d->path, ".tgz");
     hal_pool *pool = hal_loop_pool(loop, err);
     if (!pool || !(d->strand = hal_strand_new(pool, err)) ||
         !(d->outlet = hal_outlet_of(loop, r->dir, pool, err)))

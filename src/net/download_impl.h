@@ -73,7 +73,7 @@ struct hal_download {
     int64_t expect_bytes;
     char expect_sha256[HAL_SHA256_TEXT_SIZE]; /* "" when unknown */
     char starts[HAL_STARTS_MAX];              /* "" when any */
-    bool replace, verify, keep_bad;
+    bool replace, verify, keep_bad, is_gzip;
     hal_download_done done;
     void *ctx;
     hal_alarm end;

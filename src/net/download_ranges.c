@@ -152,7 +152,7 @@ static hal_status start_range(hal_download *d, hal_err *err)
     r->end = r->offset + (left < HAL_RANGE_BYTES ? left : HAL_RANGE_BYTES);
     hal_request request = hal_download_request_of(d);
     hal_sink sink = {range_begin, range_write, NULL, r};
-    hal_resume resume = {range_from, r};
+    hal_resume resume = {range_from, r, d->is_gzip};
     r->x = hal_exchange_start_resuming(d->loop, &request, &sink, &resume, range_done, r, err);
     if (!r->x)
         return err->status;

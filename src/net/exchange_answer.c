@@ -104,8 +104,8 @@ static hal_status open_coding(hal_exchange *x, bool wanted)
     while (i < n && strcasecmp(known[i].name, x->coding) != 0)
         i++;
     hal_packing packing = i < n ? known[i].packing : HAL_PACKING_NONE;
-    bool nothing = i < n && (packing == HAL_PACKING_NONE || !x->outcome.content_length);
-    if (nothing || x->resume.from) /* downloads judge by the file's name */
+    if (i < n && (packing == HAL_PACKING_NONE || !x->outcome.content_length ||
+                  (packing == HAL_PACKING_GZIP && x->resume.of_gzip)))
         return HAL_OK;
     if (packing != HAL_PACKING_NONE && x->request.coded) {
         x->unpack = hal_unpack_new(packing, &x->stop);
@@ -113,8 +113,12 @@ static hal_status open_coding(hal_exchange *x, bool wanted)
     }
     if (!wanted) /* the words of a refusal, unread */
         return HAL_OK;
+    char host[300];
     hal_err_set(&x->stop, HAL_E_PROTOCOL,
-                "the answer is compressed (%s) although that was not asked for", x->coding);
+                "%s: the server sends it packed (%.40s), which was not asked for; try again later "
+                "or tell the archive",
+                hal_exchange_host(x, host, sizeof host), x->coding);
+    x->stop.retryable = x->resume.from != NULL; /* a proxy on the way may have done it */
     return HAL_E_PROTOCOL;
 }
 

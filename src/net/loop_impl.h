@@ -108,12 +108,14 @@ void hal_exchanges_cancel(hal_loop *loop);
 void hal_downloads_cancel(hal_loop *loop); /* before the pool is freed */
 void hal_downloads_end(hal_loop *loop);    /* after it */
 
-/** As hal_exchange_start for downloads: a body of any coding, and before each request `resume` is
- * asked where to go on: false: all of it, else the range that starts at `*offset` and stops before
- * `*end` (0: to the end), if the file has this strong entity tag ("": whatever it has). */
+/** As hal_exchange_start for downloads: before each request `resume` is asked where to go on:
+ * false: all of it, else the range that starts at `*offset` and stops before `*end` (0: to the
+ * end), if the file has this strong entity tag ("": whatever it has). `of_gzip`: the file is packed
+ * in itself, which servers by habit label as the coding of the answer; it is stored as it is. */
 typedef struct hal_resume {
     bool (*from)(void *ctx, uint64_t *offset, uint64_t *end, const char **etag);
     void *ctx;
+    bool of_gzip;
 } hal_resume;
 hal_exchange *hal_exchange_start_resuming(hal_loop *loop, const hal_request *request,
                                           const hal_sink *sink, const hal_resume *resume,
