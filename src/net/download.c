@@ -417,6 +417,7 @@ static bool length_is_good(hal_download *d, hal_err *err)
     if (got == 0 && d->expect_bytes != 0 && !d->expect_sha256[0]) {
         hal_err_set(err, HAL_E_PROTOCOL, "%s: the server sent an empty file; try again later",
                     d->path);
+        d->restarts += d->restarts < RESTARTS_MAX; /* once again is enough */
         return false;
     }
     if (d->offset < strlen(d->starts)) {

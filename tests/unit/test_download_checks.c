@@ -107,6 +107,10 @@ static void N27_an_empty_answer_is_never_the_new_size_of_a_file(void **state)
     int asked;
     got g = fetch_sized((hal_download_request){.expect_bytes = FILE_BYTES}, "", 0, &asked);
     assert_refused(&g, "a/b.fits", HAL_E_PROTOCOL, "an empty file");
+    assert_int_equal(asked, 2);
+    g = fetch_sized((hal_download_request){0}, "", 0, &asked);
+    assert_refused(&g, "a/b.fits", HAL_E_PROTOCOL, "an empty file");
+    assert_int_equal(asked, 2);
 }
 
 /* "hello" by gzip. */
