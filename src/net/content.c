@@ -151,7 +151,7 @@ static hal_status look_at_fits(const look *l, hal_content *out)
         if (st)
             return st;
         if (!h.has_end) {
-            *out = say(l, HAL_CONTENT_CUT, "it ends inside a FITS header");
+            *out = say(l, HAL_CONTENT_SHORT, "it ends inside a FITS header");
             return HAL_OK;
         }
         if (!data_bytes(&h, &bytes)) {
@@ -163,7 +163,7 @@ static hal_status look_at_fits(const look *l, hal_content *out)
             snprintf(l->why, HAL_CONTENT_WHY_SIZE,
                      "it ends inside the data of FITS unit %d: %" PRIu64 " of %" PRId64 " bytes",
                      n + 1, left, bytes);
-            *out = HAL_CONTENT_CUT;
+            *out = HAL_CONTENT_SHORT;
             return HAL_OK;
         }
         uint64_t padded = ((uint64_t)bytes + BLOCK - 1) / BLOCK * BLOCK;
@@ -326,7 +326,10 @@ hal_status hal_content_look(int fd, const char *name, uint64_t size_bytes, hal_c
         return look_at_zip(&l, out);
     if (n >= 9 && is_votable(head))
         return look_at_votable(&l, out);
-    if (is_named(name, ".fits") || is_named(name, ".fit"))
+    bool is_fits = is_named(name, ".fits") || is_named(name, ".fit");
+    if (is_fits && n < 9 && !memcmp(head, "SIMPLE  =", n))
+        *out = say(&l, HAL_CONTENT_SHORT, "it ends inside a FITS header");
+    else if (is_fits)
         *out = say(&l, HAL_CONTENT_ODD, "it does not begin as a FITS file");
     else if (is_named(name, ".gz") || is_named(name, ".tgz"))
         *out = say(&l, HAL_CONTENT_ODD, "it is not packed with gzip as its name says");

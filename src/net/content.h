@@ -13,6 +13,7 @@ typedef enum hal_content {
     HAL_CONTENT_SILENT,  /* nothing to judge by */
     HAL_CONTENT_WHOLE,   /* ends where it says */
     HAL_CONTENT_ODD,     /* not quite as its format or its name wants; nothing of it is missing */
+    HAL_CONTENT_SHORT,   /* FITS that ends before its headers say; these are wrong at times */
     HAL_CONTENT_CUT,     /* ends before it should */
     HAL_CONTENT_DAMAGED, /* what is there contradicts its own check sum */
 } hal_content;

@@ -227,6 +227,7 @@ void hal_download_publish(hal_download *d)
         w->then = checked;
         snprintf(w->etag, sizeof w->etag, "%s", d->etag);
         memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
+        w->total = d->total;
         w->stale_size = d->result.size_mismatch_accepted;
     }
     if (!w || hal_download_post(w, &err))

@@ -361,8 +361,9 @@ hal_status hal_download_run_write(work *w)
 }
 
 /* A file that says itself that it is not whole is not taken, unless there is better proof: its
- * SHA-256, or for one that ends early the catalogue's size. One that is odd is taken with a
- * warning, but not with another size than the catalogue's (fault matrix D7, D11, N11, N15). */
+ * SHA-256, or for one that ends early the catalogue's size; for FITS the server's word is enough.
+ * One that is odd is taken with a warning, but not with another size than the catalogue's (fault
+ * matrix D7, D11, N11, N15). */
 static hal_status check_content(work *w)
 {
     hal_download *d = w->d;
@@ -370,8 +371,10 @@ static hal_status check_content(work *w)
     if (st || d->expect_sha256[0] || w->said_sha256[0])
         return st;
     bool right_size = d->expect_bytes >= 0 && (uint64_t)d->expect_bytes == d->written;
+    bool has_length = w->total >= 0 || right_size || d->found == HAL_FOUND_PART_WHOLE;
+    bool doubtful = d->content == HAL_CONTENT_ODD || d->content == HAL_CONTENT_SHORT;
     if (d->content == HAL_CONTENT_DAMAGED || (d->content == HAL_CONTENT_CUT && !right_size) ||
-        (d->content == HAL_CONTENT_ODD && w->stale_size)) {
+        (d->content == HAL_CONTENT_SHORT && !has_length) || (doubtful && w->stale_size)) {
         d->spoiled = true;
         return hal_err_set(&w->err, HAL_E_INTEGRITY,
                            "%s: %s (%" PRIu64 " bytes came); try again later or ask the archive",
