@@ -20,8 +20,9 @@ local function named(err, path)
   local name = path:match("[^/]+$")
   if err.code == "not_found" then
     err.code = "archive"
-    err.message = ("%s: the archive lists this file but does not have it (HTTP %d); leave it out "
-      .. "or report it to the archive"):format(name, err.http_status or 404)
+    local words = err.message:match("%(HTTP %d+%)(: .+); check the address$") or ""
+    err.message = ("%s: the archive lists this file but does not have it (HTTP %d)%s; leave it out "
+      .. "or report it to the archive"):format(name, err.http_status or 404, words)
   elseif not err.message:find(name, 1, true) then
     err.message = name .. ": " .. err.message
   end
