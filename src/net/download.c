@@ -275,7 +275,7 @@ static bool ends_with(const char *name, const char *ending)
     return n > m && !strcasecmp(name + n - m, ending);
 }
 
-static const char *header_of(const hal_outcome *answer, const char *wanted)
+const char *hal_outcome_header(const hal_outcome *answer, const char *wanted)
 {
     const char *name = answer->headers;
     while (*name && strcmp(name, wanted) != 0) {
@@ -288,7 +288,8 @@ static const char *header_of(const hal_outcome *answer, const char *wanted)
 /* Of the whole file, also with a part of it. */
 static void read_digest(hal_download *d, const hal_outcome *answer)
 {
-    if (hal_header_sha256(hal_slice_of(header_of(answer, "repr-digest")), d->said_sha256)) {
+    if (hal_header_sha256(hal_slice_of(hal_outcome_header(answer, "repr-digest")),
+                          d->said_sha256)) {
     }
 }
 
@@ -514,6 +515,14 @@ void hal_download_ask(hal_download *d)
         hal_download_end(d, &err);
 }
 
+void hal_download_was_there(hal_download *d)
+{
+    d->result.skipped = true;
+    d->result.bytes = d->found_record.bytes;
+    memcpy(d->result.sha256, d->found_record.sha256, sizeof d->result.sha256);
+    hal_download_end(d, NULL);
+}
+
 static void opened(work *w)
 {
     hal_download *d = w->d;
@@ -522,11 +531,10 @@ static void opened(work *w)
         hal_download_end(d, &w->err);
     } else if (d->ending) {
         return;
+    } else if (d->found == HAL_FOUND_WHOLE && d->verify && !d->expect_sha256[0]) {
+        hal_download_look(d);
     } else if (d->found == HAL_FOUND_WHOLE) {
-        d->result.skipped = true;
-        d->result.bytes = d->found_record.bytes;
-        memcpy(d->result.sha256, d->found_record.sha256, sizeof d->result.sha256);
-        hal_download_end(d, NULL);
+        hal_download_was_there(d);
     } else if (d->found == HAL_FOUND_PART_WHOLE) {
         d->result.skipped = true;
         hal_download_publish(d);
@@ -535,6 +543,14 @@ static void opened(work *w)
             d->offset = d->written;
         hal_download_ask(d);
     }
+}
+
+void hal_download_fetch_anew(hal_download *d)
+{
+    hal_err err = HAL_ERR_INIT;
+    work *w = hal_download_new_work(d, hal_download_run_open_part, opened, false, &err);
+    if (!w || hal_download_post(w, &err))
+        hal_download_end(d, &err);
 }
 
 static void close_file(hal_download *d)

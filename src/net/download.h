@@ -19,7 +19,7 @@ typedef struct hal_download_request {
     const char *expect_sha256;  /* 64 hex digits or NULL */
     const char *starts;         /* first bytes of every file of its kind; NULL: any */
     bool replace;               /* overwrite a foreign file or one of another source */
-    bool verify;                /* re-hash a file that is there */
+    bool verify;                /* re-hash a file that is there, and ask for it by HEAD */
     bool keep_bad;              /* what is not whole, or not the file, stays as NAME.bad */
     const hal_secrets *secrets; /* NULL: none */
     void (*words)(char *out, size_t size, hal_slice body); /* as of a request */
@@ -43,12 +43,14 @@ typedef void (*hal_download_done)(void *ctx, const hal_download_result *result);
  * then finds the file there (fault matrix D10). What is already there counts as whole, without a
  * request, when its source, size and mtime are those of the folder's state record
  * (`.halyard/files`), or its SHA-256 is the recorded or expected one; if the catalogue gives
- * another size than then, it is fetched again. Another file of that name, or a copy of another
- * source, is HAL_E_IO unless `replace`. While it comes in, a file is called `.NAME.part`; that is
- * kept after a failure only if it can be resumed (strong ETag, same URL, same boot of this machine:
- * what a power loss left cannot be trusted). A file of 64 MiB or more whose size the catalogue or a
- * part tells comes in several ranges at once where the host can and has nothing else to do. What
- * fails with HAL_E_INTEGRITY goes, or with `keep_bad` becomes NAME.bad, in place of an earlier one.
+ * another size than then, it is fetched again; with `verify` and no expected SHA-256 also when the
+ * server gives another size or strong ETag in one HEAD request. Another file of that name, or a
+ * copy of another source, is HAL_E_IO unless `replace`. While it comes in, a file is called
+ * `.NAME.part`; that is kept after a failure only if it can be resumed (strong ETag, same URL, same
+ * boot of this machine: what a power loss left cannot be trusted). A file of 64 MiB or more whose
+ * size the catalogue or a part tells comes in several ranges at once where the host can and has
+ * nothing else to do. What fails with HAL_E_INTEGRITY goes, or with `keep_bad` becomes NAME.bad, in
+ * place of an earlier one.
  */
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err);

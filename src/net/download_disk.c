@@ -242,6 +242,23 @@ static hal_status look_at_part(hal_download *d, hal_err *err)
     return hash_file(d->digest, d->fd, NULL, &d->written, err);
 }
 
+static hal_status open_part(hal_download *d, hal_err *err)
+{
+    snprintf(d->part, sizeof d->part, ".%s.part", d->name);
+    snprintf(d->info, sizeof d->info, ".%s.part.info", d->name);
+    hal_status st = hal_entry_open_alone(d->parent_fd, d->part, &d->fd, err);
+    if (st)
+        return hal_err_note(err, st, "%s/%s", hal_folder_dir(d->folder), d->path);
+    return look_at_part(d, err);
+}
+
+hal_status hal_download_run_open_part(work *w)
+{
+    w->d->found = HAL_FOUND_NOTHING;
+    w->d->may_replace = true;
+    return open_part(w->d, &w->err);
+}
+
 hal_status hal_download_run_open(work *w)
 {
     hal_download *d = w->d;
@@ -260,14 +277,7 @@ hal_status hal_download_run_open(work *w)
                            hal_folder_dir(d->folder), d->path);
     if (entry.kind == HAL_ENTRY_FILE)
         st = judge_existing(d, &entry, &w->err);
-    if (st || d->found == HAL_FOUND_WHOLE)
-        return st;
-    snprintf(d->part, sizeof d->part, ".%s.part", d->name);
-    snprintf(d->info, sizeof d->info, ".%s.part.info", d->name);
-    st = hal_entry_open_alone(d->parent_fd, d->part, &d->fd, &w->err);
-    if (st)
-        return hal_err_note(&w->err, st, "%s/%s", hal_folder_dir(d->folder), d->path);
-    return look_at_part(d, &w->err);
+    return st || d->found == HAL_FOUND_WHOLE ? st : open_part(d, &w->err);
 }
 
 /* Into the digest what the part holds up to `end`: it came before its turn. */

@@ -169,6 +169,16 @@ hal_request hal_download_request_of(const hal_download *d);
 void hal_download_ask(hal_download *d);
 /** The bytes are complete: the last ones go, then the file is checked. */
 void hal_download_publish(hal_download *d);
+/** Ends it: what is there is whole. */
+void hal_download_was_there(hal_download *d);
+/** What is there is whole, but no more what the server has. */
+void hal_download_fetch_anew(hal_download *d);
+/** Of an answer; "" when it has none of that name (in lower case). */
+const char *hal_outcome_header(const hal_outcome *answer, const char *wanted);
+
+/* download_head.c */
+/** Asks the server whether what is there is still what it has. */
+void hal_download_look(hal_download *d);
 
 /* download_name.c */
 /** The file is whole and on the disk: it gets its name, and the download ends. */
@@ -182,10 +192,11 @@ void hal_outlets_free(hal_loop *loop);
 void hal_download_go_on(hal_download *d);
 void hal_download_cancel_ranges(hal_download *d);
 
-/* Work of the strand, in this order: looks for the file and its part; adds bytes, first emptying
- * the part for an answer from zero; adds the last bytes, checks the file and forces it to the
- * disk. */
+/* Work of the strand, in this order: looks for the file and its part; looks for the part of a whole
+ * file that is to be replaced; adds bytes, first emptying the part for an answer from zero; adds
+ * the last bytes, checks the file and forces it to the disk. */
 hal_status hal_download_run_open(hal_download_work *w) HAL_MUST_CHECK;
+hal_status hal_download_run_open_part(hal_download_work *w) HAL_MUST_CHECK;
 hal_status hal_download_run_write(hal_download_work *w) HAL_MUST_CHECK;
 hal_status hal_download_run_last(hal_download_work *w) HAL_MUST_CHECK;
 /* Gives checked files of one folder (a list by next_named) their names; says in each what became of

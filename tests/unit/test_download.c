@@ -58,8 +58,51 @@ static void verify_fetches_a_file_again_whose_bytes_rotted(void **state)
     assert_whole("a/b.fits");
     g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
     assert_true(g.result.skipped);
-    assert_int_equal(raw_server_requests(server), 2);
+    assert_int_equal(raw_server_requests(server), 3); /* the last by HEAD */
     stop_archive(server, &a);
+}
+
+static void D8_verify_fetches_a_file_again_that_changed_on_the_server(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    got g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_true(g.result.skipped);
+    assert_string_equal(g.result.warning, "");
+    assert_int_equal(raw_server_requests(server), 2);
+    a.etag = "ETag: \"v2\"\r\n";
+    g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_false(g.result.skipped);
+    assert_int_equal(raw_server_requests(server), 4);
+    assert_whole("a/b.fits");
+    g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_true(g.result.skipped);
+    g = fetch((hal_download_request){.verify = true, .expect_sha256 = content_sha},
+              raw_server_port(server));
+    assert_true(g.result.skipped);
+    assert_int_equal(raw_server_requests(server), 5);
+    stop_archive(server, &a);
+}
+
+static void D8_a_whole_file_stays_when_the_server_cannot_be_asked(void **state)
+{
+    (void)state;
+    archive a = {0};
+    raw_server *server = serve_archive(&a);
+    fetch((hal_download_request){0}, raw_server_port(server));
+    stop_archive(server, &a);
+    raw_reply gone = {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0, RAW_KEEP};
+    server = raw_server_start(&gone, 1);
+    got g = fetch((hal_download_request){.verify = true}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_true(g.result.skipped);
+    assert_non_null(strstr(g.result.warning, "does not say whether the file changed"));
+    assert_int_equal(raw_server_requests(server), 1);
+    assert_whole("a/b.fits");
+    raw_server_stop(server);
 }
 
 static void a_touched_file_is_known_by_its_digest(void **state)
@@ -597,6 +640,8 @@ int main(void)
         IN_DIR(a_file_arrives_identical_and_nothing_else_stays),
         IN_DIR(a_second_run_asks_for_nothing),
         IN_DIR(verify_fetches_a_file_again_whose_bytes_rotted),
+        IN_DIR(D8_verify_fetches_a_file_again_that_changed_on_the_server),
+        IN_DIR(D8_a_whole_file_stays_when_the_server_cannot_be_asked),
         IN_DIR(a_touched_file_is_known_by_its_digest),
         IN_DIR(a_foreign_file_is_overwritten_only_when_asked),
         IN_DIR(a_file_of_another_source_is_not_taken_for_this_one),

@@ -86,7 +86,7 @@ static raw_reply serve_file(void *ctx, int i, const char *request)
     else
         snprintf(headers, sizeof headers, "HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n",
                  a->etag, FILE_BYTES);
-    return build(a, i, headers, content, FILE_BYTES);
+    return build(a, i, headers, content, strncmp(request, "HEAD ", 5) ? FILE_BYTES : 0);
 }
 
 typedef struct got {
