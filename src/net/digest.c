@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "net/curl_lib.h"
 
+#include <string.h>
+
 struct hal_sha256 {
     const hal_crypto *lib;
     EVP_MD_CTX *ctx;
@@ -67,4 +69,14 @@ hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE], h
     }
     out[64] = '\0';
     return HAL_OK;
+}
+
+hal_status hal_sha256_of(const char *text, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)
+{
+    hal_sha256 *digest = hal_sha256_new(err);
+    hal_status st = digest ? hal_sha256_add(digest, text, strlen(text), err) : HAL_E_NOMEM;
+    if (!st)
+        st = hal_sha256_text(digest, out, err);
+    hal_sha256_free(digest);
+    return st;
 }

@@ -19,5 +19,8 @@ hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n,
 /** 64 lower-case hex digits and NUL; reset before adding again. */
 hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE],
                            hal_err *err) HAL_MUST_CHECK;
+/** Of a text at once. */
+hal_status hal_sha256_of(const char *text, char out[HAL_SHA256_TEXT_SIZE],
+                         hal_err *err) HAL_MUST_CHECK;
 
 #endif

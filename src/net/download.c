@@ -678,12 +678,8 @@ static hal_status take_source(hal_download *d, const char *source, hal_err *err)
     if (plain)
         return (d->source = hal_strdup(source)) ? HAL_OK : hal_err_nomem(err, n);
     d->source = hal_malloc(HAL_SHA256_TEXT_SIZE);
-    hal_sha256 *digest = d->source ? hal_sha256_new(err) : NULL;
-    hal_status st = digest ? hal_sha256_add(digest, source, n, err) : HAL_E_NOMEM;
-    if (!st)
-        st = hal_sha256_text(digest, d->source, err);
-    hal_sha256_free(digest);
-    return st;
+    return d->source ? hal_sha256_of(source, d->source, err)
+                     : hal_err_nomem(err, HAL_SHA256_TEXT_SIZE);
 }
 
 static hal_status prepare(hal_download *d, const hal_download_request *r, hal_err *err)

@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PREFIX_DIGITS = 20 }; /* of UINT64_MAX */
+enum {
+    PREFIX_DIGITS = 20, /* of UINT64_MAX */
+    INFO_MAX = 512,     /* of a part's note */
+};
 
 typedef hal_download_work work;
 
@@ -145,15 +148,15 @@ static void note_prefix(hal_download *d)
 }
 
 /* "prefix TAB boot TAB total TAB etag TAB url", the prefix with all its digits: as many bytes of
- * the part count at most. */
+ * the part count at most; the URL by its SHA-256, since it may hold a secret. */
 static bool read_info(hal_download *d, uint64_t *prefix)
 {
-    enum { INFO_MAX = 70000 };
-    char boot[40], *text = hal_calloc(1, INFO_MAX);
+    char boot[40], url[HAL_SHA256_TEXT_SIZE], text[INFO_MAX];
     int fd = openat(d->parent_fd, d->info, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd < 0 || !text ? 0 : read(fd, text, INFO_MAX - 1);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         close(fd);
+    text[n > 0 ? n : 0] = '\0';
     read_boot_id(boot);
     int64_t total = -1;
     char etag[256], info_boot[40];
@@ -161,38 +164,34 @@ static bool read_info(hal_download *d, uint64_t *prefix)
     bool good = n > 0 && boot[0] &&
                 sscanf(text, "%" SCNu64 "\t%36s\t%" SCNd64 "\t%255[^\t]\t%n", prefix, info_boot,
                        &total, etag, &at) == 4 &&
-                at > 0 && !strcmp(info_boot, boot) && !strcmp(text + at, d->url) &&
-                hal_header_is_strong_etag(hal_slice_of(etag));
+                at > 0 && !strcmp(info_boot, boot) && !hal_sha256_of(d->url, url, NULL) &&
+                !strcmp(text + at, url) && hal_header_is_strong_etag(hal_slice_of(etag));
     if (good) {
         snprintf(d->etag, sizeof d->etag, "%s", etag);
         d->total = total;
     }
-    hal_free(text);
     return good;
 }
 
 static void write_info(hal_download *d, const work *w)
 {
-    char boot[40];
+    char boot[40], url[HAL_SHA256_TEXT_SIZE], text[INFO_MAX];
     if (!w->etag[0] || (w->total >= 0 && (w->total < HAL_RESUME_MIN_BYTES ||
                                           (int64_t)w->n_bytes == w->total))) /* all at once */
         return;
     read_boot_id(boot);
-    if (!boot[0])
+    if (!boot[0] || hal_sha256_of(d->url, url, NULL))
         return;
-    hal_buf text;
-    hal_buf_init(&text, 70000 - 1);
+    int n = snprintf(text, sizeof text, "%0*" PRIu64 "\t%s\t%" PRId64 "\t%s\t%s", PREFIX_DIGITS,
+                     UINT64_MAX, boot, w->total, w->etag, url);
     int fd =
         openat(d->parent_fd, d->info, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     d->has_info = fd >= 0;
     /* without it the part is not resumed, which is safe */
-    if (fd >= 0 && (hal_buf_printf(&text, NULL, "%0*" PRIu64 "\t%s\t%" PRId64 "\t%s\t%s",
-                                   PREFIX_DIGITS, UINT64_MAX, boot, w->total, w->etag, d->url) ||
-                    write(fd, text.data, text.size_bytes) != (ssize_t)text.size_bytes))
+    if (fd >= 0 && write(fd, text, (size_t)n) != n)
         unlinkat(d->parent_fd, d->info, 0);
     if (fd >= 0)
         close(fd);
-    hal_buf_clear(&text);
 }
 
 /* `bytes`: of the part as it is. */

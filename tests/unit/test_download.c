@@ -105,6 +105,27 @@ static void D8_a_whole_file_stays_when_the_server_cannot_be_asked(void **state)
     raw_server_stop(server);
 }
 
+static void a_part_is_noted_without_its_address(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 5, .cut_bytes = 50000};
+    raw_server *server = serve_archive(&a);
+    got g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_E_NETWORK);
+    char note[512] = "";
+    FILE *f = fopen(path_of("a/.b.fits.part.info"), "r");
+    assert_non_null(f);
+    assert_true(fread(note, 1, sizeof note - 1, f) > 100);
+    fclose(f);
+    assert_null(strstr(note, "http")); /* which may hold a secret */
+    a.cut_until = 0;
+    g = fetch((hal_download_request){0}, raw_server_port(server));
+    assert_int_equal(g.result.err.status, HAL_OK);
+    assert_true(g.result.wire_bytes < FILE_BYTES); /* it went on */
+    assert_whole("a/b.fits");
+    stop_archive(server, &a);
+}
+
 static void a_touched_file_is_known_by_its_digest(void **state)
 {
     (void)state;
@@ -640,6 +661,7 @@ int main(void)
         IN_DIR(a_file_arrives_identical_and_nothing_else_stays),
         IN_DIR(a_second_run_asks_for_nothing),
         IN_DIR(verify_fetches_a_file_again_whose_bytes_rotted),
+        IN_DIR(a_part_is_noted_without_its_address),
         IN_DIR(D8_verify_fetches_a_file_again_that_changed_on_the_server),
         IN_DIR(D8_a_whole_file_stays_when_the_server_cannot_be_asked),
         IN_DIR(a_touched_file_is_known_by_its_digest),
