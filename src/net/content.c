@@ -265,7 +265,7 @@ static hal_status look_at_votable(const look *l, hal_content *out)
                 end = p + 8 + blanks;
         }
     for (char *p = end; p && *p;) {
-        char *close = memcmp(p, "<!--", 4) ? NULL : strstr(p, "-->");
+        char *close = strncmp(p, "<!--", 4) != 0 ? NULL : strstr(p, "-->");
         if (close)
             p = close + 3;
         else if (strchr(" \t\r\n", *p))
@@ -281,7 +281,7 @@ static hal_status look_at_votable(const look *l, hal_content *out)
 /* The root element, behind the XML declaration, comments and a document type. */
 static bool is_votable(const char *text)
 {
-    const char *p = text + (memcmp(text, "\xef\xbb\xbf", 3) ? 0 : 3);
+    const char *p = text + (strncmp(text, "\xef\xbb\xbf", 3) ? 0 : 3);
     while (p) {
         p += strspn(p, " \t\r\n");
         const char *end = !strncmp(p, "<?", 2)     ? "?>"
