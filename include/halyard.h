@@ -28,7 +28,7 @@ extern "C" {
 #define HAL_VERSION "0.1.0"
 
 /** Raised by every addition; workflows state the level they need. */
-#define HAL_API_LEVEL 2
+#define HAL_API_LEVEL 3
 
 #ifndef HAL_BASE_STATUS_H /* inside the library the same list comes from base/status.def */
 /** What became of a call. The value of each name never changes within a major version. */
@@ -100,6 +100,7 @@ typedef struct hal_config {
     /** Result text of a workflow; NULL: it is dropped. */
     void (*on_output)(void *ctx, const char *text, size_t size_bytes);
     void *ctx;
+    hal_status *status; /* receives that of hal_runtime_new; NULL: not wanted */
 } hal_config;
 
 typedef struct hal_runtime hal_runtime;

@@ -129,13 +129,15 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .on_event = on_event,
                          .on_output = on_output,
                          .ctx = &v};
+    hal_status failure = HAL_OK;
+    config.status = &failure;
     char why[1024];
     progress_begin(&v.progress, opts->quiet, opts->json);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the limit of a file's size is an error, as a full disk is */
     v.rt = hal_runtime_new(&config, why, sizeof why);
     if (!v.rt)
-        return complain(EXIT_USAGE, "%s", why);
+        return complain(hal_exit_code(failure), "%s", why);
     int code = report(&v, run_interruptible(v.rt, drive, &v));
     hal_runtime_free(v.rt);
     return code;

@@ -166,6 +166,9 @@ void hal_error_from_lua(lua_State *L, int index, hal_err *err)
     if (has_error_metatable(L, index))
         read_object(L, index, err);
     else if (lua_type(L, index) == LUA_TSTRING &&
+             !strcmp(lua_tostring(L, index), "not enough memory") && hal_host_of(L)->no_memory)
+        hal_err_set(err, HAL_E_NOMEM, "no memory left");
+    else if (lua_type(L, index) == LUA_TSTRING &&
              !strcmp(lua_tostring(L, index), "not enough memory"))
         hal_err_set(err, HAL_E_BUDGET,
                     "the script's memory is used up; raise budget.memory or keep less at once");

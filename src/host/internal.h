@@ -79,6 +79,7 @@ struct hal_host {
     /* limits */
     hal_host_config config;
     size_t used_bytes, soft_bytes, hard_bytes;
+    bool no_memory; /* that, not a limit, refused the last allocation that failed */
     int64_t cpu_max_ns, cpu_used_ns, cpu_entered_ns;
     atomic_bool interrupted;
     bool is_closing; /* <close> handlers of a cancelled task run: let them */

@@ -67,11 +67,15 @@ void *hal_limits_alloc(void *ud, void *p, size_t old_bytes, size_t new_bytes)
         host->used_bytes -= held;
         return NULL;
     }
-    if (new_bytes > held && new_bytes - held > host->hard_bytes - host->used_bytes)
+    if (new_bytes > held && new_bytes - held > host->hard_bytes - host->used_bytes) {
+        host->no_memory = false;
         return NULL;
+    }
     void *grown = hal_realloc(p, new_bytes);
     if (grown)
         host->used_bytes += new_bytes - held;
+    else
+        host->no_memory = true;
     return grown;
 }
 

@@ -224,6 +224,8 @@ hal_runtime *hal_runtime_new(const hal_config *config, char *why, size_t why_siz
             rt = NULL;
         }
     }
+    if (config && config->struct_size == sizeof *config && config->status)
+        *config->status = err.status;
     if (why && why_size_bytes > 0)
         snprintf(why, why_size_bytes, "%s", err.text);
     return rt;
