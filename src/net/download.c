@@ -17,10 +17,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     RESTARTS_MAX = 2,
+    DESCRIPTORS = 4, /* of a download: part, note, folder, connection */
+    OTHER_DESCRIPTORS = 20,
 };
 
 static const int64_t deadline_ms =
@@ -594,17 +597,39 @@ static bool is_same_file(const hal_download *a, const hal_download *b)
 static hal_status open_file(hal_download *d, hal_err *err)
 {
     d->waiting = false;
+    d->loop->n_open++;
     work *w = hal_download_new_work(d, hal_download_run_open, opened, false, err);
     return w ? hal_download_post(w, err) : HAL_E_NOMEM;
 }
 
-/* The list has the latest first: the one that waited longest is the last of its kind. */
-static void let_next_go(const hal_download *gone)
+/* L18: fewer at once when descriptors are few. */
+static size_t open_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur < OTHER_DESCRIPTORS + 2 * DESCRIPTORS
+               ? 1
+               : (size_t)(limit.rlim_cur - OTHER_DESCRIPTORS) / DESCRIPTORS;
+}
+
+static bool must_wait(const hal_download *d)
+{
+    if (d->loop->n_open >= open_max())
+        return true;
+    for (const hal_download *other = d->loop->downloads; other; other = other->next)
+        if (!other->waiting && is_same_file(other, d))
+            return true;
+    return false;
+}
+
+/* The list has the latest first: the one that waited longest is the last that may go. */
+static void let_next_go(const hal_loop *loop)
 {
     hal_err err = HAL_ERR_INIT;
     hal_download *next = NULL;
-    for (hal_download *d = gone->loop->downloads; d; d = d->next)
-        if (d->waiting && !d->ending && is_same_file(d, gone))
+    for (hal_download *d = loop->downloads; d; d = d->next)
+        if (d->waiting && !d->ending && !must_wait(d))
             next = d;
     if (next && open_file(next, &err))
         hal_download_end(next, &err);
@@ -621,8 +646,10 @@ static void finish(void *ctx)
     hal_download_done done = d->done;
     void *done_ctx = d->ctx;
     close_file(d);
-    if (!was_waiting)
-        let_next_go(d);
+    if (!was_waiting) {
+        d->loop->n_open--;
+        let_next_go(d->loop);
+    }
     free_download(d);
     done(done_ctx, &result);
 }
@@ -739,12 +766,12 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
     d->result.err = HAL_ERR_INIT;
     d->total = d->agreed_length = -1;
     d->parent_fd = d->fd = d->info_fd = -1;
+    d->waiting = true;
     hal_status st = prepare(d, request, err);
-    for (const hal_download *other = loop->downloads; !st && other; other = other->next)
-        d->waiting = d->waiting || is_same_file(d, other);
-    if (!st && !d->waiting)
+    if (!st && !must_wait(d))
         st = open_file(d, err);
     if (st) {
+        loop->n_open -= !d->waiting;
         free_download(d);
         return NULL;
     }

@@ -81,7 +81,7 @@ struct hal_download {
     /* loop half */
     hal_exchange *x;
     int n_work;
-    bool waiting; /* another download of the same path is under way */
+    bool waiting; /* for another download of the same path, or a descriptor; has none then */
     bool ending;
     hal_download_result result;
     uint64_t offset; /* bytes taken from the network, resumed ones included */

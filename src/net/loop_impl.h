@@ -75,6 +75,7 @@ struct hal_loop {
     hal_gate *gates;
     hal_exchange *exchanges;
     struct hal_download *downloads;
+    size_t n_open; /* of these, with descriptors */
     struct hal_download_work *idle_work;
     int n_idle_work;
     struct hal_outlet *outlets; /* output folders used, one of each */
