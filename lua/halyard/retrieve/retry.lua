@@ -105,6 +105,7 @@ local function retry(record, dir, name, allowed)
   check_archive(head)
   record.hosts = table.move(allowed, 1, #allowed, #head.hosts + 1, head.hosts)
   record.workflow = head.workflow
+  report.begin(record) -- these hosts alone may be contacted from here on
   local options = { name = function(row)
     return rawget(row, "place")
   end }
