@@ -24,6 +24,7 @@ enum {
     RESTARTS_MAX = 2,
     DESCRIPTORS = 4, /* of a download: part, note, folder, connection */
     OTHER_DESCRIPTORS = 20,
+    SHUT_MS = 1000, /* enough for the host to cancel what waits */
 };
 
 static const int64_t deadline_ms =
@@ -183,10 +184,32 @@ static void checked(work *w)
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
+/* A transfer is over for its host once its bytes are written, else others would begin while the
+ * disk is full, or more than one be lost by a kill (fault matrix L1, L10). */
+static void hold_slot(hal_download *d)
+{
+    if (d->has_slot || !d->gate)
+        return;
+    hal_limit_hold(d->gate->limit);
+    d->has_slot = true;
+}
+
+static void release_slot(hal_download *d)
+{
+    if (d->has_slot)
+        hal_limit_leave(d->gate->limit, 0, hal_loop_now_ns(d->loop), HAL_STRAIN_UNKNOWN,
+                        &d->loop->listener);
+    d->has_slot = false;
+}
+
 static void chunk_written(work *w)
 {
     hal_download *d = w->d;
     d->n_chunks--;
+    if (w->err.status == HAL_E_IO)
+        d->loop->shut_until_ns = hal_loop_now_ns(d->loop) + SHUT_MS * HAL_NS_PER_MS;
+    if (d->n_chunks == 0)
+        release_slot(d);
     if (w->err.status) {
         hal_download_end(d, &w->err);
     } else if (d->starved && d->x) {
@@ -223,8 +246,9 @@ static hal_status flush(hal_download *d, hal_err *err)
 void hal_download_publish(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
-    work *w = d->filling ? d->filling : new_piece(d, false, &err);
-    d->filling = NULL;
+    if (d->filling)
+        hold_slot(d);
+    work *w = flush(d, &err) ? NULL : new_piece(d, false, &err);
     if (w) {
         w->run = hal_download_run_last;
         w->then = checked;
@@ -526,6 +550,13 @@ void hal_download_was_there(hal_download *d)
     hal_download_end(d, NULL);
 }
 
+/* The run before ended between the last bytes and their record. */
+static bool is_whole_part(const hal_download *d)
+{
+    return d->found == HAL_FOUND_PART && d->total > 0 && (int64_t)d->offset == d->total &&
+           (d->expect_bytes < 0 || d->expect_bytes == d->total);
+}
+
 static void opened(work *w)
 {
     hal_download *d = w->d;
@@ -544,7 +575,12 @@ static void opened(work *w)
     } else {
         if (d->found == HAL_FOUND_PART)
             d->offset = d->written;
-        hal_download_ask(d);
+        if (is_whole_part(d)) {
+            d->result.skipped = true;
+            hal_download_publish(d);
+        } else {
+            hal_download_ask(d);
+        }
     }
 }
 
@@ -646,6 +682,7 @@ static void finish(void *ctx)
     hal_download_done done = d->done;
     void *done_ctx = d->ctx;
     close_file(d);
+    release_slot(d);
     if (!was_waiting) {
         d->loop->n_open--;
         let_next_go(d->loop);

@@ -91,6 +91,7 @@ struct hal_download {
     uint64_t asked_from, asked_end; /* 0: to the end */
     bool one_stream;                /* no ranges, or no more */
     bool goes_on;                   /* the exchange is no further try */
+    bool has_slot;                  /* of its host, after the exchange: bytes are not written yet */
     hal_gate *gate;
     hal_range ranges[HAL_RANGES_MAX];
     int n_ranges;

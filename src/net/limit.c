@@ -170,6 +170,13 @@ bool hal_limit_enter(hal_limit *limit, int64_t now_ns, int64_t *wait_ns)
     return granted;
 }
 
+void hal_limit_hold(hal_limit *limit)
+{
+    pthread_mutex_lock(&lock);
+    limit->in_flight++;
+    pthread_mutex_unlock(&lock);
+}
+
 void hal_limit_leave(hal_limit *limit, int64_t started_ns, int64_t now_ns, hal_strain strain,
                      const hal_limit_listener *self)
 {

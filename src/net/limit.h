@@ -34,6 +34,8 @@ hal_status hal_limit_configure(const char *host, int window, int64_t pace_ns,
 
 /** Takes a slot. False: not now; `*wait_ns` is when to ask again, < 0: when a slot becomes free. */
 bool hal_limit_enter(hal_limit *limit, int64_t now_ns, int64_t *wait_ns);
+/** One slot more, whether one is free or not; hal_limit_leave gives it back. */
+void hal_limit_hold(hal_limit *limit);
 typedef enum hal_strain {
     HAL_STRAIN_NONE,    /* a good answer: one more at once, up to the window; one retry earned */
     HAL_STRAIN_UNKNOWN, /* says nothing about the host's load */

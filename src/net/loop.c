@@ -169,6 +169,10 @@ static void gate_open(void *ctx)
     while (gate->first) {
         int64_t now_ns = hal_loop_now_ns(gate->loop), wait_ns = 0;
         hal_err why;
+        if (now_ns < gate->loop->shut_until_ns) {
+            hal_alarm_set(gate->loop, &gate->alarm, gate->loop->shut_until_ns);
+            return;
+        }
         if (hal_limit_is_closed(gate->limit, now_ns, &why)) {
             hal_visitor *visitor = gate->first;
             hal_gate_leave(visitor);

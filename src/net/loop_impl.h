@@ -75,7 +75,8 @@ struct hal_loop {
     hal_gate *gates;
     hal_exchange *exchanges;
     struct hal_download *downloads;
-    size_t n_open; /* of these, with descriptors */
+    size_t n_open;         /* of these, with descriptors */
+    int64_t shut_until_ns; /* no gate lets anybody through: the disk failed */
     struct hal_download_work *idle_work;
     int n_idle_work;
     struct hal_outlet *outlets; /* output folders used, one of each */
