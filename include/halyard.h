@@ -28,7 +28,7 @@ extern "C" {
 #define HAL_VERSION "0.1.0"
 
 /** Raised by every addition; workflows state the level they need. */
-#define HAL_API_LEVEL 3
+#define HAL_API_LEVEL 2
 
 #ifndef HAL_BASE_STATUS_H /* inside the library the same list comes from base/status.def */
 /** What became of a call. The value of each name never changes within a major version. */
