@@ -116,24 +116,25 @@ class Downloads(unittest.TestCase):
         self.assertEqual([row["path"] for row in self.manifest()["data"]],
                          [str(i) for i in range(1, 151)])
 
-    def test_a_host_that_asks_to_wait_long_defers_its_files_and_no_others(self):
-        self.files.answers["/f/later"] = self.files.answer(
+    def test_a_host_that_asks_to_wait_long_defers_what_was_not_there_yet(self):
+        self.files.answers["/f/later.bin"] = self.files.answer(
             b"", "Retry-After: 7200", status="503 Service Unavailable")
-        code, _, err = self.run_rows(self.urls("/f/a", "/f/later"), "parallel = 1, " + KEEP)
+        code, _, err = self.run_rows(self.urls("/f/a.bin", "/f/later.bin"), "parallel = 1, " + KEEP)
         self.assertEqual(code, 75, err)
         self.assertIn("1 of 2 files are deferred", err)
-        self.assertEqual(self.by_path()["later"]["status"], "deferred")
-        self.assertEqual(self.by_path()["later"]["error"], "busy")
-        self.assertEqual(self.by_path()["a"]["status"], "complete")
+        self.assertEqual(self.by_path()["later.bin"]["status"], "deferred")
+        self.assertEqual(self.by_path()["later.bin"]["error"], "busy")
+        self.assertEqual(self.by_path()["a.bin"]["status"], "complete")
 
     def test_a_workflow_that_stops_at_failures_never_sees_a_deferred_file(self):
-        self.files.answers["/f/later"] = self.files.answer(
+        self.files.answers["/f/later.bin"] = self.files.answer(
             b"", "Retry-After: 7200", status="503 Service Unavailable")
-        code, out, err = self.run_rows(self.urls("/f/later", "/f/a"),
+        code, out, err = self.run_rows(self.urls("/f/later.bin", "/f/a.bin"),
                                        'parallel = 1')
         self.assertEqual((code, out), (75, ""), err)
         self.assertEqual([row["status"] for row in self.manifest()["data"]],
-                         ["deferred", "complete"])
+                         ["deferred", "deferred"]) # the whole host is left alone (N24)
+        self.assertEqual(self.files.count("GET", "/f/a.bin"), 0)
 
     def test_no_manifest_and_no_report_keeps_a_secret_of_an_address(self):
         self.files.answers[f"/f/x?id=1&token={TOKEN}"] = self.files.answer(b"", status="410 Gone")
@@ -163,8 +164,9 @@ class Downloads(unittest.TestCase):
                              '{ dir = "files", flat = true, parallel = 1 })')
         code, _, err = self.command("run", script, "-o", self.out, "--allow-private-net", "--quiet")
         self.assertEqual(code, 4, err)
-        self.assertEqual([row.get("error") for row in self.manifest()["data"]],
-                         [None, "archive"] + ["cancelled"] * 7)
+        errors = [row.get("error") for row in self.manifest()["data"]]
+        self.assertIn(errors[0], (None, "cancelled")) # it may be on its way to the disk
+        self.assertEqual(errors[1:], ["archive"] + ["cancelled"] * 7)
         self.files.answers.clear()
         code, _, err = self.command("retry", self.out, "--allow-private-net")
         self.assertEqual(code, 0, err)
@@ -233,28 +235,28 @@ class Downloads(unittest.TestCase):
     # Retrying -----------------------------------------------------------------------------------
 
     def test_retry_fetches_exactly_what_failed_and_updates_the_manifest(self):
-        bad = ("/f/1", "/f/3")
+        bad = ("/f/1.bin", "/f/3.bin")
         for path in bad:
             self.files.answers[path] = self.files.answer(b"", status="404 Not Found")
-        self.files.answers["/f/4"] = self.files.answer(
+        self.files.answers["/f/5.bin"] = self.files.answer(
             b"", "Retry-After: 7200", status="429 Too Many Requests")
-        code, _, err = self.run_rows(self.urls(*(f"/f/{i}" for i in range(6))), "parallel = 1, " + KEEP)
+        code, _, err = self.run_rows(self.urls(*(f"/f/{i}.bin" for i in range(6))), "parallel = 1, " + KEEP)
         self.assertEqual(code, 3, err)
         self.assertIn("halyard retry " + self.out, err)
         os.remove(os.path.join(self.folder.name, "get.lua"))
         self.files.answers.clear()
-        self.files.answers["/f/3"] = self.files.answer(b"", status="410 Gone")
+        self.files.answers["/f/3.bin"] = self.files.answer(b"", status="410 Gone")
         self.files.log.clear()
         code, _, err = self.command("retry", self.out, "--allow-private-net")
         self.assertEqual(code, 3, err)
-        self.assertEqual(sorted({path for _, path in self.files.log}), ["/f/1", "/f/3", "/f/4"])
-        self.assertEqual([row["path"] for row in self.manifest()["data"]], list("012345"))
+        self.assertEqual(sorted({path for _, path in self.files.log}), ["/f/1.bin", "/f/3.bin", "/f/5.bin"])
+        self.assertEqual([row["path"] for row in self.manifest()["data"]], [f"{i}.bin" for i in range(6)])
         self.assertEqual([row["status"] for row in self.manifest()["data"]],
                          ["complete"] * 3 + ["failed"] + ["complete"] * 2)
         self.files.answers.clear()
         self.assertEqual(self.command("retry", self.out, "--allow-private-net")[0], 0)
         self.assertEqual(tree(self.out + "/files"),
-                         {str(i): self.files.body(f"/f/{i}") for i in range(6)})
+                         {f"{i}.bin": self.files.body(f"/f/{i}.bin") for i in range(6)})
         self.files.log.clear()
         code, _, err = self.command("retry", self.out, "--allow-private-net")
         self.assertEqual((code, self.files.log), (0, []), err)

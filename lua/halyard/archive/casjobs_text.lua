@@ -70,7 +70,7 @@ function M.rows(text, separator)
   for i, cell in ipairs(header) do
     local name, word = cell:match("^%[(.*)%]:?(.*)$")
     if not name then
-      errors.raise("protocol", ("CasJobs: the result is %s without a header of names, types: %s")
+      errors.raise("protocol", ("CasJobs: no header of names and types; the result is %s: %s")
         :format(door.looks_like(text), M.words(text)))
     end
     word = word:lower():match("^%a*")
