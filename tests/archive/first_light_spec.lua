@@ -168,7 +168,8 @@ describe("first light", function()
       if entry.status == "error" then
         n_failed = n_failed + 1
         assert.equal(entry.file:match("[^/]+$") .. ": the archive lists this file but does not "
-          .. "have it (HTTP 404); leave it out or report it to the archive", entry.error)
+          .. "have it (HTTP 404): (practice); leave it out or report it to the archive",
+          entry.error)
       end
     end
     assert.is_true(n_failed > 0 and n_failed < #report.files, n_failed)
