@@ -6,6 +6,8 @@
 #include "support/exchange_fixture.h"
 #include "support/servers.h"
 
+#include <time.h>
+
 enum { GOOD, EXPIRED, WRONG_NAME, SELF_SIGNED, KINDS };
 static const char *const kinds[KINDS] = {"good", "expired", "wrong", "self"};
 static int ports[KINDS], plain_port, old_port;
@@ -186,8 +188,8 @@ typedef struct seen {
     int n, n_http2, n_connections, most_at_once;
 } seen;
 
-/* What nginx wrote of requests to one of its ports. */
-static seen read_log(int port)
+/* What nginx has written of requests to one of its ports. */
+static seen look_at_log(int port)
 {
     seen s = {0};
     long connections[256];
@@ -221,6 +223,17 @@ static seen read_log(int port)
     return s;
 }
 
+/* The same once there are `n`: nginx writes a line behind the answer. */
+static seen read_log(int port, int n)
+{
+    seen s = look_at_log(port);
+    for (int i = 0; i < 500 && s.n < n; i++) {
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+        s = look_at_log(port);
+    }
+    return s;
+}
+
 static void http2_requests_share_a_connection_within_the_window(void **state)
 {
     (void)state;
@@ -242,7 +255,7 @@ static void http2_requests_share_a_connection_within_the_window(void **state)
         hal_buf_clear(&many[i].body);
     }
     hal_loop_free(loop);
-    seen s = read_log(ports[GOOD]);
+    seen s = read_log(ports[GOOD], MANY);
     assert_int_equal(s.n, MANY);
     assert_int_equal(s.n_http2, MANY);
     assert_int_equal(s.n_connections, 1);
@@ -266,7 +279,7 @@ static void http1_requests_follow_each_other_on_one_connection(void **state)
         hal_buf_clear(&a.body);
     }
     hal_loop_free(loop);
-    seen s = read_log(old_port);
+    seen s = read_log(old_port, 5);
     assert_int_equal(s.n, 5);
     assert_int_equal(s.n_http2, 0);
     assert_int_equal(s.n_connections, 1);
