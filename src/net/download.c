@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 enum {
-    RESTARTS_MAX = 2,
     DESCRIPTORS = 4, /* of a download: part, note, folder, connection */
     OTHER_DESCRIPTORS = 20,
     SHUT_MS = 1000, /* enough for the host to cancel what waits */
@@ -150,7 +149,7 @@ static void drop_filling(hal_download *d)
 /* From zero, a limited number of times (fault matrix section 2, class integrity). */
 void hal_download_start_over(hal_download *d, const hal_err *why)
 {
-    if (d->restarts >= RESTARTS_MAX) {
+    if (d->restarts >= HAL_RESTARTS_MAX) {
         hal_err ignored = HAL_ERR_INIT;
         d->keep_part = false;
         if (d->keep_bad && flush(d, &ignored)) { /* then with less of it */
@@ -279,47 +278,6 @@ static bool resume_from(void *ctx, uint64_t *offset, uint64_t *end, const char *
     return d->asked_range || large;
 }
 
-/* What was asked for and nothing else: libcurl reports any 206 as success (D1, D4). */
-static bool is_asked_part(const hal_download *d, const hal_outcome *answer)
-{
-    hal_content_range r;
-    if (!hal_header_content_range(hal_slice_of(answer->content_range), &r) || r.first < 0 ||
-        (uint64_t)r.first != d->asked_from || (r.total < 0 && d->asked_end))
-        return false;
-    int64_t last = d->asked_end && (int64_t)d->asked_end < r.total ? (int64_t)d->asked_end - 1
-                   : r.total >= 0                                  ? r.total - 1
-                                                                   : r.last;
-    if (r.last != last ||
-        (answer->content_length >= 0 && answer->content_length != r.last - r.first + 1))
-        return false;
-    return !d->asked_range || ((r.total < 0 || d->total < 0 || r.total == d->total) &&
-                               (!answer->etag[0] || !strcmp(answer->etag, d->etag)));
-}
-
-static bool ends_with(const char *name, const char *ending)
-{
-    size_t n = strlen(name), m = strlen(ending);
-    return n > m && !strcasecmp(name + n - m, ending);
-}
-
-const char *hal_outcome_header(const hal_outcome *answer, const char *wanted)
-{
-    const char *name = answer->headers;
-    while (*name && strcmp(name, wanted) != 0) {
-        const char *value = name + strlen(name) + 1;
-        name = value + strlen(value) + 1;
-    }
-    return *name ? name + strlen(name) + 1 : "";
-}
-
-/* Of the whole file, also with a part of it. */
-static void read_digest(hal_download *d, const hal_outcome *answer)
-{
-    if (hal_header_sha256(hal_slice_of(hal_outcome_header(answer, "repr-digest")),
-                          d->said_sha256)) {
-    }
-}
-
 static void begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t total)
 {
     drop_filling(d);
@@ -329,7 +287,7 @@ static void begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t to
     snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
     d->begins = true;
     d->said_sha256[0] = '\0';
-    read_digest(d, answer);
+    hal_download_read_digest(d, answer);
 }
 
 /* No failure of the host: it may be asked for ranges, but not so that they surely are of one file.
@@ -356,7 +314,7 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
         begin_at_zero(d, answer, answer->content_length);
         return HAL_OK;
     }
-    if ((!d->asked_range && !d->asked_end) || !is_asked_part(d, answer) ||
+    if ((!d->asked_range && !d->asked_end) || !hal_download_is_asked_part(d, answer) ||
         !hal_header_content_range(hal_slice_of(answer->content_range), &r)) {
         if (!d->asked_range && d->asked_end)
             return refuse_ranges(d, err);
@@ -372,40 +330,14 @@ static hal_status on_begin(void *ctx, int http_status, hal_err *err)
         return HAL_OK;
     }
     d->total = r.total >= 0 ? r.total : r.last + 1;
-    read_digest(d, answer);
+    hal_download_read_digest(d, answer);
     return HAL_OK;
-}
-
-static bool wants_html(const hal_download *d)
-{
-    return ends_with(d->path, ".html") || ends_with(d->path, ".htm");
-}
-
-/* A text with status 200, where a service has no better way to say no. */
-static hal_status check_start(const hal_download *d, hal_slice bytes, hal_err *err)
-{
-    size_t have = d->offset < HAL_STARTS_MAX ? (size_t)d->offset : HAL_STARTS_MAX,
-           n = strlen(d->starts);
-    size_t look = have >= n ? 0 : n - have < bytes.size_bytes ? n - have : bytes.size_bytes;
-    if (!look || !memcmp(d->starts + have, bytes.data, look))
-        return HAL_OK;
-    char text[160];
-    hal_header_clean(text, sizeof text, bytes);
-    return hal_err_set(err, HAL_E_PROTOCOL,
-                       "a file of another kind came than was asked for, it begins: %s", text);
 }
 
 static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
 {
     hal_download *d = ctx;
-    if (d->offset == 0 && !wants_html(d) && hal_header_is_html((hal_slice){bytes, n})) {
-        char text[160];
-        hal_header_clean(text, sizeof text, (hal_slice){bytes, n});
-        hal_err_set(err, HAL_E_PROTOCOL, "an HTML page came where a file was asked for: %s", text);
-        err->retryable = true; /* pages about maintenance pass (N26) */
-        return HAL_E_PROTOCOL;
-    }
-    if (check_start(d, (hal_slice){bytes, n}, err))
+    if (hal_download_check_start(d, (hal_slice){bytes, n}, err))
         return HAL_E_PROTOCOL;
     if (d->n_chunks >= HAL_PIECES_MAX) {
         d->starved = true;
@@ -428,48 +360,6 @@ static hal_status on_write(void *ctx, const char *bytes, size_t n, hal_err *err)
             return st;
     }
     return HAL_OK;
-}
-
-/* The server's word against the catalogue's (fault matrix D7, N11, N27). */
-static bool length_is_good(hal_download *d, hal_err *err)
-{
-    int64_t got = (int64_t)d->offset;
-    d->result.size_mismatch_accepted = false;
-    d->result.warning[0] = '\0';
-    if (d->total >= 0 && got != d->total) {
-        hal_err_set(err, HAL_E_INTEGRITY,
-                    "%s: %" PRId64 " bytes came, the server announced %" PRId64, d->path, got,
-                    d->total);
-        return false;
-    }
-    /* never the new size of a file */
-    if (got == 0 && d->expect_bytes != 0 && !d->expect_sha256[0]) {
-        hal_err_set(err, HAL_E_PROTOCOL, "%s: the server sent an empty file; try again later",
-                    d->path);
-        d->restarts += d->restarts < RESTARTS_MAX; /* once again is enough */
-        return false;
-    }
-    if (d->offset < strlen(d->starts)) {
-        hal_err_set(err, HAL_E_PROTOCOL, "%s: %" PRId64 " bytes came, too few for its kind of file",
-                    d->path, got);
-        return false;
-    }
-    d->unverified =
-        d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0] && !d->said_sha256[0];
-    if (d->expect_bytes < 0 || got == d->expect_bytes)
-        return true;
-    if (d->total >= 0 && d->agreed_length == d->total) {
-        d->result.size_mismatch_accepted = true;
-        snprintf(d->result.warning, sizeof d->result.warning,
-                 "the catalogue says %" PRId64 " bytes, the server twice %" PRId64, d->expect_bytes,
-                 got);
-        return true;
-    }
-    d->agreed_length = d->total;
-    hal_err_set(err, HAL_E_INTEGRITY,
-                "%s: %" PRId64 " bytes came, the catalogue says %" PRId64 "; try again later",
-                d->path, got, d->expect_bytes);
-    return false;
 }
 
 /* As write_info decided: without its note a part cannot be resumed by a later run. */
@@ -498,7 +388,7 @@ static void on_exchange_done(void *ctx, const hal_outcome *outcome)
         else
             hal_download_go_on(d);
     } else if (!err.status) {
-        if (length_is_good(d, &err))
+        if (hal_download_length_is_good(d, &err))
             hal_download_publish(d);
         else
             hal_download_start_over(d, &err);
@@ -775,7 +665,7 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
     d->path = hal_strdup(r->path);
     if (!d->url || !d->path)
         return hal_err_nomem(err, strlen(r->url));
-    d->is_gzip = ends_with(d->path, ".gz") || ends_with(d->path, ".tgz");
+    d->is_gzip = hal_download_ends_with(d, ".gz") || hal_download_ends_with(d, ".tgz");
     hal_pool *pool = hal_loop_pool(loop, err);
     if (!pool || !(d->strand = hal_strand_new(pool, err)) ||
         !(d->outlet = hal_outlet_of(loop, r->dir, pool, err)))

@@ -174,8 +174,19 @@ void hal_download_publish(hal_download *d);
 void hal_download_was_there(hal_download *d);
 /** What is there is whole, but no more what the server has. */
 void hal_download_fetch_anew(hal_download *d);
+
+/* download_answer.c: what an answer must be to be taken for the file */
+enum { HAL_RESTARTS_MAX = 2 };
+bool hal_download_ends_with(const hal_download *d, const char *ending);
 /** Of an answer; "" when it has none of that name (in lower case). */
 const char *hal_outcome_header(const hal_outcome *answer, const char *wanted);
+bool hal_download_is_asked_part(const hal_download *d, const hal_outcome *answer);
+void hal_download_read_digest(hal_download *d, const hal_outcome *answer);
+/** The next bytes, while they may still show that no such file comes. HAL_E_PROTOCOL. */
+hal_status hal_download_check_start(const hal_download *d, hal_slice bytes,
+                                    hal_err *err) HAL_MUST_CHECK;
+/** Once all bytes are there; false and why not. */
+bool hal_download_length_is_good(hal_download *d, hal_err *err);
 
 /* download_head.c */
 /** Asks the server whether what is there is still what it has. */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "net/download_impl.h"
+#include "net/header.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+/* What was asked for and nothing else: libcurl reports any 206 as success (D1, D4). */
+bool hal_download_is_asked_part(const hal_download *d, const hal_outcome *answer)
+{
+    hal_content_range r;
+    if (!hal_header_content_range(hal_slice_of(answer->content_range), &r) || r.first < 0 ||
+        (uint64_t)r.first != d->asked_from || (r.total < 0 && d->asked_end))
+        return false;
+    int64_t last = d->asked_end && (int64_t)d->asked_end < r.total ? (int64_t)d->asked_end - 1
+                   : r.total >= 0                                  ? r.total - 1
+                                                                   : r.last;
+    if (r.last != last ||
+        (answer->content_length >= 0 && answer->content_length != r.last - r.first + 1))
+        return false;
+    return !d->asked_range || ((r.total < 0 || d->total < 0 || r.total == d->total) &&
+                               (!answer->etag[0] || !strcmp(answer->etag, d->etag)));
+}
+
+bool hal_download_ends_with(const hal_download *d, const char *ending)
+{
+    size_t n = strlen(d->path), m = strlen(ending);
+    return n > m && !strcasecmp(d->path + n - m, ending);
+}
+
+const char *hal_outcome_header(const hal_outcome *answer, const char *wanted)
+{
+    const char *name = answer->headers;
+    while (*name && strcmp(name, wanted) != 0) {
+        const char *value = name + strlen(name) + 1;
+        name = value + strlen(value) + 1;
+    }
+    return *name ? name + strlen(name) + 1 : "";
+}
+
+/* Of the whole file, also with a part of it. */
+void hal_download_read_digest(hal_download *d, const hal_outcome *answer)
+{
+    hal_header_sha256(hal_slice_of(hal_outcome_header(answer, "repr-digest")), d->said_sha256);
+}
+
+static bool wants_html(const hal_download *d)
+{
+    return hal_download_ends_with(d, ".html") || hal_download_ends_with(d, ".htm");
+}
+
+/* Pages and texts with status 200, where a service has no better way to say no. */
+hal_status hal_download_check_start(const hal_download *d, hal_slice bytes, hal_err *err)
+{
+    char text[160];
+    if (d->offset == 0 && !wants_html(d) && hal_header_is_html(bytes)) {
+        hal_header_clean(text, sizeof text, bytes);
+        hal_err_set(err, HAL_E_PROTOCOL, "an HTML page came where a file was asked for: %s", text);
+        err->retryable = true; /* pages about maintenance pass (N26) */
+        return HAL_E_PROTOCOL;
+    }
+    size_t have = d->offset < HAL_STARTS_MAX ? (size_t)d->offset : HAL_STARTS_MAX,
+           n = strlen(d->starts);
+    size_t look = have >= n ? 0 : n - have < bytes.size_bytes ? n - have : bytes.size_bytes;
+    if (!look || !memcmp(d->starts + have, bytes.data, look))
+        return HAL_OK;
+    hal_header_clean(text, sizeof text, bytes);
+    return hal_err_set(err, HAL_E_PROTOCOL,
+                       "a file of another kind came than was asked for, it begins: %s", text);
+}
+
+/* The server's word against the catalogue's (fault matrix D7, N11, N27). */
+bool hal_download_length_is_good(hal_download *d, hal_err *err)
+{
+    int64_t got = (int64_t)d->offset;
+    d->result.size_mismatch_accepted = false;
+    d->result.warning[0] = '\0';
+    if (d->total >= 0 && got != d->total) {
+        hal_err_set(err, HAL_E_INTEGRITY,
+                    "%s: %" PRId64 " bytes came, the server announced %" PRId64, d->path, got,
+                    d->total);
+        return false;
+    }
+    /* never the new size of a file */
+    if (got == 0 && d->expect_bytes != 0 && !d->expect_sha256[0]) {
+        hal_err_set(err, HAL_E_PROTOCOL, "%s: the server sent an empty file; try again later",
+                    d->path);
+        d->restarts += d->restarts < HAL_RESTARTS_MAX; /* once again is enough */
+        return false;
+    }
+    if (d->offset < strlen(d->starts)) {
+        hal_err_set(err, HAL_E_PROTOCOL, "%s: %" PRId64 " bytes came, too few for its kind of file",
+                    d->path, got);
+        return false;
+    }
+    d->unverified =
+        d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0] && !d->said_sha256[0];
+    if (d->expect_bytes < 0 || got == d->expect_bytes)
+        return true;
+    if (d->total >= 0 && d->agreed_length == d->total) {
+        d->result.size_mismatch_accepted = true;
+        snprintf(d->result.warning, sizeof d->result.warning,
+                 "the catalogue says %" PRId64 " bytes, the server twice %" PRId64, d->expect_bytes,
+                 got);
+        return true;
+    }
+    d->agreed_length = d->total;
+    hal_err_set(err, HAL_E_INTEGRITY,
+                "%s: %" PRId64 " bytes came, the catalogue says %" PRId64 "; try again later",
+                d->path, got, d->expect_bytes);
+    return false;
+}
