@@ -194,23 +194,9 @@ static int groups_next(lua_State *L)
     hal_groups *g = self(L);
     int64_t now = hal_now_ns(L), until = INT64_MAX;
     hal_ask ask;
-    switch (hal_groups_next(g, now, &ask, &until)) {
-    case HAL_NEXT_ASK:
-        lua_pushliteral(L, "ask");
-        hal_push_ask(L, &ask, hal_groups_plan_of(g, ask.id));
-        return 2;
-    case HAL_NEXT_WAIT:
-        lua_pushliteral(L, "wait");
-        if (until == INT64_MAX)
-            lua_pushnil(L);
-        else
-            lua_pushnumber(L, until > now ? (double)(until - now) / (double)HAL_NS_PER_S : 0.0);
-        return 2;
-    case HAL_NEXT_DONE:
-        break;
-    }
-    lua_pushliteral(L, "done");
-    return 1;
+    hal_next next = hal_groups_next(g, now, &ask, &until);
+    const hal_plan *plan = next == HAL_NEXT_ASK ? hal_groups_plan_of(g, ask.id) : NULL;
+    return hal_push_next(L, next, &ask, plan, until, now);
 }
 
 static int groups_complete(lua_State *L)

@@ -80,29 +80,14 @@ static int plan_close(lua_State *L)
 /* --- Asks ---------------------------------------------------------------------------------------
  */
 
-/* next() -> "ask", ask | "wait", seconds or nil | "done" */
+/* next() -> as hal_push_next */
 static int plan_next(lua_State *L)
 {
     hal_plan *plan = self(L);
     int64_t now = hal_now_ns(L), until = INT64_MAX;
     hal_ask ask;
-    switch (hal_plan_next(plan, now, &ask, &until)) {
-    case HAL_NEXT_ASK:
-        lua_pushliteral(L, "ask");
-        hal_push_ask(L, &ask, plan);
-        return 2;
-    case HAL_NEXT_WAIT:
-        lua_pushliteral(L, "wait");
-        if (until == INT64_MAX)
-            lua_pushnil(L);
-        else
-            lua_pushnumber(L, until > now ? (double)(until - now) / (double)HAL_NS_PER_S : 0.0);
-        return 2;
-    case HAL_NEXT_DONE:
-        break;
-    }
-    lua_pushliteral(L, "done");
-    return 1;
+    hal_next next = hal_plan_next(plan, now, &ask, &until);
+    return hal_push_next(L, next, &ask, plan, until, now);
 }
 
 /* complete(id, returned, kept, overshoot_deg) -> accepted */

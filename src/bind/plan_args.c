@@ -214,7 +214,7 @@ static void push_page(lua_State *L, const hal_ask *a)
     hal_set_integer(L, "page_rows", (int64_t)a->page_rows);
 }
 
-void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
+static void push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
 {
     static const char *const kinds[] = {[HAL_ASK_FETCH] = "fetch",
                                         [HAL_ASK_COUNT] = "count",
@@ -252,6 +252,27 @@ void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan)
     hal_set_number(L, "dec", a->cone.dec_deg);
     hal_set_number(L, "radius", a->cone.radius_deg);
     lua_setfield(L, -2, "cone");
+}
+
+int hal_push_next(lua_State *L, hal_next next, const hal_ask *ask, const hal_plan *plan,
+                  int64_t until_ns, int64_t now_ns)
+{
+    if (next == HAL_NEXT_DONE) {
+        lua_pushliteral(L, "done");
+        return 1;
+    }
+    if (next == HAL_NEXT_ASK) {
+        lua_pushliteral(L, "ask");
+        push_ask(L, ask, plan);
+        return 2;
+    }
+    lua_pushliteral(L, "wait");
+    if (until_ns == INT64_MAX)
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, until_ns > now_ns ? (double)(until_ns - now_ns) / (double)HAL_NS_PER_S
+                                            : 0.0);
+    return 2;
 }
 
 static void sub_table(lua_State *L, int index, const char *key)

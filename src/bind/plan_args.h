@@ -19,8 +19,10 @@ void hal_set_border(lua_State *L, const char *key, double value);
 
 /** The ask that plan:next pushed, from the table at `index`: id, whole, tile, cone, box. */
 hal_ask hal_arg_ask(lua_State *L, int index);
-/** Pushes an ask; `plan` names the column of its range. */
-void hal_push_ask(lua_State *L, const hal_ask *a, const hal_plan *plan);
+/** Pushes "ask" and the ask, "wait" and the seconds until `until_ns` (nil: until an outcome), or
+ * "done"; returns how many values. `plan` names the column of the ask's range. */
+int hal_push_next(lua_State *L, hal_next next, const hal_ask *ask, const hal_plan *plan,
+                  int64_t until_ns, int64_t now_ns);
 /** The capability record and the options of a plan (a value is left on the stack that holds what
  * they borrow), from tables; raise `usage`. */
 hal_service hal_arg_service(lua_State *L, int index);
