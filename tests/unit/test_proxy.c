@@ -38,10 +38,8 @@ static int end(void **state)
 
 static void need_proxy(void)
 {
-    if (tinyproxy > 0)
-        return;
-    print_message("tinyproxy is not installed (package tinyproxy-bin)\n");
-    skip();
+    if (tinyproxy <= 0)
+        fail_msg("tinyproxy is not installed (package tinyproxy-bin)");
 }
 
 static const char *proxy_url(const char *user)
