@@ -189,6 +189,7 @@ class Downloads(unittest.TestCase):
         for where in (self.out, os.path.join(self.out, "files")):
             code, out, err = self.command("verify", where, "--json")
             self.assertEqual(code, 7, err)
+            self.assertNotIn("halyard retry", err) # which knows of failures alone
             found = json.loads(out)
             prefix = "files/" if where == self.out else ""
             self.assertEqual(found["changed"], [prefix + "3"])
@@ -218,6 +219,7 @@ class Downloads(unittest.TestCase):
         self.run_rows(self.urls("/f/a", "/f/gone"))
         code, out, err = self.command("verify", self.out)
         self.assertEqual((code, out), (7, "files/gone: never downloaded\n"), err)
+        self.assertIn("(halyard retry fetches the last kind alone)", err)
 
     def test_verify_writes_nothing_and_loads_no_network(self):
         code, _, err = self.run_rows(self.urls("/f/a"))
