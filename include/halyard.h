@@ -76,6 +76,10 @@ typedef struct hal_config {
     /** Base URLs of single interfaces, "mashup" or "download", before `archive`. */
     const hal_pair *bases;
     size_t n_bases;
+    /** Which reading holds of what MAST's documents leave open: "wfc3-psf", "Wfc3"
+     * (docs/archives/readings.md). Names and choices are checked when a workflow begins. */
+    const hal_pair *readings;
+    size_t n_readings;
     /** Folder that workflows write below; NULL: "NAME-out" in the working directory. */
     const char *output;
     /** Folders in which workflows are looked up by name, separated by ':'. */

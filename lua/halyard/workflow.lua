@@ -301,6 +301,7 @@ end
 local function prepare(args, dry)
   local pictures = (args.plot or args.regions or args.moc)
     and require("halyard.picture").wanted(args)
+  require("halyard.archive.readings").check()
   local path = M.find(args.workflow)
   local manifest = M.load(path)
   local values = params.values(manifest.params, underscored(args.params),

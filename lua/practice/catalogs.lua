@@ -2,7 +2,7 @@
 -- Catalogs.MAST, server side (mast-interfaces section 4): /api/v0.1/<table>[.json|.csv|.votable|
 -- .xml], its metadata, count and crossmatch. One page holds at most --row-cap rows; radii above
 -- 0.5 degrees and unknown columns are 422. Conditions of one column with the same operator are
--- alternatives, those with different ones all hold.
+-- alternatives, those with different ones all hold (with the switch "ranges-or": one of them).
 local catalogs = require "practice.catalog_columns"
 local core = require "practice.core"
 local faults = require "practice.faults"
@@ -149,17 +149,23 @@ for name in ([[ra dec radius columns sort_by pagesize page format flatten_respon
 end
 
 local function conditions(t, p)
-  local all = {}
+  local groups = {}
   for name, values in pairs(p) do
     local column, op = name:match("^(.-)%.(%a+)$")
     column, op = column or name, op or "eq"
     if not reserved[name] then
-      local known, any = column_of(t, column), {}
-      for i, value in ipairs(values) do
-        any[i] = condition(known, op, value)
+      local known = column_of(t, column)
+      local group = faults.switch("ranges-or") and known.name or name
+      groups[group] = groups[group] or {}
+      for _, value in ipairs(values) do
+        table.insert(groups[group], condition(known, op, value))
       end
-      all[#all + 1] = "(" .. table.concat(any, " OR ") .. ")"
     end
+  end
+  local all = {}
+  for _, any in pairs(groups) do
+    table.sort(any)
+    all[#all + 1] = "(" .. table.concat(any, " OR ") .. ")"
   end
   table.sort(all)
   return all

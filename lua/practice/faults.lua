@@ -39,6 +39,10 @@ local known_switches = {
   { "no-paging", "answers carry no paging block" },
   { "silent-cap", "=N: no answer has more than N rows, and nothing says so" },
   { "stored-cap", "=N: no stored result has more than N rows, and nothing says so" },
+  { "wfc3", "=1 or 2: both cameras of the WFC3 PSF at the first or second of the names" },
+  { "jwst-portal", "=1 or 2: JWST's observers at the usual portal or at /portal_jwst/ alone" },
+  { "ranges-or", "Catalogs.MAST joins the conditions of a column by OR" },
+  { "no-objid", "cone answers of observations lack objID" },
   { "tap-dachs", "TAP as DaCHS: errors with HTTP 200, jobs below another path, BINARY2" },
 }
 
@@ -67,7 +71,8 @@ end
 local shares, switches = {}, {}
 local drawn = { data = 0, files = 0 }
 
-local counted = { first = true, executing = true, ["silent-cap"] = true, ["stored-cap"] = true }
+local counted = { first = true, executing = true, ["silent-cap"] = true, ["stored-cap"] = true,
+  wfc3 = true, ["jwst-portal"] = true }
 
 local function read(spec)
   local sums = { data = 0, files = 0 }

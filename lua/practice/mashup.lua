@@ -177,7 +177,8 @@ local function filtered(catalog, options)
 end
 
 services["Mast.Caom.Cone"] = {
-  catalog = "observations", region = cone(0.2), selected = true, hide = { objID1 = true },
+  catalog = "observations", region = cone(0.2), selected = true,
+  hide = { objID1 = true, objID = faults.switch("no-objid") },
 }
 services["Mast.Caom.Filtered"] = filtered("observations",
   { counts = true, selected = true, order = CAOM_FILTERED_ORDER })
@@ -433,9 +434,11 @@ for _, list in ipairs({ catalogs.services, crossmatch.services, vo.services }) d
 end
 
 -- Services for observers with rights, answered to anybody who sends a token; the lists of files at
--- the portal of JWST only (mashup-api section 1).
+-- the portal of JWST only (mashup-api section 1), unless a switch says otherwise.
+local portal = ({ "/api/", "/portal_jwst/" })[faults.switch("jwst-portal")]
 local restricted = {
-  ["Mast.Caom.Filtered.JwstOps"] = "", ["Mast.Caom.Products.JwstOps"] = "/portal_jwst/",
+  ["Mast.Caom.Filtered.JwstOps"] = portal or "",
+  ["Mast.Caom.Products.JwstOps"] = portal or "/portal_jwst/",
 }
 
 local function is_signed(request)

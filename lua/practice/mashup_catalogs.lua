@@ -2,6 +2,7 @@
 -- Catalogues that the portal serves from views of the practice sky (mashup-api sections 7.3 to
 -- 7.5): the same stars as everywhere, with columns and identifiers of their own.
 local columns = require "practice.columns"
+local faults = require "practice.faults"
 local histograms = require "practice.mashup_histograms"
 local life = require "practice.mashup_life"
 local sql = require "practice.sql"
@@ -228,9 +229,11 @@ for camera, names in pairs(psf_filters) do
   end })
   psf_services[camera] = { source = name, filters = true, counts = true }
 end
--- The two names that are documented, one for each camera (section 7.4).
-services["Mast.Catalogs.Filtered.Wfc3Psf.Uvis"] = psf_services.uvis
-services["Mast.Catalogs.Filtered.Wfc3.Ir"] = psf_services.ir
+-- The two names that are documented, one for each camera unless a switch says otherwise (7.4).
+local psf_names = { "Wfc3Psf", "Wfc3" }
+local which = faults.switch("wfc3")
+services["Mast.Catalogs.Filtered." .. psf_names[which or 1] .. ".Uvis"] = psf_services.uvis
+services["Mast.Catalogs.Filtered." .. psf_names[which or 2] .. ".Ir"] = psf_services.ir
 
 -- JWST instrument keywords: a row per file ------------------------------------------------------
 

@@ -5,14 +5,14 @@
 
 #include <halyard.h>
 
-enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 8, OPTIONS_MAX = 48 };
+enum { EXIT_USAGE = 2, EXIT_LOCAL = 5, PAIRS_MAX = 64, BASES_MAX = 32, OPTIONS_MAX = 48 };
 #define OUTPUT_FAILED "cannot write standard output: %s"
 
 /* Options of all commands; a command says which of them it takes. */
 typedef struct options {
     const char *archive;
-    hal_pair bases[BASES_MAX];
-    size_t n_bases;
+    hal_pair bases[BASES_MAX], readings[BASES_MAX];
+    size_t n_bases, n_readings;
     const char *output, *workflow_path, *format, *from, *to, *table, *table1, *table2;
     const char *radius, *mode, *ra1, *dec1, *ra2, *dec2, *rows;
     const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;

@@ -117,6 +117,8 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .archive = archive,
                          .bases = opts->bases,
                          .n_bases = opts->n_bases,
+                         .readings = opts->readings,
+                         .n_readings = opts->n_readings,
                          .output = opts->output,
                          .workflow_path = paths,
                          .private_net = opts->private_net,

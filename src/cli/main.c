@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 const command commands[] = {
-    {"run", "WORKFLOW", "runs a workflow", "aboXwfSIZjqpcxvW", true, 1, 1, cmd_workflow},
-    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abowSIKMjqpcxvW", true,
+    {"run", "WORKFLOW", "runs a workflow", "abdoXwfSIZjqpcxvW", true, 1, 1, cmd_workflow},
+    {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abdowSIKMjqpcxvW", true,
      1, 1, cmd_workflow},
-    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abowMjqpcxvW",
+    {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abdowMjqpcxvW",
      true, 1, 1, cmd_workflow},
     {"retry", "DIR", "fetches what failed or was deferred in the run with output folder DIR",
      "abLjqpcxvW", false, 1, 1, cmd_workflow},

@@ -16,6 +16,8 @@ typedef struct option {
 static const option table[] = {
     {'a', 0, "archive", "NAME", "mast (default), practice (started for this run) or a base URL"},
     {'b', 0, "base", "INTERFACE=URL", "base URL of one interface: mashup, download, missions ..."},
+    {'d', 0, "reading", "NAME=CHOICE",
+     "which of two readings of MAST's documents holds, where they leave it open"},
     {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
     {'X', 0, "restart", NULL,
      "ask everything again instead of going on where a run was interrupted"},
@@ -115,15 +117,17 @@ static bool unknown_option(const command *cmd, const char *name, size_t n)
     return false;
 }
 
-static bool add_base(options *out, char *text)
+/* NAME=VALUE, of which a command takes a few. */
+static bool add_pair(hal_pair *pairs, size_t *n, const option *opt, char *text)
 {
     char *equals = strchr(text, '=');
-    if (!equals || out->n_bases == BASES_MAX) {
-        complain(EXIT_USAGE, "--base takes INTERFACE=URL, at most %d times", (int)BASES_MAX);
+    if (!equals || *n == BASES_MAX) {
+        complain(EXIT_USAGE, "--%s takes %s, at most %d times", opt->name, opt->value,
+                 (int)BASES_MAX);
         return false;
     }
     *equals = '\0';
-    out->bases[out->n_bases++] = (hal_pair){text, equals + 1};
+    pairs[(*n)++] = (hal_pair){text, equals + 1};
     return true;
 }
 
@@ -149,7 +153,9 @@ static bool apply(options *out, const option *opt, char *value)
         out->archive = value;
         return true;
     case 'b':
-        return add_base(out, value);
+        return add_pair(out->bases, &out->n_bases, opt, value);
+    case 'd':
+        return add_pair(out->readings, &out->n_readings, opt, value);
     case 'o':
         out->output = value;
         return true;

@@ -157,6 +157,17 @@ static hal_status set_archive(hal_runtime *rt, const hal_config *config, hal_err
     return st;
 }
 
+static hal_status set_readings(hal_runtime *rt, const hal_config *config, hal_err *err)
+{
+    hal_status st = HAL_OK;
+    for (size_t i = 0; i < config->n_readings && !st; i++) {
+        char setting[NAME_MAX_BYTES];
+        snprintf(setting, sizeof setting, "reading.%s", config->readings[i].name);
+        st = hal_host_set(rt->host, setting, config->readings[i].value, err);
+    }
+    return st;
+}
+
 /* Life */
 
 static int preload(lua_State *L)
@@ -194,6 +205,8 @@ static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_er
         hal_host_log(rt->host, "info",
                      "requests go through a proxy: addresses are checked by their names only");
     hal_status st = set_archive(rt, config, err);
+    if (!st)
+        st = set_readings(rt, config, err);
     if (!st)
         st = hal_host_set(rt->host, "output", config->output, err);
     if (!st)

@@ -294,6 +294,22 @@ class Pages(Answers):
                 self.assertEqual(ended.code, 7, ended.messages)
                 self.assert_heals_query(peer, door)
 
+    def test_N33_pages_of_rows_without_a_key_are_asked_for_again_on_one(self):
+        every = self.sky.rows
+
+        def answer(request, wire):
+            asked = question(request)
+            pages = [every] if asked["pagesize"] == 300 else [every[:200], every[199:99:-1]]
+            shown = pages[asked["page"] - 1]
+            wire.answer(self.sky.portal(shown, False, 300, asked["page"], asked["pagesize"]))
+            return True
+
+        peer = self.serve_sky(answer)
+        ended = self.ask(peer, "service", hasten=HASTEN)
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual([question(request)["pagesize"] for request in peer.requests],
+                         [200, 200, 300])
+
     def test_N33_rows_that_come_twice_are_kept_once(self):
         every = self.sky.rows
         for door in ("catalog", "observations"):

@@ -143,14 +143,15 @@ class Query(Case):
         return self.serve(answer)
 
     def ask(self, peer, door, *arguments, options="", **run_options):
-        """All rows by one of the doors "catalog", "observations", "cone", "tap", which end in
-        rows.csv. Whatever happens: a run that succeeds has every row once, one that fails has
+        """All rows by one of the doors "catalog", "observations", "service", "cone", "tap", which
+        end in rows.csv. Whatever happens: a run that succeeds has every row once, one that fails has
         nothing that could be taken for it."""
         circle = f'sky.cone("{RA} {DEC}", "{RADIUS} deg")'
         host, text = {
             "catalog": ("mast", f'mast.catalog("Gaia DR3"):query {{ region = {circle}, '
                         f'into = "rows.csv", {options} }}'),
             "observations": ("mast", f'return mast.observations {{ region = {circle}, {options} }}'),
+            "service": ("mast", 'return mast.service("Mast.Any", {}, { pagesize = 200 })'),
             "cone": (peer.host, f'vo.cone("{peer.url}/cone"):query {{ region = {circle}, '
                      f'into = "rows.csv", {options} }}'),
             "tap": (peer.host, f'vo.tap("{peer.url}/tap"):query("SELECT * FROM t", {{ '
@@ -159,7 +160,7 @@ class Query(Case):
         ended = self.run_text(text, [host], "--archive", peer.url, "--format", "csv", *arguments,
                               **run_options)
         path = os.path.join(self.out, "rows.csv")
-        if door == "observations":
+        if door in ("observations", "service"):
             got = list(csv.DictReader(io.StringIO(ended.output)))
         elif os.path.exists(path):
             with open(path, encoding="utf-8") as file:

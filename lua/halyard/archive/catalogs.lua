@@ -9,6 +9,7 @@ local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
 local json = require("halyard.json")
+local readings = require("halyard.archive.readings")
 local sky = require("halyard.sky")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
@@ -140,7 +141,8 @@ local function parameters(params, record, column, terms)
     local term = terms[1]
     if term.op == ".." then
       params[column.name .. ".gte"], params[column.name .. ".lte"] = term.low, term.high
-      return false
+      return readings.chosen("catalogs-ranges") == "and"
+        and (not record.null or term.low > record.null)
     end
     params[column.name .. (decorators[term.op] or "")] = term.value
     return term.op == "=" or (term.op:sub(1, 1) == ">" and (not record.null

@@ -116,19 +116,40 @@ local function same_row(a, b)
   return true
 end
 
--- The rows of several pages, each once. With fewer different ones than there should be, the order
--- changed between the pages: some rows came twice, others not at all (fault matrix N33).
+-- What refers to one question's circle, or to nothing, and so tells no rows apart (7.1).
+local incidental = { distance = true, objID1 = true, _selected_ = true }
+
+-- Names of the columns that tell rows apart: the key, where it came; else all but `incidental`.
+local function telling(rows, key)
+  local names = {}
+  for _, name in ipairs(rows.columns) do
+    if name == key then
+      return { key }, true
+    elseif not incidental[name] then
+      names[#names + 1] = name
+    end
+  end
+  return names, false
+end
+
+-- The rows of several pages, each once; nil where rows without a key are alike, of which nobody can
+-- tell whether they are one. With fewer different ones than there should be, the order changed
+-- between the pages: some rows came twice, others not at all (fault matrix N33).
 local function merged(service, pages, key, total)
   local rows = table_core.concat(pages)
-  local once = rows:unique(key)
-  if #once < total then
+  local names, has_key = telling(rows, key)
+  local once = rows:unique(names)
+  if #once == #rows then
+    return rows
+  elseif not has_key then
+    return total < 0 and rows or nil
+  elseif #once < total then
     errors.raise("integrity", ("%s: %d of %d rows came twice, so others are missing: the order "
       .. "changed between pages; nothing of this answer is kept, run it again")
       :format(service, #rows - #once, #rows))
-  elseif #once < #rows then
-    system.log("warning", ("%s: %d rows came twice and are kept once"):format(service,
-      #rows - #once))
   end
+  system.log("warning", ("%s: %d rows came twice and are kept once"):format(service,
+    #rows - #once))
   return once
 end
 
@@ -139,7 +160,8 @@ end
 -- @tparam string service
 -- @tparam table params
 -- @tparam[opt] table how pagesize, tries, breaker, data, auth, format ("json" or "extjs"),
--- drop_empty, path, key (name of a column that no two rows share, if it is there)
+-- drop_empty, path, key (name of a column that no two rows share, if it is there; rows of several
+-- pages that are alike without one are asked for again on one page)
 -- @treturn halyard.table rows
 -- @treturn table requests (pages read) and bytes
 function M.rows(service, params, how)
@@ -178,12 +200,14 @@ function M.rows(service, params, how)
   if #pages == 1 then
     return pages[1], cost
   end
-  for _, name in ipairs(pages[1].columns) do
-    if name == how.key then
-      return merged(service, pages, name, total), cost
-    end
+  local rows = merged(service, pages, how.key, total)
+  if not rows then
+    local whole, more = M.rows(service, params, setmetatable({ pagesize = total,
+      breaker = breaker }, { __index = how }))
+    door.add_cost(cost, more)
+    rows = whole
   end
-  return table_core.concat(pages), cost
+  return rows, cost
 end
 
 --- The number in the one cell of a COUNT_BIG(*) answer (8.2).

@@ -9,6 +9,7 @@ local hsc_answers = require("halyard.archive.hsc")
 local json = require("halyard.json")
 local mashup = require("halyard.archive.mashup")
 local portions = require("halyard.archive.portions")
+local readings = require("halyard.archive.readings")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -41,12 +42,10 @@ local function hsc(title, version, aliases)
   }
 end
 
--- Which of two names is live is not known (7.4): the first that answers is kept.
 local function psf(title, camera)
   return {
-    name = title, either = { "Mast.Catalogs.Filtered.Wfc3Psf." .. camera,
-      "Mast.Catalogs.Filtered.Wfc3." .. camera },
-    id = "id", cap = mashup.row_cap, filters = true, drop = {}, along = "psf_x_center",
+    name = title, camera = camera, id = "id", cap = mashup.row_cap, filters = true, drop = {},
+    along = "psf_x_center",
   }
 end
 
@@ -54,7 +53,7 @@ end
 -- count (`counts_alone`: and do nothing else); `id`, `ra`, `dec`: key and selection columns, or
 -- lists of names one of which is there (`roles`); `told`: units that no list has; `drop`: columns
 -- that refer to the centre of one request and mean nothing in a set of tiles; `filters`: takes
--- criteria; `no_columns`: sends all.
+-- criteria; `no_columns`: sends all; `camera`: of a table without positions.
 M.catalogs = {
   gaia("Gaia DR3", "GaiaDR3", { "Gaia" }), gaia("Gaia DR2", "GaiaDR2"),
   gaia("Gaia DR1", "GaiaDR1"), gaia("TGAS", "Tgas"),
@@ -144,41 +143,28 @@ function M.count_region(record, base, shape, how)
   return sum, cost
 end
 
--- The live one of a record's two names, and what asking it first gave.
-local function live_service(record, ask)
-  local key = door.base("mashup")
-  record.live = record.live or {}
-  if record.live[key] then
-    return record.live[key], ask(record.live[key])
-  end
-  local ok, got = errors.try(ask, record.either[1])
-  if not ok and not mashup.is_no_service(got) then
-    error(got, 0)
-  elseif ok then
-    record.live[key] = record.either[1]
-    return record.either[1], got
-  end
-  got = ask(record.either[2])
-  record.live[key] = record.either[2]
-  return record.either[2], got
-end
-
--- Columns as an answer without rows names them: asked for a value that no row has.
+-- Columns as an answer without rows names them: asked for a value that no row has. Also gives the
+-- service's name, where which of two is live is not known (7.4).
 local function columns_by_answer(record)
-  if record.either then
-    local _, rows = live_service(record, function(service)
-      return door.aside(mashup.rows(service, { columns = "*", filters = json.array({
-        { paramName = record.id, values = json.array({ "-1" }) } }) }, { pagesize = 1 }))
-    end)
-    return mashup.columns_of(rows)
+  if not record.camera then
+    return mashup.columns_of(door.aside(mashup.rows(record.cone,
+      copy(record.params, { ra = 0, dec = 0, radius = 1e-6 }))))
   end
-  return mashup.columns_of(door.aside(mashup.rows(record.cone,
-    copy(record.params, { ra = 0, dec = 0, radius = 1e-6 }))))
+  local nothing = { columns = "*", filters = json.array({
+    { paramName = record.id, values = json.array({ "-1" }) } }) }
+  return readings.ask("wfc3-psf", door.base("mashup") .. record.camera, function(choice)
+    local service = ("Mast.Catalogs.Filtered.%s.%s"):format(choice, record.camera)
+    return mashup.columns_of(door.aside(mashup.rows(service, nothing, { pagesize = 1 }))), service
+  end, mashup.is_no_service)
 end
 
 -- Columns for checks: what the archive lists; services without a list name them in every answer.
+-- Also the service's name, where it had to be found out.
 local function listed(record)
-  local columns = record.config and mashup.columns(record.config) or columns_by_answer(record)
+  local columns, service = record.config and mashup.columns(record.config)
+  if not columns then
+    columns, service = columns_by_answer(record)
+  end
   for _, name in ipairs(record.drop) do
     columns[name:lower()] = nil
   end
@@ -188,7 +174,7 @@ local function listed(record)
       column.unit = known.unit
     end
   end
-  return columns
+  return columns, service
 end
 
 -- Drops columns that refer to one request's centre, and rows and columns that the service could not
@@ -285,11 +271,10 @@ local function plain_source(record, options)
   if options.region then
     errors.raise("usage", record.name .. " has no positions on the sky: select with where")
   end
-  local columns = listed(record)
+  local columns, service = listed(record)
   local names = options.columns and door.chosen({ record.id }, options.columns, columns,
     record.name)
   local filters = mashup.filters(columns, options.where, record.name)
-  local service = record.live[door.base("mashup")]
   local asked = names and table.move(names, 1, #names, 1, {}) or { "*" }
   if names and not table.concat(names, ","):find(record.along, 1, true) then
     asked[#asked + 1] = record.along
@@ -326,7 +311,7 @@ for _, record in ipairs(M.catalogs) do
     return listed(record)
   end
   record.source = function(options)
-    return (record.either and plain_source or source_of)(record, options)
+    return (record.camera and plain_source or source_of)(record, options)
   end
 end
 

@@ -5,6 +5,7 @@
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local mashup = require("halyard.archive.mashup")
+local readings = require("halyard.archive.readings")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
 
@@ -37,14 +38,10 @@ end
 -- Services for JWST's observers: which of the two addresses has them is not known.
 local function restricted_rows(read, name, params, how)
   how.auth = "mast"
-  local ok, rows, cost = errors.try(read, name, params, how)
-  if ok then
-    return rows, cost
-  elseif not mashup.is_no_service(rows) then
-    error(rows, 0)
-  end
-  how.path = jwst_path
-  return read(name, params, how)
+  return readings.ask("jwst-portal", door.base("mashup") .. name, function(choice)
+    how.path = choice == "portal_jwst" and jwst_path or nil
+    return read(name, params, how)
+  end, mashup.is_no_service)
 end
 
 --- Every row of a service of the portal, all its pages.

@@ -66,6 +66,7 @@ return {
       practice = { "lua/practice/mashup.lua", "/portal_jwst/" },
       tests = {
         { "tests/archive/auth_spec.lua", "opens the services of JWST's observers" },
+        { "tests/archive/readings_spec.lua", "jwst-portal is found out, and may be chosen" },
         { "tests/archive/mashup_spec.lua", "answers any service by its name" },
       },
     },
@@ -313,11 +314,12 @@ return {
     {
       "Mast.Catalogs.Filtered.Wfc3Psf.Uvis, .Ir (or Wfc3.Uvis, Wfc3.Ir)",
       "mast.catalog(\"WFC3 PSF UVIS\"):query",
-      client = { "lua/halyard/archive/mashup_catalogs.lua", "Mast.Catalogs.Filtered.Wfc3Psf." },
-      practice = { "lua/practice/mashup_catalogs.lua", "Mast.Catalogs.Filtered.Wfc3Psf." },
+      client = { "lua/halyard/archive/readings.lua", "Wfc3Psf" },
+      practice = { "lua/practice/mashup_catalogs.lua", "Wfc3Psf" },
       tests = {
         { "tests/archive/mashup_spec.lua", "asks for a table without positions in portions" },
         { "tests/archive/mashup_spec.lua", "under the service's other name" },
+        { "tests/archive/readings_spec.lua", "wfc3-psf is found out, and may be chosen" },
       },
     },
     {
