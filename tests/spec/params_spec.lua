@@ -35,6 +35,12 @@ describe("parameters of a workflow", function()
     assert.is_true(values({ center = "M 13", deep = true }).deep)
   end)
 
+  it("are a list: names as keys and gaps are refused", function()
+    assert.is_truthy(failure(params.declare, { radius = { kind = "angle" } }):find("radius", 1, true))
+    assert.is_truthy(failure(params.declare, { { "a", "number" }, nil, { "b", "number" } })
+      :find("3", 1, true))
+  end)
+
   it("are told apart from the command's own options", function()
     local function wrong(name)
       return failure(params.values, declared, { center = "M 13", [name] = "x" }, "workflow demo",
