@@ -157,7 +157,7 @@ function methods:downloaded(bytes)
   local limit = self.budget.download
   if limit and self.download_bytes > limit then
     errors.raise("budget", ("%d bytes downloaded, the workflow's budget is %d: raise "
-      .. "budget.download"):format(self.download_bytes, limit))
+      .. "budget.download"):format(self.download_bytes, limit), { fault = "limit" })
   end
 end
 
@@ -207,7 +207,7 @@ local function file_line(entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
   return json.encode({
     uri = system.redact(entry.uri), file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
-    status = states[status] or "error", tries = entry.tries,
+    status = states[status] or "error", tries = entry.tries, fault = entry.err and entry.err.fault,
     warning = entry.warning, error = entry.err and system.redact(tostring(entry.err)) or nil,
   })
 end

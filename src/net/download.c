@@ -374,7 +374,7 @@ static void on_exchange_done(void *ctx, const hal_outcome *outcome)
     hal_err err = outcome->err, ignored = HAL_ERR_INIT;
     hal_content_range r;
     d->x = NULL;
-    d->result.tries += outcome->tries - d->goes_on;
+    d->result.tries += outcome->tries ? outcome->tries - d->goes_on : 0;
     d->goes_on = false;
     d->result.wire_bytes += outcome->wire_bytes;
     if (d->ending) { /* cancelled, or the disk failed */

@@ -112,7 +112,7 @@ static void range_done(void *ctx, const hal_outcome *outcome)
     hal_err err = outcome->err, ignored = HAL_ERR_INIT;
     r->x = NULL;
     d->n_ranges--;
-    d->result.tries += outcome->tries - 1;
+    d->result.tries += outcome->tries ? outcome->tries - 1 : 0;
     d->result.wire_bytes += outcome->wire_bytes;
     bool short_one = !err.status && r->offset != r->end;
     if (short_one)

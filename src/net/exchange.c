@@ -90,9 +90,11 @@ void hal_exchange_conclude(hal_exchange *x, const hal_err *why)
     if (x->phase == HAL_ENDING)
         return;
     x->phase = HAL_ENDING;
+    if (!x->sent_ns)
+        x->outcome.tries = 0;
     if (why) {
         x->outcome.err = *why;
-        x->outcome.err.tries = x->sent_ns ? x->outcome.tries : 0;
+        x->outcome.err.tries = x->outcome.tries;
         if (!why->origin[0])
             hal_exchange_host(x, x->outcome.err.origin, sizeof x->outcome.err.origin);
     }

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One row of the fault matrix: the command runs against a misbehaving peer, and the invariants of
 section 8 of the matrix are looked at after each test."""
+import collections
 import contextlib
 import glob
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
 from peer import Peer
 
@@ -20,6 +23,12 @@ TOKEN = "6e1d1c3a7f2b4c58a0token0f1e2d3c4"
 # The deadlines of the engine are minutes. Under faketime an hour of the command's clocks is
 # `3600 / hasten` seconds, and so are the waits in its loop.
 HASTEN = 50
+
+
+# Section 2 of the matrix: what an item that is not there has failed by, and how often one may be
+# asked for: five tries an operation, and as many again each time it begins at zero, twice.
+CLASSES = {"transient", "busy", "permanent", "integrity", "local", "limit", "protocol"}
+TRIES_MAX = 3 * 5
 
 
 # A disk that saves at once, where what takes long is not what is tested.
@@ -48,6 +57,10 @@ def process_list():
     return "\n".join(lines)
 
 
+# How a run ends that has said all: not the one that was killed.
+RECORDED = {0, 1, 3, 4, 5, 6, 7, 8, 75}
+
+
 class Ended:
     """A run that has ended."""
 
@@ -68,6 +81,9 @@ class Case(unittest.TestCase):
     and the files are then compared after the test, and again after a run against a good peer."""
 
     deadline_s = 240  # of a run
+    tries_max = TRIES_MAX
+    unseen = 0  # tries of each file that its server does not see as requests
+    alone = True  # no other run asks the same peers meanwhile
     where = None  # the tests' own folder lies: None, where temporary files do
 
     def setUp(self):
@@ -79,6 +95,7 @@ class Case(unittest.TestCase):
         os.mkdir(self.home)
         self.truth, self.texts = {}, []
         self.honest = False  # the peer of `serve` answers as a good server
+        self.peers = []
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
 
@@ -96,7 +113,9 @@ class Case(unittest.TestCase):
                 self.texts.append(process_list())
             return (self.good if self.honest else answer)(request, wire)
 
-        return self.stack.enter_context(Peer(choose, **options))
+        peer = self.stack.enter_context(Peer(choose, **options))
+        self.peers.append(peer)
+        return peer
 
     # -- runs
 
@@ -119,8 +138,11 @@ class Case(unittest.TestCase):
         """The command, begun: a session of its own, so that what it leaves behind is seen."""
         fast = ["faketime", "-f", f"+0 x{hasten}"] if hasten != 1 else []
         options = {"env": self.environment(), "stdout": subprocess.PIPE, **options}
-        return subprocess.Popen([*before, *fast, HALYARD, *arguments], stderr=subprocess.PIPE,
-                                text=True, start_new_session=True, cwd=self.place, **options)
+        asked = [len(peer.requests) for peer in self.peers]
+        process = subprocess.Popen([*before, *fast, HALYARD, *arguments], stderr=subprocess.PIPE,
+                                   text=True, start_new_session=True, cwd=self.place, **options)
+        process.asked = dict(zip(self.peers, asked))
+        return process
 
     def end(self, process):
         """Waits for a run; what it said is kept for the search for secrets."""
@@ -135,7 +157,13 @@ class Case(unittest.TestCase):
         self.texts += [output or "", messages]
         for trouble in ("Sanitizer", "runtime error:"):
             self.assertNotIn(trouble, messages)
-        return Ended(process.returncode, output, messages, self.out)
+        ended = Ended(process.returncode, output, messages, self.out)
+        if self.alone:
+            for peer in process.asked:
+                peer.settle()
+        if self.alone and process.returncode in RECORDED:
+            self.assert_recorded(ended, process.asked)
+        return ended
 
     def run_text(self, text, hosts, *arguments, **options):
         """Runs a workflow of one text to its end."""
@@ -199,9 +227,32 @@ class Case(unittest.TestCase):
                                 f"{name}: {len(content)} bytes that are not those of the archive")
         return {name for name in tree if not is_part(name)}
 
+    def assert_recorded(self, ended, asked):
+        """Section 8, 5 and 7: the record of the run that has ended tells of every file what became
+        of it, of one that is not there also why, and as many tries as its server counted, which was
+        `asked` so often before."""
+        if not os.path.exists(os.path.join(self.out, "report.json")):
+            return
+        tries = collections.Counter()
+        for item in ended.report()["files"]:
+            self.assertIn(item["status"], {"complete", "already there", "deferred", "error"}, item)
+            failed = item["status"] in {"deferred", "error"}
+            self.assertEqual("error" in item, failed, item)
+            self.assertEqual("fault" in item, failed, item)
+            self.assertIn(item.get("fault"), {*CLASSES, None}, item)
+            self.assertTrue("tries" in item or "another file failed" in item["error"], item)
+            tries[item["uri"]] += item.get("tries", math.inf)
+        for uri, n in tries.items():
+            self.assertLessEqual(0 if n == math.inf else n, self.tries_max, uri)
+            for peer in asked:
+                if uri.startswith(peer.url + "/") and n != math.inf:
+                    seen = sum(peer.url + urllib.parse.unquote(request.target) == uri
+                               for request in peer.requests[asked[peer]:])
+                    self.assertEqual(seen, n - self.unseen, uri)
+
     def assert_invariants(self):
-        """Section 8: 1 and 4 by files, 2 by the next run, 3, 6; 8 is looked at after each run, 5
-        and 7 are of each row."""
+        """Section 8: 1 and 4 by files, 2 by the next run, 3, 6; 5, 7 and 8 are looked at after each
+        run."""
         self.whole()
         self.assertLessEqual(set(os.listdir(self.place)), {"out", "home", "faults.lua"},
                              "a file outside the output folder")

@@ -59,7 +59,6 @@ class Kills(Case):
                     peer.stopping.wait(chance.uniform(0, longest_s))
                     run.kill()
                 ended = self.end(run)
-                peer.settle()
                 code = ended.code
                 self.assertIn(code, (0, -9), ended.messages)
                 killed += code == -9

@@ -185,6 +185,7 @@ class Machine(LocalCase):
     def test_L14_the_machine_sleeps_in_every_transfer(self):
         # More often than an operation is tried, and longer than its server may be silent.
         naps, size = 7, len(self.truth["a.bin"])
+        self.unseen = -naps  # no tries, though requests
         asleep = threading.Event()
 
         def answer(request, wire):
@@ -221,6 +222,7 @@ class Machine(LocalCase):
     # -- other processes
 
     def test_L15_another_run_has_the_folder(self):
+        self.alone = False
         with self.under_way() as (run, stop):
             second = self.fetch(self.peer)
             self.assertEqual(second.code, 5, second.messages)
@@ -231,7 +233,7 @@ class Machine(LocalCase):
         self.assert_heals(self.peer, ["a.bin", "b.bin"])  # the kernel has let go of the lock
 
     def test_L15_many_begin_at_once(self):
-        self.honest = False
+        self.honest = self.alone = False
         entered = threading.Event()
 
         def answer(request, wire):

@@ -455,6 +455,7 @@ class Tls(Download):
         return self.trusting
 
     def assert_distrusted(self, certificate, message, before=()):
+        self.unseen = 1
         peer = self.serve_with(certificate)
         ended = self.fetch(peer, before=before)
         self.assertEqual(ended.code, 4, ended.messages)

@@ -154,7 +154,7 @@ class Peer:
             raise self.failure
 
     def settle(self):
-        """Waits until all that killed clients had sent is read and counted."""
+        """Waits until all that clients which have ended had sent is read and counted."""
         with socket.socket() as last:  # connections are accepted in their order
             last.bind(("127.0.0.1", 0))
             port = last.getsockname()[1]
@@ -162,6 +162,7 @@ class Peer:
             last.connect(("127.0.0.1", self.port))
         while self.n_open or port not in self.ended:
             time.sleep(0.001)
+        self.n_connections -= 1
 
     def _accept(self):
         while not self.stopping.is_set():

@@ -45,13 +45,14 @@ local final = { io = true, budget = true, cancelled = true, permission = true }
 local function from_cloud(item, queue)
   local url = queue.cloud_urls[item.uri]
   if not url then
-    return false, errors.new("not_found", "the file is not in the cloud")
+    return false, errors.new("not_found", "the file is not in the cloud", { fault = "permanent" })
   end
   local ok, got = transfer(item, url, nil, queue)
   if not ok and final[got.code] then
     error(named(got, item.place), 0)
   elseif not ok and got.code == "not_found" then
-    got = errors.new("not_found", "the file is not in the cloud, though the archive lists it there")
+    got = errors.new("not_found", "the file is not in the cloud, though the archive lists it there",
+      { fault = "permanent", tries = got.tries })
   end
   return ok, got
 end
@@ -87,6 +88,7 @@ end
 
 -- Fetches file `k`, notes what became of it. Raises when the others shall not go on.
 local function fetch_one(queue, k, on_error)
+  queue:begin(k)
   local ok, got = errors.try(fetch, queue:item(k), queue)
   if ok then
     queue:settle(k, got.skipped and "there" or "complete", got)
@@ -195,7 +197,7 @@ function M.run(queue, parallel, on_error, record)
   if not whole and (not errors.is(why) or why.code == "cancelled") then
     error(why, 0)
   elseif not whole then
-    queue:abandon()
+    queue:abandon(why)
     errors.try(save, record, queue) -- a full disk must not hide the first failure
     error(why, 0)
   end

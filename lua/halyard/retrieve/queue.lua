@@ -150,7 +150,7 @@ local function look_up(self, k)
   local uri, direct, source = source_of(row)
   if not self.is_host[host_of(uri, direct)] then
     errors.raise("permission", ("a row was changed to %s while files were being fetched")
-      :format(source))
+      :format(source), { fault = "limit" })
   end
   return row, uri, direct, source
 end
@@ -281,13 +281,20 @@ function methods:settle(k, status, got, err)
   end
 end
 
---- The rest is not fetched, because of another failure.
-function methods:abandon()
+--- File `k` is being fetched from now on.
+function methods:begin(k)
+  self.statuses[k] = "begun"
+end
+
+--- The rest is not fetched, because of another failure. Of what had begun nobody knows the tries.
+function methods:abandon(why)
   local err = errors.new("cancelled", "not downloaded, because another file failed: run the same "
-    .. "command again")
+    .. "command again", { fault = why.fault })
   for k = 1, self.n do
-    if self.statuses[k] == "waiting" then
+    local begun = self.statuses[k] == "begun"
+    if begun or self.statuses[k] == "waiting" then
       self:settle(k, "failed", nil, err)
+      self.tries[k] = not begun and 0
     end
   end
 end
@@ -315,7 +322,7 @@ function methods:entry(k)
     return nil
   end
   local entry, status = self:item(k), self.statuses[k]
-  entry.status, entry.tries = status, self.tries[k]
+  entry.status, entry.tries = status, self.tries[k] or nil
   entry.ok = status == "complete" or status == "there"
   if entry.ok then
     local known = download.record(self.dir, entry.place) or {}
