@@ -95,6 +95,8 @@ typedef struct hal_config {
     /** Whoever asks to wait longer than that (Retry-After) is not waited for; 0: 900. */
     int64_t retry_after_max_s;
     bool restart; /* what interrupted runs left in the output folder is asked again */
+    /** Another run in the output folder is waited for; else it is HAL_E_IO. */
+    bool wait_for_folder;
     bool offline; /* no request is sent: what needs one fails with HAL_E_USAGE */
     /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
      * stage, done, known, unit, rows, rows_expected, bytes, elapsed_s, each only where it is

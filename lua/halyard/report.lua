@@ -6,6 +6,7 @@ local errors = require("halyard.error")
 local json = require("halyard.json")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
+local task = require("halyard.core.task")
 
 local M = {}
 
@@ -34,6 +35,25 @@ local current
 function M.current()
   current = current or M.new({ output = system.default_output(".") })
   return current
+end
+
+local folder_pause_s = 0.5
+
+--- Makes the output folder this run's alone, until what it returns is closed. Another run there is
+-- waited for when the user said so.
+function M.lock_output()
+  local ok, got = errors.try(system.lock_output)
+  if not ok and got.retryable and system.setting("wait_for_folder") == "yes" then
+    system.log("info", "waiting: " .. got.message:gsub(";.*", ""))
+    repeat
+      task.sleep(folder_pause_s)
+      ok, got = errors.try(system.lock_output)
+    until ok or not got.retryable
+  end
+  if not ok then
+    error(got, 0)
+  end
+  return got
 end
 
 -- The entries of `hosts`, one a line, with the hosts of MAST for "mast".

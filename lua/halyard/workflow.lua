@@ -306,14 +306,15 @@ local function prepare(args, dry)
   local manifest = M.load(path)
   local values = params.values(manifest.params, underscored(args.params),
     "workflow " .. manifest.name, args.options)
-  local budget = manifest.budget
+  local budget, program = manifest.budget, not dry and list_for(args) or nil
+  local output = system.default_output(manifest.name .. "-out")
+  local lock = not dry and report.lock_output() or nil -- to wait for it is no time of the run
   system.declare({ memory = budget.memory, cpu = budget.cpu, wall = budget.wall })
   local record = report.begin(report.new({
-    output = system.default_output(manifest.name .. "-out"), dry = dry, hosts = manifest.hosts,
-    pictures = pictures, list_for = not dry and list_for(args) or nil,
-    budget = manifest.budget, workflow = { name = manifest.name, version = manifest.version },
+    output = output, dry = dry, hosts = manifest.hosts, pictures = pictures, list_for = program,
+    budget = budget, workflow = { name = manifest.name, version = manifest.version },
   }))
-  return manifest, values, record, path
+  return manifest, values, record, path, lock
 end
 
 local function save(record, manifest, values, status, err)
@@ -391,8 +392,8 @@ end
 local verbs = {}
 
 function verbs.run(args)
-  local manifest, values, record, path = prepare(args, false)
-  local _ <close> = system.lock_output()
+  local manifest, values, record, path, lock = prepare(args, false)
+  local _ <close> = lock
   save(record, manifest, values, "unfinished") -- before any request: the folder can be written
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
   local ok, result = pcall(run_and_flush, manifest, ctx, values, record)

@@ -127,6 +127,7 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .proxy_from_env = opts->proxy_from_env,
                          .retry_after_max_s = longest_wait,
                          .restart = opts->restart,
+                         .wait_for_folder = opts->wait_for_folder,
                          .offline = opts->offline,
                          .on_event = on_event,
                          .on_output = on_output,

@@ -21,6 +21,8 @@ static const option table[] = {
     {'o', 'o', "output", "DIR", "folder for everything that is written (default: NAME-out)"},
     {'X', 0, "restart", NULL,
      "ask everything again instead of going on where a run was interrupted"},
+    {'l', 0, "wait-for-folder", NULL,
+     "wait for the end of another run in the output folder, else fail"},
     {'M', 0, "offline", NULL, "no request is sent: by the densities of earlier queries"},
     {'w', 0, "workflow-path", "DIRS",
      "folders in which workflows are looked up first, split by ':'"},
@@ -161,6 +163,9 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'X':
         out->restart = true;
+        return true;
+    case 'l':
+        out->wait_for_folder = true;
         return true;
     case 'M':
         out->offline = true;

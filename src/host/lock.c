@@ -93,10 +93,13 @@ static hal_status taken(int fd, const char *folder, hal_err *err)
     for (char *c = owner; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '\0';
-    return hal_err_set(err, HAL_E_IO,
-                       "the output folder %s is in use by another run (%s); wait for its end or "
-                       "choose another folder with --output",
-                       folder, owner[0] ? owner : "process unknown");
+    hal_err_set(err, HAL_E_IO,
+                "the output folder %s is in use by another run (%s); wait for its end "
+                "(--wait-for-folder) or choose another folder with --output",
+                folder, owner[0] ? owner : "process unknown");
+    if (err)
+        err->retryable = true;
+    return HAL_E_IO;
 }
 
 static hal_status lock_file(int fd, const char *folder, hal_err *err)

@@ -9,7 +9,7 @@
  * process dies) and removes stale unfinished files from it and its sub-folders: all that is called
  * `.*.halyard-*` or `.halyard-*` and that no process holds by flock. Parts of downloads stay: they
  * are resumed. Caller closes `*fd`, which frees the lock. HAL_E_IO: another run has the folder
- * (fault matrix L15), or the disk failed. */
+ * (fault matrix L15), which is `retryable`, or the disk failed. */
 hal_status hal_lock_folder(int *fd, const char *folder, hal_err *err) HAL_MUST_CHECK;
 
 #endif

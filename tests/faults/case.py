@@ -125,13 +125,13 @@ class Case(unittest.TestCase):
         return {**inherited, "HOME": self.home, "XDG_CACHE_HOME": os.path.join(self.home, "cache"),
                 "MAST_API_TOKEN": TOKEN, "ASAN_OPTIONS": "verify_asan_link_order=0", **more}
 
-    def workflow(self, text, hosts):
-        """A workflow file whose run is `text`."""
+    def workflow(self, text, hosts, more=""):
+        """A workflow file whose run is `text`, with `more` fields, each ended by a comma."""
         path = os.path.join(self.place, "faults.lua")
         quoted = ", ".join(f'"{host}"' for host in hosts)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"return workflow {{ name = \"faults\", summary = \"faults\", "
-                       f"hosts = {{ {quoted} }},\n  run = function()\n{text}\n  end }}\n")
+                       f"hosts = {{ {quoted} }}, {more}\n  run = function()\n{text}\n  end }}\n")
         return path
 
     def start(self, *arguments, hasten=1, before=(), **options):

@@ -232,6 +232,31 @@ class Machine(LocalCase):
             stop(signal.SIGKILL)
         self.assert_heals(self.peer, ["a.bin", "b.bin"])  # the kernel has let go of the lock
 
+    def test_L15_another_run_in_the_folder_is_waited_for_when_the_user_says_so(self):
+        self.alone = False
+        with self.under_way() as (run, stop):
+            text = self.workflow("", [self.peer.host], 'budget = { wall = "1 s" },')
+            second = self.start("run", text, "--allow-private-net", "-o", self.out,
+                                "--wait-for-folder")
+            for _ in range(20):
+                time.sleep(0.1)
+                self.assertIsNone(second.poll())
+            self.assertEqual(len(self.peer.requests), 2)
+            stop(signal.SIGKILL)
+        ended = self.end(second)
+        self.assertEqual(ended.code, 0, ended.messages)  # longer than its budget, which it only waited
+        self.assertIn(f"waiting: the output folder {self.out} is in use by another run (process "
+                      f"{run.pid} on {socket.gethostname()})\n", ended.messages)
+        self.assertEqual(ended.report()["status"], "complete")
+
+    def test_L15_who_waits_can_be_interrupted(self):
+        self.alone = False
+        with self.under_way():
+            second = self.start_text("", [self.peer.host], "--wait-for-folder")
+            time.sleep(0.5)
+            second.send_signal(signal.SIGINT)
+            self.assertEqual(self.end(second).code, 128 + signal.SIGINT)
+
     def test_L15_many_begin_at_once(self):
         self.honest = self.alone = False
         entered = threading.Event()

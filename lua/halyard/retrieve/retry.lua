@@ -126,7 +126,7 @@ function M.main(dir, allowed)
       :format(dir))
   end
   local record = report.begin(report.new({ output = system.default_output(dir), hosts = {} }))
-  local _ <close> = system.lock_output()
+  local _ <close> = report.lock_output()
   local found = {}
   for _, path in ipairs(holdings.tree(dir)) do
     if path:match("[^/]+$") == "manifest.json" then
