@@ -51,6 +51,8 @@ int cmd_show(const command *command, const options *opts);
 int cmd_match(const command *command, const options *opts);
 int cmd_version(const command *command, const options *opts);
 
+/* To standard output, all of it; false and errno when that is not possible. */
+bool put_out(const char *text, size_t size_bytes);
 /* A whole number up to some millions; -1: it is none. */
 int64_t whole_number(const char *text);
 /* "halyard: text" on standard error. Returns `exit_code`. */

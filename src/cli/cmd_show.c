@@ -8,7 +8,7 @@
 static void on_output(void *ctx, const char *text, size_t size_bytes)
 {
     progress_clear(ctx);
-    fwrite(text, 1, size_bytes, stdout);
+    put_out(text, size_bytes);
 }
 
 static hal_status show(hal_runtime *rt, void *ctx)

@@ -32,7 +32,7 @@ static void on_output(void *ctx, const char *text, size_t size_bytes)
 {
     view *v = ctx;
     progress_clear(&v->progress);
-    if (!v->output_errno && (fwrite(text, 1, size_bytes, stdout) != size_bytes || fflush(stdout))) {
+    if (!v->output_errno && !put_out(text, size_bytes)) {
         v->output_errno = errno;
         hal_runtime_interrupt(v->rt);
     }

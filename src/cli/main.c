@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,6 +130,26 @@ int run_interruptible(hal_runtime *rt, job_body body, void *ctx)
     return hal_exit_code(st);
 }
 
+static int output_errno; /* why standard output took no more */
+
+bool put_out(const char *text, size_t size_bytes)
+{
+    if (fflush(stdout))
+        output_errno = errno;
+    while (size_bytes > 0 && !output_errno) {
+        ssize_t n = write(STDOUT_FILENO, text, size_bytes);
+        struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+        if (n < 0 && errno == EAGAIN)
+            poll(&room, 1, -1);
+        else if (n < 0 && errno != EINTR)
+            output_errno = errno;
+        text += n > 0 ? n : 0;
+        size_bytes -= n > 0 ? (size_t)n : 0;
+    }
+    errno = output_errno;
+    return !output_errno;
+}
+
 int cmd_version(const command *cmd, const options *opts)
 {
     (void)cmd;
@@ -201,8 +222,8 @@ int main(int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
     int code = dispatch(argc, argv);
-    errno = 0;
-    if ((fflush(stdout) || ferror(stdout)) && code == 0)
+    errno = output_errno;
+    if ((output_errno || fflush(stdout) || ferror(stdout)) && code == 0)
         return complain(EXIT_LOCAL, OUTPUT_FAILED, errno ? strerror(errno) : "an earlier failure");
     return code;
 }

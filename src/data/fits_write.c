@@ -7,6 +7,7 @@
 #include "data/fits_write.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "data/fits_header.h"
 #include "data/vec.h"
 
@@ -369,17 +370,10 @@ static hal_status open_spill(fits_writer *w, hal_err *err)
 
 static hal_status spill_write(fits_writer *w, const void *bytes, size_t n, hal_err *err)
 {
-    for (const char *p = bytes; n;) {
-        ssize_t done = write(w->spill, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return hal_err_errno(err, errno, "cannot write a temporary file");
-        p += done;
-        n -= (size_t)done;
-        w->spill_size += (uint64_t)done;
-    }
-    return HAL_OK;
+    hal_status st = hal_write_all(w->spill, bytes, n, "a temporary file", err);
+    if (!st)
+        w->spill_size += n;
+    return st;
 }
 
 static hal_status spill_read(fits_writer *w, void *bytes, size_t n, uint64_t *at, hal_err *err)

@@ -3,6 +3,7 @@
 #include "data/outfile.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,9 +174,9 @@ static hal_status write_all(hal_outfile *f, const char *bytes, size_t n, hal_err
     hal_status st = hal_outfile_check(f, err);
     if (f->memory && !st)
         return append(f, bytes, n, err);
-    while (n && !st) {
+    for (; n && !st; st = hal_outfile_check(f, err)) {
         ssize_t done = write(f->fd, bytes, n);
-        if (done < 0 && errno == EINTR)
+        if (done < 0 && hal_write_again(f->fd, errno))
             continue;
         if (done < 0)
             return hal_err_errno(err, errno, "cannot write %s", shown(f));
@@ -224,7 +225,7 @@ hal_status hal_outfile_patch(hal_outfile *f, const void *bytes, size_t n, uint64
     hal_status st = flush(f, err);
     for (const char *p = bytes; n && !st;) {
         ssize_t done = pwrite(f->fd, p, n, (off_t)at);
-        if (done < 0 && errno == EINTR)
+        if (done < 0 && hal_write_again(f->fd, errno))
             continue;
         if (done < 0)
             return hal_err_errno(err, errno, "cannot write %s", f->path);

@@ -2,8 +2,8 @@
 #include "host/files.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "host/host.h"
-#include "net/write.h"
 
 #include <lauxlib.h>
 
@@ -260,7 +260,7 @@ static int write_whole(int fd, hal_slice bytes)
     size_t done = 0;
     while (done < bytes.size_bytes) {
         ssize_t n = write(fd, bytes.data + done, bytes.size_bytes - done);
-        if (n < 0 && !hal_write_again(errno))
+        if (n < 0 && !hal_write_again(fd, errno))
             return errno;
         if (n > 0)
             done += (size_t)n;

@@ -2,8 +2,8 @@
 #define _GNU_SOURCE /* F_OFD_SETLK, flock */
 #include "host/lock.h"
 
+#include "base/write.h"
 #include "host/files.h"
-#include "net/write.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,12 +3,12 @@
 #include "net/bundle.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "net/archive_lib.h"
 #include "net/digest.h"
 #include "net/download.h"
 #include "net/folder.h"
 #include "net/gunzip.h"
-#include "net/write.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -3,8 +3,8 @@
 #include "net/download_impl.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "net/header.h"
-#include "net/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -356,7 +356,7 @@ hal_status hal_download_run_write(work *w)
         note_prefix(d);
     for (size_t done = 0; done < w->n_bytes;) {
         ssize_t n = pwrite(d->fd, w->bytes + done, w->n_bytes - done, (off_t)(at + done));
-        if (n < 0 && hal_write_again(errno))
+        if (n < 0 && hal_write_again(d->fd, errno))
             continue;
         if (n < 0)
             return cannot_write(w, errno, at + done, done);

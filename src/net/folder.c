@@ -3,7 +3,7 @@
 #include "net/folder.h"
 
 #include "base/alloc.h"
-#include "net/write.h"
+#include "base/write.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,6 +6,7 @@
 #include "runtime/convert.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "data/votable_null.h"
 
 #include <errno.h>
@@ -203,7 +204,7 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
                              const hal_file_watch *watch, hal_err *err)
 {
     const char *folder = getenv("TMPDIR");
-    char name[4096];
+    char name[4096], what[4096];
     int n_name =
         snprintf(name, sizeof name, "%s/halyard-XXXXXX", folder && *folder ? folder : "/tmp");
     if (n_name < 0 || (size_t)n_name >= sizeof name)
@@ -213,6 +214,7 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
         return hal_err_errno(err, errno, "cannot make a temporary file in %s",
                              folder && *folder ? folder : "/tmp");
     unlink(name);
+    snprintf(what, sizeof what, "a temporary file in %s", folder && *folder ? folder : "/tmp");
     char *bytes = hal_malloc_pages(COPY_BYTES);
     hal_status st = bytes ? HAL_OK : hal_err_nomem(err, COPY_BYTES);
     while (!st) {
@@ -223,13 +225,8 @@ static hal_status copy_input(int from, int *fd, char *path, size_t path_size,
             st = hal_err_errno(err, errno, "cannot read");
         if (n == 0)
             break;
-        for (ssize_t at = 0; at < n && !st;) {
-            ssize_t written = write(*fd, bytes + at, (size_t)(n - at));
-            if (written < 0 && errno != EINTR)
-                st = hal_err_errno(err, errno, "cannot write a temporary file in %s",
-                                   folder && *folder ? folder : "/tmp");
-            at += written > 0 ? written : 0;
-        }
+        if (n > 0 && !st)
+            st = hal_write_all(*fd, bytes, (size_t)n, what, err);
     }
     hal_free(bytes);
     snprintf(path, path_size, "/proc/self/fd/%d", *fd);

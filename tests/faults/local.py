@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 import unittest
 
 import disk
@@ -243,6 +244,40 @@ class Local(LocalCase):
             "-c", "enable_random name=posix/io/rw/write/reduce,probability=0.5"])
         self.assertEqual(ended.code, 0, ended.messages)
         self.assertEqual(set(self.tree()), set(self.truth))
+
+    def read_slowly(self, *arguments):
+        """What a command writes into a pipe that takes nothing for the moment now and then."""
+        out, into = os.pipe()
+        os.set_blocking(into, False)
+        run = self.start(*arguments, stdout=into)
+        os.close(into)
+        pieces = []
+        while not pieces or pieces[-1]:
+            if len(pieces) % 20 == 0:
+                time.sleep(0.05)
+            pieces.append(os.read(out, 10_000))
+        os.close(out)
+        ended = self.end(run)
+        self.assertEqual(ended.code, 0, ended.messages)
+        return b"".join(pieces)
+
+    def test_L8_a_pipe_that_takes_nothing_for_the_moment_is_waited_for(self):
+        rows = [f"{i},name of {i}" for i in range(50_000)]
+        text = "\n".join(["id,name", *rows]) + "\n"
+        table = os.path.join(self.home, "table.csv")
+        with open(table, "w", encoding="ascii") as file:
+            file.write(text)
+        self.assertEqual(self.read_slowly("convert", table, "-").decode(), text)
+        fits = self.read_slowly("convert", table, "-", "--to", "fits")
+        with open(os.path.join(self.home, "table.fits"), "wb") as file:
+            file.write(fits)
+        self.assertEqual(self.read_slowly("convert", file.name, "-").decode(), text)
+        self.assertEqual(self.read_slowly("show", table, "-n", "50000").count(b"name of"), 50_000)
+        rows = self.workflow("local t = {} for i = 1, 20000 do t[i] = { id = i, name = 'name of ' .. i "
+                             "} end return t", [])
+        out = self.read_slowly("run", rows, "-o", self.out, "--format", "csv").decode()
+        self.assertEqual(sorted(out.splitlines()[1:]),
+                         sorted(f"{i},name of {i}" for i in range(1, 20001)))
 
     # -- killed
 
