@@ -77,8 +77,7 @@ local function shapes_of(service, ra, dec, half, guard)
 end
 
 -- The whole answer round a place and the region that it covers; smaller until it fits.
-local function ask(source, leaf, region)
-  local ra, dec, half = place_of(leaf, region)
+local function ask(source, ra, dec, half)
   local guard = (source.service.guard_arcsec or 1) / 3600
   local shrunk, waited = 0, 0
   while true do
@@ -124,7 +123,7 @@ local function listed(ids)
 end
 
 local function check(source, leaf, harvest, region)
-  local rows, inside = ask(source, leaf, region)
+  local rows, inside = ask(source, place_of(leaf, region))
   local now = #rows > 0 and harvest:ids(inside, rows):list(source.id) or {}
   local kept = harvest:ids(inside):list(source.id)
   local lost, extra = missing(now, kept), missing(kept, now)
@@ -142,6 +141,28 @@ local function check(source, leaf, harvest, region)
     .. "another shape, %s; the service loses rows or the table changes: run it again, with a "
     .. "smaller row_limit"):format(source.name, leaf.ra_min, leaf.ra_max, leaf.dec_min,
     leaf.dec_max, table.concat(parts, "; ")), { lost = lost, extra = extra })
+end
+
+--- Is a row still where it was? A place with more rows than an answer holds cannot tell, nor can a
+-- service that is not asked by position: false.
+-- @tparam table row key (text), ra, dec
+function M.is_there(source, row)
+  local service = source.service
+  local by_position = service.takes_box or service.takes_cone
+  if not row.ra or service.match == "footprint" or not by_position then
+    return false
+  end
+  local ok, rows = errors.try(ask, source, row.ra, row.dec, (service.guard_arcsec or 1) / 1800)
+  if not ok and rows.code ~= "truncated" then
+    error(rows, 0)
+  end
+  for i = 1, ok and #rows or 0 do
+    if tostring(rows:get(i, source.id)) == row.key and rows:get(i, source.ra) == row.ra
+      and rows:get(i, source.dec) == row.dec then
+      return true
+    end
+  end
+  return false
 end
 
 --- Asks some tiles again.

@@ -23,6 +23,7 @@ local told_wait_s = 2
 local patience = 2 -- repeats of a question that was answered with something else
 local row_bytes_least = 24 -- of one row in memory: key and position
 local table_bytes_max = 1 << 30 -- of a table in memory, where the workflow does not say
+local copies_asked = 3 -- older copies of rows that came twice whose place is asked again
 local rows_measured = 1000 -- from which on the size of a row is taken from the rows that came
 
 -- Shape of the request for an ask: a box or a cone, or for services of outlines the user's region
@@ -201,7 +202,7 @@ local function server(source, plan, harvest, seen, log)
     if ask.page and plan:page_is_full(ask.id, got.returned) then
       rows, next_key = cut_page(rows, source.id)
     end
-    local kept = harvest:tile(ask, source.refine(rows))
+    local kept = harvest:tile(ask, source.refine(rows), began)
     kept.returned, kept.began = got.returned, began
     local wanted = complete(ask, kept, next_key)
     if log and wanted then
@@ -347,6 +348,51 @@ local function verify(source, region, kept, counted, book)
   book.fields.rows_counted_after = after
   book:finding(finding)
   return finding
+end
+
+-- Why rows that changed between two answers cannot be told; nil when they can. A key may not be
+-- one: where an older copy is still in its place, two rows have it.
+local function untold(source, changed)
+  if not changed then
+    return source.id and "a row may belong to several targets"
+      or "no column is known that tells rows apart"
+  elseif changed.repeated then
+    return ("%s %s repeats within one answer: it does not tell rows apart"):format(source.id,
+      changed.repeated)
+  end
+  for i = 1, math.min(copies_asked, #changed.named) do
+    local row = changed.named[i]
+    if audit.is_there(source, row) then
+      return ("two rows have %s %s: it does not tell rows apart"):format(source.id, row.key)
+    end
+  end
+end
+
+-- Rows that changed between two answers, by their key (tiling design 4.5): the copy asked for last
+-- is kept, the account says which; what cannot be known is said, unless one answer held all rows.
+local function settle(source, harvest, numbers, book)
+  if numbers.tiles_done < 2 then
+    book.fields.changed_during_run = { rows = 0 }
+    return
+  end
+  local changed = harvest:settle(false)
+  local unknown = untold(source, changed)
+  if unknown then
+    book.fields.changed_during_run = { unknown = unknown }
+    return
+  end
+  local n, keys = changed.rows, {}
+  for i, row in ipairs(changed.named) do
+    keys[i] = row.key
+  end
+  book.fields.changed_during_run = { rows = n, keys = n > 0 and json.array(keys) or nil }
+  if n > 0 then
+    harvest:settle(true)
+    numbers.rows_kept = numbers.rows_kept - n
+    book:finding(("%d row%s changed during the run: the copy asked for last is kept of %s %s%s")
+      :format(n, n == 1 and "" or "s", source.id, table.concat(keys, ", "),
+      #keys < n and ", ..." or ""))
+  end
 end
 
 local function options_of(source, record, options, known)
@@ -532,6 +578,9 @@ local function run_plan(source, region, options, record, book, log)
     end,
   })
   local numbers = plan:account()
+  if ok then
+    settle(source, harvest, numbers, book)
+  end
   book:summary(numbers)
   book.fields.missing = json.array(plan:stuck())
   for _, finding in ipairs(plan:findings()) do

@@ -10,6 +10,7 @@
 #include "host/harvest.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -84,6 +85,7 @@ typedef struct tile_op {
     hal_table *table;
     hal_ask ask;
     char *column; /* that the ask has a range of, or NULL */
+    double asked_s;
     hal_gathered gathered;
 } tile_op;
 
@@ -106,7 +108,7 @@ static void tile_ended(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
     if (!op->err.status)
-        op->err.status = hal_harvest_adopt(t->harvest, &t->ask, &t->gathered, &op->err);
+        op->err.status = hal_harvest_adopt(t->harvest, &t->ask, &t->gathered, t->asked_s, &op->err);
 }
 
 static int tile_push(lua_State *L, hal_op *op)
@@ -123,13 +125,15 @@ static int tile_push(lua_State *L, hal_op *op)
     return 1;
 }
 
-/* tile(ask, table) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg, file, file_bytes} */
+/* tile(ask, table, asked_s or nil) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg,
+ * file, file_bytes} */
 static int harvest_tile(lua_State *L)
 {
     hal_harvest *h = self(L);
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     hal_ask ask = hal_arg_ask(L, 2);
     hal_table *table = hal_arg_table(L, 3, "tile: rows");
+    double asked_s = lua_isnil(L, 4) ? 0.0 : hal_arg_number(L, 4, "tile: asked_s");
     const char *form = hal_option_text(L, 2, "form", "");
     ask.as_box = !strcmp(form, "box");
     if (!ask.as_box && strcmp(form, "cone") != 0)
@@ -143,6 +147,7 @@ static int harvest_tile(lua_State *L)
     t->op.push = tile_push;
     t->harvest = hal_harvest_ref(h);
     t->table = hal_table_ref(table);
+    t->asked_s = asked_s;
     t->ask = ask;
     if (column && !(t->column = hal_strdup(column)))
         return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
@@ -165,8 +170,8 @@ static int adopt_push(lua_State *L, hal_op *op)
     return 0;
 }
 
-/* adopt(ask, {kept, file, file_bytes}): the file of an earlier harvest counts as the ask's; raises
- * when it is not as it was written */
+/* adopt(ask, {kept, file, file_bytes, began}): the file of an earlier harvest counts as the ask's;
+ * raises when it is not as it was written */
 static int harvest_adopt(lua_State *L)
 {
     hal_harvest *h = self(L);
@@ -177,6 +182,7 @@ static int harvest_adopt(lua_State *L)
     t->op.run = adopt_run;
     t->op.ended = tile_ended;
     t->op.push = adopt_push;
+    t->asked_s = hal_option_number(L, 3, "began", 0.0);
     t->gathered.kept = (uint64_t)hal_option_integer(L, 3, "kept", 0);
     t->gathered.file = (uint64_t)hal_option_integer(L, 3, "file", 0);
     t->gathered.file_bytes = (uint64_t)hal_option_integer(L, 3, "file_bytes", 0);
@@ -190,6 +196,75 @@ static int harvest_drop(lua_State *L)
     hal_harvest *h = self(L);
     hal_harvest_drop(h, (uint64_t)hal_arg_integer(L, 2, "drop: ask id"));
     return 0;
+}
+
+/* --- settle -------------------------------------------------------------------------------------
+ */
+
+typedef struct settle_op {
+    hal_op op;
+    hal_harvest *harvest;
+    bool drop;
+    hal_repeats_report old;
+    atomic_bool cancelled;
+} settle_op;
+
+static void settle_clear(hal_op *op)
+{
+    settle_op *s = (settle_op *)op;
+    hal_repeats_report_clear(&s->old);
+    hal_harvest_unref(s->harvest);
+}
+
+static void settle_cancel(hal_op *op)
+{
+    atomic_store(&((settle_op *)op)->cancelled, true);
+}
+
+static void settle_run(hal_op *op)
+{
+    settle_op *s = (settle_op *)op;
+    op->err.status = hal_harvest_settle(s->harvest, s->drop, &s->cancelled, &s->old, &op->err);
+}
+
+static int settle_push(lua_State *L, hal_op *op)
+{
+    const hal_repeats_report *old = &((settle_op *)op)->old;
+    lua_createtable(L, 0, 3);
+    hal_set_integer(L, "rows", (int64_t)old->n_old);
+    hal_set_text(L, "repeated", old->repeated);
+    lua_createtable(L, (int)old->n_named, 0);
+    for (size_t i = 0; i < old->n_named; i++) {
+        const hal_repeats_row *row = &old->named[i];
+        lua_createtable(L, 0, 3);
+        hal_set_text(L, "key", row->id);
+        if (!isnan(row->ra) && !isnan(row->dec)) {
+            hal_set_number(L, "ra", row->ra);
+            hal_set_number(L, "dec", row->dec);
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "named");
+    return 1;
+}
+
+/* settle(drop) -> nil where changed rows cannot be told, or {rows, named (the first: {key, ra,
+ * dec}), repeated (a key that repeats within one answer, then none is old)}: older copies of rows
+ * that came with several answers; with `drop` they do not count any more */
+static int harvest_settle(lua_State *L)
+{
+    hal_harvest *h = self(L);
+    bool drop = lua_toboolean(L, 2);
+    if (!hal_harvest_tells_changes(h))
+        return 0;
+    settle_op *s = hal_op_new(L, sizeof *s);
+    s->op.clear = settle_clear;
+    s->op.cancel = settle_cancel;
+    s->op.run = settle_run;
+    s->op.push = settle_push;
+    s->harvest = hal_harvest_ref(h);
+    s->drop = drop;
+    return hal_op_run(L, &s->op);
 }
 
 /* --- merge --------------------------------------------------------------------------------------
@@ -389,10 +464,10 @@ static int harvest_tostring(lua_State *L)
 
 int hal_open_harvest(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"tile", harvest_tile},   {"adopt", harvest_adopt},
-                                       {"drop", harvest_drop},   {"merge", harvest_merge},
-                                       {"table", harvest_table}, {"ids", harvest_ids},
-                                       {"close", harvest_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"tile", harvest_tile},     {"adopt", harvest_adopt}, {"drop", harvest_drop},
+        {"settle", harvest_settle}, {"merge", harvest_merge}, {"table", harvest_table},
+        {"ids", harvest_ids},       {"close", harvest_close}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", harvest_close},
                                     {"__close", harvest_close},
                                     {"__tostring", harvest_tostring},

@@ -79,7 +79,7 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-static uint64_t hash_text(hal_slice s)
+uint64_t hal_slice_hash(hal_slice s)
 {
     uint64_t h = UINT64_C(0x9e3779b97f4a7c15) ^ s.size_bytes;
     while (s.size_bytes >= 8) {
@@ -108,7 +108,7 @@ uint64_t hal_cell_hash(const hal_table *t, size_t i_col, uint64_t row)
 {
     hal_kind kind = hal_field_kind(hal_table_field(t, i_col));
     if (kind == HAL_KIND_TEXT)
-        return hash_text(hal_table_string(t, i_col, row));
+        return hal_slice_hash(hal_table_string(t, i_col, row));
     if (kind != HAL_KIND_FLOAT)
         return mix((uint64_t)hal_cell_int(t, i_col, row));
     double d = hal_cell_float(t, i_col, row);

@@ -32,6 +32,7 @@ int hal_cell_compare(const hal_table *t, size_t i_col, uint64_t a, uint64_t b);
 hal_status hal_column_require_plain(const hal_table *t, size_t i_col, const char *what,
                                     hal_err *err) HAL_MUST_CHECK;
 
+uint64_t hal_slice_hash(hal_slice s);
 /** Equal keys have equal hashes; whole numbers hash alike in every numeric type. */
 uint64_t hal_cell_hash(const hal_table *t, size_t i_col, uint64_t row);
 /** Equality of two cells that are not null, of columns that hal_kinds_comparable. NaN equals NaN.

@@ -115,6 +115,51 @@ hal_status hal_spool_read(const char *path, hal_spool_take *take, void *ctx, hal
     return st;
 }
 
+hal_status hal_spool_thin(const char *path, const char *to, const uint64_t *dropped,
+                          size_t n_dropped, hal_err *err)
+{
+    hal_spool_source s = {.fd = -1};
+    hal_spool_output o = {.file.fd = -1};
+    uint64_t *index = hal_malloc(HAL_SPOOL_BLOCK_ROWS * sizeof *index), before = 0, size_bytes;
+    uint64_t *keys = hal_malloc(HAL_SPOOL_BLOCK_ROWS * sizeof *keys);
+    size_t at = 0;
+    hal_status st =
+        index && keys ? HAL_OK : hal_err_nomem(err, HAL_SPOOL_BLOCK_ROWS * sizeof *keys);
+    if (!st)
+        st = hal_spool_source_open(&s, path, err);
+    if (!st)
+        st = hal_spool_output_open(&o, to, &s.schema, &s.metadata, s.id, err);
+    if (!st)
+        st = hal_spool_source_next(&s, err);
+    while (!st && s.block) {
+        uint64_t n = 0, n_rows = hal_table_rows(s.block);
+        for (uint64_t i = 0; i < n_rows; i++) {
+            if (at < n_dropped && dropped[at] == before + i) {
+                at++;
+                continue;
+            }
+            index[n] = i;
+            keys[n++] = s.rows.key[i];
+        }
+        before += n_rows;
+        hal_table *left = n ? hal_table_take(s.block, index, n, err) : NULL;
+        if (n)
+            st = left ? hal_spool_output_block(&o, left, keys, err) : HAL_E_NOMEM;
+        hal_table_unref(left);
+        if (!st)
+            st = hal_spool_source_next(&s, err);
+    }
+    if (!st && at < n_dropped)
+        st = hal_err_set(err, HAL_E_INTEGRITY, "%s has no row %" PRIu64, path, dropped[at]);
+    if (!st)
+        st = hal_spool_output_finish(&o, &size_bytes, err);
+    hal_outfile_close(&o.file);
+    hal_spool_source_close(&s);
+    hal_free(index);
+    hal_free(keys);
+    return st;
+}
+
 /* Where merged rows go: to a writer, to a table in memory, or to a spool of a later pass. */
 typedef struct sink {
     const hal_schema *schema;

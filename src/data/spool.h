@@ -21,6 +21,11 @@ typedef hal_status hal_spool_take(void *ctx, const hal_table *block, hal_err *er
 hal_status hal_spool_read(const char *path, hal_spool_take *take, void *ctx,
                           hal_err *err) HAL_MUST_CHECK;
 
+/** Copies the spool `path` to `to` without its rows number `dropped`, ascending. Runs on a worker.
+ */
+hal_status hal_spool_thin(const char *path, const char *to, const uint64_t *dropped,
+                          size_t n_dropped, hal_err *err) HAL_MUST_CHECK;
+
 typedef struct hal_merge_report {
     uint64_t rows;       /* written */
     uint64_t duplicates; /* rows with the key and id of the row before them, that is, copies of one

@@ -24,6 +24,9 @@
 typedef struct kept_tile {
     uint64_t id, rows, file;
     hal_tile tile;
+    hal_repeats_note ids;
+    double asked_s;
+    bool thinned; /* its file is the copy without old rows */
 } kept_tile;
 
 struct hal_harvest {
@@ -36,7 +39,8 @@ struct hal_harvest {
     hal_region *region;
     hal_targets *targets;
     bool footprints, nullable, is_all_sky;
-    kept_tile *tiles; /* ascending by id */
+    hal_repeats *repeats; /* NULL: changed rows cannot be told */
+    kept_tile *tiles;     /* ascending by id */
     size_t n_tiles, cap_tiles;
 };
 
@@ -56,12 +60,12 @@ static void remove_folder(const char *dir)
     rmdir(dir);
 }
 
-static char *spool_path(const hal_harvest *h, uint64_t file, hal_err *err)
+static char *spool_path(const hal_harvest *h, uint64_t file, bool thinned, hal_err *err)
 {
-    size_t size = strlen(h->dir) + 32;
+    size_t size = strlen(h->dir) + 40;
     char *path = hal_malloc(size);
     if (path)
-        snprintf(path, size, "%s/%" PRIu64 ".spool", h->dir, file);
+        snprintf(path, size, "%s/%" PRIu64 "%s.spool", h->dir, file, thinned ? ".thin" : "");
     else
         hal_err_nomem(err, size);
     return path;
@@ -115,6 +119,8 @@ hal_harvest *hal_harvest_new(const hal_harvest_config *config, hal_err *err)
         st = make_folder(h, config->dir, err);
     else if (!st && !(h->dir = hal_strdup(config->dir)))
         st = hal_err_nomem(err, 64);
+    if (!st && h->id && !h->targets && !(h->repeats = hal_repeats_new(h->dir, err)))
+        st = HAL_E_IO;
     if (st) {
         hal_harvest_unref(h);
         return NULL;
@@ -142,6 +148,7 @@ void hal_harvest_unref(hal_harvest *h)
     hal_free(h->id);
     hal_region_unref(h->region);
     hal_targets_unref(h->targets);
+    hal_repeats_free(h->repeats);
     hal_free(h->tiles);
     hal_free(h);
 }
@@ -319,11 +326,15 @@ static hal_status write_spool(const hal_harvest *h, const hal_table *t, const ui
     if (h->id && i_id < 0 && hal_table_rows(t))
         return hal_err_set(err, HAL_E_USAGE, "the answer has no column \"%s\" for the identifier",
                            h->id);
-    char *path = spool_path(h, out->file, err);
+    char *path = spool_path(h, out->file, false, err);
     if (!path)
         return HAL_E_NOMEM;
     hal_status st = hal_spool_write(path, t, key, i_id, &out->file_bytes, err);
     hal_free(path);
+    if (!st && h->repeats && i_id >= 0) {
+        out->ids = hal_repeats_reserve(h->repeats, hal_table_rows(t));
+        st = hal_repeats_add(h->repeats, &out->ids, t, (size_t)i_id, err);
+    }
     return st;
 }
 
@@ -402,19 +413,13 @@ static size_t lower_bound(const hal_harvest *h, uint64_t id)
     return at;
 }
 
-hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t n_rows, hal_err *err)
-{
-    hal_gathered own = {.kept = n_rows, .file = h->last_file + ask->id};
-    return hal_harvest_adopt(h, ask, &own, err);
-}
-
 hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathered *g,
-                             hal_err *err)
+                             double asked_s, hal_err *err)
 {
     size_t at = lower_bound(h, ask->id);
+    kept_tile tile = {ask->id, g->kept, g->file, ask->tile, g->ids, asked_s, false};
     if (at < h->n_tiles && h->tiles[at].id == ask->id) {
-        h->tiles[at].rows = g->kept;
-        h->tiles[at].file = g->file;
+        h->tiles[at] = tile;
         return HAL_OK;
     }
     if (h->n_tiles == h->cap_tiles) {
@@ -426,38 +431,49 @@ hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathe
         h->cap_tiles = cap;
     }
     memmove(h->tiles + at + 1, h->tiles + at, (h->n_tiles - at) * sizeof *h->tiles);
-    h->tiles[at] = (kept_tile){ask->id, g->kept, g->file, ask->tile};
+    h->tiles[at] = tile;
     h->n_tiles++;
     return HAL_OK;
 }
 
-static hal_status count_rows(void *ctx, const hal_table *block, hal_err *err)
+typedef struct reading {
+    const hal_harvest *harvest;
+    uint64_t n_rows;
+    hal_repeats_note ids;
+} reading;
+
+static hal_status take_block(void *ctx, const hal_table *block, hal_err *err)
 {
-    (void)err;
-    *(uint64_t *)ctx += hal_table_rows(block);
-    return HAL_OK;
+    reading *r = ctx;
+    const hal_harvest *h = r->harvest;
+    int i_id = h->repeats ? hal_table_find(block, h->id) : -1;
+    r->n_rows += hal_table_rows(block);
+    return i_id < 0 ? HAL_OK : hal_repeats_add(h->repeats, &r->ids, block, (size_t)i_id, err);
 }
 
-hal_status hal_harvest_check(const hal_harvest *h, const hal_gathered *g, hal_err *err)
+hal_status hal_harvest_check(const hal_harvest *h, hal_gathered *g, hal_err *err)
 {
     if (!g->file_bytes)
         return HAL_OK;
-    char *path = spool_path(h, g->file, err);
+    char *path = spool_path(h, g->file, false, err);
     if (!path)
         return HAL_E_NOMEM;
     struct stat info;
-    uint64_t n_rows = 0;
+    reading r = {.harvest = h};
     hal_status st = HAL_OK;
     if (stat(path, &info))
         st = hal_err_errno(err, errno, "cannot read %s", path);
     else if ((uint64_t)info.st_size != g->file_bytes)
         st = hal_err_set(err, HAL_E_INTEGRITY, "%s has %lld bytes, %" PRIu64 " were written", path,
                          (long long)info.st_size, g->file_bytes);
+    if (!st && h->repeats)
+        r.ids = hal_repeats_reserve(h->repeats, g->kept);
     if (!st)
-        st = hal_spool_read(path, count_rows, &n_rows, err);
-    if (!st && n_rows != g->kept)
+        st = hal_spool_read(path, take_block, &r, err);
+    if (!st && r.n_rows != g->kept)
         st = hal_err_set(err, HAL_E_INTEGRITY, "%s has %" PRIu64 " rows, %" PRIu64 " were written",
-                         path, n_rows, g->kept);
+                         path, r.n_rows, g->kept);
+    g->ids = r.ids;
     hal_free(path);
     return st;
 }
@@ -471,10 +487,59 @@ void hal_harvest_drop(hal_harvest *h, uint64_t ask_id)
         h->n_tiles--;
         memmove(h->tiles + at, h->tiles + at + 1, (h->n_tiles - at) * sizeof *h->tiles);
     }
-    char *path = spool_path(h, file, NULL);
+    char *path = spool_path(h, file, false, NULL);
     if (path)
         unlink(path);
     hal_free(path);
+}
+
+bool hal_harvest_tells_changes(const hal_harvest *h)
+{
+    return h->repeats != NULL;
+}
+
+/* Without its old rows the tile has a file of another name: the ledger knows the whole one. */
+static hal_status thin(hal_harvest *h, kept_tile *t, const hal_repeats_part *part, hal_err *err)
+{
+    char *to = spool_path(h, t->file, true, err);
+    hal_status st = to ? hal_spool_thin(part->spool, to, part->old, part->n_old, err) : HAL_E_NOMEM;
+    hal_free(to);
+    if (!st) {
+        t->rows -= part->n_old;
+        t->thinned = true;
+    }
+    return st;
+}
+
+hal_status hal_harvest_settle(hal_harvest *h, bool drop, const _Atomic bool *cancel,
+                              hal_repeats_report *old, hal_err *err)
+{
+    *old = (hal_repeats_report){0};
+    if (!h->repeats || h->n_tiles < 2)
+        return HAL_OK;
+    hal_repeats_part *parts = hal_calloc(h->n_tiles, sizeof *parts);
+    hal_status st = parts ? HAL_OK : hal_err_nomem(err, h->n_tiles * sizeof *parts);
+    for (size_t i = 0; i < h->n_tiles && !st; i++) {
+        const kept_tile *t = &h->tiles[i];
+        parts[i].spool = spool_path(h, t->file, t->thinned, err);
+        parts[i].note = t->ids;
+        parts[i].asked_s = t->asked_s;
+        st = parts[i].spool ? HAL_OK : HAL_E_NOMEM;
+    }
+    if (!st)
+        st = hal_repeats_find(h->repeats, &(hal_repeats_columns){h->id, h->ra, h->dec}, parts,
+                              h->n_tiles, cancel, old, err);
+    for (size_t i = 0; i < h->n_tiles && !st; i++)
+        if (drop && parts[i].n_old)
+            st = thin(h, &h->tiles[i], &parts[i], err);
+    if (st)
+        hal_repeats_report_clear(old);
+    for (size_t i = 0; i < h->n_tiles && parts; i++) {
+        hal_free((char *)parts[i].spool);
+        hal_free(parts[i].old);
+    }
+    hal_free(parts);
+    return st;
 }
 
 void hal_sheaf_clear(hal_sheaf *s)
@@ -495,7 +560,7 @@ static hal_status bind_sheaf(const hal_harvest *h, const hal_region *region, hal
     for (size_t i = 0; i < h->n_tiles; i++) {
         if (region && !hal_region_may_touch(region, &h->tiles[i].tile, 0.0))
             continue;
-        char *path = spool_path(h, h->tiles[i].file, err);
+        char *path = spool_path(h, h->tiles[i].file, h->tiles[i].thinned, err);
         if (!path) {
             hal_sheaf_clear(&s);
             return HAL_E_NOMEM;

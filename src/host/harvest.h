@@ -5,6 +5,7 @@
 #ifndef HAL_HOST_HARVEST_H
 #define HAL_HOST_HARVEST_H
 
+#include "data/repeats.h"
 #include "data/spool.h"
 #include "plan/plan.h"
 #include "plan/targets.h"
@@ -36,6 +37,7 @@ typedef struct hal_gathered {
                             rows to tell */
     uint64_t file, file_bytes; /* "N.spool", its size; 0 bytes: there is none */
     double overshoot_deg;      /* largest distance of a row from the request region, 0 inside */
+    hal_repeats_note ids;      /* of the kept rows, where they are noted */
 } hal_gathered;
 
 /** An answer to `ask`: writes the rows of `t` that are to be kept (see hal_ask) to the ask's own
@@ -45,18 +47,25 @@ typedef struct hal_gathered {
  * HAL_E_IO. */
 hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
                               const hal_table *t, hal_gathered *out, hal_err *err) HAL_MUST_CHECK;
-/** The ask's file counts from now on. Loop thread. */
-hal_status hal_harvest_keep(hal_harvest *h, const hal_ask *ask, uint64_t rows,
-                            hal_err *err) HAL_MUST_CHECK;
-/** The same with the file that an earlier harvest of this folder gathered. */
+/** What was gathered for the ask counts from now on, here or by an earlier harvest of this folder;
+ * asked for at `asked_s` (any clock that goes on between runs). Loop thread. */
 hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathered *gathered,
-                             hal_err *err) HAL_MUST_CHECK;
-/** Is that file there as it was written, by its size, its check sums and its number of rows?
- * HAL_E_INTEGRITY or HAL_E_IO when it is not. Any thread. */
-hal_status hal_harvest_check(const hal_harvest *h, const hal_gathered *gathered,
+                             double asked_s, hal_err *err) HAL_MUST_CHECK;
+/** Is the file of an earlier harvest there as it was written, by its size, its check sums and its
+ * number of rows? HAL_E_INTEGRITY or HAL_E_IO when it is not. Sets `ids`. Any thread. */
+hal_status hal_harvest_check(const hal_harvest *h, hal_gathered *gathered,
                              hal_err *err) HAL_MUST_CHECK;
 /** The ask's rows are not wanted: removes its file. Loop thread. */
 void hal_harvest_drop(hal_harvest *h, uint64_t ask_id);
+
+/** Can rows that changed between two answers be told? With an identifier, and without targets: the
+ * same row may belong to several. */
+bool hal_harvest_tells_changes(const hal_harvest *h);
+/** Which rows came with several answers, when nothing is gathered any more; with `drop` only the
+ * copy asked for last counts from now on (design 4.5). Worker, while nothing else is done with `h`.
+ * As hal_repeats_find. */
+hal_status hal_harvest_settle(hal_harvest *h, bool drop, const _Atomic bool *cancel,
+                              hal_repeats_report *old, hal_err *err) HAL_MUST_CHECK;
 
 /** What counts at one moment. */
 typedef struct hal_sheaf {

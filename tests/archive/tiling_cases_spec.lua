@@ -197,12 +197,15 @@ describe("a service made of rows:", function()
   end)
 
   -- A run in which `change` is done to the list after `n` answers.
-  local function changing(n, change)
+  local function changing(n, change, how)
+    how = how or {}
     local list = {}
     for i = 1, 200 do
-      list[i] = { id = i, ra = 100 + (i - 1) * 0.61803 % 1, dec = 20 + (i - 1) * 0.41421 % 1 }
+      list[i] = { id = how.key and how.key(i) or i, ra = 100 + (i - 1) * 0.61803 % 1,
+        dec = 20 + (i - 1) * 0.41421 % 1 }
     end
-    local source, answers = service(list, 20), 0
+    local source, answers = service(list, 20, how.abilities), 0
+    source.id = not how.no_key and source.id or nil
     local fetch = source.fetch
     source.fetch = function(shape)
       answers = answers + 1
@@ -211,7 +214,8 @@ describe("a service made of rows:", function()
       end
       return fetch(shape)
     end
-    return errors.try(query.run, source, sky.box(99, 102, 19, 22), { parallel = 1 })
+    return errors.try(query.run, source, sky.box(99, 102, 19, 22), { parallel = 1,
+      into = how.into, format = how.into and "csv" })
   end
 
   local function account()
@@ -258,6 +262,78 @@ describe("a service made of rows:", function()
       end
     end
     assert.is_true(refused > 0)
+  end)
+
+  -- In a run without counts: rows 35 and 158, which lie in the south-west, are in the north-east
+  -- after so many answers that both copies come.
+  local function moved_ahead(how)
+    how.abilities = { counts = false }
+    report.begin(report.new({ output = output }))
+    local ok, got = changing(22, function(list)
+      list[35].ra, list[35].dec = 100.999, 20.999
+      list[158].ra, list[158].dec = 100.998, 20.998
+    end, how)
+    assert.is_true(ok, tostring(got))
+    return got
+  end
+
+  it("case 19: of a row that comes with two answers the copy asked for last is kept", function()
+    local function text(i)
+      return ("row %d"):format(i)
+    end
+    for _, how in ipairs({ {}, { key = text }, { into = "rows.csv" },
+      { key = text, into = "rows.csv" } }) do
+      local got = moved_ahead(how)
+      local rows = got.table or require("halyard.table").read(output .. "/rows.csv")
+      local key = how.key or function(i)
+        return i
+      end
+      assert.equal(200, got.rows)
+      local seen = {}
+      for i = 1, #rows do
+        local id = rows:get(i, "id")
+        assert.is_nil(seen[id])
+        seen[id] = rows:get(i, "ra")
+      end
+      for i = 1, 200 do
+        assert.is_truthy(seen[key(i)], i)
+      end
+      assert.equal(100.999, seen[key(35)])
+      assert.equal(100.998, seen[key(158)])
+      local name = how.into and output .. "/rows.csv.account.json"
+        or output .. "/query-1.account.json"
+      local book = json.decode(practice.read(name))
+      assert.same({ rows = 2, keys = { tostring(key(158)), tostring(key(35)) } },
+        book.changed_during_run)
+      assert.equal(200, book.rows_kept)
+      assert.is_truthy(book.findings[1]:find("2 rows changed during the run: the copy asked for "
+        .. "last is kept of id " .. tostring(key(158)), 1, true), book.findings[1])
+    end
+  end)
+
+  it("case 19: without a key the account says that changed rows cannot be known", function()
+    local got = moved_ahead({ no_key = true })
+    assert.equal(202, got.rows)
+    assert.same({ unknown = "no column is known that tells rows apart" },
+      account().changed_during_run)
+  end)
+
+  it("case 19: a key that several rows have tells no rows apart, and none is lost", function()
+    for n, words in pairs({ [100] = "^two rows have id %d+: it does not tell rows apart$",
+      [7] = "^id %d+ repeats within one answer: it does not tell rows apart$" }) do
+      local got = moved_ahead({ key = function(i)
+        return i % n
+      end })
+      assert.equal(202, got.rows)
+      assert.is_truthy(account().changed_during_run.unknown:find(words))
+    end
+  end)
+
+  it("case 19: a run in which nothing changed says so", function()
+    local ok, got = changing(1, function() end)
+    assert.is_true(ok)
+    assert.equal(200, got.rows)
+    assert.same({ rows = 0 }, account().changed_during_run)
   end)
 
   it("case 22: a count of 10 and 9 rows is an error with both numbers", function()

@@ -139,7 +139,7 @@ static void gather_all(hal_harvest *h, const hal_table *t, const hal_tile *tiles
                             hal_region_contains(region, ra[k], dec[k]);
             assert_int_equal(g.kept, expected);
         }
-        assert_int_equal(hal_harvest_keep(h, &ask, g.kept, &err), HAL_OK);
+        assert_int_equal(hal_harvest_adopt(h, &ask, &g, 0.0, &err), HAL_OK);
     }
 }
 
@@ -351,7 +351,7 @@ static void an_empty_harvest_gives_an_empty_result_with_its_columns(void **state
     hal_ask ask = ask_of(9, hal_tile_all());
     hal_gathered g;
     assert_int_equal(hal_harvest_gather(h, &ask, NULL, none, &g, NULL), HAL_OK);
-    assert_int_equal(hal_harvest_keep(h, &ask, 0, NULL), HAL_OK);
+    assert_int_equal(hal_harvest_adopt(h, &ask, &g, 0.0, NULL), HAL_OK);
     assert_int_equal(hal_harvest_sheaf(h, &sheaf, NULL), HAL_OK);
     assert_int_equal(
         hal_harvest_merge(h, &sheaf, NULL, HAL_FORMAT_CSV, &merged, NULL, NULL, &report, NULL),
