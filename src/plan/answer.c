@@ -79,7 +79,8 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
         result = PLAN_ROWS;
     } else if (s->cap && returned >= s->cap) {
         result = PLAN_OVER;
-    } else if (n && plan_is_round(returned) && (double)returned > s->proved && !counted) {
+    } else if (n && plan_is_round(returned) && (double)returned > s->proved && !counted &&
+               !n->take_round) {
         result = PLAN_SUSPECT;
     }
     s->returned = returned;

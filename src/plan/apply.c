@@ -188,10 +188,30 @@ void plan_limit_proved(hal_plan *p, uint64_t limit, double rows)
               " rows without a word (%.0f are there): the record's cap "
               "of %" PRIu64 " is wrong",
               limit, rows, p->service.cap);
+    if (!p->cap_doubted)
+        p->declared_cap = p->service.cap;
+    p->cap_doubted = true;
     p->service.cap = limit;
     p->cap = fmin(p->cap, (double)limit);
     p->cap_refuted = true;
     widen_budget(p);
+}
+
+/* An answer held more than answers were believed to hold: what a round number seemed to prove was
+ * chance, or else the record is wrong. */
+static void outgrow(hal_plan *p, const plan_slot *s)
+{
+    if (!p->cap_doubted || s->returned <= p->service.cap ||
+        (p->declared_cap && s->returned >= p->declared_cap)) {
+        plan_find(p, "the record's cap of %" PRIu64 " rows is too low: an answer held more",
+                  s->cap);
+        return;
+    }
+    plan_find(p, "answers are not cut at %" PRIu64 " rows: one held %" PRIu64, p->service.cap,
+              s->returned);
+    p->cap_doubted = false;
+    p->service.cap = p->declared_cap;
+    p->cap = p->declared_cap ? (double)p->declared_cap : fmax(p->cap, PLAN_CAP_UNKNOWN);
 }
 
 /* The count of a node that is over: are its rows those of three cuts before? */
@@ -366,6 +386,8 @@ static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
     if (n->counted && n->rows_known != (float)s->returned)
         plan_find(p, "the archive counts %.0f rows in a request that returns %" PRIu64,
                   (double)n->rows_known, s->returned);
+    if (p->cap_doubted && s->returned > p->service.cap)
+        outgrow(p, s);
     p->rows_proved = fmax(p->rows_proved, (double)s->returned);
     p->cap = fmax(p->cap, p->rows_proved + 1.0);
     p->account.rows_kept += s->kept;
@@ -414,8 +436,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
             n->retry = true;
         } else {
             if (s->returned > s->cap && s->cap) /* whether that was all nobody knows */
-                plan_find(p, "the record's cap of %" PRIu64 " rows is too low: an answer held more",
-                          s->cap);
+                outgrow(p, s);
             p->n_surprise += n->predicted >= 0.0 && n->predicted <= PLAN_ACCEPT * p->cap;
             mark_over(p, i, &s->request, p->cap, false);
             if (p->counts_usable && p->n_surprise >= SURPRISE_MAX) {

@@ -25,7 +25,6 @@ enum {
     REQUESTS_DEFAULT = 2000,
 };
 
-#define CAP_UNKNOWN 50000.0 /* MAST pages and most services deliver as many */
 #define PROBE_DEG 0.3
 
 void plan_set_guard(hal_plan *p, double guard_deg)
@@ -77,7 +76,7 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     double guard_arcsec = service->guard_arcsec > 0.0 ? service->guard_arcsec : 1.0;
     plan_set_guard(p, fmax(guard_arcsec / 3600.0, 2.0 * service->pos_quantum_deg));
     p->page_share = 1.0;
-    p->cap = service->cap ? (double)service->cap : CAP_UNKNOWN;
+    p->cap = service->cap ? (double)service->cap : PLAN_CAP_UNKNOWN;
     p->counts_usable = service->counts;
     p->window = 1;
     p->next_id = 1;
@@ -325,6 +324,16 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
         if (n->over && n->guessed && n->n_ambiguous > 0 && n->n_ambiguous < DOUBTS_MAX) {
             n->over = false; /* perhaps faults after all: what cannot be cut is asked again */
             n->retry = true;
+            continue;
+        }
+        if (n->over && n->suspect && n->rows_returned < PLAN_ROUND_SURE) {
+            plan_find(p,
+                      "exactly %" PRIu64 " rows of what cannot be divided: perhaps an undeclared "
+                      "limit",
+                      n->rows_returned);
+            n->over = n->suspect = false;
+            n->bound = 0.0;
+            n->take_round = n->retry = true;
             continue;
         }
         if (n->over || !r.fits) {

@@ -173,7 +173,7 @@ hal_next hal_plan_next(hal_plan *plan, int64_t now_ns, hal_ask *out, int64_t *wa
  * keep, `overshoot_deg` the largest distance of any row from the request region (0 inside, and 0
  * where positions were not asked for: `no_position`, `by_key`, `whole` of footprints). An answer
  * with returned >= cap is treated as OVER here, whatever the caller thought, and so is a round
- * number of rows (1, 2, 5 times 10^k from 1000 on, powers of two from 1024) that no count confirms
+ * number of rows (1, 2, 5 times 10^k from 100 on, powers of two from 1024) that no count confirms
  * and no larger answer refutes: its rows must be dropped, *accepted is false. Fails with
  * HAL_E_INTEGRITY when the overshoot shows that position columns do not match the selection
  * (section 4.2). */

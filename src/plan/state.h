@@ -10,9 +10,13 @@
  * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
  * 143 at 4) and asks for as much: within 5 % of one another from 4 to 8, 4-10 % more at 12. */
 enum { PLAN_CHUNK = 4096 }; /* what grows long is kept in pieces and never copied */
+/* Round numbers of rows are doubted from the first on: some services stop at 100, 200 or 500. Of
+ * what cannot be cut, and so not checked, only from the second on (design 6.1). */
+enum { PLAN_ROUND_LEAST = 100, PLAN_ROUND_SURE = 1000 };
 enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_MAX = 320 };
 
-#define PLAN_FILL 0.85          /* a tile is planned to hold this part of the cap ... */
+#define PLAN_CAP_UNKNOWN 50000.0 /* rows: MAST pages and most services deliver as many */
+#define PLAN_FILL 0.85           /* a tile is planned to hold this part of the cap ... */
 #define PLAN_ACCEPT 0.93        /* ... and asked for if this much is predicted (design section 6) */
 #define PLAN_CONE_OVER_BOX 1.62 /* area of the enclosing cone of a usual tile: design section 3 */
 
@@ -54,6 +58,7 @@ typedef struct plan_node {
     bool over;        /* judged: more rows than the cap */
     bool guessed;     /* `over` came from an ambiguous answer */
     bool suspect;     /* `over` came from a round number of rows, `rows_returned` */
+    bool take_round;  /* a round number of rows is believed: nothing can check it */
     bool cut_again;   /* child of a surprise cut into four */
     bool counted;     /* `rows_known` is the archive's own count of this request */
     bool want_count;  /* a count decides what its answer meant */
@@ -157,6 +162,8 @@ struct hal_plan {
     int64_t min_side_ticks;
     double cap; /* rows; a guess when the service does not say, less when it proves wrong */
     bool cap_refuted;
+    uint64_t declared_cap; /* of the record, where a limit of round answers took its place */
+    bool cap_doubted;      /* it did */
     double rows_proved;    /* the largest answer that came back whole */
     uint64_t suspect_rows; /* the last round number that looked like a limit */
     uint64_t short_page;   /* rows of the last page if that was full but less than asked; 0: not */
@@ -304,10 +311,10 @@ static inline bool plan_is_round(uint64_t n)
 {
     if (n >= 1024 && (n & (n - 1)) == 0)
         return true;
-    bool thousands = n >= 1000;
+    bool hundreds = n >= PLAN_ROUND_LEAST;
     while (n >= 10 && n % 10 == 0)
         n /= 10;
-    return thousands && (n == 1 || n == 2 || n == 5);
+    return hundreds && (n == 1 || n == 2 || n == 5);
 }
 
 #endif

@@ -475,6 +475,87 @@ static void case_21_a_cap_lower_than_declared_without_a_word(void **state)
     sim_sky_free(sky);
 }
 
+static void case_21_a_small_cap_that_nobody_declared(void **state)
+{
+    (void)state;
+    static const uint64_t caps[] = {100, 200, 500};
+    sim_sky *sky = sim_sky_new("wrap", 0.02, 0);
+    for (int way = 0; way < 12; way++) {
+        sim_setup setup = setup_of(way % 2, SIM_TRUNCATE);
+        uint64_t cap = caps[way / 4];
+        char words[64];
+        setup.service.cap = way % 4 / 2 ? 0 : 50 * CAP;
+        setup.archive_cap = cap;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        snprintf(words, sizeof words, "cut at %d rows without a word", (int)cap);
+        assert_found(&r, words);
+        sim_report_clear(&r);
+    }
+    sim_sky_free(sky);
+}
+
+/* Rows so near one another that no tile divides them, beside few others. */
+static void a_round_number_of_rows_that_nothing_divides_is_believed_below_1000(void **state)
+{
+    (void)state;
+    hal_region *region = circle(50, 10, 1.0 / 3600);
+    for (size_t n = 99; n <= 1000; n = n == 99 ? 100 : n == 100 ? 500 : n + 500) {
+        sim_sky *sky = sky_begin("point", hal_region_ref(region));
+        for (size_t i = 0; i < n; i++)
+            sim_sky_add(sky, 50, 10, 50, 10);
+        sim_sky_index(sky);
+        sim_setup setup = setup_of(true, SIM_FLAG);
+        setup.service.cap = 0;
+        setup.archive_cap = 50 * CAP;
+        sim_report r = sim_run(sky, &setup);
+        if (n < 1000) {
+            assert_exactly_once(&r);
+            assert_int_equal(r.account.requests, n == 99 ? 1 : 3); /* with a probe */
+        } else {
+            assert_int_equal(r.account.state, HAL_PLAN_PARTIAL);
+        }
+        if (n == 100)
+            assert_found(&r, "exactly 100 rows of what cannot be divided: perhaps an undeclared");
+        sim_report_clear(&r);
+        sim_sky_free(sky);
+    }
+    hal_region_unref(region);
+}
+
+static void a_limit_that_two_round_answers_seemed_to_prove_is_taken_back(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    hal_region *region = whole_sky();
+    sim_setup setup = setup_of(true, SIM_FLAG);
+    setup.service.cap = 5 * CAP;
+    setup.options.window = 1;
+    hal_plan *plan = hal_plan_new(&setup.service, region, &setup.options, &err);
+    hal_ask ask;
+    int64_t until;
+    bool accepted;
+    uint64_t n = 0;
+    while (hal_plan_next(plan, 0, &ask, &until) == HAL_NEXT_ASK) {
+        n += ask.kind == HAL_ASK_FETCH;
+        uint64_t rows = ask.kind != HAL_ASK_FETCH ? 30 : n <= 2 ? 200 : n == 3 ? 300 : 101;
+        assert_int_equal(hal_plan_complete(plan, ask.id, rows, rows, 0.0, &accepted, &err), HAL_OK);
+        assert_true(!accepted || n > 2);
+    }
+    hal_account account;
+    hal_plan_account(plan, &account);
+    assert_int_equal(account.state, HAL_PLAN_COMPLETE);
+    assert_true(account.cap_rows == 5 * CAP);
+    bool taken_back = false;
+    for (size_t i = 0; i < account.n_findings; i++)
+        taken_back =
+            taken_back || strstr(hal_plan_finding(plan, i), "answers are not cut at 200 rows: one "
+                                                            "held 300");
+    assert_true(taken_back);
+    hal_plan_free(plan);
+    hal_region_unref(region);
+}
+
 static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
 {
     (void)state;
@@ -587,6 +668,9 @@ int main(void)
         cmocka_unit_test(case_18_rows_without_position),
         cmocka_unit_test(case_20_a_radius_cap_and_radii_cut_to_3_decimals),
         cmocka_unit_test(case_21_a_cap_lower_than_declared_without_a_word),
+        cmocka_unit_test(case_21_a_small_cap_that_nobody_declared),
+        cmocka_unit_test(a_round_number_of_rows_that_nothing_divides_is_believed_below_1000),
+        cmocka_unit_test(a_limit_that_two_round_answers_seemed_to_prove_is_taken_back),
         cmocka_unit_test(case_21_other_wrong_caps_and_counts_are_found_out),
         cmocka_unit_test(a_limit_of_a_few_rows_does_not_keep_the_plan_probing),
         cmocka_unit_test(case_23_the_archive_asks_to_wait),

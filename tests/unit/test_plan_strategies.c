@@ -428,7 +428,7 @@ static bool survives(const sim_setup *setup, hal_region *region, const hal_plan_
         if (ask.kind == HAL_ASK_HISTOGRAM)
             st = hal_plan_histogram(plan, ask.id, cells, n_cells, &err);
         else if (setup->service.histogram && !ask.whole)
-            st = hal_plan_complete(plan, ask.id, 100, 0, 0, &accepted, &err);
+            st = hal_plan_complete(plan, ask.id, 101, 0, 0, &accepted, &err);
         else if (rows >= CAP)
             st = hal_plan_failed(plan, ask.id, HAL_VERDICT_OVER, 0, NULL, &err);
         else

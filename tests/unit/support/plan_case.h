@@ -189,7 +189,7 @@ static inline void random_region_text(char *text, size_t size, uint64_t *s)
 
 static inline void random_service(plan_case *c, uint64_t *s)
 {
-    static const int round_caps[] = {1000, 1024, 2000, 2048, 4096, 5000, 10000};
+    static const int round_caps[] = {1000, 1024, 2000, 2048, 4096, 5000, 10000, 100, 200, 500};
     c->form = (case_form)pick(s, FORMS_OF_CASE);
     if (chance(s, 0.3))
         c->form = (case_form)pick(s, 3);
@@ -197,7 +197,7 @@ static inline void random_service(plan_case *c, uint64_t *s)
     c->cap = (int)draw_log(s, 10.0, chance(s, 0.03) ? 100000.0 : 2000.0);
     c->told = chance(s, 0.9) || c->over == OVER_COUNT ? 1.0 : chance(s, 0.5) ? 0.0 : 5.0;
     if (c->over == OVER_SILENT) {
-        c->cap = round_caps[pick(s, 7)];
+        c->cap = round_caps[pick(s, 10)];
         c->told = chance(s, 0.5) ? 0.0 : draw(s, 1.5, 20.0);
     }
     c->decimals = chance(s, 0.4) ? -1 : 2 + pick(s, 6);
