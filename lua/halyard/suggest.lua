@@ -31,12 +31,12 @@ end
 
 --- The names of `known` nearest to `name`, best first, ignoring case; empty when none is near.
 -- @tparam string name at most its first 64 bytes count
--- @tparam table known list of names
+-- @tparam table known list of names, which may hold one twice
 -- @tparam[opt=3] integer n how many at most
 function M.nearest(name, known, n)
   local wanted = name:sub(1, 64):lower()
   local limit = math.max(1, #wanted // 3)
-  local found = {}
+  local found, seen = {}, {}
   for _, candidate in ipairs(known) do
     local text = candidate:lower()
     local d = distance(wanted, text:sub(1, 64))
@@ -44,7 +44,8 @@ function M.nearest(name, known, n)
     then
       d = math.min(d, 1)
     end
-    if d <= limit then
+    if d <= limit and not seen[candidate] then
+      seen[candidate] = true
       found[#found + 1] = { name = candidate, d = d }
     end
   end

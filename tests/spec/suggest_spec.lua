@@ -27,6 +27,10 @@ describe("suggestions for misspelt names", function()
     assert.equal("obs_id", near[1])
   end)
 
+  it("names a name once that the list holds twice", function()
+    assert.same({ "targets" }, suggest.nearest("target", { "targets", "where", "targets" }))
+  end)
+
   it("refuses an unknown option with a usage error that names the nearest one", function()
     local ok, err = errors.try(suggest.check_keys, { regoin = 1 }, { "region", "where" }, "query")
     assert.is_nil(ok)
