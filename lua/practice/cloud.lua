@@ -57,10 +57,16 @@ local function lost(uri)
   return core.crc32(uri) % 17 == 0
 end
 
+local look_up_max = 40 -- files of one question (mashup-api 6.4)
+
 local function look_up(request)
-  local out = {}
+  local out, n = {}, 0
   for _, list in ipairs({ request.arguments, request.form }) do
     for _, uri in ipairs(http.values(list, "uri")) do
+      n = n + 1
+      if n > look_up_max then
+        return http.json({ message = "Request-URI Too Large" }, 414)
+      end
       local rows = sql.query("SELECT " .. COLUMNS .. " FROM products WHERE dataURI = ?", { uri })
       local key = rows and rows[1] and key_of(rows[1])
       out[uri] = { status_code = key and 200 or 404, path = key and "/" .. key or json.null }

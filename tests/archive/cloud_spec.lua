@@ -62,6 +62,16 @@ describe("copies in the cloud", function()
     assert.equal(heads, times(log(), '"HEAD"'))
   end)
 
+  it("are looked up without HTTP 414, 40 names at once", function()
+    local code, out, err = run([[
+      local many = {}
+      for i = 1, 81 do many[i] = ("mast:HST/product/x%d.fits"):format(i) end
+      return mast.cloud.uris(many)]])
+    assert.equal(0, code, err)
+    assert.equal(81, times(out, ",false,"))
+    assert.equal(3, times(log(), "path_lookup"))
+  end)
+
   it("come first and the archive after them, all files whole", function()
     local code, out, err = run([[
       local got = retrieve.products(products, { cloud = "first", parallel = 8 }):check()
