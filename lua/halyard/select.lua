@@ -2,10 +2,22 @@
 -- Choosing rows of a table by criteria; the rows themselves are compared in C.
 
 local errors = require("halyard.error")
+local suggest = require("halyard.suggest")
 
 local M = {}
 
 local minimum_group = "Minimum Recommended Products"
+local own_keys = { "extension", "minimum" } -- of select.products, beside columns
+
+local function check(what, rows, criteria)
+  if type(rows) ~= "userdata" then
+    errors.raise("usage", ("%s takes a table (of a query: result.table; of Lua rows: "
+      .. "halyard.table.from_rows), not %s"):format(what, rows == nil and "nothing" or "a "
+      .. type(rows)))
+  elseif type(criteria) ~= "table" then
+    errors.raise("usage", what .. " takes a table of criteria { column = value, ... }")
+  end
+end
 
 --- Rows that meet every criterion { column = value }. Text columns: equality ignoring case, `*`
 -- for any run of characters; number columns: a number, "a..b", ">n", ">=n", "<n", "<=n" or
@@ -15,11 +27,13 @@ local minimum_group = "Minimum Recommended Products"
 -- @treturn halyard.table
 -- @raise `usage` for unknown columns and unreadable values
 function M.rows(rows, criteria)
+  check("select.rows", rows, criteria)
   return rows:where(criteria)
 end
 
 --- The first `n` rows, or all when there are fewer.
 function M.first(rows, n)
+  check("select.first", rows, {})
   if math.type(n) ~= "integer" or n < 0 then
     errors.raise("usage", "select.first takes a whole number of rows")
   end
@@ -48,6 +62,7 @@ end
 -- @tparam table criteria
 -- @treturn halyard.table
 function M.products(products, criteria)
+  check("select.products", products, criteria)
   local plain, extension = {}, nil
   for key, value in pairs(criteria) do
     if key == "extension" then
@@ -57,6 +72,9 @@ function M.products(products, criteria)
         errors.raise("usage", "minimum is true or false")
       end
       plain.productGroupDescription = value and minimum_group or plain.productGroupDescription
+    elseif #suggest.nearest(tostring(key), own_keys) > 0
+      and #suggest.nearest(tostring(key), products.columns) == 0 then
+      suggest.unknown("criterion of select.products", tostring(key), own_keys)
     else
       plain[key] = value
     end

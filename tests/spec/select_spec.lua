@@ -34,6 +34,24 @@ describe("selecting rows", function()
     assert.same({ "a_drz.fits" }, names(select_rows.products(products, { minimum = true })))
   end)
 
+  it("refuses what is no table, and keys that are neither columns nor its own", function()
+    for what, call in pairs({
+      ["select.rows takes a table (of a query: result.table"] = function()
+        select_rows.rows({ { productType = "SCIENCE" } }, { productType = "SCIENCE" })
+      end,
+      ["select.first takes a table"] = function() select_rows.first(nil, 1) end,
+      ["select.products takes a table of criteria"] = function() select_rows.products(products) end,
+      ["unknown criterion of select.products: extnsion; did you mean extension?"] = function()
+        select_rows.products(products, { extnsion = "fits" })
+      end,
+    }) do
+      local ok, err = errors.try(call)
+      assert.is_nil(ok)
+      assert.equal("usage", err.code)
+      assert.is_truthy(err.message:find(what, 1, true), err.message)
+    end
+  end)
+
   it("takes the first rows, or all there are", function()
     assert.same({ "a_drz.fits" }, names(select_rows.first(products, 1)))
     assert.equal(4, #select_rows.first(products, 100))
