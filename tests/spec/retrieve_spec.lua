@@ -35,6 +35,19 @@ describe("retrieve.products", function()
     return { dataURI = uri, productFilename = uri:match("[^/]+$") }
   end
 
+  it("takes rows alone, and says how one data URI is a row", function()
+    for given, text in pairs({ ["mast:A/x.fits"] = "rows of mast.products, not a string",
+      [{ "mast:A/x.fits" }] = "takes rows, not a string; a data URI alone is { dataURI = uri }",
+      [5] = "not a number" }) do
+      local ok, err = pcall(retrieve.products, given)
+      assert.is_false(ok)
+      assert.equal("usage", err.code)
+      assert.is_truthy(err.message:find(text, 1, true), err.message)
+    end
+    assert.equal(0, #asked)
+    assert.equal(1, #retrieve.products({ { dataURI = "mast:A/x.fits" } }))
+  end)
+
   it("names the source of every file, and the later one of two alike after it", function()
     local uris = { "mast:A/x.fits", "mast:B/x.fits", "mast:C/X.fits" }
     local got = retrieve.products({ row(uris[1]), row(uris[2]), row(uris[3]) },

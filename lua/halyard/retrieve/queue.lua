@@ -34,6 +34,10 @@ end
 
 -- Address of a row, whether it is one of another service (`access_url`), what records call it.
 local function source_of(row)
+  if type(row) ~= "table" then
+    errors.raise("usage", ("retrieve.products takes rows, not a %s; a data URI alone is "
+      .. "{ dataURI = uri }"):format(type(row)))
+  end
   local uri, url = rawget(row, "dataURI"), rawget(row, "access_url")
   if not uri and type(url) == "string" and door.host(url) then
     local kind = rawget(row, "access_format") or rawget(row, "content_type")
@@ -192,6 +196,10 @@ end
 -- @tparam string folder name of the folder below the output folder
 -- @tparam string dir the folder itself
 function M.new(products, options, folder, dir)
+  if type(products) ~= "table" and type(products) ~= "userdata" then
+    errors.raise("usage", "retrieve.products takes a table or list of rows of mast.products, not "
+      .. (products == nil and "nothing" or "a " .. type(products)))
+  end
   local self = setmetatable({
     rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {}, is_host = {},
     state = holdings.state(dir), taken = download.names(true), digits = {}, names = {},
