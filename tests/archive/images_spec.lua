@@ -222,7 +222,9 @@ describe("images", function()
       ["mast.images.dss { " .. at .. ', survey = "poss3" }'] = "survey of mast.images.dss",
       ["mast.images.hla { " .. at .. ', instruments = "WFC4" }'] = "did you mean WFC3",
       ["mast.images.hla { " .. at .. ", filters = {} }"] = "a word or a list",
+      ["mast.images.ps1 { " .. at .. ', filters = "gx" }'] = 'such as "gri", not "gx"',
       ["mast.images.download({ { 1 } })"] = "row 1 has no url",
+      ["mast.images.download(nil)"] = "takes rows of mast.images.ps1",
     }, 2)
     local code, _, err = run([[return mast.images.download({
       { url = "http://elsewhere.example/x.fits", name = "x.fits" } })]])

@@ -117,6 +117,10 @@ end
 -- Addresses that rows hold come from a service: the workflow has to declare their hosts.
 local function download_rows(rows, options)
   local what = "mast.images.download"
+  if type(rows) ~= "table" and type(rows) ~= "userdata" then
+    errors.raise("usage", what .. " takes rows of mast.images.ps1 and mast.images.hla, not "
+      .. (rows == nil and "nothing" or "a " .. type(rows)))
+  end
   options = options or {}
   suggest.check_keys(options, { "dir", "parallel" }, what)
   local parallel = options.parallel or 4
@@ -176,7 +180,8 @@ local function filters_of(options, what)
   local value = options.filters == nil and "grizy" or options.filters
   value = type(value) == "table" and table.concat(value) or value
   if type(value) ~= "string" or not value:find("^[grizy]+$") then
-    errors.raise("usage", what .. ": filters are letters of grizy, such as \"gri\"")
+    errors.raise("usage", ("%s: filters are letters of grizy, such as \"gri\", not %s"):format(what,
+      type(value) == "string" and ("%q"):format(value) or "a " .. type(value)))
   end
   return value
 end
