@@ -71,8 +71,9 @@ function M.aimed(options, own, what)
   if type(list) == "string" then
     list = tables.read(list)
   elseif type(list) ~= "userdata" then
-    usage(what, "targets is a table of rows with positions, or the path of a file, not a %s",
-      type(list))
+    usage(what, "targets is a table with positions (of a query: result.table; of names: "
+      .. "mast.resolve { \"M 31\", ... }), or the path of a file, not a %s",
+      type(list) == "table" and "Lua table" or type(list))
   end
   local aim = setmetatable({}, methods)
   aim.list = groups_core.targets(list, text_of(options, "ra", what), text_of(options, "dec", what),

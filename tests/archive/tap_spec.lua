@@ -226,6 +226,8 @@ describe("a TAP service", function()
       { upload = { me = me }, split = "me" })]], "COUNT")
     fails(2, upload .. [[ return gaia:query("SELECT nam FROM TAP_UPLOAD.me",
       { upload = { me = me }, split = "me" })]], "did you mean name")
+    fails(2, upload .. [[ return gaia:query(query, { upload = { me = { me[1] } } })]],
+      "of a query: result.table), not a Lua table")
     -- Blocks of 40 rows give more than 40 rows: they are halved until they fit.
     works(upload .. [[
       return gaia:query(query, { upload = { me = me }, split = "me", into = "parts.csv" }).rows]])

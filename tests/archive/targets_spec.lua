@@ -241,6 +241,7 @@ describe("a list of targets", function()
       ["targets = list, radius = \"size\""] = "size",
       ["targets = list, radius = 1, region = sky.all()"] = "either a region or targets",
       ["radius = 1"] = "radius goes with targets",
+      ['targets = { "M 31" }, radius = 1'] = 'of names: mast.resolve { "M 31", ... }',
       ["targets = list, radius = 1, verify = \"audit\""] = "audit",
       ["targets = list:select({ \"dec\" }), radius = 1"] = "ra",
     }) do

@@ -380,7 +380,8 @@ end
 function methods:upload(name, rows)
   check_name(name, "casjobs:upload")
   if type(rows) ~= "userdata" or #rows == 0 then
-    errors.raise("usage", "casjobs:upload takes a table with rows")
+    errors.raise("usage", "casjobs:upload takes a table with rows (of a query: "
+      .. "result.table)")
   end
   begin(self, "upload makes a table")
   for i, text in ipairs(upload_parts(rows)) do

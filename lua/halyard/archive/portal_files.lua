@@ -146,7 +146,7 @@ function M.export(rows, options)
   options = options or {}
   suggest.check_keys(options, { "into", "filetype", "replace" }, "mast.export")
   if type(rows) ~= "userdata" or #rows == 0 then
-    errors.raise("usage", "mast.export takes a table with rows")
+    errors.raise("usage", "mast.export takes a table with rows (of a query: result.table)")
   elseif #rows > exported_rows then
     errors.raise("budget", ("mast.export takes at most %d rows: t:write writes any number")
       :format(exported_rows))

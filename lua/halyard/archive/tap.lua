@@ -167,7 +167,8 @@ local function uploads_of(self, options)
     if type(name) ~= "string" or not name:find("^%a[%w_]*$") then
       upload_error(tostring(name), "a name is a letter, then letters, digits and underscores")
     elseif type(rows) ~= "userdata" then
-      upload_error(name, "it is a %s, not a table of rows", type(rows))
+      upload_error(name, "it takes a table of rows (of a query: result.table), not %s",
+        type(rows) == "table" and "a Lua table" or "a " .. type(rows))
     end
     names[#names + 1] = name
   end
