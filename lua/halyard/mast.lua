@@ -58,8 +58,8 @@ local catalog_modules = { mashup = "mashup_catalogs" }
 -- @raise `not_found`
 -- @usage mast.catalog("TIC"):count { region = sky.cone("M 13", "0.5 deg") }
 function M.catalog(name, options)
-  local via = options and options.via
   suggest.check_keys(options or {}, { "via" }, "mast.catalog")
+  local via = options and options.via
   local names, seen = {}, {}
   for _, dialect in ipairs(catalog_doors) do
     if not via or via == dialect then

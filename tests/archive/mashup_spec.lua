@@ -415,5 +415,7 @@ describe("the portal", function()
       return mast.observations { region = sky.box(1, 2, 3, 4) }]])
     refuses(2, "needs a region", [[return mast.observations {}]])
     refuses(2, "did you mean count", [[return mast.count_observations {}]])
+    refuses(2, "takes a table of options { via = ... }, not a number",
+      [[return mast.catalog("TIC", 5)]])
   end)
 end)
