@@ -72,6 +72,7 @@ describe("a table of the classic forms", function()
         assert(ra.type == "float64" and ra.unit == "deg")
         assert(ra.ucd:lower():find("pos.eq.ra.*main") and id.ucd:lower():find("id.*main"))
         assert(t:field("sci_pep_id").type == "int64")
+        assert(t:field("sci_actual_duration").unit == "s")
         assert(math.abs(t:get(1, "sci_start_time_mjd") - 54000) < 8000)
         for _, name in ipairs(t.columns) do
           assert(name ~= "ang_sep" and not name:find(" "), name)

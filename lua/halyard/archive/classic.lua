@@ -8,6 +8,7 @@ local catalog = require("halyard.catalog")
 local criteria = require("halyard.archive.criteria")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
+local missions = require("halyard.archive.missions")
 local packed = require("halyard.archive.classic_columns")
 local sky_core = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
@@ -86,7 +87,7 @@ local units = { ["'"] = "arcmin", ["deg K"] = "K", ["arcsec/yr"] = "arcsec/yr", 
 
 local function column_of(place, label, name, word, description)
   local kind = kinds[word] or "text"
-  local unit = units[label:match("%(([^()]+)%)$") or ""]
+  local unit = units[label:match("%(([^()]+)%)$") or ""] or missions.units[name]
   if kind == "float" and (label:lower():find("mag$") or label:lower():find("mag err$")) then
     unit = "mag"
   elseif word == "ra" or word == "dec" then

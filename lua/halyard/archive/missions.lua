@@ -45,8 +45,8 @@ end
 local kinds = { float = "number", integer = "number", ra = "number", dec = "number",
   datetime = "time" }
 
--- The list of columns does not tell units (section 3.3).
-local units = {
+-- The list of columns does not tell units (section 3.3); the classic form of HST has its names.
+M.units = {
   sci_actual_duration = "s", sci_spectrum_start = "Angstrom", sci_spectrum_end = "Angstrom",
   sci_central_wavelength = "Angstrom", sci_bandwidth = "Angstrom", sci_v3_pos_angle = "deg",
   sci_pa_aper = "deg", sci_ra_v1 = "deg", sci_dec_v1 = "deg", sci_ecliptic_latitude = "deg",
@@ -76,7 +76,7 @@ local function columns_of(service)
         list.dec or qual == "dec" and name or nil
       list.map[name:lower()] = {
         name = name, kind = kinds[qual] or "text", type = entry.qual_type,
-        unit = (qual == "ra" or qual == "dec") and "deg" or units[name],
+        unit = (qual == "ra" or qual == "dec") and "deg" or M.units[name],
         description = entry.description, shown = entry.default_output == "yes",
         hidden = entry.queryable == "no",
       }
