@@ -259,7 +259,9 @@ describe("a table of the classic forms", function()
       region = sky.circle(10, 10, 1) }]])
     fails(2, "did you mean SIMBAD", [[return mast.classic("HST"):query { target = "M 101",
       resolver = "SIMBADD" }]])
-    fails(2, "comma", [[return mast.classic("HST"):query { where = {
+    fails(2, 'comma or one of', [[return mast.classic("HST"):query { where = {
+      sci_pi_last_name = "=Doe" } }]])
+    fails(2, 'for any of several { "Doe", "J" }', [[return mast.classic("HST"):query { where = {
       sci_pi_last_name = "Doe, J" } }]])
   end)
 

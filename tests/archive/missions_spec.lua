@@ -127,11 +127,14 @@ for row in csv.DictReader(out.splitlines()):
           assert(hst:count { region = region, where = where } == #got)
         end
       end
+      assert(hst:query { region = region, where = { sci_instrume = "ACS,WFC3" } }.rows == 0)
       local dated = hst:query { region = region,
         where = { sci_start_time = "2010-01-01..2015-06-30" } }.table
       local known = all:where { sci_start_time_mjd = "55197..57203" }
       assert(#dated == #known and #known > 0)]])
     assert.equal(0, code, err)
+    assert.is_truthy(err:find('sci_instrume = "ACS,WFC3" is one text with a comma; any of several '
+      .. 'is a list, { "ACS", "WFC3" }', 1, true), err)
   end)
 
   it("serves every mission, its datasets and their files", function()

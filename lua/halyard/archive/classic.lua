@@ -201,8 +201,10 @@ local function worded(column, term)
   end
   local text = criteria.text(term.value)
   if column.kind == "text" and (text:find(",", 1, true) or text:find("^[!<>=\\]")) then
+    local either = criteria.listed(text)
     errors.raise("usage", ('criterion %s: a comma or one of !<>=\\ at the beginning of %q has a '
-      .. "meaning of its own here; write * in its place"):format(column.name, text))
+      .. "meaning of its own here; write * in its place%s"):format(column.name, text,
+      either and ", or for any of several " .. either or ""))
   end
   return term.op == "=" and text or term.op == "like" and text or term.op .. " " .. text
 end

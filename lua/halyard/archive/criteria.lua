@@ -109,6 +109,12 @@ function M.terms(column, value)
   return out
 end
 
+--- How a list of any of several values is written, where a text has commas; nil where it has none.
+function M.listed(text)
+  local list, n = text:gsub("%s*,%s*", '", "')
+  return n > 0 and ('{ "%s" }'):format(list) or nil
+end
+
 --- A number as the shortest text that reads back as the same number; others as they are.
 function M.text(value)
   if math.type(value) ~= "float" then

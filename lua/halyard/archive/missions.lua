@@ -140,6 +140,11 @@ local function conditions(service, columns, where)
         :format(column.name))
     else
       rest[column.name] = where[name]
+      local either = type(where[name]) == "string" and criteria.listed(where[name])
+      if either then -- what several values are to the service, and to its other clients
+        system.log("warning", ("%s: %s = %q is one text with a comma; any of several is a list, %s")
+          :format(service.mission, column.name, where[name], either))
+      end
     end
   end
   return list, next(rest) and rest
