@@ -225,11 +225,10 @@ local states = { there = "already there", deferred = "deferred", listed = "liste
 
 local function file_line(entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
-  return json.encode({
-    uri = system.redact(entry.uri), file = entry.file, bytes = entry.bytes, sha256 = entry.sha256,
-    status = states[status] or "error", tries = entry.tries, fault = entry.err and entry.err.fault,
-    warning = entry.warning, error = entry.err and system.redact(tostring(entry.err)) or nil,
-  })
+  return json.object("bytes", entry.bytes,
+    "error", entry.err and system.redact(tostring(entry.err)) or nil,
+    "fault", entry.err and entry.err.fault, "file", entry.file, "sha256", entry.sha256, "status", states[status] or "error", "tries", entry.tries,
+    "uri", system.redact(entry.uri), "warning", entry.warning)
 end
 
 --- Writes report.json: `document` and all files, one after the other, so that their number does not
@@ -238,7 +237,8 @@ function methods:save(document)
   local out <close> = system.create_file(self.output .. "/report.json")
   local before = "\n    "
   local function add(entry)
-    out:append(before .. file_line(entry))
+    out:append(before)
+    out:append(file_line(entry))
     before = ",\n    "
   end
   out:append(system.redact(json.pretty(document)):gsub("\n}$", "") .. ',\n  "files": [')

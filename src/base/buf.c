@@ -71,23 +71,26 @@ hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...)
     return st;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
 hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err)
 {
     hal_status st = hal_buf_puts(b, "\"", err);
-    size_t plain = 0;
-    for (size_t i = 0; i < n && !st; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-            continue;
+    for (size_t i = 0; !st; i++) {
+        size_t plain = i;
+        while (i < n && is_plain((unsigned char)text[i]))
+            i++;
         st = hal_buf_append(b, text + plain, i - plain, err);
-        if (!st)
-            st = c == '"' || c == '\\' ? hal_buf_printf(b, err, "\\%c", c)
-                 : c == '\n'           ? hal_buf_puts(b, "\\n", err)
-                                       : hal_buf_printf(b, err, "\\u%04x", c);
-        plain = i + 1;
+        if (st || i == n)
+            break;
+        unsigned char c = (unsigned char)text[i];
+        st = c == '"' || c == '\\' ? hal_buf_printf(b, err, "\\%c", c)
+             : c == '\n'           ? hal_buf_puts(b, "\\n", err)
+                                   : hal_buf_printf(b, err, "\\u%04x", c);
     }
-    if (!st)
-        st = hal_buf_append(b, text + plain, n - plain, err);
     return st ? st : hal_buf_puts(b, "\"", err);
 }
 

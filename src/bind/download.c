@@ -103,6 +103,10 @@ static int file(lua_State *L)
 static int safe_name(lua_State *L)
 {
     const char *name = hal_arg_text(L, 1, "safe_name");
+    if (hal_is_safe_name(name)) {
+        lua_settop(L, 1);
+        return 1;
+    }
     hal_buf *out = hal_scratch(L, 4096);
     hal_err err = HAL_ERR_INIT;
     if (hal_safe_name(out, name, &err))
@@ -130,20 +134,21 @@ static int disposition(lua_State *L)
 
 static const char names_type[] = "halyard.names";
 
-/* record(dir, path) -> {bytes, sha256, etag, source} of a file that this run found or put there, or
- * nil */
+/* record(dir, path) -> bytes, sha256, etag or nil of a file that this run found or put there, or
+ * nothing */
 static int record(lua_State *L)
 {
     hal_file_line line;
     const char *dir = hal_arg_text(L, 1, "record"), *path = hal_arg_text(L, 2, "record");
     if (!hal_download_line(hal_host_loop(hal_host_of(L)), dir, path, &line))
         return 0;
-    lua_createtable(L, 0, 4);
-    hal_set_integer(L, "bytes", (int64_t)line.record.bytes);
-    hal_set_text(L, "sha256", line.record.sha256);
-    hal_set_text(L, "etag", line.etag);
-    hal_set_text(L, "source", line.source);
-    return 1;
+    lua_pushinteger(L, (lua_Integer)line.record.bytes);
+    lua_pushstring(L, line.record.sha256);
+    if (line.etag[0])
+        lua_pushstring(L, line.etag);
+    else
+        lua_pushnil(L);
+    return 3;
 }
 
 static int names_close(lua_State *L)

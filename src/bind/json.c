@@ -14,17 +14,29 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 64, TEXT_MAX = 64 << 20 };
+enum { DEPTH_MAX = 64, TEXT_MAX = 64 << 20, USUAL_BYTES = 500 };
 static const char array_name[] = "halyard.json.array";
 
 /* --- Encoding -----------------------------------------------------------------------------------
  */
 
+/* An error record is only filled where it is needed: its many bytes cost more than most texts. */
+static void check(lua_State *L, hal_status status)
+{
+    hal_err err;
+    if (!status)
+        return;
+    err = HAL_ERR_INIT;
+    if (status == HAL_E_NOMEM)
+        hal_err_set(&err, status, "no memory left for JSON text");
+    else
+        hal_err_set(&err, status, "json: the text would be longer than %d bytes", TEXT_MAX);
+    hal_raise(L, &err);
+}
+
 static void put(lua_State *L, hal_buf *out, const char *bytes, size_t n)
 {
-    hal_err err = HAL_ERR_INIT;
-    if (hal_buf_append(out, bytes, n, &err))
-        hal_raise(L, &err);
+    check(L, hal_buf_append(out, bytes, n, NULL));
 }
 
 /* Length of the UTF-8 character at `p` (RFC 3629), 0 when it is none. */
@@ -43,16 +55,17 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 
 static void put_string(lua_State *L, hal_buf *out, hal_slice s)
 {
-    for (size_t i = 0; i < s.size_bytes;) {
+    size_t i = 0;
+    while (i < s.size_bytes && (unsigned char)s.data[i] < 0x80)
+        i++;
+    while (i < s.size_bytes) {
         size_t n = utf8_length((const unsigned char *)s.data + i, s.size_bytes - i);
         if (n == 0)
             hal_bind_fail(L, HAL_E_USAGE,
                           "json: text is not UTF-8 at byte %zu; JSON cannot hold it", i);
         i += n;
     }
-    hal_err err = HAL_ERR_INIT;
-    if (hal_buf_quote(out, s.data, s.size_bytes, &err))
-        hal_raise(L, &err);
+    check(L, hal_buf_quote(out, s.data, s.size_bytes, NULL));
 }
 
 static void put_number(lua_State *L, hal_buf *out, int index)
@@ -178,8 +191,33 @@ static int encode(lua_State *L)
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     hal_buf *out = hal_scratch(L, TEXT_MAX);
+    check(L, hal_buf_reserve(out, USUAL_BYTES, NULL));
     put_value(L, out, 1, 0);
     lua_pushlstring(L, hal_buf_text(out), out->size_bytes);
+    hal_buf_clear(out);
+    return 1;
+}
+
+/* object(key, value, ...) -> text of an object whose keys stand in this order; without those whose
+ * value is nil. For what is written so often that a table would be a waste. */
+static int object(lua_State *L)
+{
+    int n = lua_gettop(L);
+    luaL_argcheck(L, n % 2 == 0, n, "pairs are expected");
+    hal_buf *out = hal_scratch(L, TEXT_MAX);
+    check(L, hal_buf_reserve(out, USUAL_BYTES, NULL));
+    for (int i = 1; i < n; i += 2) {
+        hal_slice key = {0};
+        if (lua_isnil(L, i + 1))
+            continue;
+        key.data = luaL_checklstring(L, i, &key.size_bytes);
+        put(L, out, out->size_bytes ? "," : "{", 1);
+        put_string(L, out, key);
+        put(L, out, ":", 1);
+        put_value(L, out, i + 1, 1);
+    }
+    put(L, out, out->size_bytes ? "}" : "{}", out->size_bytes ? 1 : 2);
+    lua_pushlstring(L, out->data, out->size_bytes);
     hal_buf_clear(out);
     return 1;
 }
@@ -272,6 +310,8 @@ int hal_open_json(lua_State *L)
     lua_pop(L, 1);
     lua_pushcfunction(L, encode);
     lua_setfield(L, -2, "encode");
+    lua_pushcfunction(L, object);
+    lua_setfield(L, -2, "object");
     lua_pushcfunction(L, array);
     lua_setfield(L, -2, "array");
     return 1;

@@ -241,6 +241,42 @@ static int redact(lua_State *L)
     return 1;
 }
 
+static void add_cell(luaL_Buffer *b, const char *text, size_t n)
+{
+    bool plain = true;
+    for (size_t i = 0; i < n && plain; i++)
+        plain = text[i] != '"' && text[i] != ',' && text[i] != '\n' && text[i] != '\r';
+    if (plain) {
+        luaL_addlstring(b, text, n);
+        return;
+    }
+    luaL_addchar(b, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"')
+            luaL_addchar(b, '"');
+        luaL_addchar(b, text[i]);
+    }
+    luaL_addchar(b, '"');
+}
+
+/* csv_line(...) -> texts, numbers and nil (an empty cell) as a line (RFC 4180, but LF) */
+static int csv_line(lua_State *L)
+{
+    luaL_Buffer b;
+    int n_cells = lua_gettop(L);
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n_cells; i++) {
+        size_t n = 0;
+        const char *text = luaL_optlstring(L, i, "", &n);
+        if (i > 1)
+            luaL_addchar(&b, ',');
+        add_cell(&b, text, n);
+    }
+    luaL_addchar(&b, '\n');
+    luaL_pushresult(&b);
+    return 1;
+}
+
 static int write_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -385,6 +421,7 @@ int hal_open_system(lua_State *L)
                                          {"make_dirs", make_dirs},
                                          {"lock_output", lock_output},
                                          {"redact", redact},
+                                         {"csv_line", csv_line},
                                          {"write_file", write_file},
                                          {"create_file", create_file},
                                          {"cache_read", cache_read},

@@ -62,5 +62,7 @@ bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_fi
 /** One path component that is safe to create, from a server's or script's text: security model
  * section 7.1. */
 hal_status hal_safe_name(hal_buf *out, const char *name, hal_err *err) HAL_MUST_CHECK;
+/** True: hal_safe_name would give it as it is. Quick, and true of most; false says nothing. */
+bool hal_is_safe_name(const char *name);
 
 #endif

@@ -145,6 +145,18 @@ static hal_status shorten(hal_buf *out, hal_buf *name, hal_err *err)
                           name->data + name->size_bytes - ending);
 }
 
+bool hal_is_safe_name(const char *name)
+{
+    size_t n = 0;
+    for (; name[n]; n++) {
+        char c = name[n];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return n > 0 && n <= NAME_MAX_BYTES && name[n - 1] != '.' && !needs_guard(name);
+}
+
 hal_status hal_safe_name(hal_buf *out, const char *name, hal_err *err)
 {
     char hash[HAL_SHA256_TEXT_SIZE];

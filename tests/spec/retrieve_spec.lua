@@ -62,6 +62,11 @@ describe("retrieve.products", function()
     end
   end)
 
+  it("quotes a cell of a manifest only where it must", function()
+    assert.equal('plain cell,,3,"a,""b""","x\ny","\r"\n',
+      system.csv_line("plain cell", nil, 3, 'a,"b"', "x\ny", "\r"))
+  end)
+
   it("lists the files of all calls into one folder, each once", function()
     retrieve.products({ row("mast:A/a.fits"), row("mast:A/b.fits") }, { flat = true })
     retrieve.products({ row("mast:A/b.fits"), row("mast:A/c.fits") }, { flat = true })

@@ -43,6 +43,33 @@ static void safe_names_follow_the_table(void **state)
     }
 }
 
+static void a_name_that_is_safe_is_left_as_it_is(void **state)
+{
+    static const char *const safe[] = {"1.bin", "tess2018_s0001-lc.fits.gz", "A"};
+    static const char *const unsafe[] = {"",     "a.",     ".a",       "-a",    "a b",
+                                         "a/b",  "a%41b",  "NUL.gz",   "com1.", "~a",
+                                         "a\\b", "x.PART", "\xc3\xa9", "a:b"};
+    char text[256], exact[2] = "";
+    hal_buf out;
+    (void)state;
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        assert_true(hal_is_safe_name(safe[i]));
+    for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++)
+        assert_false(hal_is_safe_name(unsafe[i]));
+    memset(text, 'a', sizeof text);
+    text[201] = '\0';
+    assert_false(hal_is_safe_name(text));
+    for (int c = 1; c < 256; c++) { /* whatever it says yes to */
+        exact[0] = (char)c;
+        hal_buf_init(&out, 4096);
+        if (hal_is_safe_name(exact)) {
+            assert_int_equal(hal_safe_name(&out, exact, NULL), HAL_OK);
+            assert_string_equal(hal_buf_text(&out), exact);
+        }
+        hal_buf_clear(&out);
+    }
+}
+
 static void empty_names_are_generated_and_long_ones_keep_their_ending(void **state)
 {
     (void)state;
@@ -71,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safe_names_follow_the_table),
+        cmocka_unit_test(a_name_that_is_safe_is_left_as_it_is),
         cmocka_unit_test(empty_names_are_generated_and_long_ones_keep_their_ending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,38 +18,25 @@ local words = {
 local columns = { "Local Path", "Status", "Message", "URL", "Bytes", "SHA256", "URI", "ETag",
   "Tries", "Error", "Fault" }
 
-local function cell(value)
-  local text = value == nil and "" or tostring(value)
-  if text:find('[",\r\n]') then
-    return '"' .. text:gsub('"', '""') .. '"'
-  end
-  return text
-end
-
 local function message_of(entry)
   local text = entry.err and entry.err.message or entry.warning
   return text and system.redact(text)
 end
 
-local function csv_line(entry)
-  local url = not entry.ok and system.redact(entry.address) or nil
-  local values = { entry.file, words[entry.status][1], message_of(entry), url, entry.bytes,
-    entry.sha256, system.redact(entry.uri), entry.etag, entry.tries,
-    entry.err and entry.err.code, entry.err and entry.err.fault }
-  for i = 1, #columns do
-    values[i] = cell(values[i])
-  end
-  return table.concat(values, ",") .. "\n"
+local function csv_line(entry, message)
+  local err = entry.err
+  return system.csv_line(entry.file, words[entry.status][1], message,
+    not entry.ok and entry.address or nil, entry.bytes, entry.sha256, entry.uri, entry.etag,
+    entry.tries, err and err.code, err and err.fault)
 end
 
-local function json_line(entry)
-  return json.encode({
-    uri = system.redact(entry.uri), path = entry.place, status = words[entry.status][2],
-    bytes = entry.bytes, sha256 = entry.sha256, etag = entry.etag, tries = entry.tries,
-    url = system.redact(entry.address), size = entry.size,
-    expected_sha256 = entry.expected_sha256, error = entry.err and entry.err.code,
-    fault = entry.err and entry.err.fault, message = message_of(entry),
-  })
+local function json_line(entry, message)
+  local err = entry.err
+  return json.object("bytes", entry.bytes, "error", err and err.code, "etag", entry.etag,
+    "expected_sha256", entry.expected_sha256, "fault", err and err.fault, "message", message,
+    "path", entry.place, "sha256", entry.sha256, "size", entry.size,
+    "status", words[entry.status][2], "tries", entry.tries, "uri", entry.uri,
+    "url", entry.address)
 end
 
 -- Calls `see` with every file of the queues: of those that go to one place the latest, where the
@@ -81,12 +68,16 @@ end
 function M.write(queues, dir, head)
   local csv <close> = system.create_file(dir .. "/manifest.csv")
   local document <close> = system.create_file(dir .. "/manifest.json")
-  csv:append(table.concat(columns, ",") .. "\n")
+  csv:append(system.csv_line(table.unpack(columns)))
   document:append(json.encode(head):gsub("}$", "") .. ',\n"data":[')
   local before = "\n"
   each(queues, function(entry)
-    csv:append(csv_line(entry))
-    document:append(before .. json_line(entry))
+    local uri, address, message = entry.uri, entry.address, message_of(entry)
+    entry.uri = system.redact(uri)
+    entry.address = address == uri and entry.uri or system.redact(address)
+    csv:append(csv_line(entry, message))
+    document:append(before)
+    document:append(json_line(entry, message))
     before = ",\n"
   end)
   document:append("\n]}\n")

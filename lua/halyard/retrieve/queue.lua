@@ -32,33 +32,36 @@ local function source_name(url)
   return text == url and url or ("%s#%s"):format(text, system.sha256(url):sub(1, 16))
 end
 
--- Address of a row, whether it is one of another service (`access_url`), what records call it.
+-- Address of a row, whether it is one of another service (`access_url`), what records call it, the
+-- host that is asked.
 local function source_of(row)
   if type(row) ~= "table" then
     errors.raise("usage", ("retrieve.products takes rows, not a %s; a data URI alone is "
       .. "{ dataURI = uri }"):format(type(row)))
   end
   local uri, url = rawget(row, "dataURI"), rawget(row, "access_url")
-  if not uri and type(url) == "string" and door.host(url) then
+  local host = not uri and type(url) == "string" and door.host(url)
+  if host then
     local kind = rawget(row, "access_format") or rawget(row, "content_type")
     if type(kind) == "string" and kind:lower():find("content=datalink", 1, true) then
       errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
         :format(url))
     end
-    return url, true, source_name(url)
+    return url, true, source_name(url), host
   elseif type(uri) ~= "string" or uri == "" then
     errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
   end
-  return uri, false, uri
+  return uri, false, uri, "mast"
 end
 
 -- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
 -- some of which look like addresses, go to its download service.
 local function address_of(uri, direct)
-  local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
   if direct then
     return uri
-  elseif mission then
+  end
+  local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
+  if mission then
     return require("halyard.archive.missions").file_url(mission, product)
   end
   return mashup.file_url(uri)
@@ -143,20 +146,23 @@ end
 
 -- Making a queue ---------------------------------------------------------------------------------
 
-local function host_of(uri, direct)
-  return direct and door.host(uri) or "mast"
-end
-
 -- The row of file `k` and what `source_of` says of it. Rows may be a list of the script's, which
 -- can change after its hosts were allowed.
 local function look_up(self, k)
   local row = self.rows[self.picked and self.picked[k] or k]
-  local uri, direct, source = source_of(row)
-  if not self.is_host[host_of(uri, direct)] then
+  local uri, direct, source, host = source_of(row)
+  if not self.is_host[host] then
     errors.raise("permission", ("a row was changed to %s while files were being fetched")
       :format(source), { fault = "limit" })
   end
   return row, uri, direct, source
+end
+
+-- The file's name at the end of an address that has no arguments; nil: none is there.
+local function name_at_end(url)
+  local last = url:match("^%a+://.*/([^/]+)$")
+  return last and last:find("^[^?#=]+%.%w+$") and not url:find("?", 1, true)
+    and not url:find("#", 1, true) and last or nil
 end
 
 -- The path by the catalogue's name for the file, or by an address that ends in a file's name (to
@@ -164,12 +170,13 @@ end
 local function catalogued(row, uri, direct, flat)
   local name = rawget(row, "productFilename")
   if type(name) ~= "string" or name == "" then
-    name = not direct and uri or uri:match("^%a+://[^?#]*/([^/?#=]+%.%w+)$")
+    name = not direct and uri or name_at_end(uri)
     if not name then
       return nil
     end
   end
-  return laid_out(row, name:match("([^/]+)/*$") or name, flat) -- CGI text may stand before it
+  -- CGI text may stand before it
+  return laid_out(row, name:match("^.*/([^/]+)/*$") or name:match("^[^/]+") or name, flat)
 end
 
 -- Finds a path for file `k`: by the workflow, the catalogue, or an earlier download of its source.
@@ -209,9 +216,9 @@ function M.new(products, options, folder, dir)
   local sources <close> = download.names(false)
   for i = 1, #products do
     local row = products[i]
-    local uri, direct, source = source_of(row)
+    local _, direct, source, host = source_of(row)
     if sources:add(source) then
-      local k, host = self.n + 1, host_of(uri, direct)
+      local k = self.n + 1
       self.n = k
       if self.picked then
         self.picked[k] = i
@@ -333,9 +340,7 @@ function methods:entry(k)
   entry.status, entry.tries = status, self.tries[k] or nil
   entry.ok = status == "complete" or status == "there"
   if entry.ok then
-    local known = download.record(self.dir, entry.place) or {}
-    entry.bytes, entry.sha256 = known.bytes, known.sha256
-    entry.etag = known.etag ~= "" and known.etag or nil
+    entry.bytes, entry.sha256, entry.etag = download.record(self.dir, entry.place)
     entry.skipped = status == "there"
     entry.warning, entry.from = self.notes[k], self.origins[k]
     entry.path = self.dir .. "/" .. entry.place
