@@ -164,8 +164,8 @@ function M.declare(list)
   end
   for key in pairs(list or {}) do
     if not entries[key] then
-      errors.raise("usage", ("params is a list without gaps, and %s is not in it: write { \"name\", "
-        .. "\"type\", help = ... }"):format(tostring(key)))
+      errors.raise("usage", ("params is a list without gaps, and %s is not in it: write "
+        .. "{ \"name\", \"type\", help = ... }"):format(tostring(key)))
     end
   end
   return entries

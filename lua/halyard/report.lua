@@ -227,7 +227,8 @@ local function file_line(entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
   return json.object("bytes", entry.bytes,
     "error", entry.err and system.redact(tostring(entry.err)) or nil,
-    "fault", entry.err and entry.err.fault, "file", entry.file, "sha256", entry.sha256, "status", states[status] or "error", "tries", entry.tries,
+    "fault", entry.err and entry.err.fault, "file", entry.file, "sha256", entry.sha256,
+    "status", states[status] or "error", "tries", entry.tries,
     "uri", system.redact(entry.uri), "warning", entry.warning)
 end
 
