@@ -3,28 +3,24 @@
 #include "host/host.h"
 
 #include "base/buf.h"
+#include "base/number.h"
 
 #include <lauxlib.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 16, EVENT_MAX_BYTES = 1 << 20 };
+enum { DEPTH_MAX = 16, EVENT_MAX_BYTES = 1 << 20, USUAL_BYTES = 250 };
 
 static hal_status put_number(lua_State *L, hal_buf *b, int index, hal_err *err)
 {
+    char text[HAL_DOUBLE_TEXT_MAX];
     if (lua_isinteger(L, index))
-        return hal_buf_printf(b, err, "%lld", (long long)lua_tointeger(L, index));
+        return hal_buf_append(b, text, hal_number_print_int64(text, lua_tointeger(L, index)), err);
     double v = lua_tonumber(L, index);
     if (!isfinite(v))
         return hal_buf_puts(b, "null", err);
-    char text[40];
-    snprintf(text, sizeof text, "%.17g", v);
-    for (char *c = text; *c; c++)
-        if (!strchr("0123456789+-eE", *c))
-            *c = '.';
-    return hal_buf_puts(b, text, err);
+    return hal_buf_append(b, text, hal_number_print_plain(text, v), err);
 }
 
 static hal_status put_value(lua_State *L, hal_buf *b, int depth, hal_err *err);
@@ -101,7 +97,9 @@ void hal_host_emit_table(lua_State *L, const char *kind, int index)
     hal_err err = HAL_ERR_INIT;
     int top = lua_gettop(L);
     lua_pushvalue(L, index);
-    hal_status st = put_value(L, &b, 0, &err);
+    hal_status st = hal_buf_reserve(&b, USUAL_BYTES, &err);
+    if (!st)
+        st = put_value(L, &b, 0, &err);
     lua_settop(L, top); /* a failure leaves keys and values behind */
     if (!st)
         hal_host_emit(hal_host_of(L), kind, hal_buf_text(&b));

@@ -81,6 +81,7 @@ struct hal_host {
     size_t used_bytes, soft_bytes, hard_bytes;
     bool no_memory; /* that, not a limit, refused the last allocation that failed */
     int64_t cpu_max_ns, cpu_used_ns, cpu_entered_ns;
+    int n_entered; /* calls of hal_limits_enter that were not left yet */
     atomic_bool interrupted;
     bool is_closing; /* <close> handlers of a cancelled task run: let them */
     int close_depth;
@@ -108,7 +109,7 @@ void *hal_limits_alloc(void *ud, void *p, size_t old_bytes, size_t new_bytes);
 /* The limits of the configuration, as before any declaration. */
 void hal_limits_reset(hal_host *host);
 void hal_limits_arm(hal_host *host, lua_State *L);
-/* Lua code begins and stops to run: only this time is charged. */
+/* Lua code begins and stops to run: only this time is charged. May nest. */
 void hal_limits_enter(hal_host *host);
 void hal_limits_leave(hal_host *host);
 

@@ -88,12 +88,14 @@ static int64_t thread_cpu_ns(void)
 
 void hal_limits_enter(hal_host *host)
 {
-    host->cpu_entered_ns = thread_cpu_ns();
+    if (host->n_entered++ == 0)
+        host->cpu_entered_ns = thread_cpu_ns();
 }
 
 void hal_limits_leave(hal_host *host)
 {
-    host->cpu_used_ns += thread_cpu_ns() - host->cpu_entered_ns;
+    if (--host->n_entered == 0)
+        host->cpu_used_ns += thread_cpu_ns() - host->cpu_entered_ns;
 }
 
 /* An error that must end the task, whatever the script does about it. */

@@ -263,9 +263,7 @@ static void run(hal_host *host, hal_task *task)
     int n_args = task->n_args, n_results = 0;
     task->n_args = 0;
     host->running = task;
-    hal_limits_enter(host);
     int status = lua_resume(task->co, host->L, n_args, &n_results);
-    hal_limits_leave(host);
     host->running = NULL;
     if (status == LUA_YIELD) {
         lua_pop(task->co, n_results); /* the sentinel */
@@ -290,12 +288,16 @@ static void run(hal_host *host, hal_task *task)
 void hal_task_run_ready(hal_host *host)
 {
     hal_task *task = host->ready_head;
+    if (!task)
+        return;
     host->ready_head = host->ready_tail = NULL;
+    hal_limits_enter(host); /* once for all: the clock of a thread is a system call */
     while (task) {
         hal_task *next = task->next_ready;
         run(host, task);
         task = next;
     }
+    hal_limits_leave(host);
 }
 
 /* Lua side */
