@@ -484,22 +484,15 @@ void hal_download_fetch_anew(hal_download *d)
 
 static void close_file(hal_download *d)
 {
-    if (d->fd >= 0) {
-        if (d->info_fd >= 0)
-            close(d->info_fd);
-        if (d->result.err.status && !d->keep_part) {
-            char bad[HAL_COMPONENT_MAX_BYTES + 16];
-            snprintf(bad, sizeof bad, "%s.bad", d->name);
-            unlinkat(d->parent_fd, d->info, 0);
-            if (!d->keep_bad || d->result.err.status != HAL_E_INTEGRITY ||
-                renameat(d->parent_fd, d->part, d->parent_fd, bad))
-                unlinkat(d->parent_fd, d->part, 0);
-        }
-        close(d->fd);
+    if (d->fd >= 0 && d->result.err.status && !d->keep_part) {
+        char bad[HAL_COMPONENT_MAX_BYTES + 16];
+        snprintf(bad, sizeof bad, "%s.bad", d->name);
+        unlinkat(d->parent_fd, d->info, 0);
+        if (!d->keep_bad || d->result.err.status != HAL_E_INTEGRITY ||
+            renameat(d->parent_fd, d->part, d->parent_fd, bad))
+            unlinkat(d->parent_fd, d->part, 0);
     }
-    if (d->parent_fd >= 0)
-        close(d->parent_fd);
-    d->fd = d->parent_fd = -1;
+    hal_download_close(d);
 }
 
 static void free_download(hal_download *d)
@@ -529,19 +522,23 @@ static hal_status open_file(hal_download *d, hal_err *err)
 }
 
 /* L18: fewer at once when descriptors are few. */
-static size_t open_max(void)
+static size_t open_max(hal_loop *loop)
 {
     struct rlimit limit;
+    if (loop->open_max)
+        return loop->open_max;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
-        return SIZE_MAX;
-    return limit.rlim_cur < OTHER_DESCRIPTORS + 2 * DESCRIPTORS
-               ? 1
-               : (size_t)(limit.rlim_cur - OTHER_DESCRIPTORS) / DESCRIPTORS;
+        loop->open_max = SIZE_MAX;
+    else if (limit.rlim_cur < OTHER_DESCRIPTORS + 2 * DESCRIPTORS)
+        loop->open_max = 1;
+    else
+        loop->open_max = (size_t)(limit.rlim_cur - OTHER_DESCRIPTORS) / DESCRIPTORS;
+    return loop->open_max;
 }
 
 static bool must_wait(const hal_download *d)
 {
-    if (d->loop->n_open >= open_max())
+    if (d->loop->n_open >= open_max(d->loop))
         return true;
     for (const hal_download *other = d->loop->downloads; other; other = other->next)
         if (!other->waiting && is_same_file(other, d))

@@ -467,6 +467,17 @@ static void save_folders(hal_download *list)
     }
 }
 
+void hal_download_close(hal_download *d)
+{
+    if (d->info_fd >= 0)
+        close(d->info_fd);
+    if (d->fd >= 0)
+        close(d->fd);
+    if (d->parent_fd >= 0)
+        close(d->parent_fd);
+    d->info_fd = d->fd = d->parent_fd = -1;
+}
+
 void hal_download_name_files(hal_download *list)
 {
     hal_err err = HAL_ERR_INIT;
@@ -482,4 +493,7 @@ void hal_download_name_files(hal_download *list)
         }
     }
     save_folders(list);
+    for (hal_download *d = list; d; d = d->next_named)
+        if (!d->named.status) /* else the loop's half decides what becomes of the part */
+            hal_download_close(d);
 }

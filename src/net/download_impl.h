@@ -214,5 +214,7 @@ hal_status hal_download_run_last(hal_download_work *w) HAL_MUST_CHECK;
 /* Gives checked files of one folder (a list by next_named) their names; says in each what became of
  * it. Any worker, one at a time for a folder. */
 void hal_download_name_files(hal_download *list);
+/* Closes its descriptors. */
+void hal_download_close(hal_download *d);
 
 #endif

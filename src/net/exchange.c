@@ -41,7 +41,8 @@ static void leave_multi(hal_exchange *x)
     x->loop->n_transfers--;
 }
 
-static void free_exchange(hal_exchange *x)
+/* All but its outcome. */
+static void clear_exchange(hal_exchange *x)
 {
     hal_loop *loop = x->loop;
     hal_gate_leave(&x->visitor);
@@ -66,7 +67,6 @@ static void free_exchange(hal_exchange *x)
     hal_buf_clear(&x->server_text);
     hal_buf_clear(&x->unpacked);
     hal_unpack_free(x->unpack);
-    hal_free(x);
 }
 
 static void finish(hal_exchange *x)
@@ -77,11 +77,9 @@ static void finish(hal_exchange *x)
     if (x->next)
         x->next->prev = x->prev;
     x->outcome.elapsed_ns = hal_exchange_now_ns(x) - x->begun_ns;
-    hal_outcome outcome = x->outcome;
-    hal_exchange_done done = x->done;
-    void *ctx = x->ctx;
-    free_exchange(x);
-    done(ctx, &outcome);
+    clear_exchange(x);
+    x->done(x->ctx, &x->outcome);
+    hal_free(x);
 }
 
 /* `why` NULL: success. The first conclusion stands. */
@@ -98,7 +96,7 @@ void hal_exchange_conclude(hal_exchange *x, const hal_err *why)
         if (!why->origin[0])
             hal_exchange_host(x, x->outcome.err.origin, sizeof x->outcome.err.origin);
     }
-    if (x->target.url)
+    if (x->target.url && !x->resume.from)
         hal_target_text(x->loop->curl, &x->target, x->outcome.url, sizeof x->outcome.url);
     if (x->target.url && x->location[0])
         hal_exchange_tell_location(x);
@@ -413,7 +411,7 @@ static hal_status start_transfer(hal_exchange *x, hal_err *err)
     if (rc)
         return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
                            "starting a request: %s", c->multi_strerror(rc));
-    x->in_multi = true;
+    x->in_multi = loop->has_new_transfers = true;
     loop->n_transfers++;
     loop->stats.requests++;
     return HAL_OK;
@@ -556,11 +554,12 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
                            const hal_resume *resume, hal_exchange_done done, void *ctx,
                            hal_err *err)
 {
-    hal_exchange *x = hal_calloc(1, sizeof *x);
+    hal_exchange *x = hal_malloc(sizeof *x);
     if (!x) {
         hal_err_nomem(err, sizeof *x);
         return NULL;
     }
+    memset(x, 0, offsetof(hal_exchange, location));
     x->loop = loop;
     if (resume)
         x->resume = *resume;
@@ -571,13 +570,19 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
     x->visitor.admitted = admitted;
     x->visitor.refused = refused;
     x->visitor.ctx = x;
-    x->outcome.err = HAL_ERR_INIT;
-    x->outcome.content_length = -1;
-    x->outcome.tries = 1;
     hal_buf_init(&x->server_text, HAL_SERVER_TEXT_MAX);
     hal_buf_init(&x->unpacked, HAL_UNPACKED_MAX);
+    hal_exchange_begin_answer(x);
+    x->outcome.err = HAL_ERR_INIT;
+    x->outcome.url[0] = '\0';
+    x->outcome.wire_bytes = 0;
+    x->outcome.tries = 1;
+    x->outcome.polls = 0;
+    x->outcome.elapsed_ns = 0;
+    x->outcome.reset_before_end = false;
     if (prepare(x, request, err)) {
-        free_exchange(x);
+        clear_exchange(x);
+        hal_free(x);
         return NULL;
     }
     x->begun_ns = hal_exchange_now_ns(x);

@@ -57,7 +57,7 @@ enum { HAL_HEADERS_BYTES = 8192, HAL_HEADERS_MAX = 64 };
 
 typedef struct hal_outcome {
     int http_status; /* of the final answer; 0: none */
-    char url[2048];  /* after redirects; cut at 2,047 bytes */
+    char url[2048];  /* after redirects; cut at 2,047 bytes; "" of a download */
     char content_type[128];
     char etag[256];
     char last_modified[64];

@@ -12,8 +12,7 @@ void hal_exchange_begin_answer(hal_exchange *x)
     x->status = 0;
     x->in_headers = true;
     x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
-    x->date_s = -1;
-    x->location[0] = x->coding[0] = x->retry_after[0] = '\0';
+    x->location[0] = x->coding[0] = x->retry_after[0] = x->date[0] = '\0';
     x->header_bytes = x->n_headers = x->outcome_header_bytes = 0;
     hal_buf_clear(&x->server_text);
     hal_buf_clear(&x->unpacked);
@@ -82,8 +81,7 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
     } else if (hal_header_is(name, "Location")) {
         copy_value(x->location, sizeof x->location, value);
     } else if (hal_header_is(name, "Date")) {
-        if (!hal_header_date(value, &x->date_s))
-            x->date_s = -1;
+        copy_value(x->date, sizeof x->date, value);
     } else if (hal_header_is(name, "Retry-After")) {
         copy_value(x->retry_after, sizeof x->retry_after, value);
     }
@@ -127,8 +125,11 @@ static hal_status headers_whole(hal_exchange *x)
     x->in_headers = false;
     x->has_headers = true;
     x->outcome.http_status = x->status;
+    int64_t date_s = -1;
     x->has_retry_after =
-        hal_header_retry_after(hal_slice_of(x->retry_after), x->date_s,
+        x->retry_after[0] &&
+        hal_header_retry_after(hal_slice_of(x->retry_after),
+                               hal_header_date(hal_slice_of(x->date), &date_s) ? date_s : -1,
                                hal_clock_wall_ms(x->loop->clock) / 1000, &x->retry_after_s);
     if (x->length_conflict)
         return hal_err_set(

@@ -72,10 +72,8 @@ struct hal_exchange {
     hal_exchange_reached reached;
     bool was_sent, leftover, repeated, proxied, address_refused, no_descriptor, is_paused,
         resume_wanted;
-    int64_t date_s;
     double retry_after_s;
-    char location[HAL_LOCATION_MAX];
-    char coding[64], retry_after[64];
+    char coding[64], retry_after[64], date[64];
     hal_buf server_text;
     hal_unpack *unpack;   /* undoes the coding of the body; NULL: it has none */
     hal_buf unpacked;     /* what the sink did not take yet */
@@ -90,8 +88,11 @@ struct hal_exchange {
     bool judged;
     hal_judgement judgement;
     hal_err judged_why;
-    hal_outcome outcome;
     char curl_text[CURL_ERROR_SIZE];
+
+    /* Not zero at the start, since they are large: hal_exchange_begin_answer empties them. */
+    char location[HAL_LOCATION_MAX];
+    hal_outcome outcome;
 };
 
 static inline int64_t hal_exchange_now_ns(const hal_exchange *x)
@@ -120,6 +121,8 @@ void hal_exchange_late(hal_exchange *x, const hal_err *why);
 /** libcurl's callback; `ctx` is the exchange. */
 curl_socket_t hal_exchange_open_socket(void *ctx, curlsocktype purpose,
                                        struct curl_sockaddr *address);
+/** libcurl's callback; `ctx` is the loop, which the connection may outlive its exchange in. */
+int hal_exchange_close_socket(void *ctx, curl_socket_t fd);
 /** The kept connection between these ports, about to be used again, holds bytes nobody asked for
  * or its end. */
 bool hal_exchange_has_leftover(hal_exchange *x, int from_port, int to_port);

@@ -108,6 +108,8 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_WRITEDATA, (void *)x);
     SET(CURLOPT_OPENSOCKETFUNCTION, hal_exchange_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, (void *)x);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, hal_exchange_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, (void *)x->loop);
     SET(CURLOPT_RESOLVER_START_FUNCTION, hal_exchange_on_resolve);
     SET(CURLOPT_RESOLVER_START_DATA, (void *)x);
     SET(CURLOPT_PREREQFUNCTION, hal_exchange_on_connected);

@@ -6,18 +6,27 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 static void note_socket(hal_loop *loop, int fd)
 {
-    size_t i = 0;
-    while (i < loop->n_sockets && loop->sockets[i].fd != fd)
-        i++;
-    if (i == loop->n_sockets && i < HAL_SOCKETS_MAX)
+    size_t i = loop->n_sockets;
+    if (i < HAL_SOCKETS_MAX)
         loop->n_sockets++;
-    else if (i == loop->n_sockets)
+    else
         i = loop->i_socket++ % HAL_SOCKETS_MAX;
-    loop->sockets[i].fd = fd;
-    loop->sockets[i].used = false;
+    loop->sockets[i] = (hal_socket){.fd = fd};
+}
+
+int hal_exchange_close_socket(void *ctx, curl_socket_t fd)
+{
+    hal_loop *loop = ctx;
+    for (size_t i = 0; i < loop->n_sockets; i++)
+        if (loop->sockets[i].fd == fd) {
+            loop->sockets[i] = loop->sockets[--loop->n_sockets];
+            break;
+        }
+    return close(fd);
 }
 
 curl_socket_t hal_exchange_open_socket(void *ctx, curlsocktype purpose,
@@ -46,16 +55,26 @@ static int port_of(const struct sockaddr_storage *at)
     return -1;
 }
 
-/* libcurl tells a connection by its ports only. NULL: not one of the last ones opened. */
-static hal_socket *socket_between(hal_loop *loop, int from_port, int to_port)
+/* libcurl tells a connection by its ports only. NULL: not one of the last ones opened. `used`: it
+ * is known from an earlier request. */
+static const hal_socket *socket_between(hal_loop *loop, int from_port, int to_port, bool *used)
 {
+    *used = true;
+    for (size_t i = 0; i < loop->n_sockets; i++)
+        if (loop->sockets[i].from_port == from_port && loop->sockets[i].to_port == to_port)
+            return &loop->sockets[i];
+    *used = false;
     for (size_t i = 0; i < loop->n_sockets; i++) {
+        hal_socket *s = &loop->sockets[i];
         struct sockaddr_storage from, to;
         socklen_t n_from = sizeof from, n_to = sizeof to;
-        if (!getsockname(loop->sockets[i].fd, (struct sockaddr *)&from, &n_from) &&
-            !getpeername(loop->sockets[i].fd, (struct sockaddr *)&to, &n_to) &&
-            port_of(&from) == from_port && port_of(&to) == to_port)
-            return &loop->sockets[i];
+        if (!s->from_port && !getsockname(s->fd, (struct sockaddr *)&from, &n_from) &&
+            !getpeername(s->fd, (struct sockaddr *)&to, &n_to) && port_of(&from) == from_port &&
+            port_of(&to) == to_port) {
+            s->from_port = from_port;
+            s->to_port = to_port;
+            return s;
+        }
     }
     return NULL;
 }
@@ -82,12 +101,10 @@ static bool tls_has_more(hal_exchange *x, bool *is_tls)
  * (libcurl 7.88). */
 bool hal_exchange_has_leftover(hal_exchange *x, int from_port, int to_port)
 {
-    hal_socket *s = socket_between(x->loop, from_port, to_port);
-    if (!s || !s->used) {
-        if (s)
-            s->used = true;
+    bool used;
+    const hal_socket *s = socket_between(x->loop, from_port, to_port, &used);
+    if (!s || !used)
         return false;
-    }
     bool is_tls;
     char byte;
     return tls_has_more(x, &is_tls) ||

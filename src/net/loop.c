@@ -490,6 +490,7 @@ static hal_status transfers(hal_loop *loop, hal_err *err)
     if (!loop->n_transfers)
         return HAL_OK;
     int n;
+    loop->has_new_transfers = false;
     CURLMcode rc = loop->curl->multi_perform(loop->multi, &n);
     if (rc)
         return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
@@ -535,6 +536,8 @@ hal_status hal_loop_step(hal_loop *loop, int timeout_ms, hal_err *err)
         hal_pool_drain(loop->pool);
     run_alarms(loop);
     gates_open(loop);
+    if (loop->has_new_transfers) /* on the wire before scripts go on */
+        st = transfers(loop, err);
     loop->stepped_ns = hal_loop_now_ns(loop);
-    return HAL_OK;
+    return st;
 }

@@ -53,10 +53,10 @@ int hal_gate_room(const hal_gate *gate);
 
 enum { HAL_TRANSFERS_MAX = 1 << 20, HAL_SOCKETS_MAX = 256 };
 
-/* One that libcurl opened, perhaps closed meanwhile. */
+/* One that libcurl opened and has not closed. */
 typedef struct hal_socket {
     int fd;
-    bool used; /* a request has gone over it */
+    int from_port, to_port; /* 0 until a request has gone over it */
 } hal_socket;
 
 struct hal_loop {
@@ -69,14 +69,15 @@ struct hal_loop {
     const hal_curl *curl; /* NULL until the first transfer */
     CURLM *multi;
     size_t n_transfers, transfers_max; /* fewer when descriptors are short */
+    bool has_new_transfers;            /* libcurl was not called since they were added */
     int64_t stepped_ns;                /* end of the last step; 0: none yet */
     bool closing;
     hal_timer *timers;
     hal_gate *gates;
     hal_exchange *exchanges;
     struct hal_download *downloads;
-    size_t n_open;         /* of these, with descriptors */
-    int64_t shut_until_ns; /* no gate lets anybody through: the disk failed */
+    size_t n_open, open_max; /* of these, with descriptors; 0: not looked up yet */
+    int64_t shut_until_ns;   /* no gate lets anybody through: the disk failed */
     struct hal_download_work *idle_work;
     int n_idle_work;
     struct hal_outlet *outlets; /* output folders used, one of each */
