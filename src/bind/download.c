@@ -4,6 +4,7 @@
 
 #include "bind/args.h"
 #include "bind/auth.h"
+#include "bind/file_row.h"
 #include "bind/op.h"
 #include "data/answer_words.h"
 #include "net/disposition.h"
@@ -200,7 +201,8 @@ int hal_open_download(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"file", file},   {"safe_name", safe_name}, {"disposition", disposition},
-        {"names", names}, {"record", record},       {NULL, NULL}};
+        {"names", names}, {"record", record},       {"row", hal_file_row},
+        {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -25,33 +25,18 @@ end
 
 -- What a row means -------------------------------------------------------------------------------
 
--- What records call an address: without its secrets, which may also be all that tells two files
--- apart, so with a digest of the whole.
-local function source_name(url)
-  local text = system.redact(url)
-  return text == url and url or ("%s#%s"):format(text, system.sha256(url):sub(1, 16))
-end
-
--- Address of a row, whether it is one of another service (`access_url`), what records call it, the
--- host that is asked.
-local function source_of(row)
+-- Why a row is none of a file.
+local function refuse(row)
   if type(row) ~= "table" then
     errors.raise("usage", ("retrieve.products takes rows, not a %s; a data URI alone is "
       .. "{ dataURI = uri }"):format(type(row)))
   end
-  local uri, url = rawget(row, "dataURI"), rawget(row, "access_url")
-  local host = not uri and type(url) == "string" and door.host(url)
-  if host then
-    local kind = rawget(row, "access_format") or rawget(row, "content_type")
-    if type(kind) == "string" and kind:lower():find("content=datalink", 1, true) then
-      errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
-        :format(url))
-    end
-    return url, true, source_name(url), host
-  elseif type(uri) ~= "string" or uri == "" then
-    errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
+  local url = rawget(row, "access_url")
+  if not rawget(row, "dataURI") and type(url) == "string" and door.host(url) then
+    errors.raise("usage", ("%s is a document of links, not a file: pass vo.datalink(rows):this()")
+      :format(url))
   end
-  return uri, false, uri, "mast"
+  errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
 end
 
 -- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
@@ -65,17 +50,6 @@ local function address_of(uri, direct)
     return require("halyard.archive.missions").file_url(mission, product)
   end
   return mashup.file_url(uri)
-end
-
-local function sha256_of(row)
-  local text = rawget(row, "sha256")
-  return type(text) == "string" and #text == 64 and not text:find("%X") and text:lower() or nil
-end
-
--- The size that the catalogue gives.
-local function size_of(row)
-  local size = math.tointeger(tonumber(rawget(row, "size") or rawget(row, "content_length")))
-  return size and size > 0 and size or nil
 end
 
 -- Names ------------------------------------------------------------------------------------------
@@ -105,8 +79,8 @@ local function name_in_url(url)
 end
 
 -- Layout as astroquery: <collection>/<observation>/<file>, or flat (mashup-api 10.3).
+-- @tparam string name a safe one
 local function laid_out(row, name, flat)
-  name = download.safe_name(name)
   if flat then
     return name
   end
@@ -146,50 +120,33 @@ end
 
 -- Making a queue ---------------------------------------------------------------------------------
 
--- The row of file `k` and what `source_of` says of it. Rows may be a list of the script's, which
--- can change after its hosts were allowed.
+-- The row of file `k` and what `download.row` says of it. Rows may be a list of the script's,
+-- which can change after its hosts were allowed.
 local function look_up(self, k)
   local row = self.rows[self.picked and self.picked[k] or k]
-  local uri, direct, source, host = source_of(row)
-  if not self.is_host[host] then
+  local uri, direct, source, host, name, size, sha256 = download.row(row)
+  if not uri then
+    refuse(row)
+  elseif not self.is_host[host] then
     errors.raise("permission", ("a row was changed to %s while files were being fetched")
       :format(source), { fault = "limit" })
   end
-  return row, uri, direct, source
+  return row, uri, direct, source, name, size, sha256
 end
 
--- The file's name at the end of an address that has no arguments; nil: none is there.
-local function name_at_end(url)
-  local last = url:match("^%a+://.*/([^/]+)$")
-  return last and last:find("^[^?#=]+%.%w+$") and not url:find("?", 1, true)
-    and not url:find("#", 1, true) and last or nil
-end
-
--- The path by the catalogue's name for the file, or by an address that ends in a file's name (to
--- ask its service would cost a request for each file); nil where there is none.
-local function catalogued(row, uri, direct, flat)
-  local name = rawget(row, "productFilename")
-  if type(name) ~= "string" or name == "" then
-    name = not direct and uri or name_at_end(uri)
-    if not name then
-      return nil
-    end
-  end
-  -- CGI text may stand before it
-  return laid_out(row, name:match("^.*/([^/]+)/*$") or name:match("^[^/]+") or name, flat)
-end
-
--- Finds a path for file `k`: by the workflow, the catalogue, or an earlier download of its source.
-local function name_file(self, k, row, source, direct)
+-- Finds a path for file `k`: by the workflow, by the name that the catalogue or an address that
+-- ends in one gives it (`name`; to ask its service would cost a request for each file), or by an
+-- earlier download of its source.
+local function name_file(self, k, row, source, name)
   local options = self.options
   local path = options.name and explicit_name(options.name, row, source)
-  local usual = not path and catalogued(row, source, direct, options.flat)
-  if usual then
-    self.digits[k] = take(self.taken, usual, source)
+  if name and not path then
+    self.digits[k] = take(self.taken, laid_out(row, name, options.flat), source)
     return
   end
   local before = not path and self.state:of(source)
-  path = before and laid_out(row, before.path:match("[^/]+$"), options.flat) or path
+  name = before and download.safe_name(before.path:match("[^/]+$"))
+  path = name and laid_out(row, name, options.flat) or path
   if path then
     self.names[k], self.digits[k] = path, take(self.taken, path, source)
   else
@@ -216,8 +173,10 @@ function M.new(products, options, folder, dir)
   local sources <close> = download.names(false)
   for i = 1, #products do
     local row = products[i]
-    local _, direct, source, host = source_of(row)
-    if sources:add(source) then
+    local uri, _, source, host, name = download.row(row)
+    if not uri then
+      refuse(row)
+    elseif sources:add(source) then
       local k = self.n + 1
       self.n = k
       if self.picked then
@@ -227,7 +186,7 @@ function M.new(products, options, folder, dir)
       if not self.is_host[host] then
         self.hosts[#self.hosts + 1], self.is_host[host] = host, true
       end
-      name_file(self, k, row, source, direct)
+      name_file(self, k, row, source, name)
     elseif not self.picked then
       self.picked = {}
       for k = 1, self.n do
@@ -249,7 +208,7 @@ function methods:ask_names(parallel)
     end)
     for j, k in ipairs(list) do -- in the order of the rows: the same in every run
       local row, _, _, source = look_up(self, k)
-      self.names[k] = laid_out(row, names[j], self.options.flat)
+      self.names[k] = laid_out(row, download.safe_name(names[j]), self.options.flat)
       self.digits[k] = take(self.taken, self.names[k], source)
     end
   end
@@ -263,14 +222,14 @@ end
 -- place (below the folder), file (below the output folder), size and expected_sha256 as the
 -- catalogue gives them.
 function methods:item(k)
-  local row, uri, direct, source = look_up(self, k)
-  local place = self.names[k] or catalogued(row, source, direct, self.options.flat)
+  local row, uri, direct, source, name, size, sha256 = look_up(self, k)
+  local place = self.names[k] or name and laid_out(row, name, self.options.flat)
   if self.digits[k] then
     place = renamed(place, source, self.digits[k])
   end
   return {
     uri = uri, source = source, direct = direct, address = address_of(uri, direct), place = place,
-    file = self.folder .. "/" .. place, size = size_of(row), expected_sha256 = sha256_of(row),
+    file = self.folder .. "/" .. place, size = size, expected_sha256 = sha256,
   }
 end
 
