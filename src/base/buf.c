@@ -78,7 +78,7 @@ static bool is_plain(unsigned char c)
 
 hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err)
 {
-    hal_status st = hal_buf_puts(b, "\"", err);
+    hal_status st = hal_buf_append(b, "\"", 1, err);
     for (size_t i = 0; !st; i++) {
         size_t plain = i;
         while (i < n && is_plain((unsigned char)text[i]))
@@ -86,12 +86,12 @@ hal_status hal_buf_quote(hal_buf *b, const char *text, size_t n, hal_err *err)
         st = hal_buf_append(b, text + plain, i - plain, err);
         if (st || i == n)
             break;
-        unsigned char c = (unsigned char)text[i];
-        st = c == '"' || c == '\\' ? hal_buf_printf(b, err, "\\%c", c)
-             : c == '\n'           ? hal_buf_puts(b, "\\n", err)
-                                   : hal_buf_printf(b, err, "\\u%04x", c);
+        char c = text[i], pair[2] = {'\\', c == '\n' ? 'n' : c};
+        st = c == '"' || c == '\\' || c == '\n'
+                 ? hal_buf_append(b, pair, sizeof pair, err)
+                 : hal_buf_printf(b, err, "\\u%04x", (unsigned char)c);
     }
-    return st ? st : hal_buf_puts(b, "\"", err);
+    return st ? st : hal_buf_append(b, "\"", 1, err);
 }
 
 const char *hal_buf_text(const hal_buf *b)

@@ -36,7 +36,7 @@ struct hal_pool {
     pthread_t threads[THREADS_MAX];
     void (*wake)(void *ctx);
     void *wake_ctx;
-    size_t n_pending;
+    size_t n_pending, n_finished;
 };
 
 static void push(job_queue *q, job *j)
@@ -89,8 +89,12 @@ static void *worker(void *arg)
             strand_advance(pool, j->strand);
         bool first = !pool->finished.head; /* else a drain that takes this one, too, is due */
         push(&pool->finished, j);
-        if (first && pool->wake)
+        pool->n_finished++;
+        if (first && pool->wake) { /* without the lock, which the woken thread wants */
+            pthread_mutex_unlock(&pool->lock);
             pool->wake(pool->wake_ctx);
+            pthread_mutex_lock(&pool->lock);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -181,16 +185,14 @@ hal_status hal_pool_post(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal
         return hal_err_nomem(err, sizeof *j);
     *j = (job){.run = run, .done = done, .ctx = ctx, .strand = strand};
     pthread_mutex_lock(&pool->lock);
-    if (strand && strand->busy) {
-        push(&strand->waiting, j);
-    } else {
-        if (strand)
-            strand->busy = true;
-        push(&pool->ready, j);
-        pthread_cond_signal(&pool->work);
-    }
+    bool ready = !strand || !strand->busy;
+    if (strand)
+        strand->busy = true;
+    push(ready ? &pool->ready : &strand->waiting, j);
     pool->n_pending++;
     pthread_mutex_unlock(&pool->lock);
+    if (ready) /* without the lock, for which the worker would wait at once */
+        pthread_cond_signal(&pool->work);
     return HAL_OK;
 }
 
@@ -199,16 +201,18 @@ size_t hal_pool_drain(hal_pool *pool)
     size_t n = 0;
     for (;;) {
         pthread_mutex_lock(&pool->lock);
-        job *j = pop(&pool->finished);
-        if (j)
-            pool->n_pending--;
+        job_queue finished = pool->finished;
+        pool->finished = (job_queue){0};
+        pool->n_pending -= pool->n_finished;
+        pool->n_finished = 0;
         pthread_mutex_unlock(&pool->lock);
-        if (!j)
+        if (!finished.head)
             return n;
-        if (j->done)
-            j->done(j->ctx);
-        hal_free(j);
-        n++;
+        for (job *j; (j = pop(&finished)); n++) {
+            if (j->done)
+                j->done(j->ctx);
+            hal_free(j);
+        }
     }
 }
 
