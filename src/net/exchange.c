@@ -411,7 +411,7 @@ static hal_status start_transfer(hal_exchange *x, hal_err *err)
     if (rc)
         return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
                            "starting a request: %s", c->multi_strerror(rc));
-    x->in_multi = loop->has_new_transfers = true;
+    x->in_multi = true;
     loop->n_transfers++;
     loop->stats.requests++;
     return HAL_OK;

@@ -8,9 +8,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { KEPT_CONNECTIONS = 64 };
+enum { KEPT_CONNECTIONS = 64, POLLED_ROOM = 64 };
 
 /* --- alarms: a binary heap ------------------------------------------------------------------- */
 
@@ -291,16 +292,79 @@ hal_loop *hal_loop_new(const hal_clock *clock, hal_err *err)
         hal_free(loop);
         return NULL;
     }
+    loop->polled = hal_malloc(POLLED_ROOM * sizeof *loop->polled);
+    if (!loop->polled) {
+        hal_err_nomem(err, POLLED_ROOM * sizeof *loop->polled);
+        close(loop->wake_fd);
+        hal_free(loop);
+        return NULL;
+    }
+    loop->polled[0] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+    loop->n_polled = 1;
+    loop->polled_room = POLLED_ROOM;
+    loop->curl_due_ns = INT64_MAX;
     loop->listener = (hal_limit_listener){wake, loop, NULL};
     hal_limit_listen(&loop->listener);
     return loop;
 }
 
-static CURLM *new_multi(const hal_curl *curl)
+/* libcurl's callback: what it waits for at a socket. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
+{
+    hal_loop *loop = ctx;
+    (void)easy;
+    (void)of_socket;
+    size_t i = 1;
+    while (i < loop->n_polled && loop->polled[i].fd != fd)
+        i++;
+    if (what == CURL_POLL_REMOVE) {
+        if (i < loop->n_polled)
+            loop->polled[i] = loop->polled[--loop->n_polled];
+        return 0;
+    }
+    if (i == loop->polled_room) {
+        size_t room = loop->polled_room * 2;
+        struct pollfd *larger = hal_realloc(loop->polled, room * sizeof *larger);
+        if (!larger)
+            return -1;
+        loop->polled = larger;
+        loop->polled_room = room;
+    }
+    if (i == loop->n_polled)
+        loop->n_polled++;
+    short events =
+        (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
+    loop->polled[i] = (struct pollfd){.fd = fd, .events = events};
+    return 0;
+}
+
+/* By the clock of libcurl, whatever that of the loop is. */
+static int64_t curl_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * HAL_NS_PER_S + t.tv_nsec;
+}
+
+/* libcurl's callback: when it wants to be called in any case. */
+static int on_timer(CURLM *multi, long ms, void *ctx)
+{
+    hal_loop *loop = ctx;
+    (void)multi;
+    loop->curl_due_ns = ms < 0 ? INT64_MAX : curl_now_ns() + ms * HAL_NS_PER_MS;
+    return 0;
+}
+
+static CURLM *new_multi(hal_loop *loop, const hal_curl *curl)
 {
     CURLM *multi = curl->multi_init();
-    if (multi)
-        curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    if (!multi)
+        return NULL;
+    curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    curl->multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl->multi_setopt(multi, CURLMOPT_SOCKETDATA, (void *)loop);
+    curl->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl->multi_setopt(multi, CURLMOPT_TIMERDATA, (void *)loop);
     return multi;
 }
 
@@ -311,7 +375,7 @@ hal_status hal_loop_open_network(hal_loop *loop, hal_err *err)
     const hal_curl *curl = hal_curl_load(err);
     if (!curl)
         return HAL_E_IO;
-    if (!(loop->multi = new_multi(curl)))
+    if (!(loop->multi = new_multi(loop, curl)))
         return hal_err_nomem(err, 4096);
     loop->curl = curl;
     return HAL_OK;
@@ -320,7 +384,7 @@ hal_status hal_loop_open_network(hal_loop *loop, hal_err *err)
 /* libcurl has no call for it; without memory for another handle they stay. */
 void hal_loop_drop_connections(hal_loop *loop)
 {
-    CURLM *multi = loop->multi && !loop->n_transfers ? new_multi(loop->curl) : NULL;
+    CURLM *multi = loop->multi && !loop->n_transfers ? new_multi(loop, loop->curl) : NULL;
     if (!multi)
         return;
     loop->curl->multi_cleanup(loop->multi);
@@ -360,6 +424,7 @@ void hal_loop_free(hal_loop *loop)
     hal_limit_unlisten(&loop->listener);
     close(loop->wake_fd);
     hal_peers_clear(&loop->peers);
+    hal_free(loop->polled);
     hal_free(loop->heap);
     hal_free(loop);
 }
@@ -454,47 +519,82 @@ bool hal_loop_is_busy(const hal_loop *loop)
            (loop->pool && hal_pool_pending(loop->pool));
 }
 
+/* At most `ms` (< 0: any time), and not beyond `ns`. */
+static int sooner_ms(int ms, int64_t ns)
+{
+    int64_t until_ms = ns <= 0 ? 0 : (ns + HAL_NS_PER_MS - 1) / HAL_NS_PER_MS;
+    if (ms < 0 || until_ms < ms)
+        return until_ms > 1000000 ? 1000000 : (int)until_ms;
+    return ms;
+}
+
 static int wait_ms(const hal_loop *loop, int timeout_ms)
 {
-    if (!loop->n_set)
-        return timeout_ms;
-    int64_t ns = loop->heap[0]->due_ns - hal_loop_now_ns(loop);
-    int64_t ms = ns <= 0 ? 0 : (ns + HAL_NS_PER_MS - 1) / HAL_NS_PER_MS;
-    if (timeout_ms < 0 || ms < timeout_ms)
-        return ms > 1000000 ? 1000000 : (int)ms;
-    return timeout_ms;
+    int ms = timeout_ms;
+    if (loop->n_set)
+        ms = sooner_ms(ms, loop->heap[0]->due_ns - hal_loop_now_ns(loop));
+    if (loop->curl_due_ns != INT64_MAX)
+        ms = sooner_ms(ms, loop->curl_due_ns - curl_now_ns());
+    return ms;
+}
+
+static bool is_curl_due(const hal_loop *loop)
+{
+    return loop->curl_due_ns != INT64_MAX && loop->curl_due_ns <= curl_now_ns();
 }
 
 static hal_status wait_for_events(hal_loop *loop, int timeout_ms, hal_err *err)
 {
-    if (loop->n_transfers) {
-        struct curl_waitfd extra = {.fd = loop->wake_fd, .events = CURL_WAIT_POLLIN};
-        CURLMcode rc = loop->curl->multi_poll(loop->multi, &extra, 1,
-                                              timeout_ms < 0 ? 1000000 : timeout_ms, NULL);
-        if (rc)
-            return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
-                               "waiting for the network: %s", loop->curl->multi_strerror(rc));
-    } else {
-        struct pollfd fd = {.fd = loop->wake_fd, .events = POLLIN};
-        if (poll(&fd, 1, timeout_ms) < 0 && errno != EINTR)
-            return hal_err_errno(err, errno, "waiting for events");
-    }
     uint64_t count;
-    if (read(loop->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR)
+    int n = poll(loop->polled, (nfds_t)loop->n_polled, timeout_ms);
+    if (n < 0) /* then nothing is said of the descriptors */
+        for (size_t i = 0; i < loop->n_polled; i++)
+            loop->polled[i].revents = 0;
+    if (n < 0 && errno != EINTR)
+        return hal_err_errno(err, errno, "waiting for events");
+    if (loop->polled[0].revents && read(loop->wake_fd, &count, sizeof count) < 0 &&
+        errno != EAGAIN && errno != EINTR)
         return hal_err_errno(err, errno, "reading the loop's wake-up descriptor");
+    return HAL_OK;
+}
+
+static hal_status act(hal_loop *loop, curl_socket_t fd, int events, hal_err *err)
+{
+    int n;
+    CURLMcode rc = loop->curl->multi_socket_action(loop->multi, fd, events, &n);
+    if (rc)
+        return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
+                           "transfers: %s", loop->curl->multi_strerror(rc));
     return HAL_OK;
 }
 
 static hal_status transfers(hal_loop *loop, hal_err *err)
 {
-    if (!loop->n_transfers)
+    hal_status st = HAL_OK;
+    if (!loop->multi)
         return HAL_OK;
+    for (size_t i = 1; i < loop->n_polled && !st;) {
+        struct pollfd *p = &loop->polled[i];
+        short got = p->revents;
+        p->revents = 0;
+        int events = (got & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
+                     (got & POLLOUT ? CURL_CSELECT_OUT : 0) |
+                     (got & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+        if (events) { /* which may change the list: what was moved forward is found from its start
+                       */
+            st = act(loop, p->fd, events, err);
+            i = 1;
+        } else {
+            i++;
+        }
+    }
+    if (!st && is_curl_due(loop)) {
+        loop->curl_due_ns = INT64_MAX; /* unless it says otherwise */
+        st = act(loop, CURL_SOCKET_TIMEOUT, 0, err);
+    }
+    if (st)
+        return st;
     int n;
-    loop->has_new_transfers = false;
-    CURLMcode rc = loop->curl->multi_perform(loop->multi, &n);
-    if (rc)
-        return hal_err_set(err, rc == CURLM_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
-                           "transfers: %s", loop->curl->multi_strerror(rc));
     CURLMsg *message;
     while ((message = loop->curl->multi_info_read(loop->multi, &n))) {
         CURLcode code = message->data.result;
@@ -536,7 +636,7 @@ hal_status hal_loop_step(hal_loop *loop, int timeout_ms, hal_err *err)
         hal_pool_drain(loop->pool);
     run_alarms(loop);
     gates_open(loop);
-    if (loop->has_new_transfers) /* on the wire before scripts go on */
+    if (is_curl_due(loop)) /* new requests are on the wire before scripts go on */
         st = transfers(loop, err);
     loop->stepped_ns = hal_loop_now_ns(loop);
     return st;

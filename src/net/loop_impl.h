@@ -69,8 +69,10 @@ struct hal_loop {
     const hal_curl *curl; /* NULL until the first transfer */
     CURLM *multi;
     size_t n_transfers, transfers_max; /* fewer when descriptors are short */
-    bool has_new_transfers;            /* libcurl was not called since they were added */
-    int64_t stepped_ns;                /* end of the last step; 0: none yet */
+    struct pollfd *polled; /* what libcurl waits for, behind the descriptor that wakes the loop */
+    size_t n_polled, polled_room;
+    int64_t curl_due_ns; /* libcurl wants to be called then; INT64_MAX: not */
+    int64_t stepped_ns;  /* end of the last step; 0: none yet */
     bool closing;
     hal_timer *timers;
     hal_gate *gates;
