@@ -376,6 +376,21 @@ local function write_pictures(record, args)
   end
 end
 
+-- What a run that is interrupted leaves when its variables are closed: its files are recorded.
+local function leave(record, manifest, values)
+  return setmetatable({}, { __close = function()
+    local left, why = pcall(function()
+      if not record.ended and #record.queues > 0
+        and require("halyard.retrieve.fetch").flush_few(record) then
+        save(record, manifest, values, "unfinished")
+      end
+    end)
+    if not left then
+      system.log("warning", tostring(why))
+    end
+  end })
+end
+
 -- Manifests are written also of a run that fails.
 local function run_and_flush(manifest, ctx, values, record)
   local ok, result = pcall(manifest.run, ctx, values)
@@ -394,14 +409,16 @@ local verbs = {}
 function verbs.run(args)
   local manifest, values, record, path, lock = prepare(args, false)
   local _ <close> = lock
+  local _ <close> = leave(record, manifest, values)
   save(record, manifest, values, "unfinished") -- before any request: the folder can be written
   local ctx = setmetatable({ output = record.output, params = values }, context_methods)
   local ok, result = pcall(run_and_flush, manifest, ctx, values, record)
   if record.requests > 0 then -- the digest library is dear to load where nothing was asked
     record.workflow.sha256 = system.sha256(system.read_file(path, file_max_bytes))
   end
+  record.ended = ok or not errors.is(result, "cancelled")
   if not ok then
-    if not errors.is(result, "cancelled") then
+    if record.ended then
       local err = errors.is(result) and result or { code = "script", message = tostring(result) }
       local saved, unsaved = pcall(save, record, manifest, values,
         err.code == "partial" and "partial" or "failed", err)

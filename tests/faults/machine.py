@@ -4,6 +4,7 @@ and folders that others changed."""
 import contextlib
 import datetime
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -97,6 +98,48 @@ class Machine(LocalCase):
                 self.assert_heals(self.peer, ["a.bin", "b.bin"])
                 self.assertEqual({request.path for request in self.peer.requests[before:]}, {"/b.bin"})
                 self.restart()
+
+    def test_L11_an_interrupted_run_records_what_it_has(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number.name):
+                with self.under_way() as (_, stop):
+                    while not os.path.exists(self.of("a.bin")):
+                        time.sleep(0.01)
+                    time.sleep(0.2)
+                    ended, took_s = stop(number)
+                self.assertEqual(ended.code, 128 + number, ended.messages)
+                self.assertLess(took_s, 2)
+                with open(self.of("manifest.json"), encoding="utf-8") as manifest:
+                    a, b = json.load(manifest)["data"]
+                self.assertEqual((a["path"], a["status"], a["tries"]), ("a.bin", "complete", 1))
+                self.assertEqual(a["sha256"], hashlib.sha256(self.truth["a.bin"]).hexdigest())
+                self.assertEqual((b["path"], b["status"], b["error"], b["fault"]),
+                                 ("b.bin", "failed", "cancelled", "local"))
+                self.assertNotIn("tries", b)  # it was under way
+                with open(self.of("manifest.csv"), encoding="utf-8") as manifest:
+                    self.assertEqual(manifest.read().count("\n"), 3)
+                with open(os.path.join(self.out, "report.json"), encoding="utf-8") as report:
+                    record = json.load(report)
+                self.assertEqual(record["status"], "unfinished")
+                self.assertEqual([item["status"] for item in record["files"]], ["complete", "error"])
+                self.honest = True
+                ended = self.end(self.start("retry", self.out, "--allow-private-net"))
+                self.assertEqual(ended.code, 0, ended.messages)
+                self.assertEqual(self.whole(), {"a.bin", "b.bin"})
+                self.restart()
+
+    def test_L11_an_interrupt_between_two_downloads_records_what_came(self):
+        row = f'{{ access_url = "{self.peer.url}/a.bin" }}'
+        run = self.start_text(f'retrieve.products({{ {row} }}, {{ dir = "d", flat = true }}) '
+                              'while true do pcall(error) end', [self.peer.host])
+        while not os.path.exists(self.of("a.bin")):
+            time.sleep(0.01)
+        time.sleep(0.5)
+        run.send_signal(signal.SIGINT)
+        ended = self.end(run)
+        self.assertEqual(ended.code, 130, ended.messages)
+        self.assertEqual(ended.files()["a.bin"]["status"], "complete")
+        self.assertTrue(os.path.exists(self.of("manifest.json")))
 
     def test_L11_an_interrupt_stops_a_script_that_does_not_wait(self):
         self.stopped_by(signal.SIGINT, "while true do pcall(error) end")

@@ -14,6 +14,8 @@ local task = require("halyard.core.task")
 
 local M = {}
 
+local interrupted_most = 20000 -- 55 us of a processor for each, and an interrupt ends a run in 2 s
+
 -- The failure with the file's name. A listed file that is not there is the archive's fault, not the
 -- caller's.
 local function named(err, path)
@@ -139,23 +141,55 @@ local function write_manifest(record, all)
   all.pending, all.due = false, system.monotonic() + 10 * (system.monotonic() - started)
 end
 
-local function save(record, queue)
+-- The queue has come to its end and belongs into a manifest.
+local function note(record, queue)
   local all = record.manifests[queue.dir] or {}
   all[#all + 1] = queue
   all.dir, all.folder, all.pending = queue.dir, queue.folder, true
-  record.manifests[queue.dir] = all
+  record.manifests[queue.dir], queue.noted = all, true
+  return all
+end
+
+local function save(record, queue)
+  local all = note(record, queue)
   if not record.workflow or system.monotonic() >= (all.due or 0) then
     write_manifest(record, all)
   end
 end
 
---- For the runner of workflows: writes what manifests are still to be written.
+--- For the runner of workflows: writes what manifests are still to be written. What is under way
+-- has come to its end there.
 function M.flush(record)
+  for _, queue in ipairs(record.queues) do
+    if not queue.noted then
+      queue:abandon()
+      note(record, queue)
+    end
+  end
   for _, all in pairs(record.manifests) do
     if all.pending then
       write_manifest(record, all)
     end
   end
+end
+
+--- For a run that is interrupted, which must not take long: as `flush`, unless there are very many
+-- files. Was it done?
+function M.flush_few(record)
+  local n = 0
+  for _, all in pairs(record.manifests) do
+    for _, queue in ipairs(all) do
+      n = n + #queue
+    end
+  end
+  for _, queue in ipairs(record.queues) do
+    n = n + (queue.noted and 0 or #queue)
+  end
+  if n > interrupted_most then
+    return false
+  end
+  M.flush(record)
+  return true
 end
 
 -- As many requests at once to each host as the caller says; to MAST never more than 8.
@@ -194,11 +228,11 @@ function M.run(queue, parallel, on_error, record)
   queue.state:close()
   record.queues[#record.queues + 1] = queue
   local whole, why = pcall(fetch_all, queue, parallel, on_error, record)
-  if not whole and (not errors.is(why) or why.code == "cancelled") then
-    error(why, 0)
-  elseif not whole then
+  if not whole and not errors.is(why, "cancelled") then
     queue:abandon(why)
     errors.try(save, record, queue) -- a full disk must not hide the first failure
+  end
+  if not whole then
     error(why, 0)
   end
   save(record, queue)

@@ -260,10 +260,12 @@ function methods:begin(k)
   self.statuses[k] = "begun"
 end
 
---- The rest is not fetched, because of another failure. Of what had begun nobody knows the tries.
+--- The rest is not fetched, because of `why`, another failure; nil: the run was interrupted. Of
+-- what had begun nobody knows the tries.
 function methods:abandon(why)
-  local err = errors.new("cancelled", "not downloaded, because another file failed: run the same "
-    .. "command again", { fault = why.fault })
+  local err = errors.new("cancelled", ("not downloaded, because %s: run the same command again")
+    :format(why and "another file failed" or "the run ended before"),
+    { fault = errors.is(why) and why.fault or "local" })
   for k = 1, self.n do
     local begun = self.statuses[k] == "begun"
     if begun or self.statuses[k] == "waiting" then

@@ -127,6 +127,10 @@ function M.main(dir, allowed)
   end
   local record = report.begin(report.new({ output = system.default_output(dir), hosts = {} }))
   local _ <close> = report.lock_output()
+  local fetch = require("halyard.retrieve.fetch")
+  local _ <close> = setmetatable({}, { __close = function()
+    errors.try(fetch.flush_few, record) -- of a run that is interrupted
+  end })
   local found = {}
   for _, path in ipairs(holdings.tree(dir)) do
     if path:match("[^/]+$") == "manifest.json" then
@@ -137,7 +141,7 @@ function M.main(dir, allowed)
   for _, name in ipairs(found) do
     retry(record, dir, name, table.move(allowed, 1, #allowed, 1, {}))
   end
-  require("halyard.retrieve.fetch").flush(record)
+  fetch.flush(record)
   local sum = outcome.of(record.queues)
   system.log("info", #found == 0 and "nothing was downloaded here"
     or sum.files == 0 and "nothing failed and nothing is deferred"
