@@ -73,8 +73,9 @@ static bool is_right_size(const hal_download *d, const hal_file_record *record)
  * else's (fault matrix D8, D9). */
 static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_err *err)
 {
-    hal_file_record record = {0};
-    bool known = hal_folder_find(d->folder, d->path, &record);
+    hal_file_line line = {.etag = ""};
+    bool known = hal_folder_find_line(d->folder, d->path, &line);
+    const hal_file_record record = line.record;
     bool same_bytes = known && record.bytes == entry->bytes;
     bool same = same_bytes && record.mtime_ns == entry->mtime_ns;
     if (known && !d->expect_sha256[0] && !d->replace) {
@@ -82,9 +83,9 @@ static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_er
         if (st)
             return st;
     }
-    bool wanted =
-        known && is_expected(d, record.sha256) && is_right_size(d, &record) &&
-        (d->expect_sha256[0] || !hal_folder_check_source(d->folder, d->path, d->source, NULL));
+    bool same_source = known && !strcmp(line.source, d->source);
+    bool wanted = known && is_expected(d, record.sha256) && is_right_size(d, &record) &&
+                  (d->expect_sha256[0] || same_source);
     if (same && wanted && !d->verify) {
         d->found = HAL_FOUND_WHOLE;
         d->found_record = record;
@@ -101,7 +102,8 @@ static hal_status judge_existing(hal_download *d, const hal_entry *entry, hal_er
             d->found = HAL_FOUND_WHOLE;
             d->found_record = now;
             if (!same)
-                st = hal_folder_record(d->folder, d->path, &now, d->source, "", err);
+                st = hal_folder_record(d->folder, d->path, &now, d->source,
+                                       same_source ? line.etag : "", err);
             if (!same && !st)
                 st = hal_folder_save(d->folder, err);
             return st;
@@ -212,20 +214,21 @@ static hal_status start_part(hal_download *d, uint64_t bytes, hal_err *err)
 static hal_status look_at_part(hal_download *d, hal_err *err)
 {
     hal_entry part;
-    hal_file_record record;
+    hal_file_line line;
     hal_status st = hal_entry_of_fd(d->fd, &part, err);
     if (st || part.bytes == 0)
         return st ? st : start_part(d, 0, err);
-    if (hal_folder_find(d->folder, d->path, &record) && record.bytes == part.bytes &&
-        record.mtime_ns == part.mtime_ns && is_expected(d, record.sha256) &&
-        is_right_size(d, &record) &&
-        !hal_folder_check_source(d->folder, d->path, d->source, NULL)) {
+    const hal_file_record *record = &line.record;
+    if (hal_folder_find_line(d->folder, d->path, &line) && record->bytes == part.bytes &&
+        record->mtime_ns == part.mtime_ns && is_expected(d, record->sha256) &&
+        is_right_size(d, record) && !strcmp(line.source, d->source)) {
         d->has_info = true; /* perhaps */
         char sha256[HAL_SHA256_TEXT_SIZE];
         st = hash_file(d->digest, d->fd, sha256, &d->written, err);
-        if (!st && !strcmp(sha256, record.sha256)) {
+        if (!st && !strcmp(sha256, record->sha256)) {
             d->found = HAL_FOUND_PART_WHOLE;
-            d->found_record = record;
+            d->found_record = *record;
+            snprintf(d->etag, sizeof d->etag, "%s", line.etag);
             return HAL_OK;
         }
         return st ? st : start_part(d, part.bytes, err);

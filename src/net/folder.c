@@ -141,15 +141,6 @@ bool hal_folder_find_line(hal_folder *folder, const char *path, hal_file_line *o
     return found;
 }
 
-bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out)
-{
-    hal_file_line line;
-    bool found = hal_folder_find_line(folder, path, &line);
-    if (found)
-        *out = line.record;
-    return found;
-}
-
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,
                                    hal_err *err)
 {

@@ -28,9 +28,7 @@ hal_status hal_folder_open(hal_folder *folder, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd, const char **name,
                             hal_err *err) HAL_MUST_CHECK;
 
-/** The latest record of `path`. */
-bool hal_folder_find(hal_folder *folder, const char *path, hal_file_record *out);
-/** The same as its whole line. */
+/** The latest line of `path`. */
 bool hal_folder_find_line(hal_folder *folder, const char *path, hal_file_line *out);
 /** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */
 hal_status hal_folder_check_source(hal_folder *folder, const char *path, const char *source,

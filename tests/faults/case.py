@@ -71,6 +71,11 @@ class Ended:
         with open(os.path.join(self.folder, "report.json"), encoding="utf-8") as report:
             return json.load(report)
 
+    def manifest(self, dir="d"):
+        """Entries of the manifest by the file's name."""
+        with open(os.path.join(self.folder, dir, "manifest.json"), encoding="utf-8") as manifest:
+            return {os.path.basename(item["path"]): item for item in json.load(manifest)["data"]}
+
     def files(self):
         """Item of the report by the last component of its path."""
         return {os.path.basename(item["file"]): item for item in self.report()["files"]}

@@ -250,6 +250,19 @@ class Download(Case):
         self.assert_complete(ended)
         self.assertEqual([request.method for request in peer.requests], ["GET", "HEAD"])
 
+    def test_D8_a_file_that_was_touched_keeps_its_validator(self):
+        served = [CONTENT]
+        peer = self.serve(lambda request, wire: wire.file(request, served[0]))
+        tag = self.fetch(peer).manifest()["a.bin"]["etag"]
+        for options in ("", 'existing = "verify"'):
+            os.utime(self.path())
+            ended = self.fetch(peer, options=options)
+            self.assert_complete(ended)
+            self.assertEqual(ended.manifest()["a.bin"].get("etag"), tag)
+        self.assertEqual([request.method for request in peer.requests], ["GET", "HEAD"])
+        self.truth["a.bin"] = served[0] = OTHER  # of the same size
+        self.assert_complete(self.fetch(peer, options='existing = "verify"'))
+
     def test_D9_a_foreign_file_is_not_overwritten(self):
         for name, content in {"another size": b"mine", "the same size": OTHER, "empty": b""}.items():
             with self.subTest(name):

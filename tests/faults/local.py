@@ -204,6 +204,7 @@ class Local(LocalCase):
                 self.assertEqual(set(self.tree()) - {".a.bin.part.info"}, {".a.bin.part"})
                 self.assert_heals(self.peer, ["a.bin"])
                 self.assertEqual(len(self.asked("a.bin")), before + 1)  # what is there is whole
+                self.assertIn("etag", self.fetch(self.peer, ["a.bin"]).manifest()["a.bin"])
                 self.restart()
 
     @needs("strace")
