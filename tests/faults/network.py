@@ -463,11 +463,11 @@ class Tls(Download):
         self.assertEqual((peer.requests, peer.n_connections), ([], 1))
         self.assertEqual(self.whole(), set())
 
-    def good(self):
+    def good_certificate(self):
         return self.certify("good", "/CN=good", "subjectAltName=IP:127.0.0.1", signed=True)
 
     def test_N21_a_trusted_certificate_is_taken(self):
-        peer = self.serve_with(self.good())
+        peer = self.serve_with(self.good_certificate())
         ended = self.fetch(peer, before=self.trust())
         self.assertEqual(ended.code, 0, ended.messages)
         self.assertEqual(self.whole(), {"a.bin"})
@@ -488,11 +488,35 @@ class Tls(Download):
             self.certify("self", "/CN=self", "subjectAltName=IP:127.0.0.1"), "self-signed certificate")
 
     def test_N21_authority_that_is_not_trusted(self):
-        self.assert_distrusted(self.good(), "unable to get local issuer certificate")
+        self.assert_distrusted(self.good_certificate(), "unable to get local issuer certificate")
+
+    def test_N10_body_longer_than_its_length_over_tls(self):
+        """What is behind it comes in the last record of the body, or in one of its own, which only
+        the TLS library can be asked for."""
+        self.truth = {"a.bin": CONTENT, "b.bin": b"b" * 1000, "c.bin": b"c" * 1000}
+        evil = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+        for name, pieces in {"same record": [CONTENT[:-9], CONTENT[-9:] + evil],
+                             "next record": [CONTENT, evil],
+                             "part of a record": [CONTENT, evil[:20]]}.items():
+            with self.variant(name):
+                def answer(request, wire, pieces=pieces):
+                    if request.path != "/a.bin":
+                        return wire.file(request, self.truth[request.path[1:]])
+                    wire.send(HEAD + b"\r\n")
+                    for piece in pieces:
+                        wire.send(piece)
+                    return None
+                peer = self.serve_with(self.good_certificate(), answer)
+                ended = self.fetch(peer, None, "--ca-file", self.authority, options="parallel = 1")
+                self.assertEqual(ended.code, 0, ended.messages)
+                self.assertEqual(self.whole(), {"a.bin", "b.bin", "c.bin"})
+                a, b, c = (request.connection for request in peer.requests)
+                self.assertNotEqual(a, b)
+                self.assertEqual(b, c)
 
     def test_N20_redirect_from_https_to_http(self):
         plain = self.serve(lambda request, wire: wire.file(request, CONTENT))
-        peer = self.serve_with(self.good(), lambda request, wire: wire.answer(
+        peer = self.serve_with(self.good_certificate(), lambda request, wire: wire.answer(
             b"", "302 Found", Location=plain.url + "/a.bin"))
         ended = self.run_text(f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin", '
                               'productFilename = "a.bin" } }, { dir = "d", flat = true })',
