@@ -97,7 +97,8 @@ typedef struct hal_config {
     bool restart; /* what interrupted runs left in the output folder is asked again */
     /** Another run in the output folder is waited for; else it is HAL_E_IO. */
     bool wait_for_folder;
-    bool offline; /* no request is sent: what needs one fails with HAL_E_USAGE */
+    bool keep_bad; /* the bytes of a downloaded file that is damaged stay, as NAME.bad */
+    bool offline;  /* no request is sent: what needs one fails with HAL_E_USAGE */
     /** What happens: kind "progress" or "log", and a JSON object as text. Fields of "progress":
      * stage, done, known, unit, rows, rows_expected, bytes, elapsed_s, each only where it is
      * known; of "log": level (debug, info, warning, error), text.

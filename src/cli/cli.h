@@ -18,7 +18,8 @@ typedef struct options {
     const char *radius2, *nearest, *how, *pm1, *pm2, *epoch1, *epoch2, *at;
     const char *plot, *regions, *moc, *list_for;
     const char *ca_file, *proxy, *longest_wait;
-    bool quiet, json, stats, private_net, proxy_from_env, restart, wait_for_folder, offline, help;
+    bool quiet, json, stats, private_net, proxy_from_env, restart, wait_for_folder, offline,
+        keep_bad, help;
     hal_pair params[PAIRS_MAX]; /* names and values point into argv; no value: NULL */
     size_t n_params;
     const char *words[3]; /* what is not an option */

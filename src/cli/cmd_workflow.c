@@ -128,6 +128,7 @@ static int run_job(const command *cmd, const options *opts, const char *archive)
                          .retry_after_max_s = longest_wait,
                          .restart = opts->restart,
                          .wait_for_folder = opts->wait_for_folder,
+                         .keep_bad = opts->keep_bad,
                          .offline = opts->offline,
                          .on_event = on_event,
                          .on_output = on_output,

@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 const command commands[] = {
-    {"run", "WORKFLOW", "runs a workflow", "abdoXlwfSIZjqpcxvW", true, 1, 1, cmd_workflow},
+    {"run", "WORKFLOW", "runs a workflow", "abdoXlkwfSIZjqpcxvW", true, 1, 1, cmd_workflow},
     {"plan", "WORKFLOW", "shows what a run would ask, without asking it", "abdowSIKMjqpcxvW", true,
      1, 1, cmd_workflow},
     {"explain", "WORKFLOW", "says how each query of a workflow is split, and why", "abdowMjqpcxvW",
      true, 1, 1, cmd_workflow},
     {"retry", "DIR", "fetches what failed or was deferred in the run with output folder DIR",
-     "ablLjqpcxvW", false, 1, 1, cmd_workflow},
+     "ablkLjqpcxvW", false, 1, 1, cmd_workflow},
     {"verify", "DIR", "reads the files downloaded below DIR again, compares their SHA-256", "Jq",
      false, 1, 1, cmd_workflow},
     {"list", "", "lists the workflows that are found by name", "wj", false, 0, 0, cmd_workflow},

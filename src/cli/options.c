@@ -23,6 +23,7 @@ static const option table[] = {
      "ask everything again instead of going on where a run was interrupted"},
     {'l', 0, "wait-for-folder", NULL,
      "wait for the end of another run in the output folder, else fail"},
+    {'k', 0, "keep-bad", NULL, "keep the bytes of a file that is damaged, as NAME.bad"},
     {'M', 0, "offline", NULL, "no request is sent: by the densities of earlier queries"},
     {'w', 0, "workflow-path", "DIRS",
      "folders in which workflows are looked up first, split by ':'"},
@@ -166,6 +167,9 @@ static bool apply(options *out, const option *opt, char *value)
         return true;
     case 'l':
         out->wait_for_folder = true;
+        return true;
+    case 'k':
+        out->keep_bad = true;
         return true;
     case 'M':
         out->offline = true;

@@ -216,6 +216,8 @@ static hal_status open_runtime(hal_runtime *rt, const hal_config *config, hal_er
     if (!st)
         st = hal_host_set(rt->host, "wait_for_folder", config->wait_for_folder ? "yes" : NULL, err);
     if (!st)
+        st = hal_host_set(rt->host, "keep_bad", config->keep_bad ? "yes" : NULL, err);
+    if (!st)
         st = hal_host_set(rt->host, "offline", config->offline ? "yes" : NULL, err);
     return st;
 }

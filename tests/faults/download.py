@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Section 4 of the fault matrix: downloads that go on, and files that are there already."""
+import hashlib
 import os
 import shutil
 import subprocess
@@ -185,6 +186,22 @@ class Download(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(peer.requests), 3)
         self.assertEqual(os.listdir(self.out), [".halyard"])
+
+    def test_D6_bad_bytes_are_kept_when_the_user_says_so(self):
+        digest = hashlib.sha256(CONTENT).hexdigest()
+        served = [OTHER]
+        peer = self.serve(lambda request, wire: wire.file(request, served[0]))
+        text = (f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin", sha256 = "{digest}" }} }}, '
+                '{ dir = "d", flat = true })')
+        for arguments, left in (([], {}), (["--keep-bad"], {"a.bin.bad": OTHER})):
+            ended = self.run_text(text, [peer.host], *arguments)
+            self.assertEqual(ended.code, 7, ended.messages)
+            self.assertIn(digest, ended.messages)
+            self.assertEqual(self.tree(), left)
+        self.truth["a.bin.bad"] = OTHER
+        served[0] = CONTENT
+        self.assertEqual(self.run_text(text, [peer.host]).code, 0)
+        self.assertEqual(set(self.tree()), {"a.bin", "a.bin.bad"})
 
     def test_D7_the_server_says_twice_that_the_catalogue_errs(self):
         peer = self.serve(lambda request, wire: wire.file(request, CONTENT))

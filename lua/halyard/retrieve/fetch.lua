@@ -36,7 +36,7 @@ local function transfer(item, url, auth, queue)
   return errors.try(download.file, {
     url = url, source = item.source, dir = queue.dir, path = item.place, size = item.size,
     sha256 = item.expected_sha256, replace = existing == "replace", verify = existing == "verify",
-    auth = auth,
+    keep_bad = system.setting("keep_bad") == "yes", auth = auth,
   })
 end
 
