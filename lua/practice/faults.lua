@@ -30,6 +30,8 @@ groups.files = {
   { "file-norange", "Range is ignored: 200 and the whole file" },
   { "file-badrange", "Content-Range and bytes start one later" },
   { "file-nolength", "no Content-Length" },
+  { "file-empty", "HTTP 200 with nothing" },
+  { "file-short", "the first half as if it were all" },
 }
 local known_switches = {
   { "at", "=TEXT: only requests whose path or service holds TEXT may fail" },
@@ -166,7 +168,7 @@ function M.file(request, uri)
     return plain("(practice)\n", "text/plain", 404)
   end
   local kind = fault and fault:match("^file%-(.*)")
-  local instead = M.answer(kind)
+  local instead = kind == "empty" and plain("", "application/octet-stream", 200) or M.answer(kind)
   if instead then
     request.record.note = "fault " .. fault
     return instead

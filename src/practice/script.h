@@ -70,7 +70,7 @@ typedef struct hal_answer {
     hal_err sql_failure; /* the statement cannot even begin */
     char *tail_over;
     size_t tail_over_bytes;
-    char *fault; /* of the transfer: cut, slow, norange, badrange, nolength; NULL: none */
+    char *fault; /* of the transfer: cut, slow, norange, badrange, nolength, short; NULL: none */
 } hal_answer;
 void hal_answer_clear(hal_answer *a);
 

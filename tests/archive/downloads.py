@@ -484,6 +484,26 @@ class Downloads(unittest.TestCase):
             self.assertEqual(tree(by_curl), want)
             self.assertEqual(tree(by_aria2), want)
 
+    def test_the_practice_archive_sends_too_little_when_told_to(self):
+        def run(out, faults):
+            with practice.archive(*faults) as url:
+                code, _, err = self.command(
+                    "run", os.path.join(practice.SOURCE, "workflows", "first-light.lua"),
+                    "--archive", url, "--radius", "0.02deg", "--files", "1", "-o", out, "--quiet")
+            folder = pathlib.Path(self.folder.name, out, "mastDownload")
+            item, = json.loads((folder / "manifest.json").read_text())["data"]
+            return code, err, tree(folder), item["tries"]
+        want = run("good", [])[2]
+        self.assertEqual(len(want), 1)
+        for kind, code, words in (("empty", 4, "the server sent an empty file"),
+                                  ("short", 7, "bytes came")):
+            with self.subTest(kind):
+                once = run(kind + "-once", ["--faults", f"file-{kind}=1,first=1"])
+                self.assertEqual((once[0], once[2], once[3]), (0, want, 2), once[1])
+                always = run(kind, ["--faults", f"file-{kind}"])
+                self.assertEqual((always[0], always[2]), (code, {}), always[1])
+                self.assertIn(words, always[1])
+
 
 if __name__ == "__main__":
     unittest.main()
