@@ -55,10 +55,16 @@ M.now = system.wall
 function methods:tile(ask, got)
   local t = ask.tile
   local east = t.ra + t.width
+  local outer
+  for i, range in ipairs(ask.outer or {}) do
+    outer = outer or json.array({})
+    outer[i] = { column = range.column, column_null = range.column_null or nil,
+      column_min = range.column_lo, column_max = range.column_hi }
+  end
   self.tiles[#self.tiles + 1] = { ask.id, json.encode({
     ra_min = t.ra / ticks_per_deg, dec_min = t.dec_lo / ticks_per_deg,
     no_position = ask.no_position or nil, column = ask.column, column_null = ask.column_null or nil,
-    column_min = ask.column_lo, column_max = ask.column_hi, page = ask.page,
+    column_min = ask.column_lo, column_max = ask.column_hi, outer = outer, page = ask.page,
     ra_max = (east > 360 * ticks_per_deg and east - 360 * ticks_per_deg or east) / ticks_per_deg,
     dec_max = t.dec_hi / ticks_per_deg, whole = ask.whole or nil, form = ask.form,
     attempt = ask.attempt > 0 and ask.attempt or nil, asked = ask.predicted_rows,

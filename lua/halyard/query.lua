@@ -28,13 +28,14 @@ local rows_measured = 1000 -- from which on the size of a row is taken from the 
 
 -- Shape of the request for an ask: a box or a cone, or for services of outlines the user's region
 -- itself (`whole`, with a box: ranges of the centre), the rows without position (`no_position`); a
--- range of a column, a page of at most `page_rows` rows in the order of the key.
+-- range of a column, and of further ones (`outer`, a list); a page of at most `page_rows` rows in
+-- the order of the key.
 local function shape_of(ask)
   local shape = ask.form == "box" and {
     ra_min = ask.ra_min, ra_max = ask.ra_max, dec_min = ask.dec_min, dec_max = ask.dec_max,
   } or { ra = ask.cone.ra, dec = ask.cone.dec, radius = ask.cone.radius }
   for _, key in ipairs({ "whole", "no_position", "column", "column_null", "column_min",
-    "column_max", "page_rows", "order" }) do
+    "column_max", "outer", "page_rows", "order" }) do
     shape[key] = ask[key] or nil
   end
   return shape

@@ -66,6 +66,8 @@ local function key_of(text)
     or tonumber(value)) or nil
 end
 
+local borders = { "column_min", "column_max", "column_lo", "column_hi" } -- of a range
+
 -- Two asks of one node have the same answer: everything that the request and the ownership of its
 -- rows depend on, and nothing else.
 local function node_of(ask, from_key)
@@ -82,8 +84,14 @@ local function node_of(ask, from_key)
   for _, key in ipairs({ "column", "order", "page_rows", "first_target", "n_targets" }) do
     parts[#parts + 1] = ask[key] and key .. "=" .. tostring(ask[key]) or nil
   end
-  for _, key in ipairs({ "column_min", "column_max", "column_lo", "column_hi" }) do
+  for _, key in ipairs(borders) do
     parts[#parts + 1] = ask[key] and ("%s=%.17g"):format(key, ask[key]) or nil
+  end
+  for _, range in ipairs(ask.outer or {}) do
+    parts[#parts + 1] = "outer=" .. range.column .. (range.column_null and " null" or "")
+    for _, key in ipairs(borders) do
+      parts[#parts + 1] = range[key] and ("%s=%.17g"):format(key, range[key]) or nil
+    end
   end
   if ask.page then
     parts[#parts + 1] = ask.page == 1 and "first" or "from=" .. key_text(from_key)

@@ -84,7 +84,7 @@ typedef struct tile_op {
     hal_harvest *harvest;
     hal_table *table;
     hal_ask ask;
-    char *column; /* that the ask has a range of, or NULL */
+    char *columns[HAL_PLAN_COLUMNS]; /* that the ask has ranges of */
     double asked_s;
     hal_gathered gathered;
 } tile_op;
@@ -92,7 +92,8 @@ typedef struct tile_op {
 static void tile_clear(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
-    hal_free(t->column);
+    for (int i = 0; i < HAL_PLAN_COLUMNS; i++)
+        hal_free(t->columns[i]);
     hal_table_unref(t->table);
     hal_harvest_unref(t->harvest);
 }
@@ -100,8 +101,9 @@ static void tile_clear(hal_op *op)
 static void tile_run(hal_op *op)
 {
     tile_op *t = (tile_op *)op;
+    const char *const *columns = t->columns[0] ? (const char *const *)t->columns : NULL;
     op->err.status =
-        hal_harvest_gather(t->harvest, &t->ask, t->column, t->table, &t->gathered, &op->err);
+        hal_harvest_gather(t->harvest, &t->ask, columns, t->table, &t->gathered, &op->err);
 }
 
 static void tile_ended(hal_op *op)
@@ -125,6 +127,13 @@ static int tile_push(lua_State *L, hal_op *op)
     return 1;
 }
 
+static void take_column(lua_State *L, int index, char **out)
+{
+    const char *name = hal_option_text(L, index, "column", NULL);
+    if (name && !(*out = hal_strdup(name)))
+        hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+}
+
 /* tile(ask, table, asked_s or nil) -> {returned, kept, kept_bytes, printed_deg, overshoot_deg,
  * file, file_bytes} */
 static int harvest_tile(lua_State *L)
@@ -139,7 +148,6 @@ static int harvest_tile(lua_State *L)
     if (!ask.as_box && strcmp(form, "cone") != 0)
         return hal_bind_fail(L, HAL_E_USAGE, "tile: form is \"box\" or \"cone\", not \"%.40s\"",
                              form);
-    const char *column = hal_option_text(L, 2, "column", NULL);
     tile_op *t = hal_op_new(L, sizeof *t);
     t->op.clear = tile_clear;
     t->op.run = tile_run;
@@ -149,8 +157,16 @@ static int harvest_tile(lua_State *L)
     t->table = hal_table_ref(table);
     t->asked_s = asked_s;
     t->ask = ask;
-    if (column && !(t->column = hal_strdup(column)))
-        return hal_bind_fail(L, HAL_E_NOMEM, "no memory left");
+    take_column(L, 2, &t->columns[0]);
+    if (ask.n_outer)
+        lua_getfield(L, 2, "outer");
+    for (int i = 0; i < ask.n_outer; i++) {
+        lua_rawgeti(L, -1, i + 1);
+        take_column(L, lua_gettop(L), &t->columns[i + 1]);
+        if (!t->columns[i + 1] || !t->columns[0])
+            return hal_bind_fail(L, HAL_E_USAGE, "tile: a range without a column");
+        lua_pop(L, 1);
+    }
     return hal_op_run(L, &t->op);
 }
 

@@ -12,8 +12,9 @@
  * An ask is a table: id, kind ("fetch", "count", "probe", "histogram"), form ("box", "cone"),
  * whole, by_centre, by_key, no_position, attempt, ra_min, ra_max, dec_min, dec_max,
  * cone = { ra, dec, radius }, tile, predicted_rows; with a column range: column (its name),
- * column_index, column_null, or column_min, column_max, column_lo, column_hi (absent: open); paged:
- * page, series, page_rows; a histogram: order; of halyard.core.groups: first_target, n_targets.
+ * column_index, column_null, or column_min, column_max, column_lo, column_hi (absent: open), and
+ * where other columns have ranges as well outer: an array of the same; paged: page, series,
+ * page_rows; a histogram: order; of halyard.core.groups: first_target, n_targets.
  * owns_value(ask, value or nil) -> boolean.
  *
  * Methods: next, complete, counted, histogram, failed, page_is_full, printed, account, error,

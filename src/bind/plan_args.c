@@ -196,15 +196,31 @@ void hal_set_border(lua_State *L, const char *key, double value)
         hal_set_number(L, key, value);
 }
 
+static void push_range(lua_State *L, const hal_ask_range *r, const hal_plan *plan)
+{
+    hal_set_text(L, "column", hal_plan_column_name(plan, r->column));
+    hal_set_integer(L, "column_index", r->column);
+    hal_set_boolean(L, "column_null", r->is_null);
+    hal_set_border(L, "column_min", r->min);
+    hal_set_border(L, "column_max", r->max);
+    hal_set_border(L, "column_lo", r->lo);
+    hal_set_border(L, "column_hi", r->hi);
+}
+
 static void push_column(lua_State *L, const hal_ask *a, const hal_plan *plan)
 {
-    hal_set_text(L, "column", hal_plan_column_name(plan, a->column));
-    hal_set_integer(L, "column_index", a->column);
-    hal_set_boolean(L, "column_null", a->column_null);
-    hal_set_border(L, "column_min", a->column_min);
-    hal_set_border(L, "column_max", a->column_max);
-    hal_set_border(L, "column_lo", a->column_lo);
-    hal_set_border(L, "column_hi", a->column_hi);
+    hal_ask_range own = {a->column,     a->column_null, a->column_min,
+                         a->column_max, a->column_lo,   a->column_hi};
+    push_range(L, &own, plan);
+    if (a->n_outer == 0)
+        return;
+    lua_createtable(L, a->n_outer, 0);
+    for (int i = 0; i < a->n_outer; i++) {
+        lua_createtable(L, 0, 7);
+        push_range(L, &a->outer[i], plan);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "outer");
 }
 
 static void push_page(lua_State *L, const hal_ask *a)
@@ -282,6 +298,29 @@ static void sub_table(lua_State *L, int index, const char *key)
         hal_bind_fail(L, HAL_E_USAGE, "the ask has no \"%s\": pass what plan:next gave", key);
 }
 
+static void read_outer(lua_State *L, int index, hal_ask *a)
+{
+    size_t n;
+    if (!push_array(L, index, "outer", &n))
+        return;
+    if (n > HAL_PLAN_COLUMNS - 1)
+        hal_bind_fail(L, HAL_E_USAGE, "the ask has %zu outer ranges: at most %d", n,
+                      HAL_PLAN_COLUMNS - 1);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        int range = lua_gettop(L);
+        a->outer[i] = (hal_ask_range){
+            .column = (int)hal_option_integer(L, range, "column_index", 0),
+            .is_null = hal_option_boolean(L, range, "column_null", false),
+            .lo = hal_option_number(L, range, "column_lo", -INFINITY),
+            .hi = hal_option_number(L, range, "column_hi", INFINITY),
+        };
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    a->n_outer = (int)n;
+}
+
 hal_ask hal_arg_ask(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
@@ -314,6 +353,7 @@ hal_ask hal_arg_ask(lua_State *L, int index)
     a.cone = (hal_cone){hal_option_number(L, -1, "ra", NAN), hal_option_number(L, -1, "dec", NAN),
                         hal_option_number(L, -1, "radius", NAN)};
     lua_pop(L, 2);
+    read_outer(L, index, &a);
     return a;
 }
 

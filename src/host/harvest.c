@@ -159,8 +159,9 @@ void hal_harvest_unref(hal_harvest *h)
 /* What is known of the rows of an answer. */
 typedef struct rows {
     size_t n;
-    double *ra, *dec, *value; /* value: of the column that the ask has a range of, or NULL */
-    unsigned char *placed;    /* has a valid position */
+    double *ra, *dec;
+    double *value[HAL_PLAN_COLUMNS]; /* of the columns that the ask has ranges of, or NULL */
+    unsigned char *placed;           /* has a valid position */
     unsigned char *flag;
     uint64_t *index, *key;
 } rows;
@@ -169,7 +170,8 @@ static void rows_clear(rows *r)
 {
     hal_free(r->ra);
     hal_free(r->dec);
-    hal_free(r->value);
+    for (int i = 0; i < HAL_PLAN_COLUMNS; i++)
+        hal_free(r->value[i]);
     hal_free(r->placed);
     hal_free(r->flag);
     hal_free(r->index);
@@ -287,8 +289,12 @@ static void flag_kept(const hal_harvest *h, const hal_ask *ask, rows *r)
     }
     for (size_t i = 0; i < r->n; i++) {
         r->flag[i] |= keeps_unplaced && !r->placed[i];
-        if (r->value)
-            r->flag[i] &= hal_ask_owns_value(ask, r->value[i], isnan(r->value[i]));
+        if (r->value[0])
+            r->flag[i] &= hal_ask_owns_value(ask, r->value[0][i], isnan(r->value[0][i]));
+        for (int k = 0; k < ask->n_outer; k++) {
+            double value = r->value[k + 1][i];
+            r->flag[i] &= hal_ask_outer_owns(ask, k, value, isnan(value));
+        }
     }
 }
 
@@ -357,12 +363,12 @@ static hal_status write_pairs(const hal_harvest *h, const hal_ask *ask, const ha
     return st;
 }
 
-static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const char *column,
+static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const char *const *columns,
                               const hal_table *t, rows *r, hal_gathered *out, hal_err *err)
 {
     hal_status st = rows_init(r, h, t, err);
-    if (!st && column)
-        st = read_numbers(t, column, "range", &r->value, err);
+    for (int k = 0; columns && k <= ask->n_outer && !st; k++)
+        st = read_numbers(t, columns[k], "range", &r->value[k], err);
     if (!st)
         st = overshoot_deg(h, ask, r, &out->overshoot_deg, err);
     if (st)
@@ -383,14 +389,15 @@ static hal_status gather_rows(const hal_harvest *h, const hal_ask *ask, const ch
     return st;
 }
 
-hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
-                              const hal_table *t, hal_gathered *out, hal_err *err)
+hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask,
+                              const char *const columns[HAL_PLAN_COLUMNS], const hal_table *t,
+                              hal_gathered *out, hal_err *err)
 {
     hal_gathered g = {.returned = hal_table_rows(t), .file = h->last_file + ask->id};
     hal_status st = HAL_OK;
     if (g.returned) {
         rows r = {0};
-        st = gather_rows(h, ask, column, t, &r, &g, err);
+        st = gather_rows(h, ask, columns, t, &r, &g, err);
         rows_clear(&r);
     } else if (hal_table_columns(t)) {
         st = h->targets ? write_pairs(h, ask, t, &(rows){0}, 0, &g, err) /* for its columns */

@@ -41,12 +41,13 @@ typedef struct hal_gathered {
 } hal_gathered;
 
 /** An answer to `ask`: writes the rows of `t` that are to be kept (see hal_ask) to the ask's own
- * file, those without position last. `column`: the name of the column that the ask has a range of.
- * Does not change `h`: any thread, several at once. Fails with HAL_E_INTEGRITY when a row has no
- * valid position and none may be without, HAL_E_USAGE when the columns are missing or not numeric,
- * HAL_E_IO. */
-hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask, const char *column,
-                              const hal_table *t, hal_gathered *out, hal_err *err) HAL_MUST_CHECK;
+ * file, those without position last. `columns`: names of the columns that the ask has ranges of,
+ * its own and those of `outer`; NULL: it has none. Does not change `h`: any thread, several at
+ * once. Fails with HAL_E_INTEGRITY when a row has no valid position and none may be without,
+ * HAL_E_USAGE when the columns are missing or not numeric, HAL_E_IO. */
+hal_status hal_harvest_gather(const hal_harvest *h, const hal_ask *ask,
+                              const char *const columns[HAL_PLAN_COLUMNS], const hal_table *t,
+                              hal_gathered *out, hal_err *err) HAL_MUST_CHECK;
 /** What was gathered for the ask counts from now on, here or by an earlier harvest of this folder;
  * asked for at `asked_s` (any clock that goes on between runs). Loop thread. */
 hal_status hal_harvest_adopt(hal_harvest *h, const hal_ask *ask, const hal_gathered *gathered,

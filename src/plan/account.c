@@ -172,24 +172,36 @@ static void leave_unfetched(hal_plan *p)
     p->n_silent = 0;
 }
 
+/* Adds a range in words. */
+static void say_range(const hal_plan *p, const hal_ask_range *r, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    const char *name = hal_plan_column_name(p, r->column), *joint = used ? " and" : "";
+    if (r->is_null)
+        snprintf(text + used, size - used, "%s where %s is NULL", joint, name);
+    else
+        snprintf(text + used, size - used, "%s with %s from %.12g to %.12g", joint, name, r->lo,
+                 r->hi);
+}
+
 /* The first stuck tile in words, and the remedy. */
 static void say_what_is_stuck(hal_plan *p)
 {
     const plan_node *n = plan_node_at(p, p->first_stuck);
     double ra, dec, size = (double)(n->tile.dec_hi - n->tile.dec_lo) / 1e7 * 3600.0;
     hal_tile_centre(&n->tile, &ra, &dec);
-    char where[160] = "without position", others[48] = "", range[HAL_PLAN_NAME_MAX + 80] = "";
+    char where[160] = "without position", others[48] = "",
+         range[HAL_PLAN_COLUMNS * (HAL_PLAN_NAME_MAX + 80)] = "";
     if (!n->no_position)
         snprintf(where, sizeof where, "within %.0f arcsec of %.6f %+.6f", size, ra, dec);
     if (n->column) {
         hal_ask a = {0};
         plan_describe_range(p, n, &a);
-        const char *name = hal_plan_column_name(p, n->column);
-        if (n->column_null)
-            snprintf(range, sizeof range, " where %s is NULL", name);
-        else
-            snprintf(range, sizeof range, " with %s from %.12g to %.12g", name, a.column_lo,
-                     a.column_hi);
+        hal_ask_range own = {.column = a.column, .is_null = a.column_null};
+        own.lo = a.column_lo;
+        own.hi = a.column_hi;
+        for (int k = -1; k < a.n_outer; k++)
+            say_range(p, k < 0 ? &own : &a.outer[k], range, sizeof range);
     }
     if (p->account.n_stuck > 1)
         snprintf(others, sizeof others, " and in %zu other tiles", p->account.n_stuck - 1);

@@ -14,6 +14,7 @@ enum {
     PROBE_ROWS = 30,  /* rows that make a density worth having */
     SURPRISE_MAX = 3, /* tiles that were over against all expectation before one is counted */
     MEASURE_CUTS = 3, /* cuts in a row that did not help, after which rows are counted */
+    BLIND_CUTS = 6,   /* cuts of a column in a row, after which uncounted ones try the next */
     REQUESTS_DEFAULT = 2000,
 };
 
@@ -41,10 +42,13 @@ static hal_status push_pending(hal_plan *p, int32_t i, hal_err *err)
     return plan_push(&p->stack, &p->n_stack, &p->stack_cap, i, err);
 }
 
-/* Is there another way than the sky for rows that it does not split? */
-static bool has_another_way(const hal_plan *p)
+/* Is there another way than the sky for rows that it does not split, or than the column? */
+static bool may_take_another_way(const hal_plan *p, const plan_node *n)
 {
-    return p->service.n_alt_split > 0 || p->service.order_key;
+    if (n->column)
+        return plan_next_column(p, n) > 0;
+    bool way = p->service.n_alt_split > 0 || p->service.order_key;
+    return way && plan_cuts_sky(p) && !n->no_position;
 }
 
 static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows, bool guessed)
@@ -58,9 +62,9 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
     if (r->area_sr > 0.0 && !n->column)
         n->bound = fmax(n->bound, rows / r->area_sr);
     /* Counted once in a while, rows that no cut makes fewer show themselves early. */
-    bool worth = p->service.n_alt_split > 0 || p->service.order_key;
-    n->want_count = n->over_run % MEASURE_CUTS == 0 && p->counts_usable && worth &&
-                    plan_cuts_sky(p) && !n->column && !n->no_position;
+    n->want_count =
+        n->over_run % MEASURE_CUTS == 0 && p->counts_usable && may_take_another_way(p, n);
+    n->ends = n->ends || (n->column && !p->counts_usable && n->over_run >= BLIND_CUTS);
 }
 
 /* Over, or a fault? Design section 6.1, rules 3 and 4. */
@@ -218,11 +222,11 @@ static void outgrow(hal_plan *p, const plan_slot *s)
 static void measure(hal_plan *p, int32_t i, double rows)
 {
     plan_node *n = plan_node_at(p, i);
-    for (int32_t up = n->parent; up >= 0 && has_another_way(p) && !n->sky_ends;
+    for (int32_t up = n->parent; up >= 0 && may_take_another_way(p, n) && !n->ends;
          up = plan_node_at(p, up)->parent) {
         const plan_node *a = plan_node_at(p, up);
-        n->sky_ends = a->depth + MEASURE_CUTS <= n->depth && (double)a->rows_known > p->cap &&
-                      rows >= SAME_ROWS * (double)a->rows_known;
+        n->ends = a->depth + MEASURE_CUTS <= n->depth && (double)a->rows_known > p->cap &&
+                  rows >= SAME_ROWS * (double)a->rows_known;
     }
     n->rows_known = (float)rows;
 }
@@ -277,7 +281,7 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
         mark_over(p, s->node, &s->request, rows, false);
     else
         n->retry = !first;
-    if (n->over && plan_cuts_sky(p) && !n->column && !n->no_position)
+    if (n->over && may_take_another_way(p, n))
         measure(p, s->node, rows);
     n->want_count = false;
     p->account.over += n->over && !first;

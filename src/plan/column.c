@@ -8,14 +8,23 @@
 
 #define FARTHEST (INT64_C(1) << 60) /* no border lies beyond */
 
+static bool owns(const hal_ask_range *r, double value, bool is_null)
+{
+    is_null = is_null || isnan(value);
+    if (is_null || r->is_null)
+        return is_null && r->is_null;
+    return value >= r->lo && (value < r->hi || r->hi == INFINITY);
+}
+
 bool hal_ask_owns_value(const hal_ask *ask, double value, bool is_null)
 {
-    if (ask->column == 0)
-        return true;
-    is_null = is_null || isnan(value);
-    if (is_null || ask->column_null)
-        return is_null && ask->column_null;
-    return value >= ask->column_lo && (value < ask->column_hi || ask->column_hi == INFINITY);
+    hal_ask_range r = {.is_null = ask->column_null, .lo = ask->column_lo, .hi = ask->column_hi};
+    return ask->column == 0 || owns(&r, value, is_null);
+}
+
+bool hal_ask_outer_owns(const hal_ask *ask, int i, double value, bool is_null)
+{
+    return owns(&ask->outer[i], value, is_null);
 }
 
 const char *hal_plan_column_name(const hal_plan *plan, int column)
@@ -42,22 +51,46 @@ static int64_t tick(const hal_plan_column *c, double value)
                                    : (int64_t)llround(t);
 }
 
+static hal_ask_range describe(const hal_plan *p, const plan_node *n)
+{
+    hal_ask_range r = {n->column, n->column_null, NAN, NAN, NAN, NAN};
+    if (n->column_null)
+        return r;
+    const hal_plan_column *c = &p->service.alt_split[n->column - 1];
+    int64_t rounding = c->rounded ? 1 : 0;
+    bool below = n->lo == PLAN_OPEN_BELOW, above = n->hi == PLAN_OPEN_ABOVE;
+    r.lo = below ? -INFINITY : (double)n->lo / units(c);
+    r.hi = above ? INFINITY : (double)n->hi / units(c);
+    r.min = below ? -INFINITY : (double)(n->lo - rounding) / units(c);
+    r.max = above ? INFINITY : (double)(n->hi + rounding) / units(c);
+    return r;
+}
+
+/* The node or the nearest above it that is a range of the column; NULL: the column is not cut. */
+static const plan_node *range_of(const hal_plan *p, const plan_node *n, size_t column)
+{
+    while (n->column != column && n->parent >= 0 && n->column)
+        n = plan_node_at(p, n->parent);
+    return n->column == column ? n : NULL;
+}
+
 void plan_describe_range(const hal_plan *p, const plan_node *n, hal_ask *out)
 {
+    out->n_outer = 0;
     out->column = n->column;
     out->column_null = n->column_null;
     if (!n->column)
         return;
-    out->column_lo = out->column_hi = out->column_min = out->column_max = NAN;
-    if (n->column_null)
-        return;
-    const hal_plan_column *c = &p->service.alt_split[n->column - 1];
-    int64_t rounding = c->rounded ? 1 : 0;
-    bool below = n->lo == PLAN_OPEN_BELOW, above = n->hi == PLAN_OPEN_ABOVE;
-    out->column_lo = below ? -INFINITY : (double)n->lo / units(c);
-    out->column_hi = above ? INFINITY : (double)n->hi / units(c);
-    out->column_min = below ? -INFINITY : (double)(n->lo - rounding) / units(c);
-    out->column_max = above ? INFINITY : (double)(n->hi + rounding) / units(c);
+    hal_ask_range r = describe(p, n);
+    out->column_lo = r.lo;
+    out->column_hi = r.hi;
+    out->column_min = r.min;
+    out->column_max = r.max;
+    for (size_t c = 1; c <= p->service.n_alt_split; c++) {
+        const plan_node *outer = c == n->column ? NULL : range_of(p, n, c);
+        if (outer)
+            out->outer[out->n_outer++] = describe(p, outer);
+    }
 }
 
 /* The part of the range where values are expected. */
@@ -78,14 +111,11 @@ static int64_t farther(const hal_plan_column *c, int64_t from, int direction)
     return from + direction * step;
 }
 
-bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, int64_t *at)
+/* Where to cut the range [lo, hi) of column `c`; false: it is one value. */
+static bool cut_at(const hal_plan *p, const hal_plan_column *c, int64_t lo, int64_t hi, double rows,
+                   int64_t *at)
 {
-    uint8_t column = n->column ? n->column : 1;
-    const hal_plan_column *c = &p->service.alt_split[column - 1];
-    int64_t lo = n->column ? n->lo : PLAN_OPEN_BELOW, hi = n->column ? n->hi : PLAN_OPEN_ABOVE, a,
-            b;
-    if (n->column_null)
-        return false;
+    int64_t a, b;
     usual(c, lo, hi, &a, &b);
     if (lo != PLAN_OPEN_BELOW && hi != PLAN_OPEN_ABOVE) {
         a = lo;
@@ -110,6 +140,42 @@ bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, int64_t 
     return *at > -FARTHEST && *at<FARTHEST && * at> lo && *at < hi;
 }
 
+uint8_t plan_next_column(const hal_plan *p, const plan_node *n)
+{
+    for (size_t c = 1; c <= p->service.n_alt_split; c++)
+        if (!range_of(p, n, c))
+            return (uint8_t)c;
+    return 0;
+}
+
+/* The range of column `c` above the node, or its own, cut. */
+static bool cut_again(const hal_plan *p, const plan_node *n, size_t c, double rows, plan_range *out)
+{
+    const plan_node *range = c ? range_of(p, n, c) : NULL;
+    if (!range || range->column_null)
+        return false;
+    *out = (plan_range){(uint8_t)c, range->lo, range->hi, 0};
+    return cut_at(p, &p->service.alt_split[c - 1], range->lo, range->hi, rows, &out->at);
+}
+
+bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, plan_range *out,
+                    bool *first)
+{
+    uint8_t next = plan_next_column(p, n);
+    *first = false;
+    if (!n->ends && cut_again(p, n, n->column, rows, out))
+        return true;
+    *first = next > 0;
+    if (next) {
+        *out = (plan_range){next, PLAN_OPEN_BELOW, PLAN_OPEN_ABOVE, 0};
+        return cut_at(p, &p->service.alt_split[next - 1], out->lo, out->hi, rows, &out->at);
+    }
+    for (size_t c = 1; c <= p->service.n_alt_split; c++)
+        if (c != n->column && cut_again(p, n, c, rows, out))
+            return true;
+    return cut_again(p, n, n->column, rows, out);
+}
+
 /* Length of a range in units, of open ones where values are expected. */
 static double length(const hal_plan_column *c, const plan_node *n)
 {
@@ -132,7 +198,8 @@ double plan_predict_range(const hal_plan *p, int32_t i)
     while (up->parent >= 0 && dense < 0.0) {
         up = plan_node_at(p, up->parent);
         plan_node whole = {.lo = PLAN_OPEN_BELOW, .hi = PLAN_OPEN_ABOVE};
-        double all = length(c, up->column ? up : &whole);
+        const plan_node *range = range_of(p, up, n->column);
+        double all = length(c, range ? range : &whole);
         if (up->rows_known >= 0.0F && all > 0.0)
             dense = (double)up->rows_known / all;
         at_least = up->over && (double)up->rows_known <= p->cap;

@@ -224,12 +224,13 @@ static plan_slot *ask_sign_of_life(hal_plan *p)
 {
     plan_node like = *plan_node_at(p, p->last_range >= 0 ? p->last_range : 0);
     if (p->strategy == PLAN_RANGES && p->last_range < 0) {
-        int64_t at = 0;
+        plan_range r = {.at = 0};
+        bool first;
         like.column = 0;
-        (void)plan_cut_range(p, &like, -1.0, &at);
+        (void)plan_cut_range(p, &like, -1.0, &r, &first);
         like.column = 1;
-        like.lo = at;
-        like.hi = at + 1;
+        like.lo = r.at;
+        like.hi = r.at + 1;
     }
     plan_request r = plan_request_node(p, &like);
     plan_slot *s = schedule(p, HAL_ASK_PROBE, -1, &r);
@@ -256,7 +257,7 @@ typedef enum chosen { CHOSE_ASK, CHOSE_NOTHING, CHOSE_LATER, CHOSE_FAILED } chos
 /* Does a tile wait for a first density? Ranges, pages and rows without position do not. */
 static bool needs_density(const hal_plan *p, const plan_node *n, const plan_request *r)
 {
-    bool by_sky = plan_probes(p) && !n->column && !n->no_position && !n->sky_ends;
+    bool by_sky = plan_probes(p) && !n->column && !n->no_position && !n->ends;
     return by_sky && r->fits && !plan_knows(p) && (n->over || p->asked_any);
 }
 

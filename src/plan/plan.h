@@ -44,7 +44,9 @@ typedef struct hal_service {
     int radius_decimals; /* the service rounds radii to this many decimals of a degree; < 0: it does
                             not */
     double guard_arcsec; /* default 1.0 when 0 */
-    hal_plan_column alt_split[HAL_PLAN_COLUMNS]; /* the first that is of use is taken */
+    /* The first that is of use is taken; where it does not help (any more), the next within its
+     * range. */
+    hal_plan_column alt_split[HAL_PLAN_COLUMNS];
     size_t n_alt_split;
     bool order_key;  /* rows come in the order of a key from a given value on: keyset paging */
     bool key_unique; /* no two rows share that key */
@@ -72,6 +74,13 @@ typedef enum hal_ask_kind {
     HAL_ASK_HISTOGRAM /* the number of rows in each HEALPix cell of `order`, same selection */
 } hal_ask_kind;
 
+/** A range of a column: min and max are the request's, [lo, hi) is owned. See hal_ask. */
+typedef struct hal_ask_range {
+    int column;
+    bool is_null;
+    double min, max, lo, hi;
+} hal_ask_range;
+
 /** One request. It selects by position: the user's region (`whole`; all rows where the service
  * takes no position), the tile as a box or a cone, or the rows without position (`no_position`);
  * and, with a column, by a range of it; and, with a page, from a key on.
@@ -79,7 +88,7 @@ typedef enum hal_ask_kind {
  * Kept are the rows whose position `tile` owns and that, point services, the user's region
  * contains. `whole` also keeps rows without position: of a footprint service, and of an all-sky
  * region; `no_position` keeps these only (hal_tile_owns is false for the whole sky). Of all these,
- * those whose value hal_ask_owns_value says yes to. */
+ * those whose value hal_ask_owns_value says yes to, and whose others hal_ask_outer_owns. */
 typedef struct hal_ask {
     uint64_t id; /* 1, 2 ...: new for every issue, repeats too */
     hal_ask_kind kind;
@@ -103,6 +112,8 @@ typedef struct hal_ask {
     double column_max; /* INFINITY: open */
     double column_lo;  /* ownership: [lo, hi), open likewise */
     double column_hi;
+    hal_ask_range outer[HAL_PLAN_COLUMNS - 1]; /* of other columns, which hold as well */
+    int n_outer;
     int64_t page;          /* 0: not paged; 1: the first page of `series`, 2: the next ... */
     uint64_t series;       /* the same for all pages of one selection */
     uint64_t page_rows;    /* most rows of a page: TOP, LIMIT */
@@ -114,6 +125,8 @@ typedef struct hal_ask {
 /** Does the ask's column range own a value (NULL: is_null)? True when the ask has none. Over the
  * ranges of one tree exactly one answers true; NaN is owned like NULL. */
 bool hal_ask_owns_value(const hal_ask *ask, double value, bool is_null);
+/** The same of its range outer[i] and a value of that column. */
+bool hal_ask_outer_owns(const hal_ask *ask, int i, double value, bool is_null);
 
 typedef enum hal_next {
     HAL_NEXT_ASK,  /* `out` is to be issued now */

@@ -306,27 +306,29 @@ static hal_status split_range(hal_plan *p, int32_t i, double rows, bool *cut, ha
 {
     enum { RANGE_DEPTH_MAX = 250 };
     plan_node *n = plan_node_at(p, i);
-    int64_t at;
-    *cut =
-        p->service.n_alt_split > 0 && n->depth < RANGE_DEPTH_MAX && plan_cut_range(p, n, rows, &at);
+    plan_range r;
+    bool first;
+    *cut = n->depth < RANGE_DEPTH_MAX && plan_cut_range(p, n, rows, &r, &first);
+    if (n->column && !n->over) /* a guess is no reason to cut another column */
+        *cut = *cut && r.column == n->column;
     if (!*cut)
         return HAL_OK;
-    bool first = n->column == 0;
-    const hal_plan_column *c = &p->service.alt_split[first ? 0 : n->column - 1];
+    const hal_plan_column *c = &p->service.alt_split[r.column - 1];
     plan_node child = child_of(n);
+    child.column = r.column;
+    child.column_null = false;
+    child.lo = r.lo;
+    child.hi = r.hi;
+    child.over_run = r.column == n->column ? child.over_run : 0;
     open_node(p, i);
     hal_status st = HAL_OK;
-    if (first) {
-        child.column = 1;
-        child.lo = PLAN_OPEN_BELOW;
-        child.hi = PLAN_OPEN_ABOVE;
+    if (first && c->nullable) {
         plan_node nulls = child;
         nulls.column_null = true;
-        if (c->nullable)
-            st = c->null_test ? add_child(p, i, &nulls, err) : add_unreachable(p, i, &nulls, err);
+        st = c->null_test ? add_child(p, i, &nulls, err) : add_unreachable(p, i, &nulls, err);
     }
     plan_node upper = child, lower = child;
-    upper.lo = lower.hi = at;
+    upper.lo = lower.hi = r.at;
     if (!st)
         st = add_child(p, i, &upper, err);
     return st ? st : add_child(p, i, &lower, err);
@@ -337,7 +339,7 @@ hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows
 {
     plan_node *n = plan_node_at(p, i);
     *cut = false;
-    bool by_sky = plan_cuts_sky(p) && !n->column && !n->no_position && !n->sky_ends;
+    bool by_sky = plan_cuts_sky(p) && !n->column && !n->no_position && !n->ends;
     if (by_sky) {
         hal_status st = split_sky(p, i, r, rows, cut, err);
         if (st || *cut || !n->over)

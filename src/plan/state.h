@@ -54,7 +54,7 @@ typedef struct plan_node {
     bool no_position; /* the rows without position */
     bool column_null; /* the rows where the column is NULL */
     bool unfounded;   /* beside the user's region: hardly any row expected, whatever is near */
-    bool sky_ends;    /* cutting its tile does not help */
+    bool ends;        /* cutting its tile, or its range, does not help */
     bool over;        /* judged: more rows than the cap */
     bool guessed;     /* `over` came from an ambiguous answer */
     bool suspect;     /* `over` came from a round number of rows, `rows_returned` */
@@ -237,8 +237,18 @@ hal_cone plan_request_cone(const hal_plan *p, const plan_node *n);
 plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg);
 
 /* column.c */
-/* Cuts the node's range into two; the column's whole line where it has none. False: one value. */
-bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, int64_t *at);
+/* [lo, hi) of a column, and where to cut it. */
+typedef struct plan_range {
+    uint8_t column;
+    int64_t lo, hi, at;
+} plan_range;
+/* Which range to cut into two: the node's own; where that does not help, the whole line of a column
+ * that was not cut before (*first); with none left, a range of another column above it. False: all
+ * are one value. */
+bool plan_cut_range(const hal_plan *p, const plan_node *n, double rows, plan_range *out,
+                    bool *first);
+/* A column that was not cut before; 0: none. */
+uint8_t plan_next_column(const hal_plan *p, const plan_node *n);
 double plan_predict_range(const hal_plan *p, int32_t i);
 void plan_describe_range(const hal_plan *p, const plan_node *n, hal_ask *out);
 

@@ -35,10 +35,22 @@ describe("a service made of rows:", function()
       or (shape.ra_min - row.ra) % 360 <= 1e-12
   end
 
+  local function in_ranges(shape, row)
+    for _, range in ipairs({ shape, table.unpack(shape.outer or {}) }) do
+      local value = row[range.column]
+      local inside = value and value >= (range.column_min or value)
+        and value <= (range.column_max or value)
+      if range.column_null and value or not range.column_null and not inside then
+        return false
+      end
+    end
+    return true
+  end
+
   -- A service that gives at most `cap` rows of the list; fields and abilities are added.
   local function service(list, cap, abilities, fields)
     local source = {
-      name = "Rows", id = "id", ra = "ra", dec = "dec", window = 2,
+      name = "Rows", id = "id", ra = "ra", dec = "dec", window = 2, columns = { "id", "ra", "dec" },
       service = { takes_box = true, counts = true, cap = cap, histogram = false },
       refine = function(rows)
         return rows
@@ -61,6 +73,9 @@ describe("a service made of rows:", function()
         else
           out[#out + 1] = placed and in_box(shape, row) and row or nil
         end
+        if shape.column and out[#out] == row and not in_ranges(shape, row) then
+          out[#out] = nil
+        end
       end
       return out
     end
@@ -75,7 +90,7 @@ describe("a service made of rows:", function()
       if #rows >= cap then
         errors.raise("truncated", "too many")
       end
-      return tables.from_rows(rows, { "id", "ra", "dec" }), { requests = 1, bytes = 1 }
+      return tables.from_rows(rows, source.columns), { requests = 1, bytes = 1 }
     end
     for key, value in pairs(fields or {}) do
       source[key] = value
@@ -334,6 +349,40 @@ describe("a service made of rows:", function()
     assert.is_true(ok)
     assert.equal(200, got.rows)
     assert.same({ rows = 0 }, account().changed_during_run)
+  end)
+
+  it("case 10: a pile is split on a column, and within one value of it on the next", function()
+    local list = {}
+    for i = 1, 600 do
+      list[i] = { id = i, ra = 100.5, dec = 20.5, day = i <= 400 and 5 or i > 500 and i or nil,
+        visit = i % 100 }
+    end
+    for i = 601, 700 do
+      list[i] = { id = i, ra = 100 + i * 0.61803 % 1, dec = 20 + i * 0.41421 % 1, day = i,
+        visit = 1 }
+    end
+    local columns = { { name = "day", max = 1000, nullable = true, null_test = true },
+      { name = "visit", max = 100 } }
+    local result = query.run(service(list, 50, { alt_split = columns },
+      { columns = { "id", "ra", "dec", "day", "visit" }, requests_max = 400 }),
+      sky.box(99, 102, 19, 22), {})
+    assert.equal("complete", result.state)
+    assert.same(numbers(700), sorted(result.table))
+    assert.equal("equal to the archive's count", result.verified)
+    local both, null = 0, 0
+    for _, tile in ipairs(account().tiles) do
+      local other = tile.outer and tile.outer[1]
+      both = both + (tile.column == "visit" and other and other.column == "day" and tile.kept or 0)
+      null = null + (other and other.column_null and tile.kept or 0)
+    end
+    assert.is_true(both >= 400, both)
+    assert.equal(100, null)
+    local few = service(list, 50, { alt_split = { columns[1] } },
+      { columns = { "id", "ra", "dec", "day" }, requests_max = 400 })
+    local ok, err = errors.try(query.run, few, sky.box(99, 102, 19, 22), {})
+    assert.is_nil(ok)
+    assert.equal("partial", err.code)
+    assert.is_truthy(err.message:find("where day is NULL", 1, true), err.message)
   end)
 
   it("case 22: a count of 10 and 9 rows is an error with both numbers", function()

@@ -180,6 +180,125 @@ static void a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner(
     hal_region_unref(all);
 }
 
+static hal_plan_column visits(void)
+{
+    return (hal_plan_column){.name = "visit", .nullable = true, .null_test = true, .max = 1000};
+}
+
+/* The second column and the third: a number of 1000 visits, every 50th NULL, and few filters. */
+static void give_visits(sim_sky *sky)
+{
+    for (size_t i = 0; i < sky->n_row; i++) {
+        sky->row[i].other[0] = i % 50 == 7 ? NAN : (double)(i * 7919 % 1000);
+        sky->row[i].other[1] = (double)(i % 5);
+    }
+}
+
+static void a_column_of_one_value_gives_way_to_the_next_after_few_cuts(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 20000, 0, 0, 180, 5);
+    give_visits(sky);
+    for (size_t i = 0; i < sky->n_row; i++)
+        sky->row[i].value = sky->row[i].sel_value = 55123.25;
+    for (int way = 0; way < 2; way++) {
+        sim_setup setup = skyless(SIM_FLAG);
+        setup.service.alt_split[0] = days();
+        setup.service.alt_split[1] = visits();
+        setup.service.n_alt_split = 2;
+        setup.service.counts = way;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        if (setup.service.counts)
+            assert_true(r.account.requests <= 60);
+        assert_true(r.account.requests <= 150);
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void one_heavy_value_and_heavy_nulls_are_split_by_the_next_columns(void **state)
+{
+    (void)state;
+    hal_region *all = whole_sky();
+    sim_sky *sky = disc(all, 20000, 0, 0, 180, 5);
+    give_days(sky, 4, 0);
+    give_visits(sky);
+    for (size_t i = 0; i < sky->n_row; i++) {
+        sim_row *r = &sky->row[i];
+        if (i % 4 == 0)
+            r->value = r->sel_value = 55005.5; /* 5 caps on one day */
+        if (i % 4 == 1)
+            r->value = r->sel_value = NAN; /* and 5 on none */
+        if (i % 8 == 0)
+            r->other[0] = 77; /* half of that day in one visit */
+        if (i % 8 == 1)
+            r->other[0] = NAN;
+        r->other[1] = (double)(i / 8); /* tells all apart */
+    }
+    for (int counts = 0; counts < 2; counts++) {
+        sim_setup setup = skyless(SIM_FLAG);
+        setup.service.counts = counts;
+        setup.service.alt_split[0] = days();
+        setup.service.alt_split[1] = visits();
+        setup.service.alt_split[2] = (hal_plan_column){.name = "number", .max = 3000};
+        setup.service.n_alt_split = 3;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    /* Without the third the half day of one visit and its NULLs cannot be had, and are named. */
+    sim_setup setup = skyless(SIM_FLAG);
+    setup.service.alt_split[0] = days();
+    setup.service.alt_split[1] = visits();
+    setup.service.n_alt_split = 2;
+    setup.service.alt_split[0].rounded = false; /* or the values beside it are heavy as well */
+    for (size_t i = 0; i < sky->n_row; i++)
+        sky->row[i].sel_value = sky->row[i].value;
+    sim_report r = sim_run(sky, &setup);
+    assert_int_equal(r.account.state, HAL_PLAN_PARTIAL);
+    assert_true(r.n_stuck >= 2); /* and ranges beside these, for ranges are sent closed */
+    assert_int_equal(r.n_twice + r.n_foreign, 0);
+    assert_int_equal(r.n_lost, 5120);
+    assert_non_null(strstr(r.error.text, "visit"));
+    assert_non_null(strstr(r.error.text, "t_min"));
+    sim_report_clear(&r);
+    sim_sky_free(sky);
+    hal_region_unref(all);
+}
+
+static void rows_at_one_place_are_split_by_two_columns(void **state)
+{
+    (void)state;
+    hal_region *region = circle(50, 10, 2);
+    sim_sky *sky = disc(region, 3000, 50, 10, 1.9, 5);
+    for (size_t i = 0; i < 6 * CAP; i++)
+        sim_sky_add(sky, 50.25, 10.25, 50.25, 10.25);
+    give_days(sky, 4, 0);
+    give_visits(sky);
+    for (size_t i = 3000; i < 3000 + 4 * CAP; i++)
+        sky->row[i].value = sky->row[i].sel_value = 55005.5;
+    free(sky->band);
+    sim_sky_index(sky);
+    for (int boxes = 0; boxes < 2; boxes++) {
+        sim_setup setup = setup_of(boxes, SIM_RESET);
+        setup.service.counts = true;
+        setup.service.alt_split[0] = days();
+        setup.service.alt_split[1] = visits();
+        setup.service.n_alt_split = 2;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        sim_report_clear(&r);
+        assert_window_does_not_matter(sky, setup);
+    }
+    sim_sky_free(sky);
+    hal_region_unref(region);
+}
+
 static void rows_with_a_null_that_no_request_selects_are_counted_or_named(void **state)
 {
     (void)state;
@@ -504,6 +623,9 @@ int main(void)
         cmocka_unit_test(footprints_without_any_column_come_by_tiles_and_are_kept_once_by_key),
         cmocka_unit_test(tiles_far_smaller_than_the_outlines_are_given_up_early_and_said_so),
         cmocka_unit_test(a_table_without_sky_is_split_on_ranges_and_each_value_has_one_owner),
+        cmocka_unit_test(a_column_of_one_value_gives_way_to_the_next_after_few_cuts),
+        cmocka_unit_test(one_heavy_value_and_heavy_nulls_are_split_by_the_next_columns),
+        cmocka_unit_test(rows_at_one_place_are_split_by_two_columns),
         cmocka_unit_test(rows_with_a_null_that_no_request_selects_are_counted_or_named),
         cmocka_unit_test(values_on_the_borders_of_ranges_come_once),
         cmocka_unit_test(a_table_with_nothing_but_a_key_comes_in_pages),

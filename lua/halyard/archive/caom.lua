@@ -132,8 +132,10 @@ local function each_part(question, shape, f)
   local filters = question.filters
   if shape.column then
     filters = json.array(table.move(filters, 1, #filters, 1, {}))
-    filters[#filters + 1] = { paramName = shape.column, values = json.array({
-      { min = shape.column_min or -far, max = shape.column_max or far } }) }
+    for _, range in ipairs({ shape, table.unpack(shape.outer or {}) }) do
+      filters[#filters + 1] = { paramName = range.column, values = json.array({
+        { min = range.column_min or -far, max = range.column_max or far } }) }
+    end
   end
   if shape.whole then
     f(filters)

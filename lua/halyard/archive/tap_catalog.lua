@@ -191,17 +191,22 @@ local function split_columns(columns, here, taken)
 end
 
 -- A range of a column, closed; an open end is left out.
-local function range_condition(shape)
-  if not shape.column then
-    return ""
-  end
-  local name, parts = adql.name(shape.column), {}
-  if shape.column_null then
+local function one_range(range)
+  local name, parts = adql.name(range.column), {}
+  if range.column_null then
     return name .. " IS NULL"
   end
-  parts[1] = shape.column_min and ("%s >= %s"):format(name, number(shape.column_min))
-  parts[#parts + 1] = shape.column_max and ("%s <= %s"):format(name, number(shape.column_max))
+  parts[1] = range.column_min and ("%s >= %s"):format(name, number(range.column_min))
+  parts[#parts + 1] = range.column_max and ("%s <= %s"):format(name, number(range.column_max))
   return #parts > 0 and table.concat(parts, " AND ") or name .. " IS NOT NULL"
+end
+
+local function range_condition(shape)
+  local text = shape.column and one_range(shape) or ""
+  for _, range in ipairs(shape.outer or {}) do
+    text = joined(text, one_range(range))
+  end
+  return text
 end
 
 -- The source --------------------------------------------------------------------------------------

@@ -134,13 +134,30 @@ static bool selects(const sim_setup *setup, const hal_ask *a, double radius, con
     return a->whole || setup->ignores_centre || in_box(a, r);
 }
 
+static bool in_range(const hal_ask_range *range, const sim_row *r)
+{
+    double value = range->column == 1 ? r->sel_value : r->other[range->column - 2];
+    return range->is_null ? isnan(value) : value >= range->min && value <= range->max;
+}
+
 static bool value_selected(const hal_ask *a, const sim_row *r)
 {
-    if (a->column == 0)
-        return true;
-    if (a->column_null)
-        return isnan(r->sel_value);
-    return r->sel_value >= a->column_min && r->sel_value <= a->column_max;
+    hal_ask_range own = {a->column, a->column_null, a->column_min, a->column_max, 0, 0};
+    bool selected = a->column == 0 || in_range(&own, r);
+    for (int i = 0; i < a->n_outer; i++)
+        selected = selected && in_range(&a->outer[i], r);
+    return selected;
+}
+
+static bool value_owned(const hal_ask *a, const sim_row *r)
+{
+    double own = a->column > 1 ? r->other[a->column - 2] : r->value;
+    bool owned = hal_ask_owns_value(a, own, isnan(own));
+    for (int i = 0; i < a->n_outer; i++) {
+        double value = a->outer[i].column == 1 ? r->value : r->other[a->outer[i].column - 2];
+        owned = owned && hal_ask_outer_owns(a, i, value, isnan(value));
+    }
+    return owned;
 }
 
 static void archive_select(const sim_sky *sky, const sim_setup *setup, const unsigned char *belongs,
@@ -235,6 +252,11 @@ static uint64_t ask_hash(const hal_ask *a)
         (uint64_t)a->page * 100 + (uint64_t)a->order * 4 + a->no_position * 2 + a->column_null;
     for (int i = 0; i < 11; i++)
         h = mix(h, part[i]);
+    for (int i = 0; i < a->n_outer; i++) {
+        memcpy(&part[0], &a->outer[i].lo, 8);
+        memcpy(&part[1], &a->outer[i].hi, 8);
+        h = mix(mix(h, part[0]), part[1] + (uint64_t)a->outer[i].column);
+    }
     return h;
 }
 
@@ -310,7 +332,7 @@ static void depart(run *t, const hal_ask *ask)
 static bool is_mine(const run *t, const hal_ask *a, const sim_row *r, size_t i)
 {
     const hal_service *s = &t->setup->service;
-    if (!hal_ask_owns_value(a, r->value, isnan(r->value)))
+    if (!value_owned(a, r))
         return false;
     if (a->by_key && !a->no_position)
         return t->report->kept[i] == 0 && t->belongs[i];

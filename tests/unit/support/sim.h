@@ -19,6 +19,7 @@ typedef struct sim_row {
     double v[3];            /* unit vector of the latter */
     double value;           /* of the column that takes ranges, as printed; NaN: NULL */
     double sel_value;       /* what the archive selects on */
+    double other[2];        /* of the second column and the third, selected on as printed */
     float outline_deg;      /* radius of a footprint */
     uint32_t key;           /* of keyset paging */
     bool unplaced;          /* its position columns are NULL */
