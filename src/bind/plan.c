@@ -137,12 +137,17 @@ static int plan_histogram(lua_State *L)
     uint64_t id = hal_arg_count(L, 2, "histogram: id");
     if (!lua_istable(L, 3) || !lua_istable(L, 4) || lua_rawlen(L, 3) != lua_rawlen(L, 4))
         hal_bind_fail(L, HAL_E_USAGE, "histogram: an array of cells and one of as many rows");
-    size_t n = (size_t)lua_rawlen(L, 3);
-    hal_plan_cell *cells = lua_newuserdatauv(L, (n + 1) * sizeof *cells, 0);
-    for (size_t i = 0; i < n; i++)
-        cells[i] = (hal_plan_cell){element(L, 3, i, "cell"), element(L, 4, i, "count")};
+    size_t n = (size_t)lua_rawlen(L, 3), k = 0;
+    hal_plan_cell cells[256];
     hal_err err = HAL_ERR_INIT;
-    if (hal_plan_histogram(plan, id, cells, n, &err))
+    for (size_t i = 0; i < n; i++) {
+        cells[k++] = (hal_plan_cell){element(L, 3, i, "cell"), element(L, 4, i, "count")};
+        bool full = k == sizeof cells / sizeof *cells || i + 1 == n;
+        if (full && hal_plan_cells(plan, id, cells, k, &err))
+            return hal_raise(L, &err);
+        k = full ? 0 : k;
+    }
+    if (hal_plan_histogram(plan, id, &err))
         return hal_raise(L, &err);
     return 0;
 }

@@ -177,6 +177,8 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     if (!why)
         why = &none;
     p->in_flight--;
+    plan_histogram_free(s->histogram); /* cells that came before */
+    s->histogram = NULL;
     bool strain = verdict == HAL_VERDICT_AMBIGUOUS || verdict == HAL_VERDICT_TRANSIENT;
     if (strain && id >= p->window_cut_id) { /* once per round trip */
         p->window = p->window > 1 ? p->window / 2 : 1;

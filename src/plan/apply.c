@@ -59,8 +59,10 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
     n->retry = false;
     n->rows_known = fmaxf(n->rows_known, (float)rows);
     n->over_run = n->over_run < UINT8_MAX ? n->over_run + 1 : UINT8_MAX;
-    if (r->area_sr > 0.0 && !n->column)
+    if (r->area_sr > 0.0 && !n->column) {
+        plan_weigh_guess(p, r, rows, true);
         n->bound = fmax(n->bound, rows / r->area_sr);
+    }
     /* Counted once in a while, rows that no cut makes fewer show themselves early. */
     n->want_count =
         n->over_run % MEASURE_CUTS == 0 && p->counts_usable && may_take_another_way(p, n);
@@ -241,7 +243,7 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     if (s->result != PLAN_COUNTED) { /* counting does not work here: do without */
         p->counts_usable = false;
         plan_find(p, "counting does not work, although the record says so");
-        if (!first && !was_over)
+        if (n->n_ambiguous > 0 && !was_over)
             judge(p, s->node);
         return push_pending(p, s->node, err);
     }
@@ -274,6 +276,12 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
             lower_cap(p, rows);
         return push_pending(p, s->node, err);
     }
+    if (n->n_ambiguous == 0 && !first) { /* counted before it was asked for */
+        n->over = rows >= p->cap;
+        n->bound = n->over ? rows / s->request.area_sr : 0.0;
+        n->predicted = -1.0;
+        return push_pending(p, s->node, err);
+    }
     bool refused = n->n_ambiguous > (p->cap_refuted ? COUNT_MAX - 1 : COUNT_MAX);
     if (refused && rows < p->cap && rows > p->rows_proved)
         lower_cap(p, rows);
@@ -290,30 +298,33 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
 
 static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
 {
-    plan_node *root = plan_node_at(p, s->node);
-    hal_status st = HAL_OK;
-    if (s->result != PLAN_CELLS) {
-        if (s->result == PLAN_OVER && p->want_order > 0) { /* coarser: a quarter of the cells */
-            p->want_order--;
-            return push_pending(p, s->node, err);
-        }
-        p->want_order = -1;
-        plan_find(p, "counting rows by cell does not work, although the record says so");
-        root->want_count = p->counts_usable && p->options.known_rows < 0;
+    plan_node *n = plan_node_at(p, s->node);
+    if (s->result == PLAN_OVER && n->want_order > 0) { /* coarser: a quarter of the cells */
+        n->want_order--;
         return push_pending(p, s->node, err);
     }
-    p->want_order = -1;
-    st = plan_histogram_take(p, s, err);
+    n->want_order = -1;
+    bool root = s->node == 0;
+    if (s->result != PLAN_CELLS) {
+        plan_find(p, "counting %s by cell does not work, although the record says so",
+                  root ? "rows" : "the rows of a part");
+        p->parts_by_cell = false;
+        n->want_count = root && p->counts_usable && p->options.known_rows < 0;
+        return push_pending(p, s->node, err);
+    }
+    double rows = (double)s->returned;
+    hal_status st = plan_histogram_take(p, s, err);
     if (st)
         return st;
-    double rows = (double)s->returned;
+    n->bound = 0.0; /* the cells say more */
+    if (!root) {
+        n->predicted = -1.0;
+        return push_pending(p, s->node, err);
+    }
     /* Rows without position are in no cell: then the sum is not the region's count. */
     if (p->options.known_rows < 0)
         use_count(p, rows, meaning_of_count(p, &s->request, true));
-    if (rows >= p->cap) {
-        root->over = true;
-        root->bound = 0.0; /* the cells say more */
-    }
+    n->over = n->over || rows >= p->cap;
     return push_pending(p, s->node, err);
 }
 
@@ -379,8 +390,10 @@ static hal_status apply_rows(hal_plan *p, plan_slot *s, uint64_t serial, hal_err
     int32_t i = s->node;
     plan_node *n = plan_node_at(p, i);
     hal_status st = HAL_OK;
-    if (!n->column && !n->unfounded)
+    if (!n->column && !n->unfounded) {
+        plan_weigh_guess(p, &s->request, (double)s->returned, false);
         st = plan_learn(p, &s->request, (double)s->returned, false, err);
+    }
     if (st)
         return st;
     if (s->returned >= 1000 && (double)s->returned == p->rows_proved)
@@ -479,8 +492,8 @@ hal_status plan_apply(hal_plan *p, hal_err *err)
         return apply_count(p, s, err);
     case HAL_ASK_HISTOGRAM:
         st = apply_histogram(p, s, err);
-        hal_free(s->cells);
-        s->cells = NULL;
+        plan_histogram_free(s->histogram);
+        s->histogram = NULL;
         return st;
     case HAL_ASK_PROBE:
         return apply_probe(p, s, serial, err);

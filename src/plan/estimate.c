@@ -10,7 +10,16 @@
 #define RADIANS 0.017453292519943295
 #define PI 3.141592653589793
 
-enum { LEAVES_MAX = 1000000 };
+enum {
+    LEAVES_MAX = 1000000,
+    SHARE_DEPTH = 3, /* cuts below a counted node, after which what is near says more */
+    WEIGHED = 16,    /* answers that the spread of guesses remembers */
+};
+
+/* Guesses are raised by so many times their spread, so that at most 15 % of the requests on rough
+ * skies are over (clumpy, boxes: 17 % at 0.3, 15.6 % at 0.45, 14.8 % at 0.6). */
+#define SAFETY 0.6
+#define SPREAD_MAX 4.0
 
 void plan_unit_vector(double ra_deg, double dec_deg, double v[3])
 {
@@ -78,8 +87,10 @@ hal_status plan_remember(hal_plan *p, const hal_plan_density *d, size_t n, hal_e
 }
 
 /* Rows per steradian near the request: weighted mean of logarithms over the nearest regions, each
- * against what was remembered for it; what was remembered alone while nothing is learned. */
-static double density_near(const hal_plan *p, const plan_request *r, const plan_near *near)
+ * against what was remembered for it; what was remembered alone while nothing is learned. *few: by
+ * how much few rows may mislead, a factor. */
+static double density_near(const hal_plan *p, const plan_request *r, const plan_near *near,
+                           double *few)
 {
     double sum = 0.0, weights = 0.0, most = 0.0;
     for (int k = 0; k < near->n; k++) {
@@ -90,18 +101,69 @@ static double density_near(const hal_plan *p, const plan_request *r, const plan_
         most = fmax(most, d->rows);
     }
     double prior = log_prior(p, r->v, r->radius);
-    if (near->n == 0)
-        return exp(prior);
-    return exp(prior + sum / weights) * (1.0 + 1.5 / sqrt(most + 1.0));
+    *few = near->n ? 1.0 + 1.5 / sqrt(most + 1.0) : 1.0;
+    return near->n ? exp(prior + sum / weights) : exp(prior);
 }
 
-/* Is the nearest finished region finer than the cells, and near enough to say more than they? */
-static bool finer_than_cells(const hal_plan *p, const plan_near *near, double cell_sr)
+/* The same, on the safe side. */
+static double safe_density(const hal_plan *p, const plan_request *r, const plan_near *near)
 {
-    if (near->n == 0)
-        return false;
-    const plan_density *d = plan_density_at(&p->learned, near->i[0]);
-    return d->area_sr < cell_sr && near->chord2[0] < cell_sr / PI;
+    double few, density = density_near(p, r, near, &few);
+    return density * fmax(few, exp(SAFETY * sqrt(p->spread)));
+}
+
+void plan_weigh_guess(hal_plan *p, const plan_request *r, double rows, bool at_least)
+{
+    plan_near near;
+    plan_index_near(&p->learned, r->v, &near);
+    if (near.n == 0 || r->area_sr <= 0.0)
+        return;
+    double few, guess = density_near(p, r, &near, &few) * r->area_sr;
+    double x = log((rows + 0.5) / (guess + 0.5));
+    x = at_least ? fmax(0.0, x) : x;
+    /* Few rows scatter by themselves: what `few` is for. */
+    double by_chance = 1.0 / (rows + 1.0) + (few - 1.0) * (few - 1.0) / 2.25;
+    p->spread += (fmax(0.0, fmin(x * x, SPREAD_MAX) - by_chance) - p->spread) / WEIGHED;
+}
+
+/* Rows of the tile of node `i` by the count of a node not far above it: what the finished parts of
+ * its parent leave, shared out by the densities near. < 0: none was counted. At most SHARE_DEPTH
+ * deep. */
+static double rows_by_count(const hal_plan *p, int32_t i, int depth)
+{
+    const plan_node *n = plan_node_at(p, i);
+    if (n->parent < 0 || depth == SHARE_DEPTH || p->strategy != PLAN_TILES)
+        return -1.0;
+    const plan_node *up = plan_node_at(p, n->parent);
+    plan_request r = plan_request_node(p, up);
+    double area = hal_tile_area_sr(&up->tile);
+    double rows = up->counted ? (double)up->rows_known * area / r.area_sr
+                              : rows_by_count(p, n->parent, depth + 1);
+    if (rows < 0.0)
+        return -1.0;
+    double mine = 0.0, all = 0.0;
+    for (int32_t k = up->first_child; k < up->first_child + up->n_child; k++) {
+        const plan_node *part = plan_node_at(p, k);
+        if (part->no_position)
+            continue;
+        double size = hal_tile_area_sr(&part->tile);
+        area -= size;
+        r = plan_request_node(p, part);
+        if (part->state == PLAN_NODE_DONE && !isinf(part->rows_sent)) {
+            rows -= (double)part->rows_returned * size / r.area_sr;
+        } else if (part->state == PLAN_NODE_SPLIT && part->n_open == 0) {
+            rows -= (double)part->rows_kept;
+        } else {
+            plan_near near;
+            plan_index_near(&p->learned, r.v, &near);
+            double few, guess = density_near(p, &r, &near, &few) * size;
+            mine = k == i ? guess : mine;
+            all += guess;
+        }
+    }
+    if (area > 0.0) /* clipped off */
+        all += area * mine / hal_tile_area_sr(&n->tile);
+    return fmax(0.0, rows) * mine / all;
 }
 
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
@@ -113,20 +175,27 @@ double plan_predict(const hal_plan *p, int32_t i, const plan_request *r)
         return plan_predict_range(p, i);
     if (r->area_sr <= 0.0 || !plan_knows(p))
         return -1.0;
-    if (n->unfounded && p->histogram.order < 0)
+    if (n->unfounded && n->cells < 0)
         return 0.0;
     plan_near near;
     plan_index_near(&p->learned, r->v, &near);
     double rows;
-    if (p->histogram.order >= 0) {
-        double cell_sr = plan_histogram_cell_sr(p);
-        rows = plan_histogram_rows(p, r);
-        if (r->area_sr < cell_sr && finer_than_cells(p, &near, cell_sr))
-            rows = fmax(rows, density_near(p, r, &near) * r->area_sr);
+    int32_t cells = n->cells;
+    if (cells >= 0) {
+        const plan_histogram *h = p->histogram[cells];
+        rows = plan_histogram_rows(p, h, r);
+        if (near.n > 0 &&
+            plan_histogram_is_coarse(h, r, plan_density_at(&p->learned, near.i[0])->area_sr,
+                                     near.chord2[0]))
+            rows = fmax(rows, safe_density(p, r, &near) * r->area_sr);
     } else {
-        rows = density_near(p, r, &near) * r->area_sr;
+        rows = rows_by_count(p, i, 0);
+        if (rows >= 0.0)
+            return rows * r->area_sr / hal_tile_area_sr(&n->tile);
+        rows = safe_density(p, r, &near) * r->area_sr;
     }
-    for (; i >= 0; i = plan_node_at(p, i)->parent)
+    /* What was over before the cells were counted is in them. */
+    for (; i >= 0 && plan_node_at(p, i)->cells == cells; i = plan_node_at(p, i)->parent)
         rows = fmax(rows, plan_node_at(p, i)->bound * r->area_sr);
     return rows;
 }

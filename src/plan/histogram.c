@@ -8,8 +8,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define RADIANS 0.017453292519943295
 #define PI 3.141592653589793
@@ -18,7 +16,9 @@ enum {
     ORDER_MAX = 12, /* cells of 51 arcsec: finer ones hold hardly a row */
     CELLS_MAX = 400000,
     CELLS_FEW = 10, /* of a request, at the order it is looked at */
-    CELLS_MANY = 300,
+    CELLS_MANY = 80,
+    LEAF_CELLS = 4, /* cells of a tile, with which it is planned well */
+    LEAVES_FEW = 3, /* tiles for which counting finer cells pays */
 };
 
 static double cells_of(int order)
@@ -26,63 +26,130 @@ static double cells_of(int order)
     return 12.0 * pow(4.0, order);
 }
 
+static double cell_sr(const plan_histogram *h)
+{
+    return 4.0 * PI / cells_of(h->order);
+}
+
+/* Do the cells of an area and those on its border stay below the cap? */
+static bool cells_fit(const hal_plan *p, double area_sr, int order)
+{
+    double side = sqrt(cells_of(order) * area_sr / (4.0 * PI)) + 2.0;
+    return side * side <= fmin(0.8 * p->cap, CELLS_MAX);
+}
+
 int plan_histogram_order(const hal_plan *p)
 {
-    double most = fmin(0.8 * p->cap, CELLS_MAX), share = p->region_area_sr / (4.0 * PI);
+    double area_sr = p->region_area_sr;
     if (p->strategy == PLAN_CENTRES)
-        share = fmin(1.0, 4.0 * share); /* centres lie about the region too */
+        area_sr = fmin(4.0 * PI, 4.0 * area_sr); /* centres lie about the region too */
     int order = 0;
-    while (order < ORDER_MAX) {
-        /* Cells of the region and those on its border. */
-        double cells = cells_of(order + 1) * share;
-        if (cells + 4.0 * sqrt(cells) > most)
-            break;
+    while (order < ORDER_MAX && cells_fit(p, area_sr, order + 1))
         order++;
-    }
     return order;
 }
 
-double plan_histogram_cell_sr(const hal_plan *p)
+int plan_histogram_finer(const hal_plan *p, const plan_node *n, const plan_request *r, double rows)
 {
-    return 4.0 * PI / cells_of(p->histogram.order);
-}
-
-void plan_histogram_clear(plan_histogram *h)
-{
-    hal_free(h->index);
-    hal_free(h->before);
-    *h = (plan_histogram){.order = -1};
-}
-
-hal_status plan_histogram_take(hal_plan *p, plan_slot *s, hal_err *err)
-{
-    plan_histogram *h = &p->histogram;
-    size_t n = s->n_cells;
-    plan_histogram_clear(h);
-    h->index = hal_calloc(n + 1, sizeof *h->index);
-    h->before = hal_calloc(n + 1, sizeof *h->before);
-    if (!h->index || !h->before)
-        return hal_err_nomem(err, (n + 1) * sizeof *h->index);
-    h->order = s->ask.order;
-    h->n = n;
-    for (size_t i = 0; i < n; i++) {
-        h->index[i] = s->cells[i].index;
-        h->before[i + 1] = h->before[i] + s->cells[i].rows;
+    if (n->cells < 0 || n->whole || n->column || n->no_position || !p->parts_by_cell)
+        return -1;
+    const plan_histogram *h = p->histogram[n->cells];
+    double leaves = rows / (PLAN_FILL * p->cap), surprised = n->over && n->predicted >= 0.0;
+    if (leaves < LEAVES_FEW && !surprised)
+        return -1;
+    leaves = fmax(leaves, LEAVES_FEW);
+    if (r->area_sr / cell_sr(h) >= LEAF_CELLS * leaves)
+        return -1;
+    int order = ORDER_MAX;
+    while (order > h->order) {
+        plan_request wide = plan_request_wide(p, n, plan_histogram_margin_deg(order));
+        if (wide.fits && cells_fit(p, wide.area_sr, order))
+            break;
+        order--;
     }
+    bool enough = r->area_sr * cells_of(order) / (4.0 * PI) >= LEAF_CELLS * leaves;
+    return order > h->order && (enough || order == ORDER_MAX) ? order : -1;
+}
+
+double plan_histogram_margin_deg(int order)
+{
+    return 2.0 * hal_healpix_radius_deg(order);
+}
+
+static plan_cell *cell_at(const plan_histogram *h, uint32_t i)
+{
+    return &h->chunk[i / PLAN_CHUNK][i % PLAN_CHUNK];
+}
+
+void plan_histogram_free(plan_histogram *h)
+{
+    if (!h)
+        return;
+    for (size_t k = 0; k < h->n_chunk; k++)
+        hal_free(h->chunk[k]);
+    hal_free(h->chunk);
+    hal_free(h);
+}
+
+/* Room for so many cells more, neighbours in one chunk; all zero. */
+static hal_status room(plan_histogram *h, uint32_t n, hal_err *err)
+{
+    if (h->n_cell + n <= h->n_chunk * PLAN_CHUNK)
+        return HAL_OK;
+    if (h->n_chunk == h->chunk_cap) {
+        size_t cap = h->chunk_cap ? 2 * h->chunk_cap : 16;
+        plan_cell **grown = hal_realloc(h->chunk, cap * sizeof *grown);
+        if (!grown)
+            return hal_err_nomem(err, cap * sizeof *grown);
+        h->chunk = grown;
+        h->chunk_cap = cap;
+    }
+    plan_cell *more = hal_calloc(PLAN_CHUNK, sizeof *more);
+    if (!more)
+        return hal_err_nomem(err, PLAN_CHUNK * sizeof *more);
+    h->chunk[h->n_chunk++] = more;
     return HAL_OK;
 }
 
-/* The first of the cells [a, b) counted that is not below `index`. */
-static size_t first_from(const plan_histogram *h, size_t a, size_t b, uint64_t index)
+static plan_histogram *histogram_new(int order, hal_err *err)
 {
-    while (a < b) {
-        size_t mid = a + (b - a) / 2;
-        if (h->index[mid] < index)
-            a = mid + 1;
-        else
-            b = mid;
+    plan_histogram *h = hal_calloc(1, sizeof *h);
+    if (!h) {
+        hal_err_nomem(err, sizeof *h);
+        return NULL;
     }
-    return a;
+    h->order = order;
+    if (room(h, 12, err)) {
+        plan_histogram_free(h);
+        return NULL;
+    }
+    h->n_cell = 12; /* the faces; fours follow, and a chunk is a multiple of four */
+    return h;
+}
+
+/* Counts one cell and all it lies in. */
+static hal_status add_cell(plan_histogram *h, const hal_plan_cell *c, bool *good, hal_err *err)
+{
+    *good = c->index < UINT64_C(12) << 2 * h->order && c->rows <= (UINT64_C(1) << 62) - h->rows;
+    if (!*good)
+        return HAL_OK;
+    plan_cell *at = cell_at(h, (uint32_t)(c->index >> 2 * h->order));
+    for (int level = h->order - 1; level >= 0; level--) {
+        if (!at->child) {
+            if (room(h, 4, err))
+                return HAL_E_NOMEM;
+            at->child = h->n_cell;
+            h->n_cell += 4;
+        }
+        at->rows += c->rows;
+        at = cell_at(h, at->child + (uint32_t)(c->index >> 2 * level & 3));
+    }
+    *good = !at->child; /* of the finest, it says that it came */
+    at->child = 1;
+    at->rows = c->rows;
+    h->rows += c->rows;
+    h->n++;
+    return HAL_OK;
 }
 
 typedef enum overlap { APART, PARTLY, INSIDE } overlap;
@@ -148,16 +215,13 @@ static double share_of(const plan_request *r, double ra, double dec, double side
     return clamp(high / side) * clamp(over / wide);
 }
 
-/* Rows of a cell that the request overlaps; [a, b) are the cells counted that lie in it. At most
- * HAL_HEALPIX_ORDER_MAX deep. */
+/* Rows of a cell that the request overlaps; `at` is NULL for those finer than the ones counted,
+ * which hold the same each. At most HAL_HEALPIX_ORDER_MAX deep. */
 static double visit(const plan_histogram *h, const plan_request *r, int order, uint64_t cell,
-                    int deepest, size_t a, size_t b)
+                    const plan_cell *at, double rows, int deepest)
 {
-    if (a == b)
+    if (rows <= 0.0)
         return 0.0;
-    double rows = (double)(h->before[b] - h->before[a]);
-    if (order > h->order) /* finer than those counted */
-        rows /= (double)(UINT64_C(1) << 2 * (order - h->order));
     double ra, dec;
     hal_healpix_position(order, cell, 0.5, 0.5, &ra, &dec);
     overlap o = overlap_of(r, ra, dec, hal_healpix_radius_deg(order));
@@ -166,17 +230,15 @@ static double visit(const plan_histogram *h, const plan_request *r, int order, u
     if (order == deepest)
         return rows * share_of(r, ra, dec, sqrt(4.0 * PI / cells_of(order)) / RADIANS);
     double sum = 0.0;
-    for (uint64_t child = 4 * cell; child < 4 * cell + 4; child++) {
-        size_t end = b;
-        if (order < h->order)
-            end = first_from(h, a, b, (child + 1) << 2 * (h->order - order - 1));
-        sum += visit(h, r, order + 1, child, deepest, a, end);
-        a = order < h->order ? end : a;
+    for (uint32_t k = 0; k < 4; k++) {
+        const plan_cell *child = order < h->order ? cell_at(h, at->child + k) : NULL;
+        sum += visit(h, r, order + 1, 4 * cell + k, child, child ? (double)child->rows : rows / 4.0,
+                     deepest);
     }
     return sum;
 }
 
-/* Part of a cone that lies in the user's circle: beyond it no cell was counted. */
+/* Part of a cone that lies in the user's circle: beyond it no cell of the region was counted. */
 static double share_counted(const hal_plan *p, const plan_request *r)
 {
     hal_cone circle;
@@ -189,68 +251,113 @@ static double share_counted(const hal_plan *p, const plan_request *r)
     return fmax(0.25, clamp(0.5 + (circle.radius_deg * RADIANS - away) / (2.0 * r->radius)));
 }
 
-double plan_histogram_rows(const hal_plan *p, const plan_request *r)
+double plan_histogram_rows(const hal_plan *p, const plan_histogram *h, const plan_request *r)
 {
-    double sum = 0.0, cells = r->area_sr / plan_histogram_cell_sr(p);
+    double sum = 0.0, cells = r->area_sr / cell_sr(h);
     /* Neither so fine that the border takes long, nor so coarse that the border is all there is. */
-    int deepest = p->histogram.order;
+    int deepest = h->order;
     for (; cells > CELLS_MANY && deepest > 0; cells /= 4.0)
         deepest--;
     for (; cells < CELLS_FEW && deepest < HAL_HEALPIX_ORDER_MAX; cells *= 4.0)
         deepest++;
-    const plan_histogram *h = &p->histogram;
-    size_t a = 0;
-    for (uint64_t face = 0; face < 12; face++) {
-        size_t b = first_from(h, a, h->n, (face + 1) << 2 * h->order);
-        sum += visit(h, r, 0, face, deepest, a, b);
-        a = b;
-    }
-    return sum / share_counted(p, r);
+    for (uint32_t face = 0; face < 12; face++)
+        sum += visit(h, r, 0, face, cell_at(h, face), (double)cell_at(h, face)->rows, deepest);
+    return h == p->histogram[0] ? sum / share_counted(p, r) : sum; /* the region's is the first */
 }
 
-static int by_index(const void *a, const void *b)
+bool plan_histogram_is_coarse(const plan_histogram *h, const plan_request *r, double near_sr,
+                              double chord2)
 {
-    uint64_t x = ((const hal_plan_cell *)a)->index, y = ((const hal_plan_cell *)b)->index;
-    return (x > y) - (x < y);
+    double size = cell_sr(h);
+    return r->area_sr < size && near_sr < size && chord2 < size / PI;
 }
 
-hal_status hal_plan_histogram(hal_plan *p, uint64_t id, const hal_plan_cell *cells, size_t n,
-                              hal_err *err)
+hal_status plan_histogram_take(hal_plan *p, plan_slot *s, hal_err *err)
+{
+    size_t k = 0;
+    while (k < p->n_histogram && p->histogram[k])
+        k++;
+    if (k == p->histogram_cap) {
+        size_t cap = k ? 2 * k : 8;
+        plan_histogram **grown = hal_realloc(p->histogram, cap * sizeof(plan_histogram *));
+        if (!grown)
+            return hal_err_nomem(err, cap * sizeof(plan_histogram *));
+        p->histogram = grown;
+        p->histogram_cap = cap;
+    }
+    p->n_histogram = k == p->n_histogram ? k + 1 : p->n_histogram;
+    p->histogram[k] = s->histogram;
+    s->histogram = NULL;
+    plan_node *n = plan_node_at(p, s->node);
+    n->cells = (int32_t)k;
+    n->owns_cells = true;
+    return HAL_OK;
+}
+
+void plan_histogram_drop(hal_plan *p, plan_node *n)
+{
+    if (!n->owns_cells || n->cells < 0)
+        return;
+    plan_histogram_free(p->histogram[n->cells]);
+    p->histogram[n->cells] = NULL;
+    n->owns_cells = false;
+    n->cells = -1;
+}
+
+static plan_slot *waits_for_cells(hal_plan *p, uint64_t id, hal_err *err)
 {
     plan_slot *s = plan_slot_of(p, id, err);
+    if (!s || s->ask.kind == HAL_ASK_HISTOGRAM)
+        return s;
+    hal_err_set(err, HAL_E_USAGE, "ask %" PRIu64 " wants no histogram", id);
+    return NULL;
+}
+
+hal_status hal_plan_cells(hal_plan *p, uint64_t id, const hal_plan_cell *cells, size_t n,
+                          hal_err *err)
+{
+    plan_slot *s = waits_for_cells(p, id, err);
     if (!s)
         return HAL_E_USAGE;
-    if (s->ask.kind != HAL_ASK_HISTOGRAM)
-        return hal_err_set(err, HAL_E_USAGE, "ask %" PRIu64 " wants no histogram", id);
+    if (!s->histogram)
+        s->histogram = histogram_new(s->ask.order, err);
+    if (!s->histogram)
+        return HAL_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        bool good;
+        if (add_cell(s->histogram, &cells[i], &good, err))
+            return HAL_E_NOMEM;
+        if (!good) {
+            plan_find(p, "the histogram is unusable: cell %" PRIu64 " at order %d", cells[i].index,
+                      s->ask.order);
+            plan_histogram_free(s->histogram);
+            s->histogram = NULL;
+            plan_came_back(p, s, PLAN_AMBIGUOUS);
+            return hal_err_set(err, HAL_E_PROTOCOL,
+                               "the histogram's cell %" PRIu64
+                               " does not exist at order %d, or repeats",
+                               cells[i].index, s->ask.order);
+        }
+    }
+    return HAL_OK;
+}
+
+hal_status hal_plan_histogram(hal_plan *p, uint64_t id, hal_err *err)
+{
+    plan_slot *s = waits_for_cells(p, id, err);
+    if (!s)
+        return HAL_E_USAGE;
+    hal_status st = hal_plan_cells(p, id, NULL, 0, err); /* perhaps none came */
+    if (st)
+        return st;
+    size_t n = s->histogram->n;
     if ((p->service.cap && n >= p->service.cap) || plan_is_round(n)) { /* perhaps cut */
+        plan_histogram_free(s->histogram);
+        s->histogram = NULL;
         plan_came_back(p, s, PLAN_OVER);
         return HAL_OK;
     }
-    hal_plan_cell *sorted = hal_calloc(n + 1, sizeof *sorted);
-    if (!sorted)
-        return hal_err_nomem(err, (n + 1) * sizeof *sorted);
-    if (n)
-        memcpy(sorted, cells, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, by_index);
-    uint64_t most = UINT64_C(12) << (2 * s->ask.order), rows = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool good = sorted[i].index < most && (i == 0 || sorted[i].index > sorted[i - 1].index) &&
-                    sorted[i].rows <= (UINT64_C(1) << 62) - rows;
-        if (!good) {
-            hal_err_set(err, HAL_E_PROTOCOL,
-                        "the histogram's cell %" PRIu64 " does not exist at order %d, or repeats",
-                        sorted[i].index, s->ask.order);
-            plan_find(p, "the histogram is unusable: cell %" PRIu64 " at order %d", sorted[i].index,
-                      s->ask.order);
-            hal_free(sorted);
-            plan_came_back(p, s, PLAN_AMBIGUOUS);
-            return HAL_E_PROTOCOL;
-        }
-        rows += sorted[i].rows;
-    }
-    s->cells = sorted;
-    s->n_cells = n;
-    s->returned = rows;
+    s->returned = s->histogram->rows;
     plan_came_back(p, s, PLAN_CELLS);
     return HAL_OK;
 }

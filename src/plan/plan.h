@@ -207,11 +207,14 @@ typedef struct hal_plan_cell {
     uint64_t index; /* nested, at the order asked for */
     uint64_t rows;
 } hal_plan_cell;
-/** A histogram came back: cells in any order, empty ones may be left out. n >= cap, or an n that
- * looks like a limit, is taken for a cut answer and asked for again, coarser. HAL_E_PROTOCOL for
- * cells that do not exist or repeat; the plan then does without. */
-hal_status hal_plan_histogram(hal_plan *plan, uint64_t id, const hal_plan_cell *cells, size_t n,
-                              hal_err *err) HAL_MUST_CHECK;
+/** Some cells of a histogram, in any order; empty ones may be left out. A few thousand at a time
+ * take well below a millisecond. HAL_E_PROTOCOL for cells that do not exist or repeat: the plan
+ * then does without, and waits for no more of them. */
+hal_status hal_plan_cells(hal_plan *plan, uint64_t id, const hal_plan_cell *cells, size_t n,
+                          hal_err *err) HAL_MUST_CHECK;
+/** All its cells came. As many as the cap or more, or a number that looks like a limit, are taken
+ * for a cut answer and asked for again, coarser. */
+hal_status hal_plan_histogram(hal_plan *plan, uint64_t id, hal_err *err) HAL_MUST_CHECK;
 /** Positions of an answer, reported before it is completed, turned out to be printed in multiples
  * of `quantum_deg`. A plan that was told less rounding says so in a finding and takes the guard
  * that needs; when tiles were asked with less before, it fails with HAL_E_INTEGRITY (rows at their

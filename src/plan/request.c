@@ -94,6 +94,16 @@ plan_request plan_request_node(const hal_plan *p, const plan_node *n)
     return r;
 }
 
+plan_request plan_request_wide(const hal_plan *p, const plan_node *n, double margin_deg)
+{
+    plan_request r = plan_request_node(p, n);
+    if (!r.as_box)
+        r.cone.radius_deg = fmin(180.0, r.cone.radius_deg + margin_deg);
+    widen_box(p, &n->tile, margin_deg, &r);
+    measure(p, &n->tile, &r);
+    return r;
+}
+
 plan_request plan_request_spot(const hal_plan *p, double ra, double dec, double radius_deg)
 {
     plan_request r = {.as_box = p->service.takes_box || p->strategy == PLAN_CENTRES};

@@ -73,6 +73,8 @@ static plan_node child_of(const plan_node *n)
         .over_run = n->over ? n->over_run : 0,
         .predicted = -1.0,
         .rows_known = -1.0F,
+        .want_order = -1,
+        .cells = n->cells,
     };
 }
 
@@ -83,10 +85,13 @@ hal_status plan_root(hal_plan *p, hal_err *err)
                       .whole = true,
                       .page = p->strategy == PLAN_PAGES,
                       .predicted = -1.0,
-                      .rows_known = -1.0F};
+                      .rows_known = -1.0F,
+                      .want_order = -1,
+                      .cells = -1};
     return node_add(p, &root, -1, err);
 }
 
+#define SURPRISE 0.5    /* of the cap was expected at most, and it was over */
 #define OUTLINE_DEG 3.0 /* few outlines reach farther from their centre */
 
 static bool may_touch(const hal_plan *p, const hal_tile *t)
@@ -151,10 +156,15 @@ static void open_node(hal_plan *p, int32_t i)
 
 static hal_status add_child(hal_plan *p, int32_t i, const plan_node *child, hal_err *err)
 {
+    int32_t at = (int32_t)p->n_node;
     hal_status st = node_add(p, child, i, err);
-    if (!st)
-        plan_node_at(p, i)->n_open++;
-    return st;
+    if (st)
+        return st;
+    plan_node *n = plan_node_at(p, i);
+    n->n_open++;
+    if (n->n_child++ == 0)
+        n->first_child = at;
+    return HAL_OK;
 }
 
 /* Rows that no request selects: none, or some, as a count will say. Nobody waits for them. */
@@ -233,18 +243,19 @@ static hal_status frame(hal_plan *p, int32_t i, hal_err *err)
 }
 
 /* Rows that the histogram sees in a tile. */
-static double rows_seen(const hal_plan *p, const hal_tile *t)
+static double rows_seen(const hal_plan *p, int32_t cells, const hal_tile *t)
 {
     plan_node like = {.tile = *t};
     plan_request r = plan_request_node(p, &like);
-    return plan_histogram_rows(p, &r);
+    return plan_histogram_rows(p, p->histogram[cells], &r);
 }
 
 /* Moves the border of two tiles so that the first holds its share of the planned leaves: false
  * position, with `rows` in the whole. Borders stay integers; neither part becomes a sliver. */
-static void balance(const hal_plan *p, const hal_tile *whole, double rows, int64_t leaves,
+static void balance(const hal_plan *p, const plan_node *n, double rows, int64_t leaves,
                     hal_tile child[2])
 {
+    const hal_tile *whole = &n->tile;
     enum { STEPS = 4 };
     bool by_dec = child[0].dec_hi != whole->dec_hi;
     int64_t side = by_dec ? whole->dec_hi - whole->dec_lo : whole->width, lo = 0, hi = side;
@@ -260,7 +271,7 @@ static void balance(const hal_plan *p, const hal_tile *whole, double rows, int64
             child[0].dec_hi = child[1].dec_lo = whole->dec_lo + at;
         else
             child[0].width = at;
-        double below = rows_seen(p, &child[0]);
+        double below = rows_seen(p, n->cells, &child[0]);
         if (below < wanted) {
             lo = at;
             below_lo = below;
@@ -289,10 +300,12 @@ static hal_status split_sky(hal_plan *p, int32_t i, const plan_request *r, doubl
         return HAL_OK;
     /* Cones pay for uneven cuts with their shape, and a surprise says that the cells mislead. */
     int64_t leaves = framed ? 0 : plan_leaves_wanted(p, i, r, rows);
-    if (p->histogram.order >= 0 && r->as_box && n->predicted < 0.0 && leaves > 0 &&
-        leaves <= LEAVES_BALANCED)
-        balance(p, &n->tile, rows, leaves, child);
-    bool again = n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < p->cap;
+    if (n->cells >= 0 && r->as_box && n->predicted < 0.0 && leaves > 0 && leaves <= LEAVES_BALANCED)
+        balance(p, n, rows, leaves, child);
+    /* Into four where it was far from expected, or again over; else two parts hold it mostly. */
+    double surprise = (n->over_run > 1 ? 1.0 : SURPRISE) * p->cap;
+    bool again =
+        n->over && p->service.over_is_slow && n->predicted >= 0.0 && n->predicted < surprise;
     open_node(p, i);
     hal_status st = add_no_position(p, i, err);
     if (!st && framed)
@@ -391,6 +404,7 @@ void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
     plan_node *n = plan_node_at(p, i);
     n->state = state;
     n->rows_kept = kept;
+    plan_histogram_drop(p, n);
     if (state == PLAN_NODE_DONE)
         p->account.tiles_done++;
     else
@@ -405,7 +419,9 @@ void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept)
         n->rows_kept += kept;
         n->rows_sent += sent;
         closed = closed && --n->n_open == 0;
-        if (closed)
+        if (closed) {
             settle(p, n);
+            plan_histogram_drop(p, n);
+        }
     }
 }

@@ -64,7 +64,12 @@ typedef struct plan_node {
     bool want_count;  /* a count decides what its answer meant */
     bool retry;       /* the same request again, not before `not_before_ns` */
     uint8_t n_ambiguous;
+    int8_t want_order; /* of the histogram to ask for next; < 0: none */
+    bool owns_cells;
+    int32_t cells; /* the histogram that says most about it, its own or from above; -1: none */
     int32_t next_stuck;
+    int32_t first_child; /* of n_child, one after another */
+    uint8_t n_child;
     int8_t n_open;          /* children that are not finished */
     int64_t lo, hi;         /* range of the column, units of its last decimal */
     float rows_sent;        /* by all finished descendants; INFINITY: parts were not asked for */
@@ -139,15 +144,22 @@ typedef struct plan_slot {
     uint64_t cap;  /* of the service and ... */
     double proved; /* ... the largest whole answer, as known when it was first asked */
     uint64_t returned, kept;
-    hal_plan_cell *cells; /* of a histogram, ascending; owned */
-    size_t n_cells;
+    struct plan_histogram *histogram; /* as far as it came; owned */
 } plan_slot;
 
-/* Counts by cell, nested, ascending; before[i] rows lie in the cells below i. */
+typedef struct plan_cell {
+    uint64_t rows;
+    uint32_t child; /* the first of four; 0: no row in any */
+} plan_cell;
+
+/* Counts by cell: a tree from the twelve faces down to the cells of `order`. */
 typedef struct plan_histogram {
-    int order; /* < 0: none */
-    uint64_t *index, *before;
-    size_t n;
+    int order;
+    plan_cell **chunk; /* of PLAN_CHUNK cells each */
+    size_t n_chunk, chunk_cap;
+    uint32_t n_cell;
+    size_t n; /* cells that came */
+    uint64_t rows;
 } plan_histogram;
 
 struct hal_plan {
@@ -180,8 +192,10 @@ struct hal_plan {
     uint8_t unreachable_column; /* whose NULLs they are; 0: positions */
     int32_t last_range;         /* node: the range of a column that was finished last; -1: none */
     plan_index learned, prior;
-    plan_histogram histogram;
-    int want_order; /* of the histogram to ask for next; < 0: none */
+    double spread;              /* mean square of the logarithm of rows over guess, lately */
+    plan_histogram **histogram; /* NULL: free for another one */
+    size_t n_histogram, histogram_cap;
+    bool parts_by_cell; /* parts of the region may be counted by cell */
 
     plan_slot slot[PLAN_LAG];
     uint64_t head, tail; /* serials: next to apply, next to issue */
@@ -231,6 +245,8 @@ hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i,
                      hal_err *err) HAL_MUST_CHECK;
 
 /* request.c: the geometry of requests */
+/* The node's request with a margin for its guard. */
+plan_request plan_request_wide(const hal_plan *p, const plan_node *n, double margin_deg);
 plan_request plan_request_node(const hal_plan *p, const plan_node *n);
 /* The node's cone with its guard; requests that are boxes do without until they are asked. */
 hal_cone plan_request_cone(const hal_plan *p, const plan_node *n);
@@ -262,8 +278,10 @@ double plan_predict(const hal_plan *p, int32_t i, const plan_request *r);
 /* Is anything known about densities before the first answer and after it? */
 static inline bool plan_knows(const hal_plan *p)
 {
-    return p->learned.n > 0 || p->prior.n > 0 || p->histogram.order >= 0;
+    return p->learned.n > 0 || p->prior.n > 0 || p->n_histogram > 0;
 }
+/* Answers say how good guesses are: `rows` came, or at least as many are there. */
+void plan_weigh_guess(hal_plan *p, const plan_request *r, double rows, bool at_least);
 /* Tiles that node `i`, expected to hold `rows`, should end as, at least 2. */
 int64_t plan_leaves_wanted(const hal_plan *p, int32_t i, const plan_request *r, double rows);
 void plan_unit_vector(double ra_deg, double dec_deg, double v[3]);
@@ -284,10 +302,18 @@ void plan_index_clear(plan_index *index);
 int plan_histogram_order(const hal_plan *p);
 /* Takes the cells of an answer over; HAL_E_NOMEM. */
 hal_status plan_histogram_take(hal_plan *p, plan_slot *s, hal_err *err) HAL_MUST_CHECK;
-double plan_histogram_rows(const hal_plan *p, const plan_request *r);
-/* Area of one cell. */
-double plan_histogram_cell_sr(const hal_plan *p);
-void plan_histogram_clear(plan_histogram *h);
+double plan_histogram_rows(const hal_plan *p, const plan_histogram *h, const plan_request *r);
+/* The order at which it pays to count the rows of a node anew, of which `rows` are expected,
+ * because its cells are too coarse for its tiles; < 0: it does not. */
+int plan_histogram_finer(const hal_plan *p, const plan_node *n, const plan_request *r, double rows);
+/* So much about a tile is counted with it: all of every cell that it overlaps. */
+double plan_histogram_margin_deg(int order);
+/* Does what was learned of an area at a distance say more about the request than a cell? */
+bool plan_histogram_is_coarse(const plan_histogram *h, const plan_request *r, double near_sr,
+                              double chord2);
+void plan_histogram_free(plan_histogram *h);
+/* The node's own histogram, if it has one, is needed no more. */
+void plan_histogram_drop(hal_plan *p, plan_node *n);
 
 /* apply.c: what answers mean, in the order of the asks */
 hal_status plan_apply(hal_plan *p, hal_err *err) HAL_MUST_CHECK;

@@ -451,6 +451,20 @@ static void deliver(run *t, const hal_ask *ask)
     }
 }
 
+static double cpu_s(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* One step of the plan took so long. */
+static void planned(run *t, double took_s)
+{
+    t->report->planning_s += took_s;
+    t->report->planning_worst_s = fmax(t->report->planning_worst_s, took_s);
+}
+
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -479,13 +493,20 @@ static void count_cells(run *t, const hal_ask *ask)
             cells[n++].index = cell[k];
         cells[n - 1].rows++;
     }
+    enum { PIECE = 4096 };
     bool over = n > archive_cap(t->setup), says = t->setup->over == SIM_FLAG;
     if (over && t->setup->over == SIM_TRUNCATE)
         n = archive_cap(t->setup);
     hal_verdict v = says ? HAL_VERDICT_OVER : HAL_VERDICT_AMBIGUOUS;
-    if (over && t->setup->over != SIM_TRUNCATE
-            ? hal_plan_failed(t->plan, ask->id, v, ns(t->now_s), NULL, &err)
-            : hal_plan_histogram(t->plan, ask->id, cells, n, &err))
+    bool fails = over && t->setup->over != SIM_TRUNCATE;
+    for (size_t k = 0; k < n && !fails; k += PIECE) {
+        double from = cpu_s();
+        if (hal_plan_cells(t->plan, ask->id, &cells[k], n - k < PIECE ? n - k : PIECE, &err))
+            abort();
+        planned(t, cpu_s() - from);
+    }
+    if (fails ? hal_plan_failed(t->plan, ask->id, v, ns(t->now_s), NULL, &err)
+              : hal_plan_histogram(t->plan, ask->id, &err))
         abort();
     free(cell);
     free(cells);
@@ -517,7 +538,8 @@ static void arrive(run *t)
         return;
     }
     archive_select(t->sky, t->setup, t->belongs, &f.ask, &t->found);
-    if (f.ask.kind == HAL_ASK_HISTOGRAM && t->setup->no_cells) {
+    bool no_cells = t->setup->no_cells || (t->setup->no_parts_by_cell && !f.ask.whole);
+    if (f.ask.kind == HAL_ASK_HISTOGRAM && no_cells) {
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_FATAL, ns(t->now_s), NULL, &err))
             abort();
     } else if (f.ask.kind == HAL_ASK_HISTOGRAM)
@@ -531,20 +553,12 @@ static void arrive(run *t)
         abort();
 }
 
-static double cpu_s(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 static hal_next timed_next(run *t, hal_ask *ask, int64_t *until_ns)
 {
     double from = cpu_s();
     hal_next next = hal_plan_next(t->plan, ns(t->now_s), ask, until_ns);
     double took = cpu_s() - from;
-    t->report->planning_s += took;
-    t->report->planning_worst_s = fmax(t->report->planning_worst_s, took);
+    planned(t, took);
     return next;
 }
 

@@ -54,6 +54,7 @@ typedef struct sim_setup {
     uint64_t counts_too_many; /* rows that a count says and nobody finds */
     bool no_counting;         /* counting fails, whatever the record says */
     bool no_cells;            /* as do histograms, with an error that repeats will not mend */
+    bool no_parts_by_cell;    /* ... of parts of the region only */
     uint64_t seed;
     /* Faults belong to an ask and its how-manieth issue, not to the order of departures: the same
      * for every window. */
