@@ -306,6 +306,11 @@ local function search(t, format, request)
   local p = parameters(request)
   local from, params, circle = from_of(t, p)
   local columns = selected(t, p, circle)
+  local found = format == "csv" and faults.switch("empty-csv")
+    and sql.query("SELECT COUNT(*) " .. from, params)
+  if found and found[1][1] == 0 then
+    return http.answer("", content_types.csv)
+  end
   local size = math.min(whole(p, "pagesize", core.row_cap), core.row_cap)
   local page = whole(p, "page", 1)
   return answer(t, format, columns, p, ("%s%s LIMIT %d OFFSET %d"):format(from,

@@ -44,6 +44,7 @@ local known_switches = {
   { "wfc3", "=1 or 2: both cameras of the WFC3 PSF at the first or second of the names" },
   { "jwst-portal", "=1 or 2: JWST's observers at the usual portal or at /portal_jwst/ alone" },
   { "ranges-or", "Catalogs.MAST joins the conditions of a column by OR" },
+  { "empty-csv", "Catalogs.MAST answers no rows in CSV with nothing, not even a header" },
   { "no-objid", "cone answers of observations lack objID" },
   { "tap-dachs", "TAP as DaCHS: errors with HTTP 200, jobs below another path, BINARY2" },
 }

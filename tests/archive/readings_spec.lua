@@ -110,6 +110,18 @@ describe("a reading of the documents", function()
     fails({ "the archive counts" }, bright, "--reading catalogs-ranges=and")
   end)
 
+  it("of no rows in CSV: with a header or without, they are no rows", function()
+    for _, faults in ipairs { "", "--faults empty-csv" } do
+      start(faults)
+      assert.equal("[[0,20]]", (value([[
+        local ps1 = mast.catalog("Pan-STARRS DR2 mean", { via = "catalogs" })
+        local function rows(dec)
+          return ps1:query { region = sky.circle(210.8, dec, 0.05), answers = "csv" }.rows
+        end
+        return { { rows(-60), rows(54.35) } }]]):gsub("%s", "")))
+    end
+  end)
+
   it("that does not exist is refused, with those that do", function()
     start("")
     fails({ "wfc3-psf", "did you mean" }, "return 1", "--reading wfc3-pfs=Wfc3")

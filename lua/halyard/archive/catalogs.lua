@@ -326,7 +326,17 @@ local function source_of(record, options)
     for key, value in pairs(params) do
       asked[key] = value
     end
-    local rows, _, cost = ask(record, asked, shape, answers)
+    local ok, rows, _, cost = errors.try(ask, record, asked, shape, answers)
+    if not ok and answers == "csv" and rows.code == "protocol" then
+      -- Nothing at all may be how no rows are written (section 4.3); JSON always says which.
+      ok, rows, _, cost = errors.try(ask, record, asked, shape, "json")
+      if ok then
+        door.add_cost(cost, { requests = 1, bytes = 0 })
+      end
+    end
+    if not ok then
+      error(rows, 0)
+    end
     return rows, cost
   end
   source.fetch = page
