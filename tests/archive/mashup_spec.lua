@@ -322,6 +322,8 @@ describe("the portal", function()
     assert.equal("PS1", got.values)
     assert.equal(2, got.types)
     refuses(2, "did you mean objType", [[return mast.values("TIC", "objTyp")]])
+    refuses(2, "unknown column of observations with values: t_min; known: obs_collection",
+      [[return mast.values("observations", "t_min")]])
     refuses(2, "lists no values of designation in Disk Detective",
       [[return mast.values("Disk Detective", "designation")]])
     refuses(2, "unknown table with values", [[return mast.values("Gaia DR3", "ra")]])

@@ -93,7 +93,7 @@ function M.values(what, column)
     names[#names + 1] = name
   end
   table.sort(names)
-  local histogram = door.column(columns, column, what).histogram
+  local histogram = door.column(columns, column, what .. " with values").histogram
   local bins, numeric = histogram.hist, false
   if type(bins) == "table" and type(bins.hist) == "table" then
     bins, numeric = bins.hist, true

@@ -217,7 +217,8 @@ function M.first_working(given)
     end
   end
   if #why == 0 then
-    errors.raise("not_found", "registry.first_working: the table has no service")
+    errors.raise("not_found", "registry.first_working: the table has no service: search with "
+      .. "other words, or no waveband")
   end
   local reasons = ("none of %d services works: %s"):format(#why, table.concat(why, "; "))
   if #hosts > 0 then
