@@ -232,11 +232,21 @@ describe("the Mashup dialect", function()
       refused({ calib_level = ">2" })
       refused({ t_min = ">5" })
       refused({ t_min = { min = 5 } })
-      refused({ t_min = { min = 5, max = 4 } })
+      assert.equal("criterion t_min: the lower end of a range stands first",
+        refused({ t_min = { min = 5, max = 4 } }))
       refused({ filters = { "A*", "B" } })
       refused({ filters = "!CLEAR" })
       refused({ calib_level = { min = 2, max = 3 } })
       refused({ filters = {} })
+    end)
+
+    it("that are dates are refused with the modified Julian day to write", function()
+      for date, value in pairs({ ["2010-01-01 is 55197"] = "2010-01-01..2012-01-01",
+        ["1858-11-17 is 0"] = ">1858-11-17", ["2000-02-29 is 51603"] = { min = "2000-02-29" },
+        ["2024-03-01 is 60370"] = { min = 50000, max = "2024-03-01" } }) do
+        assert.equal("criterion t_min: the service takes numbers here, times as MJD: " .. date,
+          refused({ t_min = value }))
+      end
     end)
   end)
 

@@ -306,6 +306,18 @@ end
 local range_remedy = '{ min = a, max = b } or "a..b"; for an open end, such as ">500", give a '
   .. 'number beyond all values ("500..1e9") and select in the rows that come'
 
+-- The first date in a text, and its modified Julian day (Fliegel and Van Flandern 1968); nil where
+-- it has none.
+local function date_in(text)
+  local date, year, month, day = tostring(text):match("((%d%d%d%d)%-(%d%d)%-(%d%d))")
+  if date then
+    local before_march = (14 - month) // 12
+    local y, m = year + 4800 - before_march, month + 12 * before_march - 3
+    return date, math.tointeger(day + (153 * m + 2) // 5 + 365 * y + y // 4 - y // 100 + y // 400
+      - 2432046)
+  end
+end
+
 local function range_of(column, value)
   local low, high
   if type(value) == "number" then
@@ -317,7 +329,15 @@ local function range_of(column, value)
     local a, b = value:match("^%s*(.-)%s*%.%.%s*(.-)%s*$")
     low, high = tonumber(a or value), tonumber(b or value)
   end
-  if not low or not high or low > high then
+  if low and high and low > high then
+    bad_criterion(column, "the lower end of a range stands first")
+  elseif not low or not high then
+    local text = type(value) == "table" and ("%s %s"):format(value.min, value.max) or value
+    local date, day = date_in(text)
+    if date then
+      bad_criterion(column, ("the service takes numbers here, times as MJD: %s is %d"):format(date,
+        day))
+    end
     bad_criterion(column, "the service takes a range with both ends here: " .. range_remedy)
   end
   return { min = low, max = high }
