@@ -58,13 +58,14 @@ static int unpack_push(lua_State *L, hal_op *op)
 }
 
 /* unpack{dir, file, into, max_bytes, replace} -> list of {path, bytes, sha256}; or nil and the
- * file's first bytes when it is no zip or gzip: it is removed then. */
+ * file's first bytes when it is no zip or gzip: it is removed then. Without `into` the bundle is
+ * read to its end and nothing is written. */
 static int unpack(lua_State *L)
 {
-    static const char *const known[] = {"dir", "file", "into", "max_bytes", "replace", NULL};
+    static const char *const known[] = {"dir", "file", "max_bytes", "into", "replace", NULL};
     hal_options_check(L, 1, known, "archive.unpack");
     lua_settop(L, 1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         hal_option_require(L, 1, known[i], "archive.unpack");
     const char *dir = hal_option_text(L, 1, "dir", NULL);
     const char *file = hal_option_text(L, 1, "file", NULL);
@@ -80,8 +81,8 @@ static int unpack(lua_State *L)
     u->op.push = unpack_push;
     u->dir = hal_strdup(dir);
     u->file = hal_strdup(file);
-    u->into = hal_strdup(into);
-    if (!u->dir || !u->file || !u->into)
+    u->into = into ? hal_strdup(into) : NULL;
+    if (!u->dir || !u->file || (into && !u->into))
         return hal_bind_fail(L, HAL_E_NOMEM, "out of memory");
     u->request = (hal_bundle_request){u->dir, u->file, u->into, (uint64_t)max_bytes, replace};
     return hal_op_run(L, &u->op);

@@ -221,12 +221,12 @@ static hal_status copy(unpacking *u, int fd, hal_bundle_member *m, hal_err *err)
         m->size_bytes += (uint64_t)n;
         u->out->size_bytes += (uint64_t)n;
         st = check_limits(u, err);
-        if (!st)
+        if (!st && fd >= 0)
             st = hal_write_all(fd, u->block, (size_t)n, "a file of the bundle", err);
         if (!st)
             st = hal_sha256_add(u->digest, u->block, (size_t)n, err);
     }
-    if (!st && fdatasync(fd))
+    if (!st && fd >= 0 && fdatasync(fd))
         st = hal_err_errno(err, errno, "cannot save a file of the bundle");
     return st ? st : hal_sha256_text(u->digest, m->sha256, err);
 }
@@ -256,7 +256,7 @@ static hal_status take_file(unpacking *u, const char *path, hal_err *err)
     hal_bundle_member *m = NULL;
     int fd = -1;
     hal_status st = add_member(u->out, path, &m, err);
-    if (!st)
+    if (!st && u->request->into)
         st = create(u, path, &fd, err);
     if (!st)
         st = copy(u, fd, m, err);
@@ -424,7 +424,7 @@ hal_status hal_bundle_unpack(const hal_bundle_request *request, const _Atomic bo
     unpacking u = {.request = request, .cancel = cancel, .out = out, .stage_fd = -1};
     *out = (hal_bundle){0};
     hal_status st = hal_folder_check_path(request->file, err);
-    if (!st)
+    if (!st && request->into)
         st = hal_folder_check_path(request->into, err);
     if (st)
         return st;
@@ -441,7 +441,7 @@ hal_status hal_bundle_unpack(const hal_bundle_request *request, const _Atomic bo
     if (!st && !out->is_none && !(u.lib = hal_archive_lib_load(err)))
         st = HAL_E_IO;
     if (!st && !out->is_none)
-        st = unpack_into(&u, folder, fd, err);
+        st = request->into ? unpack_into(&u, folder, fd, err) : take_all(&u, fd, err);
     if (u.archive)
         u.lib->read_free(u.archive);
     hal_gunzip_free(u.gunzip);

@@ -390,6 +390,15 @@ describe("the portal", function()
     end
     refuses(3, "left 1 of 1 files out", [[
       return mast.bundle({ "mast:HST/product/none.fits" }, { via = "request" })]])
+    for _, format in ipairs({ "zip", "tar.gz" }) do
+      refuses(3, ("left 1 of 4 files out of short.%s: mast:HST/product/none.fits"):format(format),
+        ([[
+        local files = mast.products(mast.observations { region =
+          sky.circle(201.697, -47.4795, 0.02), where = { obs_collection = "HST" } })
+        local uris = files:where({ dataRights = "PUBLIC" }):list("dataURI")
+        uris = { uris[1], uris[2], "mast:HST/product/none.fits", uris[3] }
+        return mast.bundle(uris, { format = %q, name = "short" })]]):format(format))
+    end
     refuses(2, "did you mean zip", [[return mast.bundle({ "mast:X" }, { format = "zp" })]])
   end)
 

@@ -83,12 +83,12 @@ static bool exists(const char *name)
     return !lstat(path, &s);
 }
 
-static hal_status unpack(const char *file, bool stopped, hal_err *err)
+static hal_status unpack_to(const char *into, const char *file, bool stopped, hal_err *err)
 {
     _Atomic bool cancel = stopped;
     hal_bundle out;
     hal_bundle_request request = {
-        .dir = dir, .file = file, .into = "x", .max_bytes = 1 << 20, .replace = true};
+        .dir = dir, .file = file, .into = into, .max_bytes = 1 << 20, .replace = true};
     hal_status st = hal_bundle_unpack(&request, &cancel, &out, err);
     if (!st) {
         assert_int_equal(out.n_members, 2);
@@ -97,6 +97,11 @@ static hal_status unpack(const char *file, bool stopped, hal_err *err)
     }
     hal_bundle_clear(&out);
     return st;
+}
+
+static hal_status unpack(const char *file, bool stopped, hal_err *err)
+{
+    return unpack_to("x", file, stopped, err);
 }
 
 static void leaves_nothing(const char *file)
@@ -135,6 +140,19 @@ static void ends_soon_when_nobody_wants_it(void **state)
     assert_int_equal(unpack("b.zip", true, &err), HAL_E_CANCELLED);
     assert_int_equal(unpack("b.tar.gz", true, &err), HAL_E_CANCELLED);
     assert_false(exists("x"));
+}
+
+static void reads_members_without_writing_them(void **state)
+{
+    (void)state;
+    hal_err err = HAL_ERR_INIT;
+    assert_int_equal(unpack_to(NULL, "b.zip", false, &err), HAL_OK);
+    assert_int_equal(unpack_to(NULL, "b.tar.gz", false, &err), HAL_OK);
+    assert_false(exists("a"));
+    unsigned char cut[sizeof tar_gz - 1];
+    memcpy(cut, tar_gz, sizeof cut);
+    put("b.tar.gz", cut, sizeof cut);
+    assert_int_equal(unpack_to(NULL, "b.tar.gz", false, &err), HAL_E_INTEGRITY);
 }
 
 static void is_damaged(const unsigned char *bytes, size_t n)
@@ -190,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(leaves_nothing_of_a_tar_gz_when_memory_runs_out, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(ends_soon_when_nobody_wants_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_members_without_writing_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_tar_gz_with_any_byte_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_tar_gz_that_is_cut_anywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_tar_gz_with_anything_but_zeros_behind_it, set_up,

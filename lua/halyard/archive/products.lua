@@ -2,6 +2,7 @@
 -- Files of observations: lists of them, and bundles of many in one archive file or script. Single
 -- files are halyard.retrieve's. Section 10 of the protocol specification.
 
+local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
@@ -104,6 +105,7 @@ end
 
 local endings = { zip = ".zip", ["tar.gz"] = ".tar.gz", sh = ".sh" }
 local url_bytes_max = 6000 -- of the files in one address
+local unpacked_max = 100 << 30
 
 -- Distinct data URIs of product rows or a list of URIs.
 local function uris_of(products)
@@ -127,29 +129,32 @@ local function uris_of(products)
   return out
 end
 
--- Argument lists of addresses that servers take, in order.
+local function arguments_of(uris)
+  local arguments = {}
+  for i, uri in ipairs(uris) do
+    arguments[i] = "uri=" .. door.escape(uri, ":")
+  end
+  return arguments
+end
+
+-- Lists of URIs for addresses that servers take, in order.
 local function groups_of(uris)
   local groups, size = {}, url_bytes_max
-  for _, uri in ipairs(uris) do
-    local argument = "uri=" .. door.escape(uri, ":")
+  for i, argument in ipairs(arguments_of(uris)) do
     if size + #argument > url_bytes_max then
       groups[#groups + 1], size = {}, 0
     end
     local group = groups[#groups]
-    group[#group + 1], size = argument, size + #argument + 1
+    group[#group + 1], size = uris[i], size + #argument + 1
   end
   return groups
 end
 
 -- The script that fetches all files: a text, however many they are.
 local function script(uris, path, file)
-  local arguments = {}
-  for i, uri in ipairs(uris) do
-    arguments[i] = "uri=" .. door.escape(uri, ":")
-  end
   local reply = door.reply("bundle", {
     method = "POST", url = door.base("download") .. "/api/v0.1/Download/bundle.sh",
-    body = table.concat(arguments, "&"), auth = "mast",
+    body = table.concat(arguments_of(uris), "&"), auth = "mast",
     headers = { ["Content-Type"] = "application/x-www-form-urlencoded" },
   })
   if not reply.body:find("^#!") then
@@ -158,6 +163,32 @@ local function script(uris, path, file)
   end
   system.write_file(path, reply.body)
   return { { file = file, path = path, bytes = #reply.body, files = #uris, ok = true } }
+end
+
+-- Refuses an archive file that lacks files (mashup-api 10.4: it holds a manifest beside them). They
+-- are counted: what a file is called in it, not every URI tells.
+local function check_members(dir, file, uris)
+  local n, there = 0, {}
+  local members, head = archive.unpack({ dir = dir, file = file, max_bytes = unpacked_max })
+  if not members then
+    errors.raise("protocol", ("bundle: %s came and not an archive file"):format(
+      door.looks_like(head)))
+  end
+  for _, member in ipairs(members) do
+    local name = member.path:match("[^/]+$")
+    if name:upper() ~= "MANIFEST.HTML" then
+      n, there[name] = n + 1, true
+    end
+  end
+  if n < #uris then
+    local missing = {}
+    for _, uri in ipairs(uris) do
+      missing[#missing + 1] = not there[uri:match("[^/]+$")] and uri or nil
+    end
+    errors.raise("partial", ("the archive left %d of %d files out of %s: %s; fetch them by "
+      .. "retrieve.products"):format(#uris - n, #uris, file,
+      table.concat(missing, ", ", 1, math.min(3, #missing))))
+  end
 end
 
 local function fetched(record, url, file, replace)
@@ -254,8 +285,10 @@ function M.bundle(products, options)
   for i, group in ipairs(groups) do
     local file = name .. (#groups > 1 and ("-%d"):format(i) or "") .. endings[format]
     entries[i] = fetched(record, ("%s/api/v0.1/Download/bundle%s?%s"):format(
-      door.base("download"), endings[format], table.concat(group, "&")), file, options.replace)
+      door.base("download"), endings[format], table.concat(arguments_of(group), "&")), file,
+      options.replace)
     entries[i].files = #group
+    check_members(record.output, file, group)
   end
   return entries
 end
