@@ -101,10 +101,13 @@ function methods:require_hosts(names)
   end
   if #missing > 0 then
     table.sort(missing)
+    local instead = require("halyard.archive.door").in_place_of(missing[1])
     errors.raise("permission", ("the workflow may not contact %s: if it should, write in it hosts "
-      .. "= { %s }"):format(table.concat(missing, ", "),
+      .. "= { %s }%s"):format(table.concat(missing, ", "),
       quoted(table.move(missing, 1, #missing, #self.hosts + 1,
-        table.move(self.hosts, 1, #self.hosts, 1, {})))), { hosts = missing })
+        table.move(self.hosts, 1, #self.hosts, 1, {}))), instead and ("; this run asks %s in "
+      .. "place of %s (--archive, --base): give that address"):format(instead,
+        missing[1]) or ""), { hosts = missing })
   end
 end
 

@@ -58,6 +58,24 @@ describe("a base URL", function()
     end
   end)
 
+  it("is told where a script writes the address that it stands for", function()
+    local folder = practice.folder()
+    finally(function()
+      practice.remove(folder)
+    end)
+    for _, option in ipairs({ "--archive http://127.0.0.1:1", "--base classic=http://127.0.0.1:1" })
+    do
+      local file = practice.workflow(folder, "address", [[
+        return vo.ssa("https://archive.stsci.edu/ssap/search2.php?"):query {
+          region = sky.circle(10, 10, 0.1) }]], '"127.0.0.1:1"')
+      local code, _, err = practice.halyard(("run %s %s -o %s --quiet"):format(practice.quote(file),
+        option, practice.quote(folder .. "/out")))
+      assert.equal(6, code, err)
+      assert.is_truthy(err:find("this run asks http://127.0.0.1:1 in place of archive.stsci.edu",
+        1, true), err)
+    end
+  end)
+
   it("that is no URL is refused", function()
     local file = practice.shipped .. "/first-light.lua"
     for _, name in ipairs(door.interfaces()) do

@@ -78,6 +78,17 @@ function M.is_mast(host)
   return false
 end
 
+--- The base URL that the settings put in the place of one of MAST's own hosts; nil where they put
+-- none.
+function M.in_place_of(host)
+  for _, interface in ipairs(M.interfaces()) do
+    if M.host(homes[interface]) == host and M.base(interface) ~= homes[interface] then
+      return M.base(interface)
+    end
+  end
+  return nil
+end
+
 --- Percent-encodes every byte but letters, digits and -_.~/ (and those in `keep`).
 function M.escape(text, keep)
   return (text:gsub("[^%w%-_.~/" .. (keep or "") .. "]", function(c)
