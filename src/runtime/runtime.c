@@ -324,6 +324,8 @@ hal_status hal_runtime_step(hal_runtime *rt, int timeout_ms, bool *running)
     hal_status st = hal_host_step(rt->host, timeout_ms, running, &rt->err);
     if (!*running) {
         lua_settop(hal_host_state(rt->host), 0);
+        if (st) /* an interrupt may come between a lock and the variable that closes it */
+            lua_gc(hal_host_state(rt->host), LUA_GCCOLLECT);
         atomic_store(&rt->interrupted, false);
     }
     return st;
