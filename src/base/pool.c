@@ -14,6 +14,7 @@ typedef struct job {
     hal_job_fn run, done;
     void *ctx;
     hal_strand *strand;
+    bool urgent;
 } job;
 
 typedef struct job_queue {
@@ -30,7 +31,7 @@ struct hal_strand {
 struct hal_pool {
     pthread_mutex_t lock;
     pthread_cond_t work;
-    job_queue ready, finished;
+    job_queue urgent, ready, finished;
     bool stop;
     int n_threads;
     pthread_t threads[THREADS_MAX];
@@ -57,11 +58,16 @@ static job *pop(job_queue *q)
     return j;
 }
 
+static void push_ready(hal_pool *pool, job *j)
+{
+    push(j->urgent ? &pool->urgent : &pool->ready, j);
+}
+
 static void strand_advance(hal_pool *pool, hal_strand *strand)
 {
     job *next = pop(&strand->waiting);
     if (next) {
-        push(&pool->ready, next);
+        push_ready(pool, next);
         pthread_cond_signal(&pool->work);
         return;
     }
@@ -75,7 +81,7 @@ static void *worker(void *arg)
     hal_pool *pool = arg;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        job *j = pop(&pool->ready);
+        job *j = pop(pool->urgent.head ? &pool->urgent : &pool->ready);
         if (!j) {
             if (pool->stop)
                 break;
@@ -177,23 +183,39 @@ void hal_strand_free(hal_strand *strand)
         hal_free(strand);
 }
 
-hal_status hal_pool_post(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal_job_fn done,
-                         void *ctx, hal_err *err)
+static hal_status post(hal_pool *pool, const job *what, hal_err *err)
 {
+    hal_strand *strand = what->strand;
     job *j = hal_malloc(sizeof *j);
     if (!j)
         return hal_err_nomem(err, sizeof *j);
-    *j = (job){.run = run, .done = done, .ctx = ctx, .strand = strand};
+    *j = *what;
     pthread_mutex_lock(&pool->lock);
     bool ready = !strand || !strand->busy;
     if (strand)
         strand->busy = true;
-    push(ready ? &pool->ready : &strand->waiting, j);
+    if (ready)
+        push_ready(pool, j);
+    else
+        push(&strand->waiting, j);
     pool->n_pending++;
     pthread_mutex_unlock(&pool->lock);
     if (ready) /* without the lock, for which the worker would wait at once */
         pthread_cond_signal(&pool->work);
     return HAL_OK;
+}
+
+hal_status hal_pool_post(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal_job_fn done,
+                         void *ctx, hal_err *err)
+{
+    return post(pool, &(job){.run = run, .done = done, .ctx = ctx, .strand = strand}, err);
+}
+
+hal_status hal_pool_post_urgent(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal_job_fn done,
+                                void *ctx, hal_err *err)
+{
+    return post(
+        pool, &(job){.run = run, .done = done, .ctx = ctx, .strand = strand, .urgent = true}, err);
 }
 
 size_t hal_pool_drain(hal_pool *pool)

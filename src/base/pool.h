@@ -30,6 +30,11 @@ void hal_strand_free(hal_strand *strand);
 hal_status hal_pool_post(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal_job_fn done,
                          void *ctx, hal_err *err) HAL_MUST_CHECK;
 
+/** The same, but it runs before all jobs that were not posted so. For short ones that others wait
+ * for; a strand's order stands. */
+hal_status hal_pool_post_urgent(hal_pool *pool, hal_strand *strand, hal_job_fn run, hal_job_fn done,
+                                void *ctx, hal_err *err) HAL_MUST_CHECK;
+
 /** Loop thread: runs every `done` that is due; returns how many ran. */
 size_t hal_pool_drain(hal_pool *pool);
 /** Jobs posted whose `done` has not run yet. Loop thread only. */

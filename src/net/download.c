@@ -115,7 +115,7 @@ work *hal_download_new_work(hal_download *d, hal_status (*run)(work *w), void (*
     w->run = run;
     w->then = then;
     w->err = HAL_ERR_INIT;
-    w->begins = false;
+    w->urgent = w->begins = false;
     w->total = d->total;
     w->at = HAL_APPEND;
     w->has_room = has_room;
@@ -127,8 +127,9 @@ hal_status hal_download_post(work *w, hal_err *err)
 {
     hal_download *d = w->d;
     hal_pool *pool = d->loop->closing ? NULL : hal_loop_pool(d->loop, err);
-    hal_status st =
-        pool ? hal_pool_post(pool, d->strand, run_work, work_done, w, err) : HAL_E_CANCELLED;
+    hal_status st = !pool       ? HAL_E_CANCELLED
+                    : w->urgent ? hal_pool_post_urgent(pool, d->strand, run_work, work_done, w, err)
+                                : hal_pool_post(pool, d->strand, run_work, work_done, w, err);
     if (st)
         hal_download_free_work(w);
     else
@@ -245,8 +246,10 @@ static hal_status flush(hal_download *d, hal_err *err)
 void hal_download_publish(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
-    if (d->filling)
+    if (d->filling) {
         hold_slot(d);
+        d->filling->urgent = true;
+    }
     work *w = flush(d, &err) ? NULL : new_piece(d, false, &err);
     if (w) {
         w->run = hal_download_run_last;

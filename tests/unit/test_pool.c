@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/pool.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -61,11 +62,43 @@ static void done_never_runs_before_drain(void **state)
     hal_pool_free(pool);
 }
 
+static sem_t open_door;
+
+static void wait_at_the_door(void *ctx)
+{
+    (void)ctx;
+    sem_wait(&open_door);
+}
+
+static void an_urgent_job_passes_all_but_those_of_its_strand(void **state)
+{
+    (void)state;
+    n_order = 0;
+    sem_init(&open_door, 0, 0);
+    hal_pool *pool = hal_pool_new(1, NULL, NULL, NULL);
+    hal_strand *strand = hal_strand_new(pool, NULL);
+    assert_int_equal(hal_pool_post(pool, NULL, wait_at_the_door, NULL, NULL, NULL), HAL_OK);
+    assert_int_equal(hal_pool_post(pool, strand, run_in_order, NULL, (void *)1, NULL), HAL_OK);
+    assert_int_equal(hal_pool_post_urgent(pool, strand, run_in_order, NULL, (void *)2, NULL),
+                     HAL_OK);
+    assert_int_equal(hal_pool_post(pool, NULL, run_in_order, NULL, (void *)3, NULL), HAL_OK);
+    assert_int_equal(hal_pool_post_urgent(pool, NULL, run_in_order, NULL, (void *)4, NULL), HAL_OK);
+    sem_post(&open_door);
+    hal_strand_free(strand);
+    hal_pool_free(pool);
+    static const int expected[] = {4, 1, 2, 3};
+    assert_int_equal(n_order, 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(order[i], expected[i]);
+    sem_destroy(&open_door);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_strand_runs_its_jobs_one_by_one_in_order),
         cmocka_unit_test(done_never_runs_before_drain),
+        cmocka_unit_test(an_urgent_job_passes_all_but_those_of_its_strand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
