@@ -56,8 +56,15 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 static void put_string(lua_State *L, hal_buf *out, hal_slice s)
 {
     size_t i = 0;
-    while (i < s.size_bytes && (unsigned char)s.data[i] < 0x80)
+    while (i < s.size_bytes && s.data[i] >= ' ' && s.data[i] < 0x7f && s.data[i] != '"' &&
+           s.data[i] != '\\')
         i++;
+    if (i == s.size_bytes) { /* most texts need no more than quotes */
+        put(L, out, "\"", 1);
+        put(L, out, s.data, s.size_bytes);
+        put(L, out, "\"", 1);
+        return;
+    }
     while (i < s.size_bytes) {
         size_t n = utf8_length((const unsigned char *)s.data + i, s.size_bytes - i);
         if (n == 0)
