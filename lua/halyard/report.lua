@@ -17,13 +17,15 @@ methods.__index = methods
 -- may be contacted; nil: any), budget (requests, rows, download in bytes; each may be absent),
 -- workflow (name, version; sha256 of the file once an archive was asked), pictures (entries of
 -- halyard.picture are collected), list_for (downloads are listed for that program instead). What it
--- collects: `files`, entries of single files; `queues`, downloads (halyard.retrieve.queue).
+-- collects: `files`, entries of single files; `made`, entries of files that count as no downloads;
+-- `queues`, downloads (halyard.retrieve.queue).
 function M.new(options)
   return setmetatable({
     output = options.output:gsub("(.)/+$", "%1"), dry = options.dry or false, hosts = options.hosts,
     budget = options.budget or {}, workflow = options.workflow,
     list_for = options.list_for, queues = {}, manifests = {},
-    queries = {}, files = {}, plans = {}, notes = {}, pictures = options.pictures and {} or nil,
+    queries = {}, files = {}, made = {},
+    plans = {}, notes = {}, pictures = options.pictures and {} or nil,
     requests = 0, bytes = 0, download_bytes = 0, counted = false, accounts = 0,
     started = system.monotonic(),
   }, methods)
@@ -246,8 +248,10 @@ function methods:save(document)
     before = ",\n    "
   end
   out:append(system.redact(json.pretty(document)):gsub("\n}$", "") .. ',\n  "files": [')
-  for _, entry in ipairs(self.files) do
-    add(entry)
+  for _, list in ipairs({ self.files, self.made }) do
+    for _, entry in ipairs(list) do
+      add(entry)
+    end
   end
   for _, queue in ipairs(self.queues) do
     for k = 1, #queue do

@@ -168,6 +168,8 @@ function M.unpack(file, options)
   for _, entry in ipairs(list) do
     entry.file = into .. "/" .. entry.path
     entry.path = record.output .. "/" .. entry.file
+    record.made[#record.made + 1] = { uri = file, file = entry.file, bytes = entry.bytes,
+      sha256 = entry.sha256, ok = true }
   end
   return list
 end

@@ -484,6 +484,37 @@ class Downloads(unittest.TestCase):
             self.assertEqual(tree(by_curl), want)
             self.assertEqual(tree(by_aria2), want)
 
+    def test_verify_knows_what_was_bundled_unpacked_and_cut_out(self):
+        script = self.script('''
+          local field = sky.circle(201.697, -47.4795, 0.02)
+          local files = mast.products(mast.observations { region = field,
+            where = { obs_collection = "HST" } }):where({ dataRights = "PUBLIC" }):head(2)
+          for _, bundle in ipairs(mast.bundle(files)) do
+            retrieve.unpack(bundle.file, { dir = "unpacked" })
+          end
+          mast.cutouts.z { target = "189.2 62.2", size = 3 }
+          local hst = mast.mission("hst")
+          hst:bundle(hst:products(hst:query { region = sky.circle(148.9, 69.1, 0.1),
+            where = { sci_status = "PUBLIC" } }.table:head(1)):head(1))''', ["mast"])
+        with practice.archive() as url:
+            code, _, err = self.command("run", script, "--archive", url, "-o", self.out, "--quiet")
+        self.assertEqual(code, 0, err)
+        made = [path for path in sorted(pathlib.Path(self.out).rglob("*")) if path.is_file()
+                and ".halyard" not in path.parts and path.name != "report.json"
+                and not path.name.startswith("query-1.")]
+        code, out, err = self.command("verify", self.out)
+        self.assertEqual(code, 0, out + err)
+        self.assertIn(f"{len(made)} of {len(made)} files are whole", err)
+        self.assertGreaterEqual(len(made), 6)
+        self.assertTrue(any("unpacked" in path.parts for path in made), made)
+        for path in made:
+            content = path.read_bytes()
+            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        code, out, _ = self.command("verify", self.out)
+        self.assertEqual(code, 7)
+        self.assertEqual({line for line in out.splitlines() if "query-1." not in line}, {
+            f"{path.relative_to(self.out)}: changed since it was downloaded" for path in made})
+
     def test_the_practice_archive_sends_too_little_when_told_to(self):
         def run(out, faults):
             with practice.archive(*faults) as url:

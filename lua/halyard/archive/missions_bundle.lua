@@ -153,6 +153,8 @@ function M.bundle(mission, address, products, options)
     record.queries[#record.queries + 1] = { service = what, rows = #group, requests = 1,
       bytes = #bytes }
     entries[i] = { file = file, path = path, bytes = #bytes, files = #group, ok = true }
+    record.made[#record.made + 1] = { uri = address, file = file, bytes = #bytes,
+      sha256 = system.sha256(bytes), ok = true }
   end
   return entries
 end

@@ -13,9 +13,10 @@ local task = require("halyard.core.task")
 local M = {}
 
 local parallel, shown = 8, 20
+local report_bytes_max = 64 << 20
 local memory_bytes = 2 << 30 -- more than 256 MiB are needed for a million files
 local own = { ["manifest.csv"] = true, ["manifest.json"] = true, ["download.sh"] = true,
-  ["download.aria2"] = true }
+  ["download.aria2"] = true, ["report.json"] = true }
 
 local function folder_of(path)
   return path:match("^(.*)/[^/]*$") or ""
@@ -51,8 +52,29 @@ local function owner_of(path, folders)
   return folder
 end
 
+-- The files that the report of a run names and that lie in no folder of downloads: bundles, what
+-- was unpacked, cutouts.
+local function reported_in(dir, folders)
+  local path, list = dir .. "/report.json", {}
+  local ok, text = true, ""
+  if system.exists(path) then
+    ok, text = errors.try(system.read_file, path, report_bytes_max)
+  end
+  if not ok then
+    system.log("warning", ("what was unpacked is not verified: %s"):format(text.message))
+    return list
+  end
+  for line in text:gmatch("[^\n]+") do
+    local entry = line:find('^    {"') and json.decode((line:gsub(",$", "")))
+    if entry and entry.file and entry.sha256 and (owner_of(entry.file, folders) or "") == "" then
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
 -- What a folder should hold: { path, bytes, sha256 } (false: it was never downloaded) by number.
-local function expected_in(dir, folder)
+local function expected_in(dir, folder, reported)
   local place = folder == "" and dir or dir .. "/" .. folder
   local state, known = holdings.state(place), names(false)
   local list = {}
@@ -72,6 +94,9 @@ local function expected_in(dir, folder)
   end
   for _, path in ipairs(state:paths()) do
     add(path)
+  end
+  for _, entry in ipairs(folder == "" and reported or {}) do
+    add(entry.file, entry)
   end
   return list, known
 end
@@ -148,6 +173,10 @@ function M.main(dir, format)
   local paths = holdings.tree(dir)
   table.sort(paths)
   local folders, is_folder = folders_among(paths)
+  local reported = reported_in(dir, is_folder)
+  if #reported > 0 and not is_folder[""] then
+    folders[#folders + 1], is_folder[""] = "", true
+  end
   if #folders == 0 then
     errors.raise("not_found", ("nothing was downloaded into %s: it holds no manifest.json")
       :format(dir))
@@ -157,7 +186,7 @@ function M.main(dir, format)
     foreign = json.array({}) }
   local lists, known = {}, {}
   for i, folder in ipairs(folders) do
-    lists[i], known[folder] = expected_in(dir, folder)
+    lists[i], known[folder] = expected_in(dir, folder, reported)
     found.known = found.known + #lists[i]
   end
   for _, list in ipairs(lists) do
