@@ -47,13 +47,10 @@ static void load_curl(void)
 static void load_crypto(void)
 {
     const hal_symbol symbols[] = {
-        {"EVP_MD_CTX_new", &crypto.ctx_new},
-        {"EVP_MD_CTX_free", &crypto.ctx_free},
-        {"EVP_sha256", &crypto.sha256},
-        {"EVP_DigestInit_ex", &crypto.init},
-        {"EVP_DigestUpdate", &crypto.update},
-        {"EVP_DigestFinal_ex", &crypto.final},
-        {0},
+        {"EVP_MD_CTX_new", &crypto.ctx_new},   {"EVP_MD_CTX_free", &crypto.ctx_free},
+        {"EVP_sha256", &crypto.sha256},        {"EVP_md5", &crypto.md5},
+        {"EVP_DigestInit_ex", &crypto.init},   {"EVP_DigestUpdate", &crypto.update},
+        {"EVP_DigestFinal_ex", &crypto.final}, {0},
     };
     hal_library_load("libcrypto.so.3", symbols, crypto_why, sizeof crypto_why);
 }

@@ -39,7 +39,7 @@ typedef struct hal_curl {
 typedef struct hal_crypto {
     EVP_MD_CTX *(*ctx_new)(void);
     void (*ctx_free)(EVP_MD_CTX *ctx);
-    const EVP_MD *(*sha256)(void);
+    const EVP_MD *(*sha256)(void), *(*md5)(void);
     int (*init)(EVP_MD_CTX *ctx, const EVP_MD *type, ENGINE *engine);
     int (*update)(EVP_MD_CTX *ctx, const void *bytes, size_t n);
     int (*final)(EVP_MD_CTX *ctx, unsigned char *digest, unsigned *n);

@@ -4,7 +4,9 @@
 #include "base/alloc.h"
 #include "net/curl_lib.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 struct hal_sha256 {
     const hal_crypto *lib;
@@ -57,17 +59,57 @@ hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n, hal_e
     return digest->lib->update(digest->ctx, bytes, n) == 1 ? HAL_OK : failed(err);
 }
 
+static void put_hex(char *out, const unsigned char *raw, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        out[2 * i] = "0123456789abcdef"[raw[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[raw[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+static hal_status add_all(hal_sha256 *digest, int fd, hal_err *err)
+{
+    enum { BLOCK_BYTES = 256 << 10 };
+    char *block = hal_malloc(BLOCK_BYTES);
+    if (!block)
+        return hal_err_nomem(err, BLOCK_BYTES);
+    hal_status st = HAL_OK;
+    ssize_t got = 1;
+    for (off_t at = 0; got && !st; at += got > 0 ? got : 0) {
+        got = pread(fd, block, BLOCK_BYTES, at);
+        if (got > 0)
+            st = hal_sha256_add(digest, block, (size_t)got, err);
+        else if (got < 0 && errno != EINTR)
+            st = hal_err_errno(err, errno, "cannot read back a file");
+    }
+    hal_free(block);
+    return st;
+}
+
+hal_status hal_md5_of_fd(int fd, char out[HAL_MD5_TEXT_SIZE], hal_err *err)
+{
+    unsigned char raw[64];
+    unsigned n = 0;
+    out[0] = '\0';
+    hal_sha256 *d = hal_sha256_new(err);
+    if (!d)
+        return err ? err->status : HAL_E_NOMEM;
+    hal_status st = HAL_OK;
+    if (d->lib->init(d->ctx, d->lib->md5(), NULL) == 1 && !(st = add_all(d, fd, err)) &&
+        d->lib->final(d->ctx, raw, &n) == 1 && n == 16)
+        put_hex(out, raw, n);
+    hal_sha256_free(d);
+    return st;
+}
+
 hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)
 {
     unsigned char raw[64];
     unsigned n = 0;
     if (digest->lib->final(digest->ctx, raw, &n) != 1 || n != 32)
         return failed(err);
-    for (unsigned i = 0; i < n; i++) {
-        out[2 * i] = "0123456789abcdef"[raw[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[raw[i] & 15];
-    }
-    out[64] = '\0';
+    put_hex(out, raw, n);
     return HAL_OK;
 }
 

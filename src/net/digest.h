@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 
-enum { HAL_SHA256_TEXT_SIZE = 65 };
+enum { HAL_SHA256_TEXT_SIZE = 65, HAL_MD5_TEXT_SIZE = 33 };
 
 typedef struct hal_sha256 hal_sha256;
 
@@ -19,6 +19,9 @@ hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n,
 /** 64 lower-case hex digits and NUL; reset before adding again. */
 hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE],
                            hal_err *err) HAL_MUST_CHECK;
+/** MD5 (RFC 1321) of all that `fd` holds: against damage, for servers that state no better sum. ""
+ * where this libcrypto refuses to compute it. */
+hal_status hal_md5_of_fd(int fd, char out[HAL_MD5_TEXT_SIZE], hal_err *err) HAL_MUST_CHECK;
 /** Of a text at once. */
 hal_status hal_sha256_of(const char *text, char out[HAL_SHA256_TEXT_SIZE],
                          hal_err *err) HAL_MUST_CHECK;

@@ -256,6 +256,7 @@ void hal_download_publish(hal_download *d)
         w->then = checked;
         snprintf(w->etag, sizeof w->etag, "%s", d->etag);
         memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
+        memcpy(w->said_md5, d->said_md5, sizeof w->said_md5);
         w->total = d->total;
         w->stale_size = d->result.size_mismatch_accepted;
     }
@@ -289,7 +290,7 @@ static void begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t to
     bool strong = hal_header_is_strong_etag(hal_slice_of(answer->etag));
     snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
     d->begins = true;
-    d->said_sha256[0] = '\0';
+    d->said_sha256[0] = d->said_md5[0] = '\0';
     hal_download_read_digest(d, answer);
 }
 

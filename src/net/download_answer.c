@@ -39,10 +39,16 @@ const char *hal_outcome_header(const hal_outcome *answer, const char *wanted)
     return *name ? name + strlen(name) + 1 : "";
 }
 
-/* Of the whole file, also with a part of it. */
+/* Of the whole file, also with a part of it; but Content-MD5 is of what comes. */
 void hal_download_read_digest(hal_download *d, const hal_outcome *answer)
 {
-    hal_header_sha256(hal_slice_of(hal_outcome_header(answer, "repr-digest")), d->said_sha256);
+    hal_slice new = hal_slice_of(hal_outcome_header(answer, "repr-digest"));
+    hal_slice old = hal_slice_of(hal_outcome_header(answer, "digest"));
+    if (!hal_header_digest(new, "sha-256", true, d->said_sha256))
+        hal_header_digest(old, "sha-256", false, d->said_sha256);
+    if (!hal_header_digest(new, "md5", true, d->said_md5) &&
+        !hal_header_digest(old, "md5", false, d->said_md5) && answer->http_status == 200)
+        hal_header_md5(hal_slice_of(hal_outcome_header(answer, "content-md5")), d->said_md5);
 }
 
 static bool wants_html(const hal_download *d)
@@ -94,8 +100,8 @@ bool hal_download_length_is_good(hal_download *d, hal_err *err)
                     d->path, got);
         return false;
     }
-    d->unverified =
-        d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0] && !d->said_sha256[0];
+    d->unverified = d->total < 0 && d->expect_bytes < 0 && !d->expect_sha256[0] &&
+                    !d->said_sha256[0] && !d->said_md5[0];
     if (d->expect_bytes < 0 || got == d->expect_bytes)
         return true;
     if (d->total >= 0 && d->agreed_length == d->total) {

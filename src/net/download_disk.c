@@ -395,6 +395,22 @@ static hal_status check_content(work *w)
     return HAL_OK;
 }
 
+/* Where nobody states a better sum. What is there is read again for it, since few servers do so. */
+static hal_status check_md5(work *w)
+{
+    hal_download *d = w->d;
+    char md5[HAL_MD5_TEXT_SIZE];
+    if (!w->said_md5[0] || w->said_sha256[0] || d->expect_sha256[0])
+        return HAL_OK;
+    hal_status st = hal_md5_of_fd(d->fd, md5, &w->err);
+    if (st || !md5[0] || !strcmp(md5, w->said_md5))
+        return st;
+    d->spoiled = true;
+    return hal_err_set(&w->err, HAL_E_INTEGRITY,
+                       "%s: MD5 is %s, the server says %s; try again later", d->path, md5,
+                       w->said_md5);
+}
+
 hal_status hal_download_run_last(work *w)
 {
     hal_download *d = w->d;
@@ -425,7 +441,9 @@ hal_status hal_download_run_last(work *w)
                            "%s: SHA-256 is %s, the server says %s; try again later", d->path,
                            record->sha256, w->said_sha256);
     }
-    st = check_content(w);
+    st = check_md5(w);
+    if (!st)
+        st = check_content(w);
     if (st)
         return st;
     if (fsync(d->fd)) {

@@ -102,6 +102,7 @@ struct hal_download {
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
     bool unverified;       /* nobody said how long it is */
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* by the server; "" when it did not */
+    char said_md5[HAL_MD5_TEXT_SIZE];
     bool begins; /* nothing of the answer from zero was handed over yet */
     struct hal_download_work *filling;
     int n_chunks;
@@ -146,6 +147,7 @@ typedef struct hal_download_work {
     char etag[256];
     int64_t total;                          /* bytes of the file; < 0: unknown */
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* last: as in the download */
+    char said_md5[HAL_MD5_TEXT_SIZE];
     bool stale_size; /* last: the server's length was taken against the catalogue's */
     hal_range *range;
     uint64_t at; /* HAL_APPEND: behind what is there */

@@ -154,45 +154,65 @@ static int base64_digit(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* The 44 characters of 32 bytes (RFC 4648 section 4). */
-static bool read_sha256(const char *text, char out[65])
+/* `n_bytes` bytes as base64, all of `text` (RFC 4648 section 4), to hex digits. */
+static bool read_base64(hal_slice text, unsigned n_bytes, char *out)
 {
-    unsigned bits = 0, n_bits = 0, n = 0;
-    for (int i = 0; i < 43; i++) {
-        int digit = base64_digit(text[i]);
+    unsigned n_digits = (n_bytes * 8 + 5) / 6, bits = 0, n_bits = 0, n = 0;
+    if (text.size_bytes != (n_bytes + 2) / 3 * 4)
+        return false;
+    for (unsigned i = 0; i < text.size_bytes; i++) {
+        int digit = i < n_digits ? base64_digit(text.data[i]) : text.data[i] == '=' ? 0 : -1;
         if (digit < 0)
             return false;
         bits = (bits << 6 | (unsigned)digit) & 0xffff;
         n_bits += 6;
-        if (n_bits < 8)
+        if (n_bits < 8 || n == n_bytes)
             continue;
         n_bits -= 8;
         unsigned byte = bits >> n_bits & 0xff;
-        out[n++] = "0123456789abcdef"[byte >> 4];
-        out[n++] = "0123456789abcdef"[byte & 15];
+        out[2 * n] = "0123456789abcdef"[byte >> 4];
+        out[2 * n++ + 1] = "0123456789abcdef"[byte & 15];
+        if (n == n_bytes && bits & ((1u << n_bits) - 1))
+            return false;
     }
-    out[64] = '\0';
-    return text[43] == '=' && !(bits & 3);
+    out[2 * n] = '\0';
+    return true;
 }
 
-bool hal_header_sha256(hal_slice text, char out[65])
+bool hal_header_digest(hal_slice text, const char *algorithm, bool quoted, char *out)
 {
-    static const char key[] = "sha-256=:";
-    enum { KEY = sizeof key - 1, DIGITS = 44 };
+    size_t key = strlen(algorithm), mark = quoted;
+    unsigned n_bytes = !strcmp(algorithm, "md5") ? 16 : 32;
     char found[65];
     while (text.size_bytes) { /* members of a dictionary (RFC 8941 section 3.2) */
         const char *comma = memchr(text.data, ',', text.size_bytes);
         size_t n = comma ? (size_t)(comma - text.data) : text.size_bytes;
         hal_slice member = trim((hal_slice){text.data, n});
-        if (member.size_bytes > KEY + DIGITS && !memcmp(member.data, key, KEY) &&
-            member.data[KEY + DIGITS] == ':' && read_sha256(member.data + KEY, found)) {
-            memcpy(out, found, sizeof found);
+        size_t before = key + 1 + mark, value = (n_bytes + 2) / 3 * 4;
+        bool is_it = member.size_bytes >= before + value + mark && member.data[key] == '=' &&
+                     !(quoted ? memcmp(member.data, algorithm, key)
+                              : strncasecmp(member.data, algorithm, key));
+        if (is_it && quoted)
+            is_it = member.data[key + 1] == ':' && member.data[before + value] == ':';
+        else if (is_it)
+            is_it = member.size_bytes == before + value;
+        if (is_it && read_base64((hal_slice){member.data + before, value}, n_bytes, found)) {
+            memcpy(out, found, 2 * n_bytes + 1);
             return true;
         }
         n += comma != NULL;
         text = (hal_slice){text.data + n, text.size_bytes - n};
     }
     return false;
+}
+
+bool hal_header_md5(hal_slice text, char out[33])
+{
+    char found[33];
+    if (!read_base64(trim(text), 16, found))
+        return false;
+    memcpy(out, found, sizeof found);
+    return true;
 }
 
 bool hal_header_is_strong_etag(hal_slice text)

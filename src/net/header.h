@@ -28,8 +28,11 @@ typedef struct hal_content_range {
 /** Content-Range in bytes (RFC 9110 14.4); false when malformed or inconsistent. */
 bool hal_header_content_range(hal_slice text, hal_content_range *out);
 
-/** The SHA-256 of a Repr-Digest (RFC 9530) as 64 hex digits; false when it has none. */
-bool hal_header_sha256(hal_slice text, char out[65]);
+/** The member "sha-256" or "md5" of a Repr-Digest (RFC 9530, `quoted`: between colons) or a Digest
+ * (RFC 3230) as hex digits; false when it has none. `out` holds 64 or 32 of them, and NUL. */
+bool hal_header_digest(hal_slice text, const char *algorithm, bool quoted, char *out);
+/** A Content-MD5 (RFC 1864) as 32 hex digits; false when it is none. */
+bool hal_header_md5(hal_slice text, char out[33]);
 
 /** A strong entity tag (RFC 9110 8.8.3): quoted, without W/. */
 bool hal_header_is_strong_etag(hal_slice text);

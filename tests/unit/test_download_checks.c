@@ -261,6 +261,40 @@ static void a_digest_that_the_server_states_must_hold(void **state)
     assert_int_equal(asked, 3);
 }
 
+/* D6: with a resumed part, too; a sum that is no sum says nothing. */
+static void an_md5_that_the_server_states_must_hold(void **state)
+{
+    (void)state;
+    int asked;
+    hal_download_request r = {.path = "a/b.dat"};
+    static const char *const heads[] = {
+        "Content-MD5: XUFAKrxLKna5cZ2REBfFkg==\r\n",
+        "Digest: SHA=abc, MD5=XUFAKrxLKna5cZ2REBfFkg==\r\n",
+        "Repr-Digest: md5=:XUFAKrxLKna5cZ2REBfFkg==:\r\n",
+        "Digest: sha-256=LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=\r\n"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char head[200];
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%s", heads[i]);
+        got g = fetch_answer(r, head, "hello", 5, &asked);
+        assert_taken(&g, "a/b.dat", "");
+        g = fetch_answer(r, head, "hallo", 5, &asked);
+        assert_refused(&g, "a/b.dat", HAL_E_INTEGRITY,
+                       i < 3 ? "the server says 5d41402abc4b2a76b9719d911017c592"
+                             : "the server says 2cf24dba");
+        assert_int_equal(asked, 3);
+    }
+    static const char *const junk[] = {
+        "Content-MD5: XUFAKrxLKna5cZ2REBfFkg=\r\n", "Content-MD5: XUFAKrxLKna5cZ2REBfFkh==\r\n",
+        "Content-MD5: 5d41402abc4b2a76b9719d91\r\n", "Digest: md5=:XUFAKrxLKna5cZ2REBfFkg==:\r\n",
+        "Repr-Digest: md5=XUFAKrxLKna5cZ2REBfFkg==\r\n"};
+    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
+        char head[200];
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%s", junk[i]);
+        got g = fetch_answer(r, head, "hallo", 5, &asked);
+        assert_taken(&g, "a/b.dat", "unverified");
+    }
+}
+
 /* Headers of every kind of unit: what their data has to be. */
 static void the_length_of_a_fits_unit_follows_its_header(void **state)
 {
@@ -319,6 +353,7 @@ int main(void)
         IN_DIR(N11_a_file_of_unknown_length_that_says_nothing_is_flagged),
         IN_DIR(D6_bad_bytes_stay_only_when_asked_for),
         IN_DIR(a_digest_that_the_server_states_must_hold),
+        IN_DIR(an_md5_that_the_server_states_must_hold),
         IN_DIR(the_length_of_a_fits_unit_follows_its_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
