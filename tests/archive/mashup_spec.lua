@@ -329,6 +329,29 @@ describe("the portal", function()
     refuses(2, "unknown table with values", [[return mast.values("Gaia DR3", "ra")]])
   end)
 
+  it("splits observations of one place by start and length of exposure", function()
+    local got = gives [=[
+      local region = sky.circle(148.66071429, 69.42254649, 0.1)
+      local where = { obs_collection = "PS1" }
+      local whole = mast.observations { region = region, where = where }
+      local parts = mast.observations { region = region, where = where, row_limit = 4 }
+      local places = {}
+      for i = 1, #whole do
+        local at = whole:get(i, "s_ra") .. " " .. whole:get(i, "s_dec")
+        places[at] = (places[at] or 0) + 1
+      end
+      local most = 0
+      for _, n in pairs(places) do
+        most = math.max(most, n)
+      end
+      local a, b = whole:list("objID"), parts:list("objID")
+      table.sort(a)
+      table.sort(b)
+      return { whole = table.concat(a, " "), parts = table.concat(b, " "), most = most }]=]
+    assert.is_true(got.most > 4, got.most)
+    assert.equal(got.whole, got.parts)
+  end)
+
   it("tells the histograms of catalogues", function()
     local got = gives [=[
       local out = {}

@@ -3,7 +3,13 @@
 -- and what is refused.
 
 package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
+local json = require("halyard.json")
+local missions = require("halyard.archive.missions")
 local practice = require("practice")
+local tiling = require("halyard.query")
+local report = require("halyard.report")
+local sky = require("halyard.core.sky")
+local system = require("halyard.core.system")
 
 describe("the missions search API", function()
   local archive, folder
@@ -65,6 +71,49 @@ for row in csv.DictReader(out.splitlines()):
     local got = ids("rows.csv")
     assert.is_true(select(2, got:gsub("\n", "")) > 30)
     assert.equal(truth(148.9, 69.37, 0.6), got)
+  end)
+
+  it("splits what positions cannot by the start of exposure and the program", function()
+    archive = practice.start("")
+    local setting = system.setting
+    finally(function()
+      system.setting = setting
+    end)
+    system.setting = function(name)
+      return name == "archive" and archive.url or setting(name)
+    end
+    local output = system.default_output(folder)
+    system.make_dirs("")
+    local record = report.new({ output = output })
+    report.begin(record)
+    local region = sky.circle(148.9, 69.37, 0.3)
+    for _, names in ipairs({ { "sci_start_time" }, { "sci_pep_id" },
+      { "sci_pep_id", "sci_start_time" } }) do
+      local source = missions.mission("hst").record.source({ region = region, columns = names })
+      local whole = source.plain and source.refine((source.fetch({ ra = 148.9, dec = 69.37,
+        radius = 0.3 })))
+      -- Tiles of less than 0.4 deg would not be safe, so that no tile holds few rows.
+      source.service.guard_arcsec, source.service.radius_max_deg = 300, 2
+      source.service.cap = 5
+      local rows = tiling.run(source, region, {}).table
+      local got, wanted = rows:list("sci_data_set_name"), {}
+      for i = 1, #whole do
+        if region:contains(whole:get(i, "sci_ra"), whole:get(i, "sci_dec")) then
+          wanted[#wanted + 1] = whole:get(i, "sci_data_set_name")
+        end
+      end
+      table.sort(got)
+      table.sort(wanted)
+      assert.is_true(#wanted > 10, #wanted)
+      assert.same(wanted, got)
+      local ranges = 0
+      for _, tile in ipairs(json.decode(practice.read(("%s/query-%d.account.json"):format(output,
+        record.accounts))).tiles) do
+        ranges = ranges + ((tile.column == "sci_start_time_mjd" or tile.column == "sci_pep_id")
+          and tile.kept > 0 and 1 or 0)
+      end
+      assert.is_true(ranges > 2, ranges)
+    end
   end)
 
   it("tells units, times as MJD, and texts without padding", function()

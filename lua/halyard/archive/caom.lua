@@ -121,9 +121,11 @@ local function ask_whole(question, tries)
   }, { tries = tries, key = row_key })
 end
 
--- Start of exposure: splits what lies at one place.
+-- Start and length of exposure: they split what lies at one place. Identifiers are texts.
 local times = { name = "t_min", decimals = 6, rounded = true, nullable = true, min = 40000,
   max = 70000 }
+local lengths = { name = "t_exptime", decimals = 3, rounded = true, nullable = true, min = 0,
+  max = 100000 }
 local requests_least = 400 -- centres lie in few places of a wide sky: finding them takes cuts
 local far = 1e12 -- beyond all values of a column: the service takes no open ranges
 
@@ -153,7 +155,7 @@ local function source_of(question, counted, unplaced, cap)
   local breaker = mashup.breaker()
   local service = {
     match = "footprint", centre_columns = true, counts = true, over_is_slow = true, cap = cap,
-    pos_nullable = unplaced > 0, alt_split = unplaced == 0 and { times } or nil,
+    pos_nullable = unplaced > 0, alt_split = unplaced == 0 and { times, lengths } or nil,
   }
   return {
     name = question.service, id = row_key, ra = "s_ra", dec = "s_dec", window = 4, known = counted,

@@ -426,6 +426,52 @@ local function boxed(question, columns, ra_min, ra_max, dec_min, dec_max)
   return out
 end
 
+-- Ranges of columns split what lies at one place: of the first time (as MJD) and the first integer
+-- among the columns that come. It is not known whether the service can be asked for NULLs.
+local function split_columns(columns, asked)
+  local time, number
+  for _, name in ipairs(asked) do
+    local column = columns.map[name:lower()]
+    if column.kind == "time" and not column.hidden then
+      time = time or { name = name .. "_mjd", decimals = 5, rounded = true, nullable = true,
+        min = 43000, max = 65000 }
+    elseif tostring(column.type):lower() == "integer" and not column.hidden then
+      number = number or { name = name, nullable = true, min = 0, max = 20000 }
+    end
+  end
+  return { time or number, time and number }
+end
+
+-- A Modified Julian Date as the service writes times, to the second below or above.
+local function instant(mjd, round)
+  return os.date("!%Y-%m-%dT%H:%M:%S", round((mjd - 40587) * 86400))
+end
+
+-- The question with the ranges of columns of a shape.
+local function narrowed(question, columns, shape)
+  if not shape.column then
+    return question
+  end
+  local out, list = {}, {}
+  for key, value in pairs(question) do
+    out[key] = value
+  end
+  table.move(question.conditions, 1, #question.conditions, 1, list)
+  for _, range in ipairs({ shape, table.unpack(shape.outer or {}) }) do
+    local name, low, high = range.column, range.column_min, range.column_max
+    if columns.map[name:lower()] then
+      low, high = low and plain(low), high and plain(high)
+    else
+      name = name:gsub("_mjd$", "")
+      low, high = low and instant(low, math.floor), high and instant(high, math.ceil)
+    end
+    list[#list + 1] = (low or high)
+      and { [name] = low and high and low .. ".." .. high or low and ">=" .. low or "<=" .. high }
+  end
+  out.conditions = json.array(list)
+  return out
+end
+
 -- What halyard.query and halyard.catalog work with.
 local function source_of(service, options)
   check(options, service)
@@ -446,16 +492,18 @@ local function source_of(service, options)
     service = {
       takes_cone = true, cap = page_rows * pages_deep, radius_max_deg = service.radius_max,
       counts = not rest and countable(service, options.region),
+      alt_split = split_columns(columns, asked),
     },
   }
   function source.fetch(shape)
-    local rows, cost, total = rows_of(service, circle(question, shape), source.service.cap, 1)
+    local rows, cost, total = rows_of(service, narrowed(circle(question, shape), columns, shape),
+      source.service.cap, 1)
     source.answers_counted = total ~= nil and source.answers_counted
     return rows, cost
   end
   function source.count(shape)
     if shape.radius then
-      return count_of(service, circle(question, shape))
+      return count_of(service, narrowed(circle(question, shape), columns, shape))
     end
     local sum, cost = 0, { requests = 0, bytes = 0 }
     door.each_box(shape, function(...)

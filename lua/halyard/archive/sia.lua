@@ -185,16 +185,29 @@ local function selected(rows)
   return rows
 end
 
+-- What lies at one place is split by the start of exposure (ObsCore t_min): TIME finds what
+-- overlaps a range, as all does that starts in it. Several TIMEs mean any of them: not beside one
+-- of the user's.
+local times = { name = "t_min", decimals = 6, rounded = true, nullable = true, min = 40000,
+  max = 70000 }
+
 -- By centres, past the service's limit.
 local function by_centers(self, options)
   local asked = setmetatable({}, { __mode = "k" }) -- rows -> circle
   local source = {
     name = self.url, asked = options, id = "access_url", ra = "s_ra", dec = "s_dec", window = 4,
     verdict = door.verdict,
-    service = { takes_cone = true, cap = options.maxrec or self.limit or 0, radius_max_deg = 0 },
+    service = {
+      takes_cone = true, cap = options.maxrec or self.limit or 0, radius_max_deg = 0,
+      alt_split = version_of(self) == 2 and not options.time and { times } or nil,
+    },
     fetch = function(circle)
       local arguments = self.version == 1 and arguments_one(options, circle, true)
         or arguments_two(options, access.circle(circle.ra, circle.dec, circle.radius))
+      if circle.column then
+        add(arguments, "TIME", interval("time", {
+          min = circle.column_min, max = circle.column_max }))
+      end
       local rows, cost = access.ask(self.url, arguments)
       rows = selected(rows)
       asked[rows] = circle
