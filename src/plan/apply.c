@@ -241,8 +241,11 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     bool was_over = n->over;
     n->want_count = false;
     if (s->result != PLAN_COUNTED) { /* counting does not work here: do without */
-        p->counts_usable = false;
-        plan_find(p, "counting does not work, although the record says so");
+        bool refused = s->n_again == 0 && s->result != PLAN_OVER;
+        bool too_much = first && !refused && p->strategy == PLAN_TILES; /* parts may be counted */
+        p->counts_usable = too_much;
+        plan_find(p, too_much ? "counting does not work for the region as a whole"
+                              : "counting does not work, although the record says so");
         if (n->n_ambiguous > 0 && !was_over)
             judge(p, s->node);
         return push_pending(p, s->node, err);
