@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Regions of every form against the practice archive: the identifiers of a query are those that
--- brute force finds in the archive's own list of a circle round the region.
+-- brute force finds in the archive's own list of a circle round the region. More rows: windows.py.
 
 package.path = assert(os.getenv("HALYARD_SOURCE")) .. "/tests/archive/?.lua;" .. package.path
 local practice = require("practice")
@@ -102,24 +102,4 @@ describe("a tiled catalogue", function()
     compare("TIC", "UNION (CIRCLE 130 40 0.3 CIRCLE 131.5 40 0.3 CIRCLE 130 41.2 0.2)",
       "CIRCLE 130.7 40.5 1.5", nil, 1000)
   end)
-
-  -- 200,000 rows in answers of 5,000: the archive's own list, and one file whatever the window.
-  for name, region in pairs({
-    polygon = "POLYGON 264 -12 267 -12 267 -7 265.5 -8.6 264 -7",
-    map = "MOC 5/7396-7397 6/29592 29595",
-  }) do
-    it("is one file with 1, 4 and 8 requests in parallel: " .. name, function()
-      practice.dump_ids("TIC", region, folder .. "/truth")
-      archive = practice.start("--row-cap 5000")
-      for _, parallel in ipairs({ 1, 4, 8 }) do
-        local out = folder .. "/" .. parallel
-        local code, _, err = archive:run(file, out, { catalog = "TIC", region = region,
-          row_limit = 5000, parallel = parallel }, "--quiet")
-        assert.equal(0, code, err)
-        assert.is_true(practice.same(folder .. "/1/rows.csv", out .. "/rows.csv"))
-      end
-      assert.is_true(practice.file_ids(folder .. "/1/rows.csv", folder .. "/ids") > 150000)
-      assert.is_true(practice.same(folder .. "/truth", folder .. "/ids"))
-    end)
-  end
 end)
