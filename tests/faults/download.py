@@ -21,7 +21,7 @@ def cut(wire, content=CONTENT, at=CUT, **headers):
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n"
                    for name, value in lines.items() if value is not None)
     wire.send(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + content[:at])
-    wire.wait(0.1)  # else the reset overtakes the bytes
+    wire.arrived()  # else the reset overtakes the bytes
     wire.reset()
 
 

@@ -139,7 +139,7 @@ class Local(LocalCase):
     @needs_mount
     def test_L4_no_inodes_are_left(self):
         self.truth = {f"{i:02}.bin": bytes([i]) * 500 for i in range(30)}
-        with self.mounted("tmpfs", "nr_inodes=16"):
+        with self.mounted("tmpfs", "nr_inodes=24"):
             ended = self.fetch(self.peer)
             self.assert_local_failure(ended, os.strerror(errno.ENOSPC))
             settled, before = self.whole(), len(self.peer.requests)

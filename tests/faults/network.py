@@ -129,7 +129,7 @@ class Cut(Download):
     def answer_cut(self, wire, head=TAGGED):
         wire.send(head)
         wire.send(CONTENT[:100000])
-        wire.wait(0.2)
+        wire.arrived()
         wire.reset()
 
     def test_N4_reset_in_the_body_goes_on_with_a_strong_validator(self):

@@ -2,10 +2,12 @@
 """A loopback HTTP server that misbehaves byte for byte, and counts what it was asked (fault matrix,
 column S)."""
 import email.utils
+import fcntl
 import hashlib
 import re
 import socket
 import struct
+import termios
 import threading
 import time
 
@@ -73,6 +75,11 @@ class Wire:
     def wait(self, seconds):
         if self.peer.stopping.wait(seconds):
             raise Gone
+
+    def arrived(self):
+        """Waits until all that was sent lies with the client, who reads it even after a reset."""
+        while struct.unpack("i", fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4)))[0]:
+            self.wait(0.01)
 
     def hold(self):
         """Says nothing more until the client leaves."""
