@@ -104,7 +104,7 @@ local function fetch_one(queue, k, on_error)
     entry.err = err
   end
   local go_on = status ~= "failed" or on_error == "keep" or entry and on_error(entry)
-  if not go_on or err.code == "io" or err.code == "budget" then
+  if not go_on or err.code == "io" or err.code == "memory" or err.code == "budget" then
     error(err, 0)
   end
 end
