@@ -253,9 +253,10 @@ function methods:save(document)
       add(entry)
     end
   end
+  local entry = {}
   for _, queue in ipairs(self.queues) do
     for k = 1, #queue do
-      add(queue:entry(k))
+      add(queue:entry(k, entry))
     end
   end
   out:append((before == "\n    " and "" or "\n  ") .. "]\n}\n")

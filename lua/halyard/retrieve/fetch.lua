@@ -89,9 +89,10 @@ local function is_deferred(err)
 end
 
 -- Fetches file `k`, notes what became of it. Raises when the others shall not go on.
-local function fetch_one(queue, k, on_error)
+-- @tparam table item for what is known of it, used again
+local function fetch_one(queue, k, on_error, item)
   queue:begin(k)
-  local ok, got = errors.try(fetch, queue:item(k), queue)
+  local ok, got = errors.try(fetch, queue:item(k, item), queue)
   if ok then
     queue:settle(k, got.skipped and "there" or "complete", got)
     return got
@@ -117,9 +118,10 @@ local function fetch_all(queue, parallel, on_error, record)
     tasks[i] = i
   end
   task.map(tasks, #tasks, function()
+    local item = {}
     while next_k < #queue do
       next_k = next_k + 1
-      local got = fetch_one(queue, next_k, on_error)
+      local got = fetch_one(queue, next_k, on_error, item)
       done = done + 1
       if got and not got.skipped then
         bytes = bytes + got.bytes

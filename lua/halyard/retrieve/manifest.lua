@@ -39,25 +39,26 @@ local function json_line(entry, message)
     "url", entry.address)
 end
 
--- Calls `see` with every file of the queues: of those that go to one place the latest, where the
--- first of them stands.
+-- Calls `see` with every file of the queues (in one table, used again): of those that go to one
+-- place the latest, where the first of them stands.
 local function each(queues, see)
+  local entry = {}
   if #queues == 1 then
     for k = 1, #queues[1] do
-      see(queues[1]:entry(k))
+      see(queues[1]:entry(k, entry))
     end
     return
   end
   local order, latest = {}, {}
   for i, queue in ipairs(queues) do
     for k = 1, #queue do
-      local place = queue:item(k).place
+      local place = queue:item(k, entry).place
       order[#order + 1] = not latest[place] and place or nil
       latest[place] = i << 32 | k
     end
   end
   for _, place in ipairs(order) do
-    see(queues[latest[place] >> 32]:entry(latest[place] & 0xffffffff))
+    see(queues[latest[place] >> 32]:entry(latest[place] & 0xffffffff, entry))
   end
 end
 

@@ -221,16 +221,19 @@ end
 --- The file number `k`: uri, source (as records call it), address, direct (of another service),
 -- place (below the folder), file (below the output folder), size and expected_sha256 as the
 -- catalogue gives them.
-function methods:item(k)
+-- @tparam integer k
+-- @tparam[opt] table item to be used again: thousands of new ones would only be collected
+function methods:item(k, item)
+  item = item or {}
   local row, uri, direct, source, name, size, sha256 = look_up(self, k)
   local place = self.names[k] or name and laid_out(row, name, self.options.flat)
   if self.digits[k] then
     place = renamed(place, source, self.digits[k])
   end
-  return {
-    uri = uri, source = source, direct = direct, address = address_of(uri, direct), place = place,
-    file = self.folder .. "/" .. place, size = size, expected_sha256 = sha256,
-  }
+  item.uri, item.source, item.direct, item.address = uri, source, direct, address_of(uri, direct)
+  item.place, item.file = place, self.folder .. "/" .. place
+  item.size, item.expected_sha256 = size, sha256
+  return item
 end
 
 local function count(self, status, n)
@@ -293,21 +296,26 @@ function methods:count(status)
 end
 
 --- Everything about file `k`, as reports and manifests tell it.
-function methods:entry(k)
+-- @tparam integer k
+-- @tparam[opt] table entry of another file, to be used again
+function methods:entry(k, entry)
   if k < 1 or k > self.n then
     return nil
   end
-  local entry, status = self:item(k), self.statuses[k]
+  local status, problem = self.statuses[k], self.problems[k]
+  entry = self:item(k, entry)
   entry.status, entry.tries = status, self.tries[k] or nil
   entry.ok = status == "complete" or status == "there"
   if entry.ok then
     entry.bytes, entry.sha256, entry.etag = download.record(self.dir, entry.place)
-    entry.skipped = status == "there"
+    entry.skipped, entry.path = status == "there", self.dir .. "/" .. entry.place
     entry.warning, entry.from = self.notes[k], self.origins[k]
-    entry.path = self.dir .. "/" .. entry.place
-  elseif self.problems[k] then
-    local problem = self.problems[k]
-    entry.err = errors.new(problem.code, problem.message, { fault = problem.fault })
+    entry.err = nil
+  else
+    entry.bytes, entry.sha256, entry.etag = nil, nil, nil
+    entry.skipped, entry.path, entry.warning, entry.from = nil, nil, nil, nil
+    entry.err = problem
+      and errors.new(problem.code, problem.message, { fault = problem.fault }) or nil
   end
   return entry
 end
