@@ -128,6 +128,29 @@ class Machine(LocalCase):
                 self.assertEqual(self.whole(), {"a.bin", "b.bin"})
                 self.restart()
 
+    def test_a_run_that_its_script_or_its_time_ends_records_what_it_has(self):
+        def answer(request, wire):
+            if request.path == "/a.bin":
+                return wire.file(request, self.truth["a.bin"])
+            if request.path == "/b.bin":
+                wire.wait(0.5)
+                return wire.answer("gone", "404 Not Found")
+            return wire.hold()
+        self.honest = False
+        peer = self.serve(answer)
+        for names, options, more, code in (("abc", "on_error = function() error('typo') end", "", 1),
+                                           ("ac", "", 'budget = { wall = "2 s" },', 8)):
+            with self.subTest(code):
+                rows = ", ".join(f'{{ access_url = "{peer.url}/{name}.bin" }}' for name in names)
+                text = self.workflow(f'retrieve.products({{ {rows} }}, {{ dir = "d", flat = true, '
+                                     f'{options} }})', [peer.host], more)
+                ended = self.end(self.start("run", text, "--allow-private-net", "-o", self.out))
+                self.assertEqual(ended.code, code, ended.messages)
+                manifest = ended.manifest()
+                self.assertEqual([manifest[f"{name}.bin"]["status"] for name in names],
+                                 ["complete"] + ["failed"] * (len(names) - 1))
+                self.restart()
+
     def test_L11_an_interrupt_between_two_downloads_records_what_came(self):
         row = f'{{ access_url = "{self.peer.url}/a.bin" }}'
         run = self.start_text(f'retrieve.products({{ {row} }}, {{ dir = "d", flat = true }}) '
