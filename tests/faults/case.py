@@ -88,7 +88,7 @@ class Case(unittest.TestCase):
     deadline_s = 240  # of a run
     tries_max = TRIES_MAX
     unseen = 0  # tries of each file that its server does not see as requests
-    alone = True  # no other run asks the same peers meanwhile
+    alone = True  # no other run asks the same peers meanwhile, and each request is a try
     where = None  # the tests' own folder lies: None, where temporary files do
 
     def setUp(self):

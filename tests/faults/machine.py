@@ -251,7 +251,7 @@ class Machine(LocalCase):
     def test_L14_the_machine_sleeps_in_every_transfer(self):
         # More often than an operation is tried, and longer than its server may be silent.
         naps, size = 7, len(self.truth["a.bin"])
-        self.unseen = -naps  # no tries, though requests
+        self.alone = False  # naps are no tries, though requests
         asleep = threading.Event()
 
         def answer(request, wire):
@@ -283,6 +283,7 @@ class Machine(LocalCase):
         self.assertEqual(self.whole(), {"a.bin"})
         self.assertEqual([request.offset() for request in peer.requests],
                          [None] + [100_000 * i for i in range(1, naps + 1)])
+        self.assertLess(ended.files()["a.bin"]["tries"], 1 + naps)
         self.assertEqual(len({request.connection for request in peer.requests}), naps + 1)
 
     # -- other processes
