@@ -76,6 +76,8 @@ local function shapes_of(service, ra, dec, half, guard)
     sky.box((ra - inner) % 360, (ra + inner) % 360, inner_low, inner_high)
 end
 
+local too_much = { over = true, ambiguous = true, stalled = true } -- perhaps
+
 -- The whole answer round a place and the region that it covers; smaller until it fits.
 local function ask(source, ra, dec, half)
   local guard = (source.service.guard_arcsec or 1) / 3600
@@ -87,7 +89,7 @@ local function ask(source, ra, dec, half)
     local cap, verdict = source.service.cap, not ok and source.verdict(rows)
     if ok and (cap == 0 or #rows < cap) then
       return source.refine(rows), inside
-    elseif (ok or verdict == "over" or verdict == "ambiguous") and shrunk < halvings then
+    elseif (ok or too_much[verdict]) and shrunk < halvings then
       half, shrunk = half / 2, shrunk + 1
     elseif not ok and verdict ~= "fatal" and verdict and waited < patience then
       waited = waited + 1

@@ -84,7 +84,7 @@ function M.count(source, region, margin)
 end
 
 local function do_without_counts(source)
-  source.service.counts, source.counts_region, source.uncounted = false, false, true
+  source.counts_region, source.uncounted = false, true
 end
 
 -- The count that a query begins with; nil when the service has none. One that takes the archive too
@@ -96,7 +96,7 @@ local function count_first(source, region)
     return n
   end
   local verdict = source.verdict(n)
-  if verdict ~= "over" and verdict ~= "ambiguous" then
+  if verdict ~= "over" and verdict ~= "ambiguous" and verdict ~= "stalled" then
     error(n, 0)
   end
   report.current():spent({ requests = 1, bytes = 0 })
@@ -399,7 +399,7 @@ end
 local function options_of(source, record, options, known)
   return {
     window = options.parallel or source.window,
-    known_rows = source.service.counts and known or -1,
+    known_rows = source.service.counts and known or -1, count_failed = source.uncounted or false,
     requests_max = record.budget.requests and math.max(1, record.budget.requests - record.requests)
       or source.requests_max or 0,
     rows_max = record.budget.rows or 0, prior = densities.recall(source),

@@ -207,12 +207,12 @@ function methods:told(ask, from_key, answer, fields)
 end
 
 --- Records that an ask went over, or a failure that may be one. `how`: "rows" (the answer had too
--- many: `kept` has returned, kept and overshoot_deg), "over", "ambiguous" or, of numbers that the
--- plan does without, "fatal".
+-- many: `kept` has returned, kept and overshoot_deg), "over", "ambiguous", "stalled" or, of numbers
+-- that the plan does without, "fatal".
 function methods:over(ask, from_key, how, kept, fields)
   local record = filled(self, { kind = "over", text = how }, ask, from_key, kept or {})
   filled(self, record, ask, from_key, fields)
-  if how == "ambiguous" then
+  if how == "ambiguous" or how == "stalled" then
     self.doubts[#self.doubts + 1] = record
   else
     write(self, record)

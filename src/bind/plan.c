@@ -7,7 +7,8 @@
  * (booleans, absent: false), match ("point", "footprint"; absent: point), cap, pos_quantum_deg,
  * radius_max_deg, radius_decimals, guard_arcsec (numbers), alt_split: an array of up to 4 columns {
  * name, decimals, rounded, nullable, null_test, min, max }. `options`: window, requests_max,
- * rows_max, known_rows, prior (array of { ra, dec, radius, rows_per_sr }, as plan:densities gives).
+ * rows_max, known_rows, count_failed, prior (array of { ra, dec, radius, rows_per_sr }, as
+ * plan:densities gives).
  *
  * An ask is a table: id, kind ("fetch", "count", "probe", "histogram"), form ("box", "cone"),
  * whole, by_centre, by_key, no_position, attempt, ra_min, ra_max, dec_min, dec_max,

@@ -161,8 +161,8 @@ static void read_prior(lua_State *L, int index, hal_plan_options *out)
 
 hal_plan_options hal_arg_plan_options(lua_State *L, int index)
 {
-    static const char *const known[] = {"window",     "requests_max", "rows_max",
-                                        "known_rows", "prior",        NULL};
+    static const char *const known[] = {"window",       "requests_max", "rows_max", "known_rows",
+                                        "count_failed", "prior",        NULL};
     enum { WINDOW_DEFAULT = 4, WINDOW_MAX = 8 };
     hal_options_check(L, index, known, "plan.new: options");
     int64_t window = hal_option_integer(L, index, "window", WINDOW_DEFAULT);
@@ -173,6 +173,7 @@ hal_plan_options hal_arg_plan_options(lua_State *L, int index)
         .requests_max = option_count(L, index, "requests_max"),
         .rows_max = option_count(L, index, "rows_max"),
         .known_rows = hal_option_integer(L, index, "known_rows", -1),
+        .count_failed = hal_option_boolean(L, index, "count_failed", false),
     };
     read_prior(L, index, &options);
     return options;
@@ -365,6 +366,7 @@ hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why)
     static const char *const names[] = {[HAL_VERDICT_OVER] = "over",
                                         [HAL_VERDICT_AMBIGUOUS] = "ambiguous",
                                         [HAL_VERDICT_TRANSIENT] = "transient",
+                                        [HAL_VERDICT_STALLED] = "stalled",
                                         [HAL_VERDICT_FATAL] = "fatal"};
     const char *verdict = hal_arg_text(L, index, "failed: verdict");
     int v = HAL_VERDICT_FATAL;
@@ -372,7 +374,8 @@ hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why)
         v--;
     if (v < 0)
         hal_bind_fail(L, HAL_E_USAGE,
-                      "failed: \"%.40s\" is not over, ambiguous, transient or fatal", verdict);
+                      "failed: \"%.40s\" is not over, ambiguous, transient, stalled or fatal",
+                      verdict);
     *why = HAL_ERR_INIT;
     if (lua_isnoneornil(L, index + 1))
         hal_err_set(why, HAL_E_ARCHIVE, "the request failed (%s)", verdict);

@@ -585,7 +585,8 @@ hal_status hal_ledger_finish(hal_ledger *l, const char *state, hal_err *err)
     err = err ? err : &local;
     hal_status st = HAL_OK;
     if (strcmp(state, "complete") != 0)
-        st = run(l, prepare(l, err, "DELETE FROM over WHERE how='ambiguous'", ""), err);
+        st = run(l, prepare(l, err, "DELETE FROM over WHERE how IN ('ambiguous','stalled')", ""),
+                 err);
     if (!st)
         st = run(l, prepare(l, err, "INSERT INTO finish VALUES(" WITH_SUM("?1") ")", "s", state),
                  err);

@@ -10,6 +10,8 @@
 
 static const char too_many[] = "more rows than one answer holds in the smallest tile";
 static const char unfetched[] = "not fetched: the plan ended first";
+static const char stalled[] =
+    "not fetched: the archive was still at work on it when its time was up";
 
 /* Rows expected from a tile that is not finished. */
 static double rows_pending(const hal_plan *p, int32_t i)
@@ -58,7 +60,10 @@ bool hal_plan_stuck(const hal_plan *plan, size_t i, hal_tile *tile, const char *
     if (k < 0)
         return false;
     *tile = plan_node_at(plan, k)->tile;
-    *why = plan_node_at(plan, k)->state == PLAN_NODE_STUCK ? too_many : unfetched;
+    const plan_node *n = plan_node_at(plan, k);
+    *why = n->state == PLAN_NODE_STUCK        ? too_many
+           : n->n_stalled >= PLAN_STALLED_MAX ? stalled
+                                              : unfetched;
     return true;
 }
 
@@ -205,6 +210,13 @@ static void say_what_is_stuck(hal_plan *p)
     }
     if (p->account.n_stuck > 1)
         snprintf(others, sizeof others, " and in %zu other tiles", p->account.n_stuck - 1);
+    if (n->state != PLAN_NODE_STUCK) {
+        hal_err_set(&p->error, HAL_E_TIMEOUT,
+                    "the archive was still at work when its time was up, %d times, on what lies "
+                    "%s%s%s: run it again later, or ask for less; everything else is complete",
+                    n->n_stalled, where, range, others);
+        return;
+    }
     hal_err_set(
         &p->error, HAL_E_TRUNCATED,
         "more than %.0f rows %s%s%s: add a filter that makes them fewer; everything else is "

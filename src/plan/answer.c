@@ -179,7 +179,9 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     p->in_flight--;
     plan_histogram_free(s->histogram); /* cells that came before */
     s->histogram = NULL;
-    bool strain = verdict == HAL_VERDICT_AMBIGUOUS || verdict == HAL_VERDICT_TRANSIENT;
+    bool strain = verdict == HAL_VERDICT_AMBIGUOUS || verdict == HAL_VERDICT_TRANSIENT ||
+                  verdict == HAL_VERDICT_STALLED;
+    s->stalled = verdict == HAL_VERDICT_STALLED;
     if (strain && id >= p->window_cut_id) { /* once per round trip */
         p->window = p->window > 1 ? p->window / 2 : 1;
         p->window_cut_id = p->next_id;
@@ -187,6 +189,7 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     if (verdict == HAL_VERDICT_FATAL &&
         (s->ask.kind == HAL_ASK_COUNT || s->ask.kind == HAL_ASK_HISTOGRAM)) {
         p->account.refused++;
+        s->refused = true;
         s->result = PLAN_AMBIGUOUS; /* rows may come without; else they say why not */
         return HAL_OK;
     }
@@ -208,9 +211,10 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
     }
     p->account.ambiguous++;
     if (s->canary) {
-        ask_again(p, s, now_ns, doubling(30 * SECOND, 600 * SECOND, s->n_again), CANARY_MAX, why);
+        ask_again(p, s, now_ns, doubling(30 * SECOND, 600 * SECOND, s->n_again),
+                  s->stalled ? CANARY_FIRST_MAX : CANARY_MAX, why);
     } else if (s->ask.kind != HAL_ASK_FETCH && s->ask.kind != HAL_ASK_PROBE &&
-               s->n_again < COUNT_MAX) {
+               s->n_again < COUNT_MAX && !s->stalled) {
         ask_again(p, s, now_ns, doubling(SECOND, 120 * SECOND, s->n_again), COUNT_MAX, why);
     } else {
         s->result = PLAN_AMBIGUOUS;

@@ -9,14 +9,17 @@
 #include <math.h>
 
 enum {
-    COUNT_MAX = 3,    /* refusals of a region whose count is below the cap that refute the cap */
-    REFUSED_MAX = 8,  /* refusals after which a region is cut whatever its count */
-    PROBE_ROWS = 30,  /* rows that make a density worth having */
-    SURPRISE_MAX = 3, /* tiles that were over against all expectation before one is counted */
-    MEASURE_CUTS = 3, /* cuts in a row that did not help, after which rows are counted */
-    BLIND_CUTS = 6,   /* cuts of a column in a row, after which uncounted ones try the next */
+    COUNT_MAX = 3,     /* refusals of a region whose count is below the cap that refute the cap */
+    REFUSED_MAX = 8,   /* refusals after which a region is cut whatever its count */
+    PROBE_ROWS = 30,   /* rows that make a density worth having */
+    SURPRISE_MAX = 3,  /* tiles that were over against all expectation before one is counted */
+    MEASURE_CUTS = 3,  /* cuts in a row that did not help, after which rows are counted */
+    BLIND_CUTS = 6,    /* cuts of a column in a row, after which uncounted ones try the next */
+    UNCOUNTED_MAX = 3, /* counts that do not come, after which none is asked for */
     REQUESTS_DEFAULT = 2000,
 };
+
+#define SQUARE_DEGREES 3282.806350011744 /* of a steradian */
 
 #define SAME_ROWS 0.9 /* of the rows before three cuts: positions cannot split them */
 
@@ -65,8 +68,8 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
     }
     /* Counted once in a while, rows that no cut makes fewer show themselves early. */
     n->want_count =
-        n->over_run % MEASURE_CUTS == 0 && p->counts_usable && may_take_another_way(p, n);
-    n->ends = n->ends || (n->column && !p->counts_usable && n->over_run >= BLIND_CUTS);
+        n->over_run % MEASURE_CUTS == 0 && plan_may_count(p, r) && may_take_another_way(p, n);
+    n->ends = n->ends || (n->column && !plan_may_count(p, r) && n->over_run >= BLIND_CUTS);
 }
 
 /* Over, or a fault? Design section 6.1, rules 3 and 4. */
@@ -233,6 +236,21 @@ static void measure(hal_plan *p, int32_t i, double rows)
     n->rows_known = (float)rows;
 }
 
+/* Counting does not work: not here, for want of time, or nowhere. */
+static void do_without_count(hal_plan *p, const plan_slot *s)
+{
+    p->uncounted_sr = fmin(p->uncounted_sr, s->request.area_sr);
+    if (!s->refused && ++p->n_uncounted < UNCOUNTED_MAX && s->request.area_sr > 0.0) {
+        plan_find(p,
+                  "a count of %.3g square degrees does not come in time: only smaller regions are "
+                  "counted",
+                  s->request.area_sr * SQUARE_DEGREES);
+        return;
+    }
+    p->counts_usable = false;
+    plan_find(p, "counting does not work, although the record says so");
+}
+
 static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
 {
     plan_node *n = plan_node_at(p, s->node);
@@ -240,12 +258,8 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
     bool first = s->node == 0 && n->n_ambiguous == 0 && !n->over;
     bool was_over = n->over;
     n->want_count = false;
-    if (s->result != PLAN_COUNTED) { /* counting does not work here: do without */
-        bool refused = s->n_again == 0 && s->result != PLAN_OVER;
-        bool too_much = first && !refused && p->strategy == PLAN_TILES; /* parts may be counted */
-        p->counts_usable = too_much;
-        plan_find(p, too_much ? "counting does not work for the region as a whole"
-                              : "counting does not work, although the record says so");
+    if (s->result != PLAN_COUNTED) {
+        do_without_count(p, s);
         if (n->n_ambiguous > 0 && !was_over)
             judge(p, s->node);
         return push_pending(p, s->node, err);
@@ -423,7 +437,7 @@ static hal_status apply_suspect(hal_plan *p, plan_slot *s, uint64_t serial, hal_
     plan_node *n = plan_node_at(p, i);
     n->rows_returned = s->returned;
     n->suspect = true;
-    if (p->counts_usable) {
+    if (plan_may_count(p, &s->request)) {
         n->want_count = true;
     } else {
         if (p->suspect_rows == s->returned) /* twice the same */
@@ -459,7 +473,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
                 outgrow(p, s);
             p->n_surprise += n->predicted >= 0.0 && n->predicted <= PLAN_ACCEPT * p->cap;
             mark_over(p, i, &s->request, p->cap, false);
-            if (p->counts_usable && p->n_surprise >= SURPRISE_MAX) {
+            if (plan_may_count(p, &s->request) && p->n_surprise >= SURPRISE_MAX) {
                 p->n_surprise = 0;
                 n->want_count = true;
             }
@@ -469,7 +483,12 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
         return st ? st : prove_life(p, serial, false, err);
     case PLAN_AMBIGUOUS:
         n->n_ambiguous++;
-        if (p->counts_usable && n->page == 0) {
+        n->n_stalled += s->stalled;
+        if (n->n_stalled >= PLAN_STALLED_MAX) {
+            plan_finish(p, i, PLAN_NODE_UNFETCHED, n->rows_kept);
+            return HAL_OK;
+        }
+        if (plan_may_count(p, &s->request) && n->page == 0) {
             n->want_count = true;
             return push_pending(p, i, err);
         }

@@ -85,6 +85,7 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     p->page_share = 1.0;
     p->cap = service->cap ? (double)service->cap : PLAN_CAP_UNKNOWN;
     p->counts_usable = service->counts;
+    p->uncounted_sr = INFINITY;
     p->window = 1;
     p->next_id = 1;
     p->account.rows_counted = options->known_rows;
@@ -288,7 +289,7 @@ static bool gives_up(hal_plan *p)
 static bool counts_ahead(const hal_plan *p, const plan_node *n, const plan_request *r, double rows)
 {
     bool open = r->area_sr > 0.0 && r->fits && !n->whole && !n->column && !n->counted && !n->over;
-    if (!p->counts_usable || p->strategy != PLAN_TILES || !open || n->cells >= 0 ||
+    if (!plan_may_count(p, r) || p->strategy != PLAN_TILES || !open || n->cells >= 0 ||
         p->spread <= COUNT_SPREAD || rows < COUNT_FROM * p->cap || rows > COUNT_TO * p->cap)
         return false;
     for (int32_t up = n->parent; up >= 0; up = n->parent) {
@@ -406,7 +407,12 @@ static void prepare_root(hal_plan *p)
     if (by_cells && (!known || root->over))
         root->want_order = (int8_t)plan_histogram_order(p);
     else if (!known && p->strategy != PLAN_PAGES)
-        root->want_count = p->counts_usable && fits;
+        root->want_count = p->counts_usable && fits && !p->options.count_failed;
+    if (p->options.count_failed) {
+        plan_request r = plan_request_node(p, root);
+        p->uncounted_sr = r.area_sr;
+        p->n_uncounted = 1;
+    }
 }
 
 static bool budget_left(hal_plan *p)

@@ -63,6 +63,7 @@ typedef struct hal_plan_options {
     uint64_t requests_max; /* 0: the design's default (section 6.2) */
     uint64_t rows_max;     /* rows kept; 0: none */
     int64_t known_rows;    /* exact count of the region, if the caller has it; < 0: unknown */
+    bool count_failed; /* the caller asked for it and got none in time: only parts are counted */
     const hal_plan_density *prior; /* densities remembered, for first guesses only; copied */
     size_t n_prior;
 } hal_plan_options;
@@ -139,6 +140,8 @@ typedef enum hal_verdict {
     HAL_VERDICT_OVER,      /* the service said or proved: too many rows */
     HAL_VERDICT_AMBIGUOUS, /* reset, empty reply, cut body, 500, 502, 504, timeout */
     HAL_VERDICT_TRANSIENT, /* name, connect, TLS, 429, 503 */
+    HAL_VERDICT_STALLED,   /* said to be at work on it until the time was up: as AMBIGUOUS, but what
+                              stalls again in all its parts is given up, for each try takes long */
     HAL_VERDICT_FATAL      /* 400, 401, 404, bad query: the plan stops with that error */
 } hal_verdict;
 

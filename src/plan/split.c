@@ -71,6 +71,7 @@ static plan_node child_of(const plan_node *n)
         .lo = n->lo,
         .hi = n->hi,
         .over_run = n->over ? n->over_run : 0,
+        .n_stalled = n->n_stalled,
         .predicted = -1.0,
         .rows_known = -1.0F,
         .want_order = -1,

@@ -5,6 +5,8 @@
 
 #include "plan/plan.h"
 
+#include <math.h>
+
 /* Results are applied in the order of issue; ask i + PLAN_LAG is chosen only after result i was
  * applied, so what is asked does not depend on the window (1..8) or on who answers first.
  * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
@@ -67,6 +69,7 @@ typedef struct plan_node {
     int8_t want_order; /* of the histogram to ask for next; < 0: none */
     bool owns_cells;
     int32_t cells; /* the histogram that says most about it, its own or from above; -1: none */
+    uint8_t n_stalled; /* it and what it is a part of, so often */
     int32_t next_stuck;
     int32_t first_child; /* of n_child, one after another */
     uint8_t n_child;
@@ -139,6 +142,8 @@ typedef struct plan_slot {
     plan_result result;
     int32_t node; /* -1: a probe */
     bool canary;
+    bool stalled; /* the ambiguous failure was HAL_VERDICT_STALLED, or ... */
+    bool refused; /* ... a fatal one */
     int n_again;
     int64_t again_ns;
     uint64_t cap;  /* of the service and ... */
@@ -208,6 +213,8 @@ struct hal_plan {
     double probe_radius; /* degrees; 0: no probe yet */
     double probe_failed; /* the smallest radius that did not come back whole; 0: none */
     int n_probe, n_probe_silent, n_surprise;
+    double uncounted_sr; /* area of the smallest request that was not counted in time */
+    int n_uncounted;     /* such requests */
     uint64_t n_guess_settled,
         n_guess_refuted; /* ambiguous answers taken for over, and wrongly so */
 
@@ -231,6 +238,14 @@ static inline bool plan_cuts_sky(const hal_plan *p)
 static inline bool plan_probes(const hal_plan *p)
 {
     return p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES;
+}
+
+enum { PLAN_STALLED_MAX = 4 }; /* before a tile is given up */
+
+/* Does a count of the request make sense? Not of one as large as one that failed. */
+static inline bool plan_may_count(const hal_plan *p, const plan_request *r)
+{
+    return p->counts_usable && (r->area_sr < 0.5 * p->uncounted_sr || isinf(p->uncounted_sr));
 }
 
 /* split.c: the tree */

@@ -423,6 +423,29 @@ describe("a service made of rows:", function()
     assert.is_true(result.account.probes > 0)
   end)
 
+  it("gives up a place on which the archive is at work for ever, and keeps the rest", function()
+    local source = service(even(2000), 300)
+    source.verdict = door.verdict
+    local fetch = source.fetch
+    source.fetch = function(shape)
+      if in_box(shape, { ra = 101.3, dec = 21.3 }) then
+        errors.raise("timeout", "still EXECUTING after 3600 s and 130 polls",
+          { outcome = { polls = 130 } })
+      end
+      return fetch(shape)
+    end
+    source.count = nil
+    source.service.counts = false
+    local result = query.run(source, sky.box(100, 103, 20, 23), { partial = true })
+    assert.equal("partial", result.state)
+    assert.is_true(#result.table > 1000 and #result.table < 2000, #result.table)
+    assert.is_truthy(result.remedy:find("the archive was still at work when its time was up", 1,
+      true), result.remedy)
+    assert.equal(1, #account().missing)
+    assert.is_truthy(account().missing[1].why:find("still at work", 1, true))
+    assert.equal(4, account().requests.ambiguous)
+  end)
+
   it("fails with a count that is refused for good", function()
     local source = service(even(10), 300)
     source.verdict = door.verdict

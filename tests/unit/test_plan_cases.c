@@ -556,6 +556,55 @@ static void a_limit_that_two_round_answers_seemed_to_prove_is_taken_back(void **
     hal_region_unref(region);
 }
 
+static void a_place_that_the_archive_never_finishes_is_given_up_with_the_reason(void **state)
+{
+    (void)state;
+    sim_sky *sky = sim_sky_new("wrap", 0.1, 0);
+    for (int way = 0; way < 8; way++) {
+        sim_setup setup = setup_of(way % 2, SIM_FLAG);
+        setup.service.counts = way / 2 % 2;
+        setup.service.over_is_slow = way / 4;
+        setup.stalls = true;
+        setup.stalls_ra = 2.5;
+        setup.stalls_dec = 3.5;
+        sim_report r = sim_run(sky, &setup);
+        assert_int_equal(r.account.state, HAL_PLAN_PARTIAL);
+        assert_int_equal(r.error.status, HAL_E_TIMEOUT);
+        assert_non_null(strstr(r.error.text, "still at work when its time was up, 4 times, on what "
+                                             "lies within"));
+        assert_non_null(strstr(r.error.text, "everything else is complete"));
+        assert_int_equal(r.n_stuck, 1);
+        assert_true(hal_tile_owns(&r.stuck[0], 2.5, 3.5));
+        assert_true(r.n_lost > 0 && r.n_lost < r.n_in_region / 4);
+        assert_int_equal(r.n_twice + r.n_foreign, 0);
+        assert_true(r.account.ambiguous <= 5);
+        sim_report_clear(&r);
+    }
+    sim_sky_free(sky);
+}
+
+static void a_count_that_takes_too_long_is_not_asked_of_regions_as_large(void **state)
+{
+    (void)state;
+    sim_sky *sky = sim_sky_new("wrap", 0.1, 0);
+    for (int by_caller = 0; by_caller < 2; by_caller++) {
+        sim_setup setup = setup_of(false, SIM_RESET);
+        setup.service.counts = true;
+        setup.counts_most_deg = 6.0; /* the region has 10 */
+        setup.options.count_failed = by_caller;
+        setup.fault_rate = 0.1;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        /* Resets of small tiles are still told from too many rows by a count. */
+        assert_true(r.account.counts > (by_caller ? 0u : 4u));
+        assert_null(strstr(r.findings, "counting does not work"));
+        if (!by_caller)
+            assert_found(&r, "square degrees does not come in time: only smaller");
+        sim_report_clear(&r);
+    }
+    sim_sky_free(sky);
+}
+
 static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
 {
     (void)state;
@@ -597,7 +646,7 @@ static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
     setup.no_counting = setup.no_cells = true;
     r = sim_run(sky, &setup);
     assert_exactly_once(&r);
-    assert_found(&r, "counting does not work");
+    assert_found(&r, "square degrees does not come in time: only smaller regions are counted");
     assert_found(&r, "counting rows by cell does not work");
     sim_report_clear(&r);
     sim_sky_free(sky);
@@ -671,6 +720,8 @@ int main(void)
         cmocka_unit_test(case_21_a_small_cap_that_nobody_declared),
         cmocka_unit_test(a_round_number_of_rows_that_nothing_divides_is_believed_below_1000),
         cmocka_unit_test(a_limit_that_two_round_answers_seemed_to_prove_is_taken_back),
+        cmocka_unit_test(a_place_that_the_archive_never_finishes_is_given_up_with_the_reason),
+        cmocka_unit_test(a_count_that_takes_too_long_is_not_asked_of_regions_as_large),
         cmocka_unit_test(case_21_other_wrong_caps_and_counts_are_found_out),
         cmocka_unit_test(a_limit_of_a_few_rows_does_not_keep_the_plan_probing),
         cmocka_unit_test(case_23_the_archive_asks_to_wait),

@@ -204,7 +204,8 @@ end
 -- contradict each other.
 local function maybe_too_long(err)
   local verdict = errors.is(err) and door.verdict(err)
-  return verdict == "over" or verdict == "ambiguous" and (err.reset or err.code ~= "integrity")
+  return verdict == "over" or verdict == "stalled"
+    or verdict == "ambiguous" and (err.reset or err.code ~= "integrity")
 end
 
 --- Observations (CAOM rows) whose footprint touches a circle, that meet criteria, or both. With a

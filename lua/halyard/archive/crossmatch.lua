@@ -90,7 +90,8 @@ local function matches(record, found, ra, dec, radius, first, last)
   local ok, rows, cost = errors.try(mashup.rows, found.service,
     { raColumn = ra_name, decColumn = dec_name, radius = radius }, { data = upload, tries = 2 })
   local verdict = not ok and door.verdict(rows)
-  if not ok and first < last and (verdict == "over" or verdict == "ambiguous") then
+  if not ok and first < last and (verdict == "over" or verdict == "ambiguous"
+    or verdict == "stalled") then
     local half = (first + last) // 2
     local parts = matches(record, found, ra, dec, radius, first, half)
     local second = matches(record, found, ra, dec, radius, half + 1, last)

@@ -164,9 +164,10 @@ local function means_too_many(message)
     or text:find("timeout expired") or text:find("timed out")
 end
 
---- What a failed request says about its tile (tiling design 6.1): "over", "ambiguous", "transient",
--- "fatal", "again" (not about the tile: ask once more); nil when the failure is this machine's own
--- and must be raised as it is.
+--- What a failed request says about its tile (tiling design 6.1): "over", "ambiguous", "stalled"
+-- (the archive said to be at work on it until the time was up), "transient", "fatal", "again" (not
+-- about the tile: ask once more); nil when the failure is this machine's own and must be raised as
+-- it is.
 function M.verdict(err)
   local status = err.http_status or 0
   if err.code == "truncated" then
@@ -175,6 +176,8 @@ function M.verdict(err)
     return "ambiguous"
   elseif status == 429 or status == 503 or err.code == "busy" then
     return "transient"
+  elseif err.code == "timeout" and err.outcome and (err.outcome.polls or 0) > 0 then
+    return "stalled"
   elseif err.code == "timeout" or err.code == "integrity" then
     return "ambiguous"
   elseif err.code == "network" then

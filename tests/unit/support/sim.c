@@ -537,7 +537,15 @@ static void arrive(run *t)
             abort();
         return;
     }
+    const sim_setup *setup = t->setup;
+    bool at_work = setup->stalls && hal_tile_owns(&f.ask.tile, setup->stalls_ra, setup->stalls_dec);
+    if (at_work && f.ask.kind == HAL_ASK_FETCH) {
+        if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_STALLED, ns(t->now_s), NULL, &err))
+            abort();
+        return;
+    }
     archive_select(t->sky, t->setup, t->belongs, &f.ask, &t->found);
+    bool too_wide = setup->counts_most_deg > 0.0 && f.ask.cone.radius_deg > setup->counts_most_deg;
     bool no_cells = t->setup->no_cells || (t->setup->no_parts_by_cell && !f.ask.whole);
     if (f.ask.kind == HAL_ASK_HISTOGRAM && no_cells) {
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_FATAL, ns(t->now_s), NULL, &err))
@@ -546,7 +554,7 @@ static void arrive(run *t)
         count_cells(t, &f.ask);
     else if (f.ask.kind != HAL_ASK_COUNT)
         deliver(t, &f.ask);
-    else if (t->setup->no_counting) {
+    else if (t->setup->no_counting || too_wide) {
         if (hal_plan_failed(t->plan, f.ask.id, HAL_VERDICT_AMBIGUOUS, ns(t->now_s), NULL, &err))
             abort();
     } else if (hal_plan_counted(t->plan, f.ask.id, t->found.n + t->setup->counts_too_many, &err))
