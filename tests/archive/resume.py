@@ -71,7 +71,9 @@ class Resume(unittest.TestCase):
     def questions(self):
         """Requests for rows and counts that the archive has had."""
         with urllib.request.urlopen(self.url + "/practice/stats") as answer:
-            return sum(json.load(answer)["by_service"].values())
+            stats = json.load(answer)
+        images = sum(n for path, n in stats["by_path"].items() if "/sia" in path or "-sia/" in path)
+        return sum(stats["by_service"].values()) + images
 
     def rows(self, out=None):
         with open(os.path.join(out or self.out, "rows.csv"), "rb") as table:
@@ -282,6 +284,47 @@ class Resume(unittest.TestCase):
         self.assertEqual(code, 0, log)
         self.assertEqual(rest, asked - have)
         self.assertEqual(self.rows(), want)
+
+    def test_images_by_their_centres_go_on_where_they_were(self):
+        """Circles in one version; in the other also ranges of the start of exposure."""
+        self.running.__exit__(None, None, None)
+        self.running = practice.archive("--row-cap", "20", "--latency", "20")
+        self.url = self.running.__enter__()
+        host = self.url.split("//")[1]
+        for version, path in ((1, "/siap/search.php"), (2, "/vo-sia/api/v0.1/query")):
+            name = f"images{version}"
+            workflow = os.path.join(self.folder.name, name + ".lua")
+            with open(workflow, "w", encoding="ascii") as text:
+                text.write(f"""return workflow {{
+                  name = "{name}", summary = "Images", hosts = {{ "{host}" }},
+                  run = function()
+                    return vo.sia("{self.url}{path}?"):query {{ intersect = "center",
+                      region = sky.circle(210.8, 54.35, 0.3), format = "image/fits" }}
+                  end }}""")
+
+            def command(out):
+                return [practice.HALYARD, "run", workflow, "--archive", self.url, "--format", "csv",
+                        "--output", os.path.join(self.folder.name, out)]
+
+            def rows_of(out):
+                before = self.questions()
+                done = subprocess.run(command(out), capture_output=True, env=PLACE, check=True,
+                                      timeout=DEADLINE_S)
+                return done.stdout, done.stderr.decode(), self.questions() - before
+
+            want, _, asked = rows_of("undisturbed")
+            self.assertGreater(want.count(b"\n"), 20)
+            self.assertGreater(asked, 8)
+            for share in (0.3, 0.8):
+                have = self.stop_run(command("out"), max(2, int(share * asked)))
+                self.assertIsNotNone(have)
+                rows, log, rest = rows_of("out")
+                self.assertIn(f"resuming: {have} of ", log)
+                self.assertEqual(rows, want)
+                # At most the questions under way are asked again.
+                self.assertLess(rest, asked - have + 8)
+                self.assertEqual(glob.glob(os.path.join(self.out, ".halyard", "*.tiles")), [])
+                shutil.rmtree(self.out)
 
     def test_what_a_first_query_brought_is_there_when_the_second_is_killed(self):
         workflow = os.path.join(self.folder.name, "two.lua")
