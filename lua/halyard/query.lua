@@ -540,7 +540,7 @@ local function run_plan(source, region, options, record, book, log)
       uncounted = source.uncounted })
   end
   local plan = aim and aim:plan(source, wanted) or plan_core.new(source.service, region, wanted)
-  local price = not aim and prices.of(source, region, options, {
+  local price = aim and aim:price(source, wanted, options) or prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
     prior = wanted.prior, memory = record.budget.memory or table_bytes_max,
   })
@@ -610,7 +610,7 @@ local function run_plan(source, region, options, record, book, log)
     result.verified = verified(source, region, options.verify, known,
       numbers.rows_kept + (unreached or 0), plan, harvest, book)
   end
-  if not short and not aim and numbers.tiles_done > 1 then
+  if not short and numbers.tiles_done > 1 then
     densities.remember(source, plan:densities(densities.regions_most),
       bytes.n / math.max(1, numbers.rows_returned))
   end

@@ -4,8 +4,8 @@
  * targets(table, ra or nil, dec or nil, radius) -> the list; radius as for a match. Its fields by
  * call: counts() -> rows of the table, targets; digest() -> text that no other list has.
  * new(service, targets, options) -> the plan, with the methods of a tile plan (halyard.core.plan):
- * next, complete, failed, page_is_full, printed, account, error, findings, stuck, close; and
- * without(harvest) -> table of the rows without result: input_row, reason. */
+ * next, complete, failed, page_is_full, printed, account, error, findings, stuck, densities, close;
+ * and without(harvest) -> table of the rows without result: input_row, reason. */
 #include "bind/bind.h"
 
 #include "base/alloc.h"
@@ -396,6 +396,16 @@ static int targets_tostring(lua_State *L)
     return 1;
 }
 
+/* densities(most) -> as of a tile plan, with those that it began with */
+static int groups_densities(lua_State *L)
+{
+    const hal_groups *g = self(L);
+    size_t most = hal_arg_densities(L, 2);
+    hal_plan_density *d = lua_newuserdatauv(L, (most + 1) * sizeof *d, 0);
+    hal_push_densities(L, d, hal_groups_densities(g, d, most));
+    return 1;
+}
+
 static void add_type(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods)
 {
     if (luaL_newmetatable(L, name)) {
@@ -410,13 +420,19 @@ static void add_type(lua_State *L, const char *name, const luaL_Reg *meta, const
 
 int hal_open_groups(lua_State *L)
 {
-    static const luaL_Reg groups_methods[] = {
-        {"next", groups_next},       {"complete", groups_complete},
-        {"failed", groups_failed},   {"page_is_full", groups_page_is_full},
-        {"printed", groups_printed}, {"account", groups_account},
-        {"error", groups_error},     {"findings", groups_findings},
-        {"without", groups_without}, {"stuck", groups_stuck},
-        {"close", groups_close},     {NULL, NULL}};
+    static const luaL_Reg groups_methods[] = {{"next", groups_next},
+                                              {"complete", groups_complete},
+                                              {"failed", groups_failed},
+                                              {"page_is_full", groups_page_is_full},
+                                              {"printed", groups_printed},
+                                              {"account", groups_account},
+                                              {"error", groups_error},
+                                              {"findings", groups_findings},
+                                              {"without", groups_without},
+                                              {"stuck", groups_stuck},
+                                              {"densities", groups_densities},
+                                              {"close", groups_close},
+                                              {NULL, NULL}};
     static const luaL_Reg groups_meta[] = {{"__gc", groups_close},
                                            {"__close", groups_close},
                                            {"__tostring", groups_tostring},

@@ -296,21 +296,10 @@ static int plan_explain(lua_State *L)
 /* densities(most) -> array of { ra, dec, radius, rows_per_sr } */
 static int plan_densities(lua_State *L)
 {
-    enum { MOST = 100000 };
     const hal_plan *plan = self(L);
-    uint64_t most = hal_arg_count(L, 2, "densities: most");
-    most = most < MOST ? most : MOST;
-    hal_plan_density *d = lua_newuserdatauv(L, ((size_t)most + 1) * sizeof *d, 0);
-    size_t n = hal_plan_densities(plan, d, (size_t)most);
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        lua_createtable(L, 0, 4);
-        hal_set_number(L, "ra", d[i].ra_deg);
-        hal_set_number(L, "dec", d[i].dec_deg);
-        hal_set_number(L, "radius", d[i].radius_deg);
-        hal_set_number(L, "rows_per_sr", d[i].rows_per_sr);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    size_t most = hal_arg_densities(L, 2);
+    hal_plan_density *d = lua_newuserdatauv(L, (most + 1) * sizeof *d, 0);
+    hal_push_densities(L, d, hal_plan_densities(plan, d, most));
     return 1;
 }
 

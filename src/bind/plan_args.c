@@ -358,6 +358,26 @@ hal_ask hal_arg_ask(lua_State *L, int index)
     return a;
 }
 
+size_t hal_arg_densities(lua_State *L, int index)
+{
+    enum { MOST = 100000 };
+    uint64_t most = hal_arg_count(L, index, "densities: most");
+    return most < MOST ? (size_t)most : MOST;
+}
+
+void hal_push_densities(lua_State *L, const hal_plan_density *d, size_t n)
+{
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_createtable(L, 0, 4);
+        hal_set_number(L, "ra", d[i].ra_deg);
+        hal_set_number(L, "dec", d[i].dec_deg);
+        hal_set_number(L, "radius", d[i].radius_deg);
+        hal_set_number(L, "rows_per_sr", d[i].rows_per_sr);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
 /* --- What came of it ----------------------------------------------------------------------------
  */
 

@@ -30,5 +30,8 @@ hal_plan_options hal_arg_plan_options(lua_State *L, int index);
 /** The verdict at `index` and, into `why`, the error object after it. */
 hal_verdict hal_arg_failure(lua_State *L, int index, hal_err *why);
 void hal_push_account(lua_State *L, const hal_account *account);
+/** How many densities are wanted, and an array of them: { ra, dec, radius, rows_per_sr }. */
+size_t hal_arg_densities(lua_State *L, int index);
+void hal_push_densities(lua_State *L, const hal_plan_density *d, size_t n);
 
 #endif

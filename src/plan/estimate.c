@@ -230,22 +230,22 @@ static hal_plan_density mean_of(const plan_density *const *d, size_t n)
     };
 }
 
-size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
+size_t plan_index_densities(const plan_index *x, hal_plan_density *out, size_t n)
 {
     enum { GROUP_MAX = 64 };
     size_t fine = 0, found = 0, in_group = 0;
-    for (size_t i = 0; i < p->learned.n; i++)
-        fine += !plan_density_at(&p->learned, i)->coarse;
+    for (size_t i = 0; i < x->n; i++)
+        fine += !plan_density_at(x, i)->coarse;
     if (fine == 0 || n == 0)
         return 0;
     size_t group = (fine + n - 1) / n;
     const plan_density *member[GROUP_MAX];
     size_t stride = (group + GROUP_MAX - 1) / GROUP_MAX; /* of a large group, some stand for all */
-    for (size_t i = 0, k = 0; i < p->learned.n; i++) {
-        if (plan_density_at(&p->learned, i)->coarse)
+    for (size_t i = 0, k = 0; i < x->n; i++) {
+        if (plan_density_at(x, i)->coarse)
             continue;
         if (k % stride == 0)
-            member[in_group++] = plan_density_at(&p->learned, i);
+            member[in_group++] = plan_density_at(x, i);
         k++;
         if (k % group == 0 || k == fine) {
             out[found++] = mean_of(member, in_group);
@@ -253,4 +253,9 @@ size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
         }
     }
     return found;
+}
+
+size_t hal_plan_densities(const hal_plan *p, hal_plan_density *out, size_t n)
+{
+    return plan_index_densities(&p->learned, out, n);
 }

@@ -210,6 +210,11 @@ static double density(const hal_groups *g, const double v[3], double radius)
     return near.n ? exp(sum / weights) * (1.0 + 1.5 / sqrt(most + 1.0)) : -1.0;
 }
 
+size_t hal_groups_densities(const hal_groups *g, hal_plan_density *out, size_t n)
+{
+    return plan_index_densities(&g->learned, out, n);
+}
+
 static double area_of(const hal_groups *g, double radius)
 {
     double area = hal_cone_area_sr(fmin(180.0, radius / RADIANS + g->guard_deg));
@@ -550,7 +555,7 @@ hal_status hal_groups_failed(hal_groups *g, uint64_t id, hal_verdict verdict, in
     slot *s = came_back(g, id, &plan_id, err);
     if (!s)
         return HAL_E_USAGE;
-    g->account.ambiguous += verdict == HAL_VERDICT_AMBIGUOUS;
+    g->account.ambiguous += verdict == HAL_VERDICT_AMBIGUOUS || verdict == HAL_VERDICT_STALLED;
     g->account.transient += verdict == HAL_VERDICT_TRANSIENT;
     if (verdict != HAL_VERDICT_OVER && id >= g->window_cut_id) { /* once per round trip */
         g->window = g->window > 1 ? g->window / 2 : 1;

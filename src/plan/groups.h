@@ -48,6 +48,8 @@ hal_status hal_groups_failed(hal_groups *g, uint64_t id, hal_verdict verdict, in
 void hal_groups_account(const hal_groups *g, hal_account *out);
 const char *hal_groups_finding(const hal_groups *g, size_t i);
 hal_status hal_groups_error(const hal_groups *g, hal_err *err);
+/** What was learned and what was known before, as hal_plan_densities. */
+size_t hal_groups_densities(const hal_groups *g, hal_plan_density *out, size_t n);
 /** Is all there that is to be had for a target (index in hal_targets)? */
 bool hal_groups_is_served(const hal_groups *g, size_t i);
 /** The plan whose columns an ask's `column` counts. */

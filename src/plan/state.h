@@ -288,6 +288,8 @@ hal_status plan_learn(hal_plan *p, const plan_request *r, double rows, bool coar
                       hal_err *err) HAL_MUST_CHECK;
 hal_status plan_remember(hal_plan *p, const hal_plan_density *d, size_t n,
                          hal_err *err) HAL_MUST_CHECK;
+/* hal_plan_densities of what an index holds. */
+size_t plan_index_densities(const plan_index *x, hal_plan_density *out, size_t n);
 /* Rows in the request region of node `i`; < 0: unknown. */
 double plan_predict(const hal_plan *p, int32_t i, const plan_request *r);
 /* Is anything known about densities before the first answer and after it? */

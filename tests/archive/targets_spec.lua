@@ -287,4 +287,26 @@ describe("a list of targets", function()
     local least, most = text:match("transfer +(%d+) to (%d+) rows")
     assert.is_true(tonumber(least) <= sent and sent <= tonumber(most), text .. sent)
   end)
+
+  it("repeats its price after the run and leaves what it learned to the next list", function()
+    archive = practice.start("")
+    practice.environment = "XDG_CACHE_HOME=" .. practice.quote(folder .. "/cache")
+    write_targets(folder .. "/out/targets.csv", 50, 200, 60, 2)
+    local function ask(name)
+      local code, out, err = archive:try(folder, name, [[
+        local r = mast.catalog("Gaia DR3"):query { targets = "targets.csv", radius = "2 arcsec",
+          into = "found.csv", row_limit = 2000 }
+        return { questions = r.account.requests, price = table.concat(r.price, "\n") }]])
+      assert.equal(0, code, err)
+      return number(out, "questions"), out
+    end
+    local asked, text = ask("first")
+    local was = text:match("by how dense rows are, which is not known yet; stop at 2200; was (%d+)")
+    assert.equal(asked, tonumber(was), text)
+    local again, second = ask("second")
+    local low, high = second:match("expected (%d+)[ to]*(%d*), stop at 2200; was " .. again)
+    assert.is_truthy(low, second)
+    assert.is_true(tonumber(low) <= again and again <= (tonumber(high) or tonumber(low)), second)
+    assert.is_true(again <= asked, again .. " > " .. asked)
+  end)
 end)
