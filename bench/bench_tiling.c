@@ -2,7 +2,8 @@
 /* The planner on simulated skies against the targets of the tiling design, section 11: means over
  * several skies of each kind, because one sky says little (requests on the rough ones scatter by
  * 5 %). Then a plan of a million tiles: time and memory. Usage: bench_tiling [scale [skies]]; scale
- * 1 is the design's million rows; skies 0 leaves only the million tiles. */
+ * 1 is the design's million rows, for which its targets are: of fewer, a tile holds too few to be
+ * guessed well. Skies 0 leaves only the million tiles. */
 #include "../tests/unit/support/sim.c"
 
 #include <stdio.h>
@@ -44,6 +45,7 @@ static void measure(sums *sum, const sim_sky *sky, uint64_t cap, form f, uint64_
 {
     static const int windows[3] = {1, 4, 8};
     uint64_t asks = 0;
+    double worst_s = INFINITY; /* the steps are the same: what takes longer is not the plan's */
     for (int k = 0; k < 3; k++) {
         bool boxes = f == BOXES || f == BOXES_BY_CELLS;
         sim_setup setup = {
@@ -63,6 +65,7 @@ static void measure(sums *sum, const sim_sky *sky, uint64_t cap, form f, uint64_
                      !r.n_twice && !r.n_foreign;
         sum->same_asks = sum->same_asks && (k == 0 || asks == r.ask_digest);
         asks = r.ask_digest;
+        worst_s = fmin(worst_s, r.planning_worst_s);
         if (k == 1) {
             sum->lb += fmax(1.0, ceil((double)sky->n_inside / (double)cap));
             sum->requests += (double)r.account.requests;
@@ -72,20 +75,20 @@ static void measure(sums *sum, const sim_sky *sky, uint64_t cap, form f, uint64_
             sum->moved += (double)r.moved;
             sum->needed += (double)sky->n_inside;
             sum->planning_s += r.planning_s;
-            sum->worst_s = fmax(sum->worst_s, r.planning_worst_s);
         }
         sim_report_clear(&r);
     }
+    sum->worst_s = fmax(sum->worst_s, worst_s);
 }
 
-static bool print_line(const sums *s, const target *want, form f, int n)
+static bool print_line(const sums *s, const target *want, form f, int n, bool full_scale)
 {
     bool boxes = f == BOXES || f == BOXES_BY_CELLS;
     double lb = s->lb / n, most = most_of(want, f, lb);
     double moved = s->moved / s->needed, moved_most = boxes ? want->boxes_moved : want->cones_moved;
     double over = s->over / s->requests;
     bool good = s->exact && s->same_asks && (most <= 0 || s->requests / n <= most) &&
-                moved <= moved_most && over <= want->over;
+                moved <= moved_most && over <= want->over && s->worst_s < 1e-3;
     printf("%-9s%-8s%5.0f  %5.2f %5.2f <%5.2f  %5.1f%% <%3.0f%%  %5.2f <%5.2f  %5.1f  "
            "%5.0f %4.0f %4.0f  %5.0f %6.0f  %s\n",
            want->sky, form_names[f], lb, s->requests / s->lb, s->requests_most / lb, most / lb,
@@ -94,7 +97,8 @@ static bool print_line(const sums *s, const target *want, form f, int n)
            !s->exact       ? "NOT EXACTLY ONCE"
            : !s->same_asks ? "ASKS DEPEND ON WINDOW"
            : good          ? "ok"
-                           : "missed");
+           : full_scale    ? "missed"
+                           : "missed at this scale (the target is for 1)");
     return good;
 }
 
@@ -196,7 +200,7 @@ int main(int argc, char **argv)
             sim_sky_free(sky);
         }
         for (int f = 0; f < FORMS; f++)
-            missed += !print_line(&sum[f], &targets[i], (form)f, n);
+            missed += !print_line(&sum[f], &targets[i], (form)f, n, scale >= 1.0);
     }
     missed += !million;
     return missed ? 1 : 0;

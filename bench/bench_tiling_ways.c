@@ -2,14 +2,16 @@
 /* The ways to split of the tiling design that its sections 11 and 14 leave without a simulation, or
  * without a target: counted skies, skies ten times larger, pages by key, footprints, ranges with a
  * bucket of NULLs, piles, faults, undeclared limits, refusals. One line each: what was reached,
- * what was wanted. Usage: bench_tiling_ways [scale]; 1 is the design's million rows. Audits and
- * the merge of spools are not the plan's. Where the design names no target, cones' of rough skies
- * is taken; below scale 1 the cells of a histogram are coarser than the design's. */
+ * what was wanted. Usage: bench_tiling_ways [scale]; 1 is the design's million rows, for which its
+ * targets are. Audits and the merge of spools follow a plan: bench_tiling_checks. Where the design
+ * names no target, that of cones or boxes on rough skies is taken: limits of our own, marked so,
+ * also for a tenth of the cap, where the design itself reached 6.03 with cones. */
 #include "../tests/unit/support/sim.c"
 
 #include <stdio.h>
 
 static int n_missed;
+static bool full_scale, own; /* own: limits from here on are not the design's */
 
 typedef struct want {
     const char *name;
@@ -51,10 +53,12 @@ static uint64_t run_way(const sim_sky *sky, sim_setup setup, want w)
     printf("%-34s %6.0f %8llu < %-7.0f %5.2f  %5.1f%% < %3.0f%%  %6.2f  %6.0f %6.0f %6.0f  %s\n",
            w.name, lb, (unsigned long long)requests, most, (double)requests / lb, 100.0 * part,
            100.0 * w.over, (double)moved / fmax(1.0, (double)needed), span[0], span[1], span[2],
-           !right  ? "NOT EXACTLY ONCE"
-           : !same ? "ASKS DEPEND ON WINDOW"
-           : good  ? "ok"
-                   : "missed");
+           !right        ? "NOT EXACTLY ONCE"
+           : !same       ? "ASKS DEPEND ON WINDOW"
+           : good        ? (own ? "ok (own limit)" : "ok")
+           : !full_scale ? "missed at this scale (the target is for 1)"
+           : own         ? "missed (own limit)"
+                         : "missed");
     return requests;
 }
 
@@ -128,7 +132,7 @@ static hal_plan_column days(void)
                              .max = 60000};
 }
 
-/* Rows even in a disc about (150, 20): days, outlines up to `outline`, every 200th without day. */
+/* Rows even in a disc about (150, 20): days, outlines up to `outline`, every 203rd without day. */
 static sim_sky *field(double region_deg, double reach_deg, size_t n, double outline)
 {
     hal_err err = HAL_ERR_INIT;
@@ -141,7 +145,7 @@ static sim_sky *field(double region_deg, double reach_deg, size_t n, double outl
         sim_row *r = &sky->row[i];
         double u = sim_random(&s), v = sim_random(&s);
         double day = u < 0.4 ? 55000.0 + 10.0 * v : 54000.0 + 3650.0 * v;
-        r->sel_value = i % 200 == 0 ? NAN : day;
+        r->sel_value = i % 203 == 0 ? NAN : day; /* 200: 5000 NULLs, a number to be doubted */
         r->value = round(r->sel_value * 1e5) / 1e5;
         r->outline_deg = (float)outline;
     }
@@ -248,7 +252,9 @@ int main(int argc, char **argv)
     double scale = argc > 1 ? strtod(argv[1], NULL) : 1.0;
     printf("way                                    LB requests  most     /LB     over        moved "
            "   makespan 1/4/8\n");
+    full_scale = scale >= 1.0;
     counted_skies(scale);
+    own = true;
     ten_times(scale);
     footprints(scale);
     without_positions(scale);
