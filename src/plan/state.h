@@ -68,7 +68,7 @@ typedef struct plan_node {
     uint8_t n_ambiguous;
     int8_t want_order; /* of the histogram to ask for next; < 0: none */
     bool owns_cells;
-    int32_t cells; /* the histogram that says most about it, its own or from above; -1: none */
+    int32_t cells;     /* the histogram that says most about it, its own or from above; -1: none */
     uint8_t n_stalled; /* it and what it is a part of, so often */
     int32_t next_stuck;
     int32_t first_child; /* of n_child, one after another */
