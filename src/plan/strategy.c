@@ -99,15 +99,18 @@ static hal_status explain_first(const hal_plan *p, hal_buf *out, hal_err *err)
     bool by_cells = s->histogram && (p->strategy == PLAN_TILES || p->strategy == PLAN_CENTRES);
     if (by_cells)
         return hal_buf_printf(
-            out, err, "densities: rows counted by HEALPix cell of order %d in one request%s\n",
+            out, err,
+            "densities: rows counted by HEALPix cell of order %d in one request%s; by finer ones "
+            "where tiles are smaller\n",
             plan_histogram_order(p),
             p->options.known_rows >= 0 ? ", if more than one answer holds" : "");
     if (p->options.known_rows >= 0)
         return hal_buf_printf(out, err, "densities: %" PRId64 " rows are known\n",
                               p->options.known_rows);
     if (s->counts && p->strategy != PLAN_PAGES)
-        return hal_buf_printf(out, err,
-                              "densities: one count of the region, then what tiles show\n");
+        return hal_buf_printf(
+            out, err, "densities: one count of the region, then what tiles show%s\n",
+            p->strategy == PLAN_TILES ? "; counts of parts where that misleads" : "");
     return hal_buf_printf(out, err, "densities: %s\n",
                           p->strategy == PLAN_PAGES ? "not needed"
                           : p->prior.n ? "remembered ones for the first guess, then what "
