@@ -316,12 +316,16 @@ static hal_status apply_count(hal_plan *p, plan_slot *s, hal_err *err)
 static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
 {
     plan_node *n = plan_node_at(p, s->node);
-    if (s->result == PLAN_OVER && n->want_order > 0) { /* coarser: a quarter of the cells */
+    bool root = s->node == 0;
+    int known_order = n->cells >= 0 ? p->histogram[n->cells]->order : -1;
+    if (s->result == PLAN_OVER && n->want_order - 1 > known_order) { /* a quarter of the cells */
         n->want_order--;
         return push_pending(p, s->node, err);
     }
     n->want_order = -1;
-    bool root = s->node == 0;
+    n->asked_cells = true;
+    if (s->result == PLAN_OVER && !root) /* the cells that are known must do */
+        return push_pending(p, s->node, err);
     if (s->result != PLAN_CELLS) {
         plan_find(p, "counting %s by cell does not work, although the record says so",
                   root ? "rows" : "the rows of a part");

@@ -52,7 +52,7 @@ int plan_histogram_order(const hal_plan *p)
 int plan_histogram_finer(const hal_plan *p, const plan_node *n, const plan_request *r, double rows)
 {
     if (p->strategy != PLAN_TILES || n->cells < 0 || n->whole || n->column || n->no_position ||
-        !p->parts_by_cell)
+        !p->parts_by_cell || n->asked_cells)
         return -1;
     const plan_histogram *h = p->histogram[n->cells];
     double leaves = rows / (PLAN_FILL * p->cap), surprised = n->over && n->predicted >= 0.0;

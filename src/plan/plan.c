@@ -23,6 +23,7 @@ enum {
     DOUBTS_MAX = 5, /* failures without a reason before what cannot be cut is held to be too much */
     SPOTS_MAX = 3,  /* smallest tiles covered by too many outlines, after which none is tried */
     REQUESTS_DEFAULT = 2000,
+    COUNTED_MAX = 2, /* counts ahead one inside another: a heap keeps its rows, however often cut */
 };
 
 #define PROBE_DEG 0.3
@@ -292,12 +293,15 @@ static bool counts_ahead(const hal_plan *p, const plan_node *n, const plan_reque
     if (!plan_may_count(p, r) || p->strategy != PLAN_TILES || !open || n->cells >= 0 ||
         p->spread <= COUNT_SPREAD || rows < COUNT_FROM * p->cap || rows > COUNT_TO * p->cap)
         return false;
-    for (int32_t up = n->parent; up >= 0; up = n->parent) {
+    int n_counted = 0;
+    for (int32_t up = n->parent; up > 0; up = n->parent) {
         n = plan_node_at(p, up);
-        if (n->counted)
-            return (double)n->rows_known > COUNT_NEAR * p->cap;
+        if (n->counted && ((n_counted == 0 && (double)n->rows_known <= COUNT_NEAR * p->cap) ||
+                           ++n_counted == COUNTED_MAX))
+            return false;
     }
-    return true;
+    n = plan_node_at(p, 0);
+    return n_counted > 0 || !n->counted || (double)n->rows_known > COUNT_NEAR * p->cap;
 }
 
 /* The next ask by what has been applied so far; CHOSE_LATER: not before *later_ns. */

@@ -67,6 +67,7 @@ typedef struct plan_node {
     bool retry;       /* the same request again, not before `not_before_ns` */
     uint8_t n_ambiguous;
     int8_t want_order; /* of the histogram to ask for next; < 0: none */
+    bool asked_cells;  /* its rows were counted by cell, or had too many cells for that */
     bool owns_cells;
     int32_t cells;     /* the histogram that says most about it, its own or from above; -1: none */
     uint8_t n_stalled; /* it and what it is a part of, so often */

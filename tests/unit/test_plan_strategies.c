@@ -78,6 +78,12 @@ static void where_cells_are_coarser_than_tiles_parts_are_counted_by_finer_ones(v
     assert_true(r.account.histograms <= 9); /* of the region, and those on their way by then */
     assert_non_null(strstr(r.findings, "counting the rows of a part by cell does not work"));
     sim_report_clear(&r);
+    setup.no_parts_by_cell = false;
+    setup.part_cells_most = 20; /* what is refused is not asked for again and again */
+    r = sim_run(sky, &setup);
+    assert_exactly_once(&r);
+    assert_true(r.account.requests < 2 * learned.account.requests);
+    sim_report_clear(&r);
     sim_report_clear(&learned);
     sim_sky_free(sky);
 }

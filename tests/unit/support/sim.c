@@ -494,9 +494,11 @@ static void count_cells(run *t, const hal_ask *ask)
         cells[n - 1].rows++;
     }
     enum { PIECE = 4096 };
-    bool over = n > archive_cap(t->setup), says = t->setup->over == SIM_FLAG;
+    bool of_part = t->setup->part_cells_most && !ask->whole;
+    uint64_t most = of_part ? t->setup->part_cells_most : archive_cap(t->setup);
+    bool over = n > most, says = t->setup->over == SIM_FLAG;
     if (over && t->setup->over == SIM_TRUNCATE)
-        n = archive_cap(t->setup);
+        n = most;
     hal_verdict v = says ? HAL_VERDICT_OVER : HAL_VERDICT_AMBIGUOUS;
     bool fails = over && t->setup->over != SIM_TRUNCATE;
     for (size_t k = 0; k < n && !fails; k += PIECE) {

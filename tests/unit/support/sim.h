@@ -55,6 +55,7 @@ typedef struct sim_setup {
     bool no_counting;         /* counting fails, whatever the record says */
     bool no_cells;            /* as do histograms, with an error that repeats will not mend */
     bool no_parts_by_cell;    /* ... of parts of the region only */
+    uint64_t part_cells_most; /* of a histogram of a part; 0: as many as rows in an answer */
     double counts_most_deg;   /* radius of the cones that are counted in time; 0: any */
     bool stalls;              /* the archive is at work for ever on tiles that own this place */
     double stalls_ra, stalls_dec;
