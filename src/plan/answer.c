@@ -167,6 +167,15 @@ static void ask_again(hal_plan *p, plan_slot *s, int64_t now_ns, int64_t delay, 
     s->again_ns = now_ns + delay;
 }
 
+/* A count that may spare requests and that nothing waits for. */
+static bool is_ahead(const hal_plan *p, const plan_slot *s)
+{
+    if (s->ask.kind != HAL_ASK_COUNT || s->node <= 0)
+        return false;
+    const plan_node *n = plan_node_at(p, s->node);
+    return n->n_ambiguous == 0 && !n->over;
+}
+
 hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_t now_ns,
                            const hal_err *why, hal_err *err)
 {
@@ -214,7 +223,7 @@ hal_status hal_plan_failed(hal_plan *p, uint64_t id, hal_verdict verdict, int64_
         ask_again(p, s, now_ns, doubling(30 * SECOND, 600 * SECOND, s->n_again),
                   s->stalled ? CANARY_FIRST_MAX : CANARY_MAX, why);
     } else if (s->ask.kind != HAL_ASK_FETCH && s->ask.kind != HAL_ASK_PROBE &&
-               s->n_again < COUNT_MAX && !s->stalled) {
+               s->n_again < COUNT_MAX && !s->stalled && !is_ahead(p, s)) {
         ask_again(p, s, now_ns, doubling(SECOND, 120 * SECOND, s->n_again), COUNT_MAX, why);
     } else {
         s->result = PLAN_AMBIGUOUS;

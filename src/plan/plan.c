@@ -29,7 +29,8 @@ enum {
 #define PROBE_DEG 0.3
 /* A count ahead of the tiles pays where guesses are bad (plane, boxes: 3.8 LB without, 3.1 with
  * it; even skies: nothing gained) and for a node of a few tiles, unless a slightly larger one was
- * counted. In caps; the last one is a mean square of logarithms. */
+ * counted; not where one took the archive too long. In caps; the last one is a mean square of
+ * logarithms. */
 #define COUNT_FROM 0.7
 #define COUNT_TO 4.0
 #define COUNT_NEAR 4.0
@@ -290,8 +291,9 @@ static bool gives_up(hal_plan *p)
 static bool counts_ahead(const hal_plan *p, const plan_node *n, const plan_request *r, double rows)
 {
     bool open = r->area_sr > 0.0 && r->fits && !n->whole && !n->column && !n->counted && !n->over;
-    if (!plan_may_count(p, r) || p->strategy != PLAN_TILES || !open || n->cells >= 0 ||
-        p->spread <= COUNT_SPREAD || rows < COUNT_FROM * p->cap || rows > COUNT_TO * p->cap)
+    if (!p->counts_usable || !isinf(p->uncounted_sr) || p->strategy != PLAN_TILES || !open ||
+        n->cells >= 0 || p->spread <= COUNT_SPREAD || rows < COUNT_FROM * p->cap ||
+        rows > COUNT_TO * p->cap)
         return false;
     int n_counted = 0;
     for (int32_t up = n->parent; up > 0; up = n->parent) {
