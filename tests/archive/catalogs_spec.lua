@@ -70,6 +70,15 @@ for row in csv.DictReader(out.splitlines()):
       assert(ps1:count { region = region } == r.rows)]])
   end)
 
+  it("tells units of Hubble sources, which its lists lack", function()
+    passes([[local rows = of("HSC v3 summary magaper2"):query { region = region,
+        columns = { "A_F814W", "A_F814W_N", "StartMJD", "TargetName" } }.table
+      local units = { MatchRA = "deg", A_F814W = "mag", StartMJD = "d" }
+      for _, name in ipairs(rows.columns) do
+        assert(rows:field(name).unit == units[name], name)
+      end]])
+  end)
+
   it("has nulls for -999, exact identifiers, units, and a position for every row", function()
     passes([[local rows = ps1:query { region = region }.table
       assert(rows:column("gMeanPSFMag"):nulls() > 0 and rows:column("gMeanPSFMag"):min() > 0)

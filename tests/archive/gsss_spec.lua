@@ -67,7 +67,8 @@ describe("a catalogue of GSSS", function()
       local bright = stars:query { region = sky.box(52, 53, -28, -27), magrange = { 5, 14 } }
       assert(bright.rows > 0 and bright.rows == #box.table:where { FpgMag = "5..14" })
       local ra = stars:columns():where { name = "ra", unit = "deg" }
-      assert(#ra == 1 and box.table:field("ra").ucd == "pos.eq.ra;meta.main") ]])
+      assert(#ra == 1 and box.table:field("ra").ucd == "pos.eq.ra;meta.main")
+      assert(box.table:field("FpgMag").unit == "mag") ]])
     assert.equal(0, code, err .. out)
   end)
 

@@ -7,6 +7,7 @@
 local criteria = require("halyard.archive.criteria")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
+local hsc_answers = require("halyard.archive.hsc")
 local http = require("halyard.core.http")
 local json = require("halyard.json")
 local readings = require("halyard.archive.readings")
@@ -37,7 +38,7 @@ end
 
 local function hsc(version, name, path, id, ra, dec, more)
   local record = { name = ("HSC %s %s"):format(version, name), path = ("hsc/%s/%s")
-    :format(version, path), id = id, ra = ra, dec = dec }
+    :format(version, path), id = id, ra = ra, dec = dec, unit = hsc_answers.unit }
   for key, value in pairs(more or {}) do
     record[key] = value
   end
@@ -103,7 +104,8 @@ local function columns_of(record)
         local unit = told(entry.unit)
         columns[name:lower()] = {
           name = name, type = datatype, kind = kinds[datatype:lower()] or "number",
-          unit = unit_words[unit] or unit, ucd = told(entry.ucd),
+          unit = unit_words[unit] or unit or record.unit and record.unit(name),
+          ucd = told(entry.ucd),
           description = told(entry.description),
         }
       end

@@ -64,7 +64,8 @@ local function columns_of(record)
     door.aside(rows, cost)
     local columns = {}
     for i, name in ipairs(rows.columns) do
-      columns[name:lower()] = { name = name, type = rows:field(name).type, place = i }
+      columns[name:lower()] = { name = name, type = rows:field(name).type, place = i,
+        unit = (name:find("[mM]ag$") or name:find("[mM]agErr$")) and "mag" or nil }
     end
     known[key] = columns
   end

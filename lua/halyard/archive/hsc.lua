@@ -20,6 +20,15 @@ for name, unit in pairs(units) do
   M.columns[name:lower()] = { unit = unit }
 end
 
+--- The unit of a column of the catalogue, whose lists tell none; nil: none, or it is not known.
+-- Filters are columns of their own: A_F475W, its scatter A_F475W_MAD or _Sigma, its number _N.
+function M.unit(name)
+  local known, of_filter = M.columns[name:lower()], name:match("^[AW]%d?_F%d+%a+(.*)$")
+  local is_magnitude = of_filter == "" or of_filter == "_MAD" or of_filter == "_Sigma"
+    or name:find("Mag$") or name:find("MagErr$")
+  return known and known.unit or is_magnitude and "mag" or nil
+end
+
 local function ask(service, params, roles, empty)
   local record = door.begin("mast", door.base("mashup"))
   if record.dry then
