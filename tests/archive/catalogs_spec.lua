@@ -73,9 +73,9 @@ for row in csv.DictReader(out.splitlines()):
   it("tells units of Hubble sources, which its lists lack", function()
     passes([[local rows = of("HSC v3 summary magaper2"):query { region = region,
         columns = { "A_F814W", "A_F814W_N", "StartMJD", "TargetName" } }.table
-      local units = { MatchRA = "deg", A_F814W = "mag", StartMJD = "d" }
+      local units = { MatchRA = "deg", MatchDec = "deg", A_F814W = "mag", StartMJD = "d" }
       for _, name in ipairs(rows.columns) do
-        assert(rows:field(name).unit == units[name], name)
+        assert((rows:field(name).unit or "") == (units[name] or ""), name)
       end]])
   end)
 
