@@ -3,6 +3,7 @@
 #include "data/repeats.h"
 
 #include "base/alloc.h"
+#include "base/write.h"
 #include "data/cell.h"
 #include "data/spool.h"
 #include "data/vec.h"
@@ -77,7 +78,7 @@ static hal_status write_all(int fd, const void *bytes, size_t n, uint64_t at, ha
 {
     for (size_t done = 0; done < n;) {
         ssize_t k = pwrite(fd, (const char *)bytes + done, n - done, (off_t)(at + done));
-        if (k < 0 && errno != EINTR)
+        if (k < 0 && !hal_write_again(fd, errno))
             return hal_err_errno(err, errno, "cannot write identifiers");
         done += k > 0 ? (size_t)k : 0;
     }
