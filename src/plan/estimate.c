@@ -17,7 +17,8 @@ enum {
 };
 
 /* Guesses are raised by so many times their spread, so that at most 15 % of the requests on rough
- * skies are over (clumpy, boxes: 17 % at 0.3, 15.6 % at 0.45, 14.8 % at 0.6). */
+ * skies are over (clumpy, boxes: 17 % at 0.3, 15.6 % at 0.45, 14.8 % at 0.6). Not those of centres:
+ * they thin out about the region, which spreads the guesses and makes none too low. */
 #define SAFETY 0.6
 #define SPREAD_MAX 4.0
 
@@ -109,7 +110,8 @@ static double density_near(const hal_plan *p, const plan_request *r, const plan_
 static double safe_density(const hal_plan *p, const plan_request *r, const plan_near *near)
 {
     double few, density = density_near(p, r, near, &few);
-    return density * fmax(few, exp(SAFETY * sqrt(p->spread)));
+    double spread = p->strategy == PLAN_CENTRES ? 0.0 : p->spread;
+    return density * fmax(few, exp(SAFETY * sqrt(spread)));
 }
 
 void plan_weigh_guess(hal_plan *p, const plan_request *r, double rows, bool at_least)
