@@ -66,8 +66,9 @@ describe("an image service", function()
   it("is an error when it cuts, with what helps", function()
     for _, flag in ipairs({ "first", "last" }) do
       archive = practice.start("--row-cap 20")
-      for _, name in ipairs({ "one", "two" }) do
-        local code, _, err = run("return " .. name .. ":query { region = here }", "flag=" .. flag)
+      for _, asked in ipairs({ "one:query { region = here }",
+        "two:query { region = here, time = { min = 40000, max = 70000 } }" }) do
+        local code, _, err = run("return " .. asked, "flag=" .. flag)
         assert.equal(7, code, err)
         assert.is_truthy(err:find('intersect = "center"', 1, true), err)
       end
@@ -75,11 +76,51 @@ describe("an image service", function()
     end
   end)
 
+  it("gives every image of a region once past its limit, by times", function()
+    local regions = { "sky.circle(210.8, 54.35, 0.1)", "sky.box(210.7, 210.9, 54.3, 54.4)" }
+    local whole = {}
+    for _, how in ipairs({ "", "flag=first", "flag=last", "flag=none" }) do
+      archive = practice.start(how ~= "" and "--row-cap 20")
+      for i, region in ipairs(regions) do
+        local code, out, err = run(([[
+          if %q == "flag=none" then
+            two = vo.sia(two.url, { limit = 20 })
+          end
+          local rows = two:query { region = %s }
+          local list = rows:list "access_url"
+          for k = 1, #list do
+            list[k] = list[k]:match("uri=(.*)$") or list[k]:match("[^/]*$")
+          end
+          table.sort(list)
+          return #list .. " " .. table.concat(list, "|")]]):format(how, region), how)
+        assert.equal(0, code, err)
+        whole[i] = whole[i] or out
+        assert.equal(whole[i], out, how)
+        assert.is_true(tonumber(out:match("(%d+)")) > 20, out)
+      end
+      archive:stop()
+    end
+  end)
+
+  it("gives every image of a region once past a limit that nobody tells", function()
+    local counts = {}
+    for i, cap in ipairs({ "500000", "1000" }) do
+      archive = practice.start("--row-cap " .. cap)
+      local code, out, err = run([[
+        return "images " .. #two:query { region = sky.circle(210.8, 54.35, 5) }]], "flag=none")
+      assert.equal(0, code, err)
+      counts[i] = tonumber(out:match("images (%d+)"))
+      archive:stop()
+    end
+    assert.is_true(counts[1] > 1000, counts[1])
+    assert.equal(counts[1], counts[2])
+  end)
+
   it("is an error with a limit's number of rows unless the service tells its cuts", function()
     archive = practice.start("--row-cap 1000")
     local wide = "region = sky.circle(210.8, 54.35, 5)"
-    for _, name in ipairs({ "one", "two" }) do
-      local code, _, err = run(("return %s:query { %s }"):format(name, wide), "flag=none")
+    for _, asked in ipairs({ "one:query { %s }", "two:query { %s, time = { min = 4e4 } }" }) do
+      local code, _, err = run("return " .. asked:format(wide), "flag=none")
       assert.equal(7, code, err)
       assert.is_truthy(err:find("1000 rows came, a usual limit", 1, true), err)
       assert.is_truthy(err:find("vo.sia(url, { limit = n })", 1, true), err)
@@ -88,12 +129,13 @@ describe("an image service", function()
     assert.equal(7, code, err)
     assert.is_truthy(err:find("5 rows came, as many as asked for", 1, true), err)
     code, _, err = run(([[
+      local always = { min = 40000, max = 70000 }
       local n = #two:query { region = here }
       assert(#two:query { region = here, maxrec = n } == n)
       local known = vo.sia("%s/vo-sia/api/v0.1/query?flag=none", { limit = n + 1 })
-      assert(#known:query { region = here } == n)
-      vo.sia("%s/vo-sia/api/v0.1/query?flag=none", { limit = n }):query { region = here }]])
-      :format(archive.url, archive.url))
+      assert(#known:query { region = here, time = always } == n)
+      vo.sia("%s/vo-sia/api/v0.1/query?flag=none", { limit = n }):query { region = here,
+        time = always }]]):format(archive.url, archive.url))
     assert.equal(7, code, err)
     assert.is_truthy(err:find("as many as one answer holds", 1, true), err)
   end)

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Simple Image Access 1 and 2 at any URL: section 5 of the VO specification. Images are found by
--- their footprints, so that a region with more images than one answer holds cannot be cut into
--- parts exactly; by their centres (`intersect = "center"`) it can.
+-- their footprints, so that a region with more images than one answer holds is not cut: version 2
+-- is asked for it by ranges of time; by centres (`intersect = "center"`) either version is asked for
+-- parts of it.
 
 local access = require("halyard.archive.access")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local query = require("halyard.query")
+local sky = require("halyard.core.sky")
 local suggest = require("halyard.suggest")
 local table_core = require("halyard.core.table")
 
@@ -191,6 +193,14 @@ end
 local times = { name = "t_min", decimals = 6, rounded = true, nullable = true, min = 40000,
   max = 70000 }
 
+-- Arguments of a range: what overlaps it, for ownership decides.
+local function add_range(arguments, shape)
+  if shape.column then
+    add(arguments, "TIME", interval("time", { min = shape.column_min, max = shape.column_max }))
+  end
+  return arguments
+end
+
 -- By centres, past the service's limit.
 local function by_centers(self, options)
   local asked = setmetatable({}, { __mode = "k" }) -- rows -> circle
@@ -204,11 +214,7 @@ local function by_centers(self, options)
     fetch = function(circle)
       local arguments = self.version == 1 and arguments_one(options, circle, true)
         or arguments_two(options, access.circle(circle.ra, circle.dec, circle.radius))
-      if circle.column then
-        add(arguments, "TIME", interval("time", {
-          min = circle.column_min, max = circle.column_max }))
-      end
-      local rows, cost = access.ask(self.url, arguments)
+      local rows, cost = access.ask(self.url, add_range(arguments, circle))
       rows = selected(rows)
       asked[rows] = circle
       return rows, cost
@@ -225,11 +231,34 @@ local function by_centers(self, options)
   return result and result.table
 end
 
+-- By times, past the service's limit: the region stays as it is in every question.
+local function by_times(self, options)
+  local pos = options.region and access.pos(options.region, "sia:query")
+  local source = {
+    name = self.url, asked = options, ra = "s_ra", dec = "s_dec", window = 4,
+    verdict = door.verdict,
+    service = {
+      match = "footprint", takes_cone = pos ~= nil, cap = self.limit or 0, radius_max_deg = 0,
+      alt_split = { times },
+    },
+    fetch = function(shape)
+      local rows, cost = access.ask(self.url, add_range(arguments_two(options, pos), shape))
+      return selected(rows), cost
+    end,
+    refine = function(rows)
+      return options.where and rows:where(options.where) or rows
+    end,
+  }
+  local result = query.run(source, options.region or sky.all(), {})
+  return result and result.table
+end
+
 --- Images of a region.
 -- @tparam table options `region` (version 1: a circle, asked for as the square about it; version 2:
 -- circle, box, polygon), `intersect` ("overlaps", the default; "center": images whose centre is in
 -- the region, past the service's limit; version 1 also "covers", "enclosed"), `format`, `maxrec`,
--- `where` (criteria on the columns, applied to the rows); version 2 also `band` (m), `time` (MJD),
+-- `where` (criteria on the columns, applied to the rows); version 2, past the service's limit unless
+-- `time` or `maxrec` is given, also `band` (m), `time` (MJD),
 -- `exptime` (s), `fov`, `spatres`, `timeres`, `specrp`: number or { min =, max = };
 -- `collection`, `facility`, `instrument`, `target`, `dataproduct_type`, `calib_level`, `pol`, `id`:
 -- text or a list of any of which
@@ -247,6 +276,8 @@ function methods:query(options)
   check(self, options)
   if options.intersect == "center" then
     return by_centers(self, options)
+  elseif self.version == 2 and not options.time and not options.maxrec then
+    return by_times(self, options)
   end
   local arguments
   if self.version == 1 then
