@@ -4,6 +4,7 @@
 #include "plan/state.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* Rows without position may belong to the answer, and only a column's ranges reach them. */
 static bool only_ranges_reach_all(const hal_plan *p)
@@ -62,9 +63,21 @@ static const char *tiles_text(const hal_plan *p)
                  "circles only; about 1.6 times the rows come";
 }
 
+enum { COLUMNS_TEXT_MAX = HAL_PLAN_COLUMNS * (HAL_PLAN_NAME_MAX + 8) };
+
+/* "t_min, then obsid": in the order in which they are cut. */
+static const char *columns_text(const hal_plan *p, char text[COLUMNS_TEXT_MAX])
+{
+    size_t n = 0;
+    for (size_t c = 1; c <= p->service.n_alt_split; c++)
+        n += (size_t)snprintf(text + n, COLUMNS_TEXT_MAX - n, "%s%s", c > 1 ? ", then " : "",
+                              hal_plan_column_name(p, (int)c));
+    return text;
+}
+
 static hal_status explain_strategy(const hal_plan *p, hal_buf *out, hal_err *err)
 {
-    const char *column = hal_plan_column_name(p, 1);
+    char columns[COLUMNS_TEXT_MAX];
     switch (p->strategy) {
     case PLAN_TILES:
         return hal_buf_printf(out, err, "split: %s; each row belongs to the tile of its position\n",
@@ -76,7 +89,7 @@ static hal_status explain_strategy(const hal_plan *p, hal_buf *out, hal_err *err
     case PLAN_RANGES:
         return hal_buf_printf(
             out, err, "split: the region unchanged in every request and ranges of %s, because %s\n",
-            column,
+            columns_text(p, columns),
             only_ranges_reach_all(p) ? "rows without position cannot be asked for by themselves"
             : p->service.footprints  ? "rows match by their outline and no centre takes ranges"
                                      : "the service takes no position");
@@ -124,11 +137,12 @@ static hal_status explain_first(const hal_plan *p, hal_buf *out, hal_err *err)
 static hal_status explain_rest(const hal_plan *p, hal_buf *out, hal_err *err)
 {
     const hal_service *s = &p->service;
+    char columns[COLUMNS_TEXT_MAX];
     bool ranges_next =
         s->n_alt_split > 0 && p->strategy != PLAN_RANGES && p->strategy != PLAN_PAGES;
     hal_status st = hal_buf_printf(out, err, "what cannot be split so: %s%s%s\n",
                                    ranges_next ? "ranges of " : "",
-                                   ranges_next    ? hal_plan_column_name(p, 1)
+                                   ranges_next    ? columns_text(p, columns)
                                    : s->order_key ? "pages by key"
                                                   : "is reported, with the remedy",
                                    ranges_next && s->order_key ? ", then pages by key" : "");

@@ -266,6 +266,7 @@ static void a_column_of_one_value_gives_way_to_the_next_after_few_cuts(void **st
         setup.service.counts = way;
         sim_report r = sim_run(sky, &setup);
         assert_exactly_once(&r);
+        assert_non_null(strstr(r.explained, "ranges of t_min, then visit,"));
         if (setup.service.counts)
             assert_true(r.account.requests <= 60);
         assert_true(r.account.requests <= 150);
