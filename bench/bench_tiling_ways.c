@@ -205,6 +205,16 @@ static void without_positions(double scale)
     sim_sky_free(sky);
 }
 
+static void few_rows(void)
+{
+    sim_sky *sky = field(180.0, 180.0, 500, 0.0);
+    for (int boxes = 1; boxes >= 0; boxes--)
+        run_way(sky, setup_with(boxes, 10000),
+                (want){boxes ? "500 rows, doubted, boxes" : "500 rows, doubted, cones",
+                       boxes ? 3.6 : 5.8, 5, 0.35, .state = HAL_PLAN_COMPLETE});
+    sim_sky_free(sky);
+}
+
 static void what_goes_wrong(double scale)
 {
     uint64_t cap = (uint64_t)(10000 * scale);
@@ -258,6 +268,7 @@ int main(int argc, char **argv)
     ten_times(scale);
     footprints(scale);
     without_positions(scale);
+    few_rows();
     what_goes_wrong(scale);
     return n_missed ? 1 : 0;
 }
