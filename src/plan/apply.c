@@ -72,12 +72,29 @@ static void mark_over(hal_plan *p, int32_t i, const plan_request *r, double rows
     n->ends = n->ends || (n->column && !plan_may_count(p, r) && n->over_run >= BLIND_CUTS);
 }
 
+/* What a node above that is over must hold in this one, all others below it being finished; -1: not
+ * known. Cones hold rows of their neighbours. */
+static double rows_left(const hal_plan *p, int32_t i)
+{
+    if (plan_cuts_sky(p) && p->strategy != PLAN_CENTRES && !p->service.takes_box)
+        return -1.0;
+    const plan_node *n = plan_node_at(p, i);
+    while (n->parent >= 0) {
+        n = plan_node_at(p, n->parent);
+        if (n->n_open > 1 || isinf(n->rows_sent))
+            return -1.0;
+        if (n->over)
+            return p->cap - (double)n->rows_sent;
+    }
+    return -1.0;
+}
+
 /* Over, or a fault? Design section 6.1, rules 3 and 4. */
 static void judge(hal_plan *p, int32_t i)
 {
     plan_node *n = plan_node_at(p, i);
     plan_request r = plan_request_node(p, n);
-    double rows = plan_predict(p, i, &r);
+    double rows = fmax(plan_predict(p, i, &r), rows_left(p, i));
     /* A needless split into k costs k - 1 requests: repeat first if faults are that likely. */
     double k = p->service.over_is_slow ? 4.0 : 2.0;
     bool faulty = (double)p->n_guess_refuted * k > (double)(p->n_guess_settled + 1);
