@@ -137,10 +137,14 @@ static double rows_by_count(const hal_plan *p, int32_t i, int depth)
     if (n->parent < 0 || depth == SHARE_DEPTH || p->strategy != PLAN_TILES)
         return -1.0;
     const plan_node *up = plan_node_at(p, n->parent);
-    plan_request r = plan_request_node(p, up);
-    double area = hal_tile_area_sr(&up->tile);
-    double rows = up->counted ? (double)up->rows_known * area / r.area_sr
-                              : rows_by_count(p, n->parent, depth + 1);
+    double area = hal_tile_area_sr(&up->tile), rows;
+    plan_request r;
+    if (up->counted) {
+        r = plan_request_node(p, up);
+        rows = (double)up->rows_known * area / r.area_sr;
+    } else {
+        rows = rows_by_count(p, n->parent, depth + 1);
+    }
     if (rows < 0.0)
         return -1.0;
     double mine = 0.0, all = 0.0;

@@ -121,19 +121,22 @@ static hal_tile strip_of(const hal_tile *t, int border, int64_t trim)
     return s;
 }
 
+static bool is_off(const hal_plan *p, const hal_tile *t, int border, int64_t trim)
+{
+    hal_tile strip = strip_of(t, border, trim);
+    return !hal_region_may_touch(p->region, &strip, p->guard_deg);
+}
+
 /* Takes off what lies outside the user's region: no row is lost, and requests at the rim become
  * smaller. Each border moves by sixteenths, found by bisection. */
 static void clip(const hal_plan *p, hal_tile *t)
 {
     for (int border = 0; border < 4; border++) {
         int64_t side = border < 2 ? t->width : t->dec_hi - t->dec_lo, trim = 0;
-        if (side < 16 * p->min_side_ticks)
+        if (side < 16 * p->min_side_ticks || !is_off(p, t, border, side / 16))
             continue;
-        for (int64_t step = side / 2; step >= side / 16; step /= 2) {
-            hal_tile strip = strip_of(t, border, trim + step);
-            if (!hal_region_may_touch(p->region, &strip, p->guard_deg))
-                trim += step;
-        }
+        for (int64_t step = side / 2; step >= side / 16; step /= 2)
+            trim += is_off(p, t, border, trim + step) ? step : 0;
         if (trim == 0)
             continue;
         if (border < 2)

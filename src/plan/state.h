@@ -104,10 +104,10 @@ typedef struct plan_octant {
 } plan_octant;
 
 typedef struct plan_index {
-    plan_density **chunk;
+    plan_density **chunk; /* of PLAN_CHUNK each, as are ... */
     size_t n, n_chunk, chunk_cap;
-    plan_octant *octant;
-    size_t n_octant, octant_cap;
+    plan_octant **octant; /* ... these */
+    size_t n_octant, n_octants, octants_cap;
 } plan_index;
 
 static inline plan_density *plan_density_at(const plan_index *x, size_t i)
@@ -309,7 +309,7 @@ enum { PLAN_NEAREST = 4 };
 typedef struct plan_near {
     int32_t i[PLAN_NEAREST]; /* densities, nearest first */
     double chord2[PLAN_NEAREST];
-    int n;
+    int n, n_seen;
 } plan_near;
 hal_status plan_index_add(plan_index *index, const plan_density *d, hal_err *err) HAL_MUST_CHECK;
 void plan_index_near(const plan_index *index, const double v[3], plan_near *out);

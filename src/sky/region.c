@@ -246,6 +246,8 @@ static bool tiles_near(const hal_tile *a, const hal_tile *b, double margin_deg)
            high = (double)a->dec_hi / unit + margin_deg;
     if (high < (double)b->dec_lo / unit || low > (double)b->dec_hi / unit)
         return false;
+    if (a->width == HAL_TICKS_CIRCLE || b->width == HAL_TICKS_CIRCLE)
+        return true;
     double far = fmax(fabs((double)a->dec_lo), fabs((double)a->dec_hi)) / unit;
     double side = hal_half_width_deg(far, margin_deg) + 1e-9;
     double west = (double)a->ra / unit - side, width = (double)a->width / unit + 2 * side;
@@ -259,7 +261,9 @@ bool hal_region_is_near(const hal_region *r, const hal_tile *t, double margin_de
 {
     double slack = margin_deg + 1e-9;
     return tiles_near(t, &r->tile, slack) &&
-           hal_tile_distance_deg(t, r->cone.ra_deg, r->cone.dec_deg) <= r->cone.radius_deg + slack;
+           (r->cone.radius_deg + slack >= 180 ||
+            hal_tile_distance_deg(t, r->cone.ra_deg, r->cone.dec_deg) <=
+                r->cone.radius_deg + slack);
 }
 
 bool hal_region_may_touch(const hal_region *r, const hal_tile *t, double margin_deg)

@@ -128,8 +128,10 @@ hal_cone hal_tile_cone(const hal_tile *t)
     double best_t = a, best = INFINITY;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         double c = candidates[i], cos_c = cos(c);
-        double farthest = fmax(corner_haversine(c, cos_c, a, cos_a, sine2),
-                               corner_haversine(c, cos_c, b, cos_b, sine2));
+        double farthest = corner_haversine(c, cos_c, a, cos_a, sine2);
+        if (farthest >= best)
+            continue;
+        farthest = fmax(farthest, corner_haversine(c, cos_c, b, cos_b, sine2));
         if (farthest < best) {
             best = farthest;
             best_t = c;
@@ -173,20 +175,23 @@ static bool cut_dec(const hal_tile *t, double f, int64_t min_side, hal_tile chil
 
 static double summed_cones(const hal_tile child[2])
 {
-    return hal_cone_area_sr(hal_tile_cone(&child[0]).radius_deg) +
-           hal_cone_area_sr(hal_tile_cone(&child[1]).radius_deg);
+    double first = hal_cone_area_sr(hal_tile_cone(&child[0]).radius_deg);
+    bool alike = child[0].width == child[1].width && child[0].dec_lo == child[1].dec_lo;
+    return first + (alike ? first : hal_cone_area_sr(hal_tile_cone(&child[1]).radius_deg));
 }
 
 typedef bool (*cut_fn)(const hal_tile *, double, int64_t, hal_tile[2]);
 
-/* Tries each cut at f and 1 - f, keeps the one whose children have the smaller cones in total. */
+/* Tries each cut at f and 1 - f (in RA these mirror one another), keeps the one whose children have
+ * the smaller cones in total. */
 static bool cut_best(const hal_tile *t, const cut_fn *cuts, size_t n, double f, int64_t min_side,
                      hal_tile child[2])
 {
     double best = INFINITY;
     for (size_t i = 0; i < 2 * n; i++) {
         hal_tile c[2];
-        if ((i % 2 && f == 0.5) || !cuts[i / 2](t, i % 2 ? 1.0 - f : f, min_side, c))
+        bool mirrors = i % 2 && (f == 0.5 || cuts[i / 2] == cut_ra);
+        if (mirrors || !cuts[i / 2](t, i % 2 ? 1.0 - f : f, min_side, c))
             continue;
         double sum = summed_cones(c);
         if (sum < best) {
