@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 enum {
-    BUFFER_BYTES = 256 * 1024,
     NO_DESCRIPTOR_TRIES = 50,
     NO_DESCRIPTOR_MS = 100,
     DOWN_S = 60, /* how long a host that was declared down is left alone */
@@ -48,8 +47,7 @@ static void clear_exchange(hal_exchange *x)
     hal_gate_leave(&x->visitor);
     leave_multi(x);
     release_slot(x, x->outcome.err.status == HAL_E_TIMEOUT ? HAL_STRAIN_HIGH : HAL_STRAIN_UNKNOWN);
-    if (x->easy)
-        loop->curl->easy_cleanup(x->easy);
+    hal_exchange_close_handle(x);
     if (x->headers)
         loop->curl->slist_free_all(x->headers);
     hal_target_clear(loop->curl, &x->target);
@@ -397,14 +395,9 @@ static hal_status start_transfer(hal_exchange *x, hal_err *err)
         if (!x->target.url)
             return hal_err_nomem(err, 1024);
     }
-    if (!x->easy) {
-        if (!(x->easy = c->easy_init()))
-            return hal_err_nomem(err, 8192);
-        /* Not among set_options: libcurl refuses a change once a try has made the buffer. A size
-         * that is not taken leaves the usual one. */
-        c->easy_setopt(x->easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
-    }
-    hal_status st = hal_exchange_set_options(x, err);
+    hal_status st = x->easy ? HAL_OK : hal_exchange_open_handle(x, err);
+    if (!st)
+        st = hal_exchange_set_options(x, err);
     if (st)
         return st;
     CURLMcode rc = c->multi_add_handle(loop->multi, x->easy);

@@ -140,6 +140,9 @@ void hal_exchange_deadline_passed(void *ctx);
 /* exchange_request.c */
 hal_status hal_exchange_copy_request(hal_exchange *x, const hal_request *r,
                                      hal_err *err) HAL_MUST_CHECK;
+/** A handle of libcurl, perhaps one that fetched another file. */
+hal_status hal_exchange_open_handle(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
+void hal_exchange_close_handle(hal_exchange *x);
 /** Everything that libcurl is told about the hop under way. */
 hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_exchange_add_header(hal_exchange *x, const char *line, hal_err *err) HAL_MUST_CHECK;

@@ -12,6 +12,7 @@ enum {
     HEADERS_MAX = 32,
     HEADER_BYTES_MAX = 8192,
     URL_MAX = 65536,
+    BUFFER_BYTES = 256 * 1024,
     CONNECT_MS = 60000, /* of libcurl itself: longer than exchange_watch.c waits */
 };
 
@@ -65,20 +66,21 @@ static hal_status list_headers(hal_exchange *x, hal_err *err)
     return st;
 }
 
-hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
-{
-    const hal_curl *c = x->loop->curl;
-    CURL *e = x->easy;
-    hal_status st = list_headers(x, err);
-    if (st)
-        return st;
-    const char *proxy = hal_peers_proxy(&x->loop->peers, &x->target);
-    x->proxied = proxy != NULL;
-    CURLcode rc = CURLE_OK;
 #define SET(option, value) rc = rc ? rc : c->easy_setopt(e, option, value)
-    SET(CURLOPT_CURLU, x->target.url);
-    SET(CURLOPT_PRIVATE, (void *)x);
-    SET(CURLOPT_ERRORBUFFER, x->curl_text);
+
+static hal_status refused(const hal_curl *c, CURLcode rc, hal_err *err)
+{
+    return hal_err_set(err, rc == CURLE_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
+                       "preparing a request: %s", c->easy_strerror(rc));
+}
+
+/* What is the same for all requests of a loop. */
+static hal_status set_once(hal_loop *loop, CURL *e, hal_err *err)
+{
+    const hal_curl *c = loop->curl;
+    CURLcode rc = CURLE_OK;
+    /* A size that is not taken leaves the usual one. */
+    c->easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -91,28 +93,75 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
-    SET(CURLOPT_PROXY, proxy ? proxy : "");
     SET(CURLOPT_NOPROXY, ""); /* hal_peers_proxy decides */
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (x->loop->peers.ca_file)
-        SET(CURLOPT_CAINFO, x->loop->peers.ca_file);
+    if (loop->peers.ca_file)
+        SET(CURLOPT_CAINFO, loop->peers.ca_file);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
+    SET(CURLOPT_HEADERFUNCTION, hal_exchange_on_header);
+    SET(CURLOPT_WRITEFUNCTION, hal_exchange_on_body);
+    SET(CURLOPT_OPENSOCKETFUNCTION, hal_exchange_open_socket);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, hal_exchange_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, (void *)loop);
+    SET(CURLOPT_RESOLVER_START_FUNCTION, hal_exchange_on_resolve);
+    SET(CURLOPT_PREREQFUNCTION, hal_exchange_on_connected);
+    return rc ? refused(c, rc, err) : HAL_OK;
+}
+
+hal_status hal_exchange_open_handle(hal_exchange *x, hal_err *err)
+{
+    hal_loop *loop = x->loop;
+    if (loop->n_idle_handles) {
+        x->easy = loop->idle_handles[--loop->n_idle_handles];
+        return HAL_OK;
+    }
+    x->easy = loop->curl->easy_init();
+    return x->easy ? set_once(loop, x->easy, err) : hal_err_nomem(err, 8192);
+}
+
+/* One of a file that came well may fetch another: of a handle's memory the buffer is the largest
+ * part. All that it was told of this request is told anew for the next one. */
+void hal_exchange_close_handle(hal_exchange *x)
+{
+    hal_loop *loop = x->loop;
+    const hal_curl *c = loop->curl;
+    CURL *e = x->easy;
+    x->easy = NULL;
+    if (!e)
+        return;
+    if (!x->resume.from || x->outcome.err.status || x->secrets.authorization || loop->closing ||
+        loop->n_idle_handles == HAL_IDLE_HANDLES_MAX) {
+        c->easy_cleanup(e);
+        return;
+    }
+    c->easy_setopt(e, CURLOPT_ERRORBUFFER, (char *)NULL);
+    c->easy_setopt(e, CURLOPT_HTTPHEADER, (struct curl_slist *)NULL);
+    loop->idle_handles[loop->n_idle_handles++] = e;
+}
+
+hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
+{
+    const hal_curl *c = x->loop->curl;
+    CURL *e = x->easy;
+    hal_status st = list_headers(x, err);
+    if (st)
+        return st;
+    const char *proxy = hal_peers_proxy(&x->loop->peers, &x->target);
+    x->proxied = proxy != NULL;
+    CURLcode rc = CURLE_OK;
+    SET(CURLOPT_CURLU, x->target.url);
+    SET(CURLOPT_PRIVATE, (void *)x);
+    SET(CURLOPT_ERRORBUFFER, x->curl_text);
+    SET(CURLOPT_PROXY, proxy ? proxy : "");
     /* Small answers of one host share a connection where its server can (HTTP/2, which TLS tells
      * at once; without TLS all would wait for the first answer); files come over several. */
     SET(CURLOPT_PIPEWAIT, x->target.https && !x->resume.from ? 1L : 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    SET(CURLOPT_USERAGENT, "halyard/" HAL_VERSION_TEXT);
     SET(CURLOPT_HTTPHEADER, x->headers);
-    SET(CURLOPT_HEADERFUNCTION, hal_exchange_on_header);
     SET(CURLOPT_HEADERDATA, (void *)x);
-    SET(CURLOPT_WRITEFUNCTION, hal_exchange_on_body);
     SET(CURLOPT_WRITEDATA, (void *)x);
-    SET(CURLOPT_OPENSOCKETFUNCTION, hal_exchange_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, (void *)x);
-    SET(CURLOPT_CLOSESOCKETFUNCTION, hal_exchange_close_socket);
-    SET(CURLOPT_CLOSESOCKETDATA, (void *)x->loop);
-    SET(CURLOPT_RESOLVER_START_FUNCTION, hal_exchange_on_resolve);
     SET(CURLOPT_RESOLVER_START_DATA, (void *)x);
-    SET(CURLOPT_PREREQFUNCTION, hal_exchange_on_connected);
     SET(CURLOPT_PREREQDATA, (void *)x);
     const char *method = x->as_get ? "GET" : x->method;
     SET(CURLOPT_CUSTOMREQUEST, (char *)NULL);
@@ -129,11 +178,9 @@ hal_status hal_exchange_set_options(hal_exchange *x, hal_err *err)
         if (strcmp(method, "POST") != 0)
             SET(CURLOPT_CUSTOMREQUEST, method);
     }
-#undef SET
-    return rc ? hal_err_set(err, rc == CURLE_OUT_OF_MEMORY ? HAL_E_NOMEM : HAL_E_INTERNAL,
-                            "preparing a request: %s", c->easy_strerror(rc))
-              : HAL_OK;
+    return rc ? refused(c, rc, err) : HAL_OK;
 }
+#undef SET
 
 static hal_status copy_headers(hal_exchange *x, const hal_request *r, hal_err *err)
 {

@@ -391,6 +391,12 @@ void hal_loop_drop_connections(hal_loop *loop)
     loop->multi = multi;
 }
 
+void hal_loop_drop_handles(hal_loop *loop)
+{
+    while (loop->n_idle_handles)
+        loop->curl->easy_cleanup(loop->idle_handles[--loop->n_idle_handles]);
+}
+
 bool hal_loop_lacks_descriptors(const hal_loop *loop)
 {
     int fd = fcntl(loop->wake_fd, F_DUPFD_CLOEXEC, 0);
@@ -419,6 +425,7 @@ void hal_loop_free(hal_loop *loop)
         hal_limit_unref(gate->limit);
         hal_free(gate);
     }
+    hal_loop_drop_handles(loop);
     if (loop->multi)
         loop->curl->multi_cleanup(loop->multi);
     hal_limit_unlisten(&loop->listener);
@@ -477,6 +484,7 @@ hal_status hal_loop_set_network(hal_loop *loop, const hal_net_options *options, 
     hal_status st = used ? hal_peers_init(&peers, curl, options, err) : HAL_OK;
     if (st)
         return st;
+    hal_loop_drop_handles(loop); /* which know the ones before */
     hal_peers_clear(&loop->peers);
     loop->peers = peers;
     return HAL_OK;

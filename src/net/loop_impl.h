@@ -51,7 +51,7 @@ void hal_gate_leave(hal_visitor *visitor);
 /** How many requests the host could take that nobody waits to send. */
 int hal_gate_room(const hal_gate *gate);
 
-enum { HAL_TRANSFERS_MAX = 1 << 20, HAL_SOCKETS_MAX = 256 };
+enum { HAL_TRANSFERS_MAX = 1 << 20, HAL_SOCKETS_MAX = 256, HAL_IDLE_HANDLES_MAX = 32 };
 
 /* One that libcurl opened and has not closed. */
 typedef struct hal_socket {
@@ -68,6 +68,8 @@ struct hal_loop {
     uint64_t order;
     const hal_curl *curl; /* NULL until the first transfer */
     CURLM *multi;
+    CURL *idle_handles[HAL_IDLE_HANDLES_MAX]; /* without a request */
+    size_t n_idle_handles;
     size_t n_transfers, transfers_max; /* fewer when descriptors are short */
     struct pollfd *polled; /* what libcurl waits for, behind the descriptor that wakes the loop */
     size_t n_polled, polled_room;
@@ -97,6 +99,8 @@ struct hal_loop {
 
 /** Loads libcurl and creates the multi handle. */
 hal_status hal_loop_open_network(hal_loop *loop, hal_err *err) HAL_MUST_CHECK;
+/** Frees the handles that have no request. */
+void hal_loop_drop_handles(hal_loop *loop);
 /** Closes the idle connections. */
 void hal_loop_drop_connections(hal_loop *loop);
 /** This process has no file descriptor left. */
