@@ -40,6 +40,27 @@ static void leave_multi(hal_exchange *x)
     x->loop->n_transfers--;
 }
 
+void hal_exchange_leave_target(hal_exchange *x)
+{
+    if (x->target.url == x->first.url)
+        x->target = (hal_target){0};
+    else
+        hal_target_clear(x->loop->curl, &x->target);
+}
+
+/* Kept for the next one, as pieces of files are. */
+static void free_exchange(hal_exchange *x)
+{
+    hal_loop *loop = x->loop;
+    if (loop->closing || loop->n_idle_exchanges == HAL_IDLE_HANDLES_MAX) {
+        hal_free(x);
+        return;
+    }
+    x->next = loop->idle_exchanges;
+    loop->idle_exchanges = x;
+    loop->n_idle_exchanges++;
+}
+
 /* All but its outcome. */
 static void clear_exchange(hal_exchange *x)
 {
@@ -50,7 +71,7 @@ static void clear_exchange(hal_exchange *x)
     hal_exchange_close_handle(x);
     if (x->headers)
         loop->curl->slist_free_all(x->headers);
-    hal_target_clear(loop->curl, &x->target);
+    hal_exchange_leave_target(x);
     hal_target_clear(loop->curl, &x->first);
     hal_alarm_clear(loop, &x->next_step);
     hal_alarm_clear(loop, &x->watch);
@@ -77,7 +98,7 @@ static void finish(hal_exchange *x)
     x->outcome.elapsed_ns = hal_exchange_now_ns(x) - x->begun_ns;
     clear_exchange(x);
     x->done(x->ctx, &x->outcome);
-    hal_free(x);
+    free_exchange(x);
 }
 
 /* `why` NULL: success. The first conclusion stands. */
@@ -118,14 +139,19 @@ void hal_exchanges_cancel(hal_loop *loop)
         hal_exchange_cancel(x);
         finish(x);
     }
+    for (hal_exchange *x = loop->idle_exchanges, *next; x; x = next) {
+        next = x->next;
+        hal_free(x);
+    }
+    loop->idle_exchanges = NULL;
+    loop->n_idle_exchanges = 0;
 }
 
 /* --- asking again ---------------------------------------------------------------------------- */
 
 static void back_to_gate(hal_exchange *x)
 {
-    hal_target_clear(x->loop->curl, &x->target);
-    x->target = (hal_target){0};
+    hal_exchange_leave_target(x);
     x->as_get = false;
     x->hops = 0;
     x->chain[0] = '\0';
@@ -389,12 +415,8 @@ static hal_status start_transfer(hal_exchange *x, hal_err *err)
 {
     hal_loop *loop = x->loop;
     const hal_curl *c = loop->curl;
-    if (!x->target.url) {
+    if (!x->target.url)
         x->target = x->first;
-        x->target.url = c->url_dup(x->first.url);
-        if (!x->target.url)
-            return hal_err_nomem(err, 1024);
-    }
     hal_status st = x->easy ? HAL_OK : hal_exchange_open_handle(x, err);
     if (!st)
         st = hal_exchange_set_options(x, err);
@@ -547,8 +569,11 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
                            const hal_resume *resume, hal_exchange_done done, void *ctx,
                            hal_err *err)
 {
-    hal_exchange *x = hal_malloc(sizeof *x);
-    if (!x) {
+    hal_exchange *x = loop->idle_exchanges;
+    if (x) {
+        loop->idle_exchanges = x->next;
+        loop->n_idle_exchanges--;
+    } else if (!(x = hal_malloc(sizeof *x))) {
         hal_err_nomem(err, sizeof *x);
         return NULL;
     }
@@ -575,7 +600,7 @@ static hal_exchange *start(hal_loop *loop, const hal_request *request, const hal
     x->outcome.reset_before_end = false;
     if (prepare(x, request, err)) {
         clear_exchange(x);
-        hal_free(x);
+        free_exchange(x);
         return NULL;
     }
     x->begun_ns = hal_exchange_now_ns(x);

@@ -51,7 +51,7 @@ struct hal_exchange {
     hal_resume resume; /* of a download */
 
     hal_exchange_phase phase;
-    hal_target first, target; /* as asked; of the hop under way */
+    hal_target first, target; /* as asked; of the hop under way, whose URL may be that of `first` */
     bool as_get;              /* a redirect turned the method into GET */
     int hops;
     char chain[HAL_CHAIN_MAX];
@@ -112,6 +112,8 @@ static inline bool hal_exchange_is_good(const hal_exchange *x)
 }
 
 /* exchange.c */
+/** It has no target then; that which was asked for at first stays. */
+void hal_exchange_leave_target(hal_exchange *x);
 /** Ends it with `why`, NULL: well. The first conclusion stands. */
 void hal_exchange_conclude(hal_exchange *x, const hal_err *why);
 /** What is on the wire took too long. */

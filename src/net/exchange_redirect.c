@@ -78,7 +78,7 @@ hal_status hal_exchange_follow(hal_exchange *x, hal_err *err)
         hal_target_clear(c, &next);
         return st ? st : HAL_E_NOMEM;
     }
-    hal_target_clear(c, &x->target);
+    hal_exchange_leave_target(x);
     x->target = next;
     x->gate = gate;
     x->phase = HAL_AT_GATE;

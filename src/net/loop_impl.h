@@ -78,7 +78,8 @@ struct hal_loop {
     bool closing;
     hal_timer *timers;
     hal_gate *gates;
-    hal_exchange *exchanges;
+    hal_exchange *exchanges, *idle_exchanges; /* the latter are memory only */
+    size_t n_idle_exchanges;
     struct hal_download *downloads;
     size_t n_open, open_max; /* of these, with descriptors; 0: not looked up yet */
     int64_t shut_until_ns;   /* no gate lets anybody through: the disk failed */
@@ -112,7 +113,7 @@ int64_t hal_loop_now_ns(const hal_loop *loop);
 void hal_exchange_transferred(hal_exchange *x, CURLcode code);
 /** The machine slept so long: what is on the wire is taken off and asked again. */
 void hal_exchanges_slept(hal_loop *loop, int64_t gap_ns);
-/** Ends what is under way and delivers it, for hal_loop_free. */
+/** Ends what is under way and delivers it, and frees the memory of others, for hal_loop_free. */
 void hal_exchanges_cancel(hal_loop *loop);
 void hal_downloads_cancel(hal_loop *loop); /* before the pool is freed */
 void hal_downloads_end(hal_loop *loop);    /* after it */

@@ -48,13 +48,14 @@ static hal_status read_parts(const hal_curl *c, hal_target *t, const char *text,
         n > 0 && n < sizeof t->host && !(dotted && (!*label || (*label >= '0' && *label <= '9')));
     for (size_t i = 0; fits && i <= n; i++)
         t->host[i] = part[i] >= 'A' && part[i] <= 'Z' ? (char)(part[i] + 32) : part[i];
+    bool as_is = fits && !dotted && !strcmp(part, t->host) && !strstr(part, "xn--");
     c->free(part);
     if (!fits)
         return hal_err_set(err, HAL_E_USAGE,
                            "a host name of 1 to 255 bytes, or a number with no dot behind it, is "
                            "expected in URL %.200s",
                            text);
-    if (c->url_set(t->url, CURLUPART_HOST, t->host, 0))
+    if (!as_is && c->url_set(t->url, CURLUPART_HOST, t->host, 0))
         return hal_err_nomem(err, n);
     if (c->url_get(t->url, CURLUPART_PORT, &part, CURLU_DEFAULT_PORT))
         return hal_err_set(err, HAL_E_USAGE, "bad port in URL %.200s", text);
