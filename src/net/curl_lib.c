@@ -48,11 +48,13 @@ static void load_crypto(void)
 {
     const hal_symbol symbols[] = {
         {"EVP_MD_CTX_new", &crypto.ctx_new},   {"EVP_MD_CTX_free", &crypto.ctx_free},
-        {"EVP_sha256", &crypto.sha256},        {"EVP_md5", &crypto.md5},
+        {"EVP_MD_fetch", &crypto.fetch},       {"EVP_md5", &crypto.md5},
         {"EVP_DigestInit_ex", &crypto.init},   {"EVP_DigestUpdate", &crypto.update},
         {"EVP_DigestFinal_ex", &crypto.final}, {0},
     };
     hal_library_load("libcrypto.so.3", symbols, crypto_why, sizeof crypto_why);
+    if (!crypto_why[0] && !(crypto.sha256 = crypto.fetch(NULL, "SHA256", NULL)))
+        snprintf(crypto_why, sizeof crypto_why, "libcrypto has no SHA-256");
 }
 
 static hal_tls tls;

@@ -39,7 +39,9 @@ typedef struct hal_curl {
 typedef struct hal_crypto {
     EVP_MD_CTX *(*ctx_new)(void);
     void (*ctx_free)(EVP_MD_CTX *ctx);
-    const EVP_MD *(*sha256)(void), *(*md5)(void);
+    const EVP_MD *(*md5)(void);
+    EVP_MD *(*fetch)(OSSL_LIB_CTX *library, const char *name, const char *properties);
+    const EVP_MD *sha256; /* fetched: a digest begun with EVP_sha256() looks for it each time */
     int (*init)(EVP_MD_CTX *ctx, const EVP_MD *type, ENGINE *engine);
     int (*update)(EVP_MD_CTX *ctx, const void *bytes, size_t n);
     int (*final)(EVP_MD_CTX *ctx, unsigned char *digest, unsigned *n);

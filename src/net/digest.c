@@ -51,7 +51,7 @@ static hal_status failed(hal_err *err)
 
 hal_status hal_sha256_reset(hal_sha256 *digest, hal_err *err)
 {
-    return digest->lib->init(digest->ctx, digest->lib->sha256(), NULL) == 1 ? HAL_OK : failed(err);
+    return digest->lib->init(digest->ctx, digest->lib->sha256, NULL) == 1 ? HAL_OK : failed(err);
 }
 
 hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n, hal_err *err)
@@ -103,14 +103,18 @@ hal_status hal_md5_of_fd(int fd, char out[HAL_MD5_TEXT_SIZE], hal_err *err)
     return st;
 }
 
+hal_status hal_sha256_bytes(hal_sha256 *digest, unsigned char out[HAL_SHA256_BYTES], hal_err *err)
+{
+    return digest->lib->final(digest->ctx, out, NULL) == 1 ? HAL_OK : failed(err);
+}
+
 hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)
 {
-    unsigned char raw[64];
-    unsigned n = 0;
-    if (digest->lib->final(digest->ctx, raw, &n) != 1 || n != 32)
-        return failed(err);
-    put_hex(out, raw, n);
-    return HAL_OK;
+    unsigned char raw[HAL_SHA256_BYTES];
+    hal_status st = hal_sha256_bytes(digest, raw, err);
+    if (!st)
+        put_hex(out, raw, sizeof raw);
+    return st;
 }
 
 hal_status hal_sha256_of(const char *text, char out[HAL_SHA256_TEXT_SIZE], hal_err *err)

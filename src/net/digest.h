@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 
-enum { HAL_SHA256_TEXT_SIZE = 65, HAL_MD5_TEXT_SIZE = 33 };
+enum { HAL_SHA256_BYTES = 32, HAL_SHA256_TEXT_SIZE = 65, HAL_MD5_TEXT_SIZE = 33 };
 
 typedef struct hal_sha256 hal_sha256;
 
@@ -16,7 +16,10 @@ void hal_sha256_free(hal_sha256 *digest);
 hal_status hal_sha256_reset(hal_sha256 *digest, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_sha256_add(hal_sha256 *digest, const void *bytes, size_t n,
                           hal_err *err) HAL_MUST_CHECK;
-/** 64 lower-case hex digits and NUL; reset before adding again. */
+/** Reset before adding again. */
+hal_status hal_sha256_bytes(hal_sha256 *digest, unsigned char out[HAL_SHA256_BYTES],
+                            hal_err *err) HAL_MUST_CHECK;
+/** The same as 64 lower-case hex digits and NUL. */
 hal_status hal_sha256_text(hal_sha256 *digest, char out[HAL_SHA256_TEXT_SIZE],
                            hal_err *err) HAL_MUST_CHECK;
 /** MD5 (RFC 1321) of all that `fd` holds: against damage, for servers that state no better sum. ""

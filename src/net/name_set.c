@@ -6,7 +6,6 @@
 #include "net/digest.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -111,20 +110,18 @@ static hal_status add_unicode(hal_sha256 *digest, const char *text, hal_err *err
 
 static hal_status key_of(hal_name_set *set, const char *text, key *out, hal_err *err)
 {
-    char hex[HAL_SHA256_TEXT_SIZE];
+    unsigned char raw[HAL_SHA256_BYTES];
     hal_status st = hal_sha256_reset(set->digest, err);
     if (!st)
         st = !set->folded     ? hal_sha256_add(set->digest, text, strlen(text), err)
              : is_ascii(text) ? add_ascii(set->digest, text, err)
                               : add_unicode(set->digest, text, err);
     if (!st)
-        st = hal_sha256_text(set->digest, hex, err);
+        st = hal_sha256_bytes(set->digest, raw, err);
     if (st)
         return st;
-    hex[32] = '\0';
-    out->low = strtoull(hex + 16, NULL, 16);
-    hex[16] = '\0';
-    out->high = strtoull(hex, NULL, 16) | 1; /* never free */
+    memcpy(out, raw, sizeof *out);
+    out->high |= 1; /* never free */
     return HAL_OK;
 }
 
