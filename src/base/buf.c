@@ -59,14 +59,17 @@ hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...)
     va_start(args, fmt);
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    size_t room = b->capacity_bytes - b->size_bytes;
+    int n = vsnprintf(room ? b->data + b->size_bytes : NULL, room, fmt, args);
     va_end(args);
     hal_status st =
         n < 0 ? hal_err_set(err, HAL_E_INTERNAL, "bad format") : hal_buf_reserve(b, (size_t)n, err);
-    if (!st) {
+    if (!st && (size_t)n >= room)
         vsnprintf(b->data + b->size_bytes, (size_t)n + 1, fmt, again);
+    if (!st)
         b->size_bytes += (size_t)n;
-    }
+    else if (room)
+        b->data[b->size_bytes] = '\0';
     va_end(again);
     return st;
 }

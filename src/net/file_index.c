@@ -6,11 +6,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 256 << 10, FILES_MAX = 4000000, CRC_DIGITS = 8, BEGIN_BYTES = CRC_DIGITS + 2 };
+enum {
+    BLOCK_BYTES = 256 << 10,
+    FILES_MAX = 4000000,
+    CRC_DIGITS = 8,
+    BEGIN_BYTES = CRC_DIGITS + 2,
+    USUAL_BYTES = 512, /* of a line */
+};
 
 /* Two keys of one hash share a place: the earlier file then counts as unknown, which is safe. */
 typedef struct hal_file_place {
@@ -20,19 +25,27 @@ typedef struct hal_file_place {
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
+/* CRC_DIGITS of the CRC-32 of `n` bytes. */
+static void put_crc(char *out, const char *bytes, size_t n)
+{
+    uint32_t crc = hal_crc32(0, bytes, n);
+    for (int i = CRC_DIGITS; i--; crc >>= 4)
+        out[i] = "0123456789abcdef"[crc & 15];
+}
+
 hal_status hal_file_line_format(hal_buf *out, const hal_file_record *record, const char *path,
                                 const char *source, const char *etag, hal_err *err)
 {
-    hal_buf text;
-    hal_buf_init(&text, HAL_FILE_LINE_MAX - 16);
-    hal_status st = hal_buf_printf(&text, err, "%" PRIu64 " %" PRId64 " %s %s\t%s\t%s\t%" PRId64,
-                                   record->bytes, record->mtime_ns, record->sha256, path, source,
-                                   etag, record->catalogue_bytes);
-    if (!st)
-        st = hal_buf_printf(out, err, "%08" PRIx32 " %s\n",
-                            hal_crc32(0, text.data, text.size_bytes), hal_buf_text(&text));
-    hal_buf_clear(&text);
-    return st;
+    size_t from = out->size_bytes, text = from + CRC_DIGITS + 1;
+    hal_status st = hal_buf_printf(out, err, "%0*d %" PRIu64 " %" PRId64 " %s %s\t%s\t%s\t%" PRId64,
+                                   CRC_DIGITS, 0, record->bytes, record->mtime_ns, record->sha256,
+                                   path, source, etag, record->catalogue_bytes);
+    if (!st && out->size_bytes - from > HAL_FILE_LINE_MAX - 2)
+        st = hal_err_set(err, HAL_E_BUDGET, "a record of more than %d bytes", HAL_FILE_LINE_MAX);
+    if (st)
+        return st;
+    put_crc(out->data + from, out->data + text, out->size_bytes - text);
+    return hal_buf_puts(out, "\n", err);
 }
 
 /* A decimal number and the `end` behind it. */
@@ -65,12 +78,11 @@ static char *take_field(char **at)
 /* Takes apart the `n` bytes of out->text, without a line feed. */
 static bool parse(hal_file_line *out, size_t n)
 {
-    char *text = out->text, crc[CRC_DIGITS + 1];
+    char *text = out->text, crc[CRC_DIGITS];
     text[n] = '\0';
     if (n < CRC_DIGITS + 2 || memchr(text, '\0', n))
         return false;
-    snprintf(crc, sizeof crc, "%08" PRIx32,
-             hal_crc32(0, text + CRC_DIGITS + 1, n - CRC_DIGITS - 1));
+    put_crc(crc, text + CRC_DIGITS + 1, n - CRC_DIGITS - 1);
     if (memcmp(text, crc, CRC_DIGITS) != 0 || text[CRC_DIGITS] != ' ')
         return false;
     const char *at = text + CRC_DIGITS + 1;
@@ -262,12 +274,18 @@ hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir, hal_
 
 static bool read_line(int fd, uint64_t offset, hal_file_line *out)
 {
-    ssize_t n;
-    do
-        n = pread(fd, out->text, sizeof out->text - 1, (off_t)offset);
-    while (n < 0 && errno == EINTR);
-    const char *end = n > 0 ? memchr(out->text, '\n', (size_t)n) : NULL;
-    return end && parse(out, (size_t)(end - out->text));
+    size_t room = USUAL_BYTES;
+    for (;;) {
+        ssize_t n = pread(fd, out->text, room, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        const char *end = n > 0 ? memchr(out->text, '\n', (size_t)n) : NULL;
+        if (end)
+            return parse(out, (size_t)(end - out->text));
+        if (n < (ssize_t)room || room == sizeof out->text - 1)
+            return false;
+        room = sizeof out->text - 1;
+    }
 }
 
 bool hal_file_index_find(const hal_file_index *ix, int fd, const char *key, hal_file_line *out)
