@@ -10,8 +10,6 @@ local M = {}
 M.decode = core.decode
 --- JSON text on one line: keys sorted, numbers that read back to the same value.
 M.encode = core.encode
---- JSON text of an object: object(key, value, ...), keys in this order, nil values left out.
-M.object = core.object
 --- Marks a list so that it is written as [] even when it is empty.
 M.array = core.array
 

@@ -228,9 +228,9 @@ end
 local states = { there = "already there", deferred = "deferred", listed = "listed",
   complete = "complete" }
 
-local function file_line(entry)
+local function file_line(out, before, entry)
   local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
-  return json.object("bytes", entry.bytes,
+  out:object(before, "bytes", entry.bytes,
     "error", entry.err and system.redact(tostring(entry.err)) or nil,
     "fault", entry.err and entry.err.fault, "file", entry.file, "sha256", entry.sha256,
     "status", states[status] or "error", "tries", entry.tries,
@@ -243,8 +243,7 @@ function methods:save(document)
   local out <close> = system.create_file(self.output .. "/report.json")
   local before = "\n    "
   local function add(entry)
-    out:append(before)
-    out:append(file_line(entry))
+    file_line(out, before, entry)
     before = ",\n    "
   end
   out:append(system.redact(json.pretty(document)):gsub("\n}$", "") .. ',\n  "files": [')

@@ -169,11 +169,17 @@ void hal_option_require(lua_State *L, int index, const char *key, const char *wh
     lua_pop(L, 1);
 }
 
-static const char *push_output(lua_State *L, const char *path, size_t n_folder)
+const char *hal_output_root(lua_State *L)
 {
     const char *root = hal_host_setting(hal_host_of(L), "output");
     if (!root || !*root)
         hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
+    return root;
+}
+
+static const char *push_output(lua_State *L, const char *path, size_t n_folder)
+{
+    const char *root = hal_output_root(L);
     const char *folder = lua_pushlstring(L, path, n_folder);
     hal_err err = HAL_ERR_INIT;
     if (hal_files_make_dirs(root, folder, &err))

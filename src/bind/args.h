@@ -31,6 +31,8 @@ bool hal_option_boolean(lua_State *L, int index, const char *key, bool absent);
 /** Raises when the option is absent. */
 void hal_option_require(lua_State *L, int index, const char *key, const char *what);
 
+/** The output folder. Raises `usage` when there is none. */
+const char *hal_output_root(lua_State *L);
 /** Pushes the path of a file or folder below the output folder, as the system takes it, and returns
  * it; `path` is relative to that folder, or absolute and inside it. The folders on the way (for
  * hal_output_folder the last one too) are made. Raises `permission` for what leaves the output

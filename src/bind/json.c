@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "bind/args.h"
+#include "bind/json_text.h"
 #include "host/host.h"
 
 #include <lauxlib.h>
@@ -53,26 +54,42 @@ static size_t utf8_length(const unsigned char *p, size_t left)
     return overlong || outside ? 0 : n;
 }
 
+/* Is one of 8 bytes not to be written as it is? Yes also for some that could be. */
+static bool has_special(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t x, quote, backslash, delete;
+    memcpy(&x, p, sizeof x);
+    quote = x ^ ones * '"';
+    backslash = x ^ ones * '\\';
+    delete = x ^ ones * 0x7f;
+    return (x | (x - ones * ' ') | (quote - ones) | (backslash - ones) | (delete - ones)) & high;
+}
+
 static void put_string(lua_State *L, hal_buf *out, hal_slice s)
 {
-    size_t i = 0;
-    while (i < s.size_bytes && s.data[i] >= ' ' && s.data[i] < 0x7f && s.data[i] != '"' &&
-           s.data[i] != '\\')
+    size_t i = 0, n = s.size_bytes;
+    while (n - i >= 8 && !has_special(s.data + i))
+        i += 8;
+    while (i < n && s.data[i] >= ' ' && s.data[i] < 0x7f && s.data[i] != '"' && s.data[i] != '\\')
         i++;
-    if (i == s.size_bytes) { /* most texts need no more than quotes */
-        put(L, out, "\"", 1);
-        put(L, out, s.data, s.size_bytes);
-        put(L, out, "\"", 1);
+    if (i == n) { /* most texts need no more than quotes */
+        check(L, hal_buf_reserve(out, n + 2, NULL));
+        char *to = out->data + out->size_bytes;
+        to[0] = to[n + 1] = '"';
+        memcpy(to + 1, s.data, n);
+        to[n + 2] = '\0';
+        out->size_bytes += n + 2;
         return;
     }
-    while (i < s.size_bytes) {
-        size_t n = utf8_length((const unsigned char *)s.data + i, s.size_bytes - i);
-        if (n == 0)
+    while (i < n) {
+        size_t length = utf8_length((const unsigned char *)s.data + i, n - i);
+        if (length == 0)
             hal_bind_fail(L, HAL_E_USAGE,
                           "json: text is not UTF-8 at byte %zu; JSON cannot hold it", i);
-        i += n;
+        i += length;
     }
-    check(L, hal_buf_quote(out, s.data, s.size_bytes, NULL));
+    check(L, hal_buf_quote(out, s.data, n, NULL));
 }
 
 static void put_number(lua_State *L, hal_buf *out, int index)
@@ -205,28 +222,25 @@ static int encode(lua_State *L)
     return 1;
 }
 
-/* object(key, value, ...) -> text of an object whose keys stand in this order; without those whose
- * value is nil. For what is written so often that a table would be a waste. */
-static int object(lua_State *L)
+void hal_json_put_pairs(lua_State *L, hal_buf *out, int first)
 {
-    int n = lua_gettop(L);
-    luaL_argcheck(L, n % 2 == 0, n, "pairs are expected");
-    hal_buf *out = hal_scratch(L, TEXT_MAX);
-    check(L, hal_buf_reserve(out, USUAL_BYTES, NULL));
-    for (int i = 1; i < n; i += 2) {
+    int top = lua_gettop(L);
+    const char *before = "{";
+    luaL_argcheck(L, (top - first) % 2, top, "pairs are expected");
+    for (int i = first; i < top; i += 2) {
         hal_slice key = {0};
         if (lua_isnil(L, i + 1))
             continue;
         key.data = luaL_checklstring(L, i, &key.size_bytes);
-        put(L, out, out->size_bytes ? "," : "{", 1);
+        put(L, out, before, 1);
         put_string(L, out, key);
         put(L, out, ":", 1);
         put_value(L, out, i + 1, 1);
+        before = ",";
     }
-    put(L, out, out->size_bytes ? "}" : "{}", out->size_bytes ? 1 : 2);
-    lua_pushlstring(L, out->data, out->size_bytes);
-    hal_buf_clear(out);
-    return 1;
+    if (*before == '{')
+        put(L, out, "{", 1);
+    put(L, out, "}", 1);
 }
 
 /* array(t) marks `t` as a list, so that an empty one is written as []. */
@@ -317,8 +331,6 @@ int hal_open_json(lua_State *L)
     lua_pop(L, 1);
     lua_pushcfunction(L, encode);
     lua_setfield(L, -2, "encode");
-    lua_pushcfunction(L, object);
-    lua_setfield(L, -2, "object");
     lua_pushcfunction(L, array);
     lua_setfield(L, -2, "array");
     return 1;

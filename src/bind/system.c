@@ -4,6 +4,7 @@
 
 #include "base/redact.h"
 #include "bind/args.h"
+#include "bind/output_file.h"
 #include "halyard.h"
 #include "host/files.h"
 #include "host/host.h"
@@ -166,14 +167,6 @@ static int list_files(lua_State *L)
     return 1;
 }
 
-static const char *output_folder(lua_State *L)
-{
-    const char *root = hal_host_setting(hal_host_of(L), "output");
-    if (!root || !*root)
-        hal_bind_fail(L, HAL_E_USAGE, "no output folder: choose one with --output");
-    return root;
-}
-
 /* default_output(path) -> folder: `path` becomes the output folder unless the host program named
  * one; what an earlier call chose does not count. */
 static int default_output(lua_State *L)
@@ -187,14 +180,14 @@ static int default_output(lua_State *L)
         if (hal_host_set(host, "output", path, &err) ||
             hal_host_set(host, "output.chosen", path, &err))
             return hal_raise(L, &err);
-    lua_pushstring(L, output_folder(L));
+    lua_pushstring(L, hal_output_root(L));
     return 1;
 }
 
 static int make_dirs(lua_State *L)
 {
     hal_err err = HAL_ERR_INIT;
-    if (hal_files_make_dirs(output_folder(L), luaL_checkstring(L, 1), &err))
+    if (hal_files_make_dirs(hal_output_root(L), luaL_checkstring(L, 1), &err))
         return hal_raise(L, &err);
     return 0;
 }
@@ -220,7 +213,7 @@ static int lock_output(lua_State *L)
     }
     lua_setmetatable(L, -2);
     hal_err err = HAL_ERR_INIT;
-    if (hal_lock_folder(fd, output_folder(L), &err))
+    if (hal_lock_folder(fd, hal_output_root(L), &err))
         return hal_raise(L, &err);
     return 1;
 }
@@ -241,108 +234,15 @@ static int redact(lua_State *L)
     return 1;
 }
 
-static void add_cell(luaL_Buffer *b, const char *text, size_t n)
-{
-    bool plain = true;
-    for (size_t i = 0; i < n && plain; i++)
-        plain = text[i] != '"' && text[i] != ',' && text[i] != '\n' && text[i] != '\r';
-    if (plain) {
-        luaL_addlstring(b, text, n);
-        return;
-    }
-    luaL_addchar(b, '"');
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '"')
-            luaL_addchar(b, '"');
-        luaL_addchar(b, text[i]);
-    }
-    luaL_addchar(b, '"');
-}
-
-/* csv_line(...) -> texts, numbers and nil (an empty cell) as a line (RFC 4180, but LF) */
-static int csv_line(lua_State *L)
-{
-    luaL_Buffer b;
-    int n_cells = lua_gettop(L);
-    luaL_buffinit(L, &b);
-    for (int i = 1; i <= n_cells; i++) {
-        size_t n = 0;
-        const char *text = luaL_optlstring(L, i, "", &n);
-        if (i > 1)
-            luaL_addchar(&b, ',');
-        add_cell(&b, text, n);
-    }
-    luaL_addchar(&b, '\n');
-    luaL_pushresult(&b);
-    return 1;
-}
-
 static int write_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     hal_slice text = {0};
     text.data = luaL_checklstring(L, 2, &text.size_bytes);
     hal_err err = HAL_ERR_INIT;
-    if (hal_files_write(output_folder(L), path, text, &err))
+    if (hal_files_write(hal_output_root(L), path, text, &err))
         return hal_raise(L, &err);
     return 0;
-}
-
-static const char output_file[] = "halyard.output_file";
-
-static int file_close(lua_State *L)
-{
-    hal_files_drop(lua_touserdata(L, 1));
-    return 0;
-}
-
-static hal_files_out *file_of(lua_State *L)
-{
-    hal_files_out *out = luaL_checkudata(L, 1, output_file);
-    if (out->fd < 0)
-        hal_bind_fail(L, HAL_E_USAGE, "the file is closed");
-    return out;
-}
-
-static int file_append(lua_State *L)
-{
-    hal_files_out *out = file_of(L);
-    hal_err err = HAL_ERR_INIT;
-    if (hal_files_append(out, hal_arg_slice(L, 2, "append"), &err))
-        return hal_raise(L, &err);
-    return 0;
-}
-
-static int file_commit(lua_State *L)
-{
-    hal_files_out *out = file_of(L);
-    hal_err err = HAL_ERR_INIT;
-    if (hal_files_commit(out, &err))
-        return hal_raise(L, &err);
-    return 0;
-}
-
-/* create_file(path) -> file: append(text), commit(); the file appears whole at commit, or not at
- * all. For what is too long for write_file. */
-static int create_file(lua_State *L)
-{
-    const char *path = luaL_checkstring(L, 1);
-    hal_files_out *out = lua_newuserdatauv(L, sizeof *out, 0);
-    out->dir = out->fd = -1;
-    if (luaL_newmetatable(L, output_file)) {
-        static const luaL_Reg methods[] = {
-            {"append", file_append}, {"commit", file_commit}, {NULL, NULL}};
-        static const luaL_Reg meta[] = {
-            {"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
-        luaL_setfuncs(L, meta, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_setmetatable(L, -2);
-    hal_err err = HAL_ERR_INIT;
-    if (hal_files_create(out, output_folder(L), path, &err))
-        return hal_raise(L, &err);
-    return 1;
 }
 
 /* Pushes the user's cache folder; nil where the environment names none. */
@@ -421,9 +321,8 @@ int hal_open_system(lua_State *L)
                                          {"make_dirs", make_dirs},
                                          {"lock_output", lock_output},
                                          {"redact", redact},
-                                         {"csv_line", csv_line},
                                          {"write_file", write_file},
-                                         {"create_file", create_file},
+                                         {"create_file", hal_create_file},
                                          {"cache_read", cache_read},
                                          {"cache_write", cache_write},
                                          {"sha256", sha256},

@@ -22,14 +22,6 @@ describe("encoding a control document", function()
       json.encode({ c = "z", b = { y = json.null, x = true }, a = 1 }))
   end)
 
-  it("writes pairs in their order, without those that are nil", function()
-    assert.equal('{"b":1,"a":"é\\"","z":[true]}',
-      json.object("b", 1, "gone", nil, "a", 'é"', "z", { true }))
-    assert.equal("{}", json.object("gone", nil))
-    assert.is_false(pcall(json.object, "a"))
-    assert.equal("usage", (failure(json.object, "a", "\xff")))
-  end)
-
   it("tells an empty list from an empty object by the marker", function()
     assert.equal('{"filters":[],"params":{}}',
       json.encode({ filters = json.array({}), params = {} }))

@@ -62,9 +62,31 @@ describe("retrieve.products", function()
     end
   end)
 
+  -- What `write` leaves in a file.
+  local function written(write)
+    system.make_dirs(".")
+    local out <close> = system.create_file(output .. "/lines")
+    write(out)
+    out:commit()
+    return system.read_file(output .. "/lines")
+  end
+
   it("quotes a cell of a manifest only where it must", function()
-    assert.equal('plain cell,,3,"a,""b""","x\ny","\r"\n',
-      system.csv_line("plain cell", nil, 3, 'a,"b"', "x\ny", "\r"))
+    assert.equal('plain cell,,3,"a,""b""","x\ny","\r"\n', written(function(out)
+      out:cells("plain cell", nil, 3, 'a,"b"', "x\ny", "\r")
+    end))
+  end)
+
+  it("writes pairs in their order, without those that are nil", function()
+    assert.equal('[{"b":1,"a":"é\\"","long text":"of plain letters, then \\\\","z":[true]},{}',
+      written(function(out)
+        out:object("[", "b", 1, "gone", nil, "a", 'é"', "long text", "of plain letters, then \\",
+          "z", { true })
+        out:object(",", "gone", nil)
+        assert.is_false(pcall(out.object, out, ",", "a"))
+        local ok, err = pcall(out.object, out, "", "a", "\xff")
+        assert.equal("usage", not ok and err.code)
+      end))
   end)
 
   it("lists the files of all calls into one folder, each once", function()

@@ -23,16 +23,16 @@ local function message_of(entry)
   return text and system.redact(text)
 end
 
-local function csv_line(entry, message)
+local function csv_line(csv, entry, message)
   local err = entry.err
-  return system.csv_line(entry.file, words[entry.status][1], message,
-    not entry.ok and entry.address or nil, entry.bytes, entry.sha256, entry.uri, entry.etag,
-    entry.tries, err and err.code, err and err.fault)
+  csv:cells(entry.file, words[entry.status][1], message, not entry.ok and entry.address or nil,
+    entry.bytes, entry.sha256, entry.uri, entry.etag, entry.tries, err and err.code,
+    err and err.fault)
 end
 
-local function json_line(entry, message)
+local function json_line(document, before, entry, message)
   local err = entry.err
-  return json.object("bytes", entry.bytes, "error", err and err.code, "etag", entry.etag,
+  document:object(before, "bytes", entry.bytes, "error", err and err.code, "etag", entry.etag,
     "expected_sha256", entry.expected_sha256, "fault", err and err.fault, "message", message,
     "path", entry.place, "sha256", entry.sha256, "size", entry.size,
     "status", words[entry.status][2], "tries", entry.tries, "uri", entry.uri,
@@ -69,16 +69,15 @@ end
 function M.write(queues, dir, head)
   local csv <close> = system.create_file(dir .. "/manifest.csv")
   local document <close> = system.create_file(dir .. "/manifest.json")
-  csv:append(system.csv_line(table.unpack(columns)))
+  csv:cells(table.unpack(columns))
   document:append(json.encode(head):gsub("}$", "") .. ',\n"data":[')
   local before = "\n"
   each(queues, function(entry)
     local uri, address, message = entry.uri, entry.address, message_of(entry)
     entry.uri = system.redact(uri)
     entry.address = address == uri and entry.uri or system.redact(address)
-    csv:append(csv_line(entry, message))
-    document:append(before)
-    document:append(json_line(entry, message))
+    csv_line(csv, entry, message)
+    json_line(document, before, entry, message)
     before = ",\n"
   end)
   document:append("\n]}\n")
