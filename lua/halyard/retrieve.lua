@@ -4,6 +4,7 @@
 
 local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
+local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local fetch = require("halyard.retrieve.fetch")
 local outcome = require("halyard.retrieve.outcome")
@@ -117,6 +118,9 @@ function M.products(products, options)
   local parallel, on_error = check_options(options)
   local record = report.current()
   local folder = options.dir or "mastDownload"
+  if not record.dry then
+    download.expect()
+  end
   local queue = queue_module.new(products, options, folder, record:path(folder))
   record:require_hosts(queue.hosts)
   if record.dry then

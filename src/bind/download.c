@@ -197,12 +197,23 @@ static int names(lua_State *L)
     return 1;
 }
 
+/* expect(): files will be asked for */
+static int expect(lua_State *L)
+{
+    hal_loop_expect_requests(hal_host_loop(hal_host_of(L)));
+    return 0;
+}
+
 int hal_open_download(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"file", file},   {"safe_name", safe_name}, {"disposition", disposition},
-        {"names", names}, {"record", record},       {"row", hal_file_row},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"file", file},
+                                         {"safe_name", safe_name},
+                                         {"disposition", disposition},
+                                         {"names", names},
+                                         {"record", record},
+                                         {"expect", expect},
+                                         {"row", hal_file_row},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -443,6 +443,20 @@ hal_pool *hal_loop_pool(hal_loop *loop, hal_err *err)
     return loop->pool;
 }
 
+static void load_libraries(void *ctx)
+{
+    (void)ctx;
+    if (hal_curl_load(NULL)) { /* else the first request says why */
+    }
+}
+
+void hal_loop_expect_requests(hal_loop *loop)
+{
+    hal_pool *pool = loop->multi ? NULL : hal_loop_pool(loop, NULL);
+    if (pool && hal_pool_post(pool, NULL, load_libraries, NULL, NULL, NULL)) { /* then later */
+    }
+}
+
 const hal_clock *hal_loop_clock(const hal_loop *loop)
 {
     return loop->clock;

@@ -17,6 +17,9 @@ hal_loop *hal_loop_new(const hal_clock *clock, hal_err *err);
 void hal_loop_free(hal_loop *loop);
 /** The worker pool that wakes this loop; created at first use. */
 hal_pool *hal_loop_pool(hal_loop *loop, hal_err *err);
+/** Requests will follow: a worker loads what they need, while the loop's thread does other things.
+ */
+void hal_loop_expect_requests(hal_loop *loop);
 const hal_clock *hal_loop_clock(const hal_loop *loop);
 
 /** Waits at most `timeout_ms` (-1: until something happens) and runs what is due: transfers,
