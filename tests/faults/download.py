@@ -64,6 +64,7 @@ class Download(Case):
             "nonsense": (rest, f"bytes={CUT}-", '"one"'),
             "longer than it says": (rest + b"\0" * 9, f"bytes {CUT}-{n - 1}/{n}", '"one"'),
             "of another version": (OTHER[CUT:], f"bytes {CUT}-{n - 1}/{n}", '"two"'),
+            "of a version that is not told": (OTHER[CUT:], f"bytes {CUT}-{n - 1}/{n}", None),
         }
         for name, (body, content_range, tag) in answers.items():
             with self.subTest(name):
