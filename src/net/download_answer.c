@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+enum { HEAD_BYTES = 1024 }; /* of a page that comes in pieces, to know it by */
+
 /* What was asked for and nothing else: libcurl reports any 206 as success (D1, D4). */
 bool hal_download_is_asked_part(const hal_download *d, const hal_outcome *answer)
 {
@@ -58,13 +60,30 @@ static bool wants_html(const hal_download *d)
     return hal_download_ends_with(d, ".html") || hal_download_ends_with(d, ".htm");
 }
 
+/* The file's first bytes as far as they came, `bytes` the last of them; none once they are many. */
+static hal_slice head_of(const hal_download *d, hal_slice bytes, char room[HEAD_BYTES])
+{
+    size_t have = (size_t)d->offset;
+    if (!d->offset)
+        return bytes;
+    if (d->offset >= HEAD_BYTES || !d->filling || !d->filling->begins)
+        return (hal_slice){0};
+    size_t n = bytes.size_bytes < HEAD_BYTES - have ? bytes.size_bytes : HEAD_BYTES - have;
+    memcpy(room, d->filling->bytes, have);
+    memcpy(room + have, bytes.data, n);
+    return (hal_slice){room, have + n};
+}
+
 /* Pages and texts with status 200, where a service has no better way to say no. */
 hal_status hal_download_check_start(const hal_download *d, hal_slice bytes, hal_err *err)
 {
-    char text[160];
-    if (d->offset == 0 && !wants_html(d) && hal_header_is_html(bytes)) {
-        hal_header_clean(text, sizeof text, bytes);
-        hal_err_set(err, HAL_E_PROTOCOL, "an HTML page came where a file was asked for: %s", text);
+    char text[160], room[HEAD_BYTES];
+    hal_slice head = wants_html(d) ? (hal_slice){0} : head_of(d, bytes, room);
+    if (head.size_bytes &&
+        hal_header_is_html(head, hal_slice_of(hal_exchange_answer(d->x)->content_type))) {
+        hal_header_clean(text, sizeof text, head);
+        hal_err_set(err, HAL_E_PROTOCOL, "an HTML page came where a file was asked for%s%s",
+                    text[0] ? ": " : "", text);
         err->retryable = true; /* pages about maintenance pass (N26) */
         return HAL_E_PROTOCOL;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* memmem */
 #include "net/header.h"
 
 #include <stdio.h>
@@ -253,13 +254,44 @@ hal_status hal_header_check(const char *name, const char *value, hal_err *err)
     return HAL_OK;
 }
 
-bool hal_header_is_html(hal_slice body)
+static bool starts_with(hal_slice text, const char *start)
 {
+    size_t n = strlen(start);
+    return text.size_bytes >= n && !strncasecmp(text.data, start, n);
+}
+
+/* A tag, or what is declared, has ended its name after `n` bytes. */
+static bool ends_at(hal_slice text, size_t n)
+{
+    return text.size_bytes == n || strchr(" \t\r\n>", text.data[n]);
+}
+
+static hal_slice behind(hal_slice text, const char *end)
+{
+    const char *at = memmem(text.data, text.size_bytes, end, strlen(end));
+    size_t n = at ? (size_t)(at - text.data) + strlen(end) : text.size_bytes;
+    return trim((hal_slice){text.data + n, text.size_bytes - n});
+}
+
+bool hal_header_is_html(hal_slice body, hal_slice content_type)
+{
+    static const char *const tags[] = {"<html", "<head", "<body", "<title", "<meta", NULL};
     body = trim(body);
-    if (body.size_bytes >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
+    if (starts_with(body, "\xef\xbb\xbf"))
         body = trim((hal_slice){body.data + 3, body.size_bytes - 3});
-    return (body.size_bytes >= 14 && !strncasecmp(body.data, "<!doctype html", 14)) ||
-           (body.size_bytes >= 5 && !strncasecmp(body.data, "<html", 5));
+    bool is_xml = starts_with(body, "<?xml") || starts_with(body, "<votable");
+    if (starts_with(content_type, "text/html") && starts_with(body, "<") && !is_xml)
+        return true;
+    while (starts_with(body, "<?") || starts_with(body, "<!--"))
+        body = behind(body, body.data[1] == '?' ? "?>" : "-->");
+    if (starts_with(body, "<!doctype")) {
+        body = trim((hal_slice){body.data + 9, body.size_bytes - 9});
+        return starts_with(body, "html") && ends_at(body, 4);
+    }
+    int i = 0;
+    while (tags[i] && !(starts_with(body, tags[i]) && ends_at(body, strlen(tags[i]))))
+        i++;
+    return tags[i];
 }
 
 void hal_header_clean(char *out, size_t size, hal_slice text)

@@ -41,8 +41,9 @@ bool hal_header_is_strong_etag(hal_slice text);
  * those that the engine sets itself (security model 6.3). HAL_E_USAGE. */
 hal_status hal_header_check(const char *name, const char *value, hal_err *err) HAL_MUST_CHECK;
 
-/** An HTML page, judged by its first bytes (fault matrix N26). */
-bool hal_header_is_html(hal_slice body);
+/** An HTML page, judged by its first bytes (fault matrix N26); what the server calls it is believed
+ * where they begin a document of some kind. */
+bool hal_header_is_html(hal_slice body, hal_slice content_type);
 
 /** First bytes of a server's text as one clean line: tags and control characters removed, blanks
  * collapsed, at most `size` - 1 bytes. */

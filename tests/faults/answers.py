@@ -236,6 +236,26 @@ class Pages(Answers):
         self.assert_fails(lambda wire: wire.answer(
             "\n\n<HTML>" + PAGE[15:], Content_Type="application/fits"), 4, "Down for maintenance", 3)
 
+    def test_N26_a_page_that_comes_in_pieces(self):
+        def drip(wire):
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n")
+            for piece in (PAGE[:1], PAGE[1:8], PAGE[8:13], PAGE[13:]):
+                wire.send(piece)
+                wire.arrived()
+                wire.wait(0.02)
+        self.assert_fails(drip, 4, "an HTML page came where a file was asked for", 3)
+
+    def test_N26_pages_of_other_makes(self):
+        page = PAGE.replace("<!DOCTYPE html>", "")
+        for name, body, kind in (
+                ("comment", "<!-- of the proxy -->" + PAGE, "application/fits"),
+                ("XHTML", '<?xml version="1.0"?><!DOCTYPE html PUBLIC "x">' + page, "text/xml"),
+                ("no beginning", page[len("<html>"):], "application/fits"),
+                ("by its type", "<p>Down for maintenance", "text/html")):
+            with self.variant(name):
+                self.assert_fails(lambda wire, body=body, kind=kind: wire.answer(
+                    body, Content_Type=kind), 4, "an HTML page came .*Down for maintenance", 3)
+
     def test_N27_nothing_instead_of_a_file(self):
         self.assert_fails(lambda wire: wire.answer(b""), 4, "empty", 2)
 

@@ -49,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (const char *p = clean; *p; p++)
         check(*p >= 0x20 && *p < 0x7f);
     check(strlen(clean) < sizeof clean);
-    hal_header_is_html(line);
+    hal_header_is_html(line, hal_slice_of("text/html"));
+    hal_header_is_html(line, hal_slice_of(""));
     return 0;
 }

@@ -117,6 +117,35 @@ static void scripts_may_not_set_what_the_engine_sets(void **state)
     assert_int_equal(hal_header_check("X-A", "\xc3\xbc", NULL), HAL_E_USAGE);
 }
 
+static void a_page_is_known_by_its_first_bytes(void **state)
+{
+    (void)state;
+    static const char *const pages[] = {
+        "\xef\xbb\xbf \n<!DocType HTML>",
+        "<html>",
+        "<!doctype\thtml PUBLIC \"\">",
+        "<!-- down --> <!-- since ten --><HTML lang='en'>",
+        "<head><title>x</title>",
+        "<body >",
+        "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\">"};
+    static const char *const files[] = {"<?xml version='1.0'?>",
+                                        "<?xml version='1.0'?><VOTABLE>",
+                                        "<!DOCTYPE svg>",
+                                        "<h",
+                                        "<header>",
+                                        "<!-- <html> --",
+                                        ""};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        assert_true(hal_header_is_html(S(pages[i]), S("application/fits")));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        assert_false(hal_header_is_html(S(files[i]), S("")));
+    assert_true(hal_header_is_html(S("\n<p>We are down"), S("text/html; charset=utf-8")));
+    assert_false(hal_header_is_html(S("<p>We are down"), S("text/plain")));
+    assert_false(hal_header_is_html(S("SIMPLE  ="), S("text/html")));
+    assert_false(hal_header_is_html(S("<VOTABLE version='1.4'>"), S("text/html")));
+    assert_false(hal_header_is_html(S("<?xml version='1.0'?><VOTABLE>"), S("text/html")));
+}
+
 static void server_text_becomes_one_clean_line(void **state)
 {
     (void)state;
@@ -125,10 +154,6 @@ static void server_text_becomes_one_clean_line(void **state)
     assert_string_equal(out, "Incorrect syntax ne");
     hal_header_clean(out, sizeof out, S("<p>a<br>b</p>"));
     assert_string_equal(out, "a b");
-    assert_true(hal_header_is_html(S("\xef\xbb\xbf \n<!DocType HTML>")));
-    assert_true(hal_header_is_html(S("<html>")));
-    assert_false(hal_header_is_html(S("<?xml version='1.0'?>")));
-    assert_false(hal_header_is_html(S("<h")));
 }
 
 static bool is_public(const char *text)
@@ -207,6 +232,7 @@ int main(void)
         cmocka_unit_test(only_strong_tags_are_strong),
         cmocka_unit_test(lines_split_at_the_first_colon_after_a_token),
         cmocka_unit_test(scripts_may_not_set_what_the_engine_sets),
+        cmocka_unit_test(a_page_is_known_by_its_first_bytes),
         cmocka_unit_test(server_text_becomes_one_clean_line),
         cmocka_unit_test(private_addresses_are_known_in_every_disguise),
         cmocka_unit_test(every_spelling_of_a_url_has_one_host),
