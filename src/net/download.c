@@ -225,6 +225,7 @@ static work *new_piece(hal_download *d, bool has_room, hal_err *err)
     if (!w)
         return NULL;
     w->begins = d->begins;
+    w->has_sum = d->said_sha256[0] || d->said_md5[0];
     snprintf(w->etag, sizeof w->etag, "%s", d->etag);
     d->begins = false;
     return w;

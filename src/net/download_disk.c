@@ -184,8 +184,9 @@ static void write_info(hal_download *d, const work *w)
     read_boot_id(boot);
     if (!boot[0] || hal_sha256_of(d->url, url, NULL))
         return;
+    /* One that has a sum to be compared is not whole by its length: the server is asked again. */
     int n = snprintf(text, sizeof text, "%0*" PRIu64 "\t%s\t%" PRId64 "\t%s\t%s", PREFIX_DIGITS,
-                     UINT64_MAX, boot, w->total, w->etag, url);
+                     UINT64_MAX, boot, w->has_sum ? -1 : w->total, w->etag, url);
     int fd =
         openat(d->parent_fd, d->info, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     d->has_info = fd >= 0;

@@ -142,8 +142,9 @@ typedef struct hal_download_work {
     hal_status (*run)(struct hal_download_work *w);
     void (*then)(struct hal_download_work *w); /* loop thread */
     hal_err err;
-    bool urgent; /* a slot of the host is held until it is done */
-    bool begins; /* the first of an answer from zero, with `etag` */
+    bool urgent;  /* a slot of the host is held until it is done */
+    bool begins;  /* the first of an answer from zero, with `etag` */
+    bool has_sum; /* the server states one of the file */
     char etag[256];
     int64_t total;                          /* bytes of the file; < 0: unknown */
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* last: as in the download */

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Section 4 of the fault matrix: downloads that go on, and files that are there already."""
+import base64
 import hashlib
 import os
 import shutil
 import subprocess
+import threading
 import unittest
 
 import rows
@@ -187,6 +189,25 @@ class Download(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(peer.requests), 3)
         self.assertEqual(os.listdir(self.out), [".halyard"])
+
+    def test_D6_a_run_that_is_killed_does_not_forget_what_the_server_said(self):
+        self.truth = {"a.bin": CONTENT * 4}
+        spoiled, reached = OTHER * 4, threading.Event()
+        told = base64.b64encode(hashlib.sha256(self.truth["a.bin"]).digest()).decode()
+
+        def answer(request, wire):
+            if request.again == 0:
+                return wire.answer(spoiled, ETag='"one"', Repr_Digest=f"sha-256=:{told}:")
+            reached.set()
+            return wire.hold()
+        peer = self.serve(answer)
+        run = self.start_text(f'retrieve.products({{ {{ access_url = "{peer.url}/a.bin" }} }}, '
+                              '{ dir = "d", flat = true })', [peer.host])
+        self.assertTrue(reached.wait(30))
+        run.kill()
+        self.end(run)
+        self.assertEqual(self.tree()[".a.bin.part"], spoiled)
+        self.assert_heals(peer)
 
     def test_D6_bad_bytes_are_kept_when_the_user_says_so(self):
         digest = hashlib.sha256(CONTENT).hexdigest()
