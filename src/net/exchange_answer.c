@@ -5,6 +5,7 @@
 #include "net/header.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
 
 void hal_exchange_begin_answer(hal_exchange *x)
@@ -35,6 +36,14 @@ static void copy_value(char *out, size_t size, hal_slice value)
     } else {
         out[0] = '\0'; /* a cut value would be a wrong one */
     }
+}
+
+/* Several headers of a name are one list (RFC 9110 5.3). One that is cut is no known coding. */
+static void add_coding(hal_exchange *x, const char *kind, hal_slice value)
+{
+    size_t n = strlen(x->coding);
+    snprintf(x->coding + n, sizeof x->coding - n, "%s%s%.*s", n ? ", " : "", kind,
+             (int)value.size_bytes, value.data);
 }
 
 /* Two bytes are left for the end: an empty name, an empty value. */
@@ -77,7 +86,11 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
     } else if (hal_header_is(name, "Content-Range")) {
         copy_value(o->content_range, sizeof o->content_range, value);
     } else if (hal_header_is(name, "Content-Encoding")) {
-        copy_value(x->coding, sizeof x->coding, value);
+        add_coding(x, "", value);
+    } else if (hal_header_is(name, "Transfer-Encoding")) {
+        /* libcurl would unpack it without looking for its end (N16) */
+        if (!hal_header_is(value, "chunked") && !hal_header_is(value, "identity"))
+            add_coding(x, "transfer ", value);
     } else if (hal_header_is(name, "Location")) {
         copy_value(x->location, sizeof x->location, value);
     } else if (hal_header_is(name, "Date")) {

@@ -25,7 +25,10 @@ hal_fault hal_exchange_transfer_fault(hal_exchange *x, CURLcode code, hal_err *e
     char host[300];
     hal_exchange_host(x, host, sizeof host);
     hal_fault fault = hal_fault_of_transfer((int)code, x->in_headers);
-    if (x->in_headers && x->header_bytes > HEADER_FLOOD_BYTES) /* N18: reported as a reset */
+    /* N18: reported as a reset, one long line as a lack of memory */
+    bool flood =
+        x->in_headers && (x->header_bytes > HEADER_FLOOD_BYTES || code == CURLE_OUT_OF_MEMORY);
+    if (flood)
         fault = (hal_fault){.status = HAL_E_PROTOCOL};
     /* N13: what is no chunk is reported as a reset too; only the text tells it. */
     bool bad_chunk = code == CURLE_RECV_ERROR && x->has_headers && strcasestr(cause, "chunk");
@@ -59,7 +62,7 @@ hal_fault hal_exchange_transfer_fault(hal_exchange *x, CURLcode code, hal_err *e
                     host, cause);
     } else if (fault.status == HAL_E_PROTOCOL) {
         hal_err_set(err, fault.status, "%s does not answer in HTTP: %s; is the address right?",
-                    host, x->in_headers ? "header too large" : cause);
+                    host, flood ? "header too large" : cause);
     } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
         hal_err_set(err, fault.status, "cannot find host %s; check the network or the address",
                     host);

@@ -311,6 +311,26 @@ class Length(Download):
                       CONTENT)
         self.assert_fails(two, 4, "contradicting", 1)
 
+    def test_N14_a_length_below_zero(self):
+        ended = self.assert_fails(lambda wire: wire.answer(CONTENT, Content_Length=-5), 4,
+                                  "does not answer in HTTP: .*Content-Length", 2)
+        self.assertNotIn("too large", ended.messages)
+
+    def test_N16_a_file_packed_on_the_way_and_cut(self):
+        packed = gzip.compress(CONTENT)[:-20]
+        chunks = f"{len(packed):x}\r\n".encode() + packed + b"\r\n0\r\n\r\n"
+        for name, head, body in (
+                ("by the transfer", "Transfer-Encoding: gzip, chunked", chunks),
+                ("in two headers", "Content-Encoding: gzip\r\nContent-Encoding: identity\r\n"
+                 f"Content-Length: {len(packed)}", packed),
+                ("by a long name", f"Content-Encoding: {'gzip, ' * 20}gzip\r\n"
+                 f"Content-Length: {len(packed)}", packed)):
+            with self.variant(name):
+                def cut(wire, head=head, body=body):
+                    wire.send(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n")
+                    wire.send(body)
+                self.assert_fails(cut, 4, r"sends it packed \(.*gzip", 3)
+
 
 class Garbage(Download):
     def test_N17_garbage_or_http_0_9(self):
