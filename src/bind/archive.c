@@ -59,7 +59,7 @@ static int unpack_push(lua_State *L, hal_op *op)
 
 /* unpack{dir, file, into, max_bytes, replace} -> list of {path, bytes, sha256}; or nil and the
  * file's first bytes when it is no zip or gzip: it is removed then. Without `into` the bundle is
- * read to its end and nothing is written. */
+ * read to its end, and removed when it is damaged or refused. */
 static int unpack(lua_State *L)
 {
     static const char *const known[] = {"dir", "file", "max_bytes", "into", "replace", NULL};

@@ -94,13 +94,10 @@ static hal_status put_in_place(int parent, const char *from, const char *to, boo
     hal_status st = hal_entry_look(parent, to, &there, err);
     if (st)
         return st;
-    if (there.kind == HAL_ENTRY_NONE) {
+    if (there.kind == HAL_ENTRY_NONE || !replace) {
         st = hal_entry_rename(parent, from, to, false, err);
         return st ? st : hal_entry_save(parent, err);
     }
-    if (!replace)
-        return hal_err_set(err, HAL_E_IO,
-                           "%s is there already; choose another folder or ask for replace", to);
     if (syscall(SYS_renameat2, parent, from, parent, to, RENAME_EXCHANGE))
         return hal_err_errno(err, errno, "cannot replace %s", to);
     remove_folder(parent, from);
@@ -395,14 +392,20 @@ static hal_status unpack_into(unpacking *u, hal_folder *folder, int fd, hal_err 
     int parent;
     const char *name;
     char stage[HAL_COMPONENT_MAX_BYTES + 16];
+    hal_entry there;
     hal_status st = hal_folder_enter(folder, u->request->into, &parent, &name, err);
     if (st)
         return st;
     snprintf(stage, sizeof stage, ".%s.part", name);
     remove_folder(parent, stage); /* of a run that was killed */
-    if (mkdirat(parent, stage, 0777))
+    st = hal_entry_look(parent, name, &there, err);
+    if (!st && there.kind != HAL_ENTRY_NONE && !u->request->replace)
+        st = hal_err_set(err, HAL_E_IO,
+                         "%s/%s is there already; choose another folder or ask for replace",
+                         u->request->dir, u->request->into);
+    if (!st && mkdirat(parent, stage, 0777))
         st = hal_err_errno(err, errno, "cannot make a folder for %s", u->request->into);
-    else
+    if (!st)
         u->stage_fd = openat(parent, stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (!st && u->stage_fd < 0)
         st = hal_err_errno(err, errno, "cannot open the folder for %s", u->request->into);
@@ -442,6 +445,8 @@ hal_status hal_bundle_unpack(const hal_bundle_request *request, const _Atomic bo
         st = HAL_E_IO;
     if (!st && !out->is_none)
         st = request->into ? unpack_into(&u, folder, fd, err) : take_all(&u, fd, err);
+    if (!request->into && st == HAL_E_INTEGRITY && unlinkat(parent, name, 0))
+        st = hal_err_errno(err, errno, "cannot remove %s, which is damaged", request->file);
     if (u.archive)
         u.lib->read_free(u.archive);
     hal_gunzip_free(u.gunzip);

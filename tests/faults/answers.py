@@ -2,10 +2,14 @@
 """Rows of the fault matrix about what a server says in good HTTP: N22 to N28 for files, N34."""
 import collections
 import email.utils
+import io
+import os
 import re
+import shutil
 import threading
 import time
 import unittest
+import zipfile
 
 import rows
 from case import HASTEN, TOKEN, Case
@@ -277,6 +281,44 @@ class Pages(Answers):
                     self.assertRegex(ended.messages, re.escape(portal.host))
                 self.assertEqual(len(peer.requests), 2)
                 self.assertEqual(portal.n_connections, 0)
+
+
+class Bundles(Answers):
+    """Made on demand: only their members' check sums tell whether they are whole."""
+
+    def bundle(self, damaged):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as out:
+            out.writestr(zipfile.ZipInfo("A/b.fits"), CONTENT)  # of a date that stays
+        content = bytearray(packed.getvalue())
+        content[5000] ^= damaged
+        return bytes(content)
+
+    def run_doors(self, answers):
+        """`answers` are damaged or not, the last one for ever. Gives what ended, and the number of
+        requests, of each way to a bundle."""
+        for text in ('return mast.bundle({ "mast:HST/A/b.fits" }, { name = "b" })',
+                     'return mast.mission("hst"):bundle({ { dataURI = "mission:hst/A/b.fits" } }, '
+                     '{ name = "b" })'):
+            with self.subTest(text):
+                peer = self.serve(lambda request, wire: wire.answer(
+                    self.bundle(answers[min(request.again, len(answers) - 1)])))
+                yield self.run_text(text, ["mast"], "--archive", peer.url), peer
+                shutil.rmtree(self.out)
+
+    def test_N15_a_damaged_bundle_is_fetched_again(self):
+        for ended, peer in self.run_doors((True, True, False)):
+            self.assertEqual(ended.code, 0, ended.messages)
+            self.assertEqual(len(peer.requests), 3)
+            with open(os.path.join(self.out, "b.zip"), "rb") as file:
+                self.assertEqual(file.read(), self.bundle(False))
+
+    def test_N15_a_bundle_that_stays_damaged_gets_no_name(self):
+        for ended, peer in self.run_doors((True,)):
+            self.assertEqual(ended.code, 7, ended.messages)
+            self.assertIn("it was removed (fetched 3 times); run again later", ended.messages)
+            self.assertEqual(len(peer.requests), 3)
+            self.assertFalse(os.path.exists(os.path.join(self.out, "b.zip")))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 -- interfaces, section 3.4). Answers are held in memory, so a zip has a size; every file asked for
 -- has to be in it.
 
+local bundles = require("halyard.archive.bundles")
 local door = require("halyard.archive.door")
 local errors = require("halyard.error")
 local http = require("halyard.core.http")
@@ -136,25 +137,29 @@ function M.bundle(mission, address, products, options)
   local entries = {}
   local groups = options.manifest and { files } or groups_of(mission, files)
   for i, group in ipairs(groups) do
-    local bytes = ask(mission, address, group, options)
+    local file = name .. (#groups > 1 and ("-%d"):format(i) or "")
+      .. (options.manifest and ".html" or ".zip")
+    local path, tries, bytes = record:path(file), 1, nil
     if options.manifest then
+      bytes = ask(mission, address, group, options)
       if not bytes:lower():find("<html", 1, true) then
         errors.raise("protocol", ("%s: %s came and not a list of files"):format(what,
           door.looks_like(bytes)))
       end
+      system.write_file(path, bytes)
     else
-      check_zip(what, bytes, group)
+      tries = select(3, bundles.fetch(record.output, file, function()
+        bytes = ask(mission, address, group, options)
+        check_zip(what, bytes, group)
+        system.write_file(path, bytes)
+      end))
     end
-    local file = name .. (#groups > 1 and ("-%d"):format(i) or "")
-      .. (options.manifest and ".html" or ".zip")
-    local path = record:path(file)
-    system.write_file(path, bytes)
     record:downloaded(#bytes)
-    record.queries[#record.queries + 1] = { service = what, rows = #group, requests = 1,
+    record.queries[#record.queries + 1] = { service = what, rows = #group, requests = tries,
       bytes = #bytes }
     entries[i] = { file = file, path = path, bytes = #bytes, files = #group, ok = true }
     record.made[#record.made + 1] = { uri = address, file = file, bytes = #bytes,
-      sha256 = system.sha256(bytes), ok = true }
+      sha256 = system.sha256(bytes), tries = tries, ok = true }
   end
   return entries
 end

@@ -2,7 +2,7 @@
 -- Files of observations: lists of them, and bundles of many in one archive file or script. Single
 -- files are halyard.retrieve's. Section 10 of the protocol specification.
 
-local archive = require("halyard.core.archive")
+local bundles = require("halyard.archive.bundles")
 local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
@@ -105,7 +105,6 @@ end
 
 local endings = { zip = ".zip", ["tar.gz"] = ".tar.gz", sh = ".sh" }
 local url_bytes_max = 6000 -- of the files in one address
-local unpacked_max = 100 << 30
 
 -- Distinct data URIs of product rows or a list of URIs.
 local function uris_of(products)
@@ -167,9 +166,8 @@ end
 
 -- Refuses an archive file that lacks files (mashup-api 10.4: it holds a manifest beside them). They
 -- are counted: what a file is called in it, not every URI tells.
-local function check_members(dir, file, uris)
+local function check_members(members, head, file, uris)
   local n, there = 0, {}
-  local members, head = archive.unpack({ dir = dir, file = file, max_bytes = unpacked_max })
   if not members then
     errors.raise("protocol", ("bundle: %s came and not an archive file"):format(
       door.looks_like(head)))
@@ -200,7 +198,8 @@ local function fetched(record, url, file, replace)
   if not ok then
     error(door.note(got, "bundle"), 0)
   end
-  record:downloaded(got.bytes)
+  record:downloaded(got.skipped and 0 or got.bytes)
+  record.requests = record.requests + got.tries
   return { file = file, path = path, bytes = got.bytes, sha256 = got.sha256, ok = true }
 end
 
@@ -244,7 +243,16 @@ local function requested(record, uris, name, format, replace)
     errors.raise("partial", ("the archive left %d of %d files out of the bundle: %s")
       :format(#missing, #uris, table.concat(missing, ", ", 1, math.min(3, #missing))))
   end
-  local entry = fetched(record, answer.url, name .. endings[format], replace)
+  local entry
+  local file = name .. endings[format]
+  local function get()
+    entry = fetched(record, answer.url, file, replace)
+  end
+  if format == "sh" then
+    get()
+  else
+    bundles.fetch(record.output, file, get)
+  end
   entry.files = #uris
   return { entry }
 end
@@ -284,11 +292,13 @@ function M.bundle(products, options)
   local entries, groups = {}, groups_of(uris)
   for i, group in ipairs(groups) do
     local file = name .. (#groups > 1 and ("-%d"):format(i) or "") .. endings[format]
-    entries[i] = fetched(record, ("%s/api/v0.1/Download/bundle%s?%s"):format(
-      door.base("download"), endings[format], table.concat(arguments_of(group), "&")), file,
-      options.replace)
+    local url = ("%s/api/v0.1/Download/bundle%s?%s"):format(door.base("download"), endings[format],
+      table.concat(arguments_of(group), "&"))
+    local members, head = bundles.fetch(record.output, file, function()
+      entries[i] = fetched(record, url, file, options.replace)
+    end)
     entries[i].files = #group
-    check_members(record.output, file, group)
+    check_members(members, head, file, group)
   end
   return entries
 end
