@@ -360,9 +360,11 @@ local function totals(record)
       count(sum.files, "file"), count(record.download_bytes, "byte"), sum.there,
       sum.failed > 0 and (", %d failed"):format(sum.failed) or "",
       sum.deferred > 0 and (", %d deferred"):format(sum.deferred) or ""))
+    outcome.warn(sum)
   end
   system.log("info", ("%s in all, %s, %.1f s; everything is in %s"):format(
-    count(record.requests, "request"), count(record.bytes + record.download_bytes, "byte"),
+    count(record.requests + sum.requests, "request"),
+    count(record.bytes + record.download_bytes, "byte"),
     record:elapsed(), record.output))
 end
 

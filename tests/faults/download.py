@@ -231,6 +231,9 @@ class Download(Case):
         self.assert_complete(ended)
         self.assertEqual(asked(peer), [None, None])
         self.assertIn("255999", ended.files()["a.bin"]["warning"])
+        self.assertIn("the catalogue says 255999 bytes, the server twice 256000; the manifest lists",
+                      ended.messages)
+        self.assertIn("2 requests in all", ended.messages)
         ended = self.fetch(peer, sizes={"a.bin": 255999})  # as stale as before
         self.assert_complete(ended)
         self.assertEqual(len(peer.requests), 2)
@@ -383,6 +386,7 @@ class Download(Case):
         warned = {name for name, item in ended.files().items()
                   if "suspicious" in item.get("warning", "")}
         self.assertEqual(warned, {"cut.fits", "text.fits", "capital.FITS", "short.fit"})
+        self.assertIn("4 of 6 files are there with a warning", ended.messages)
 
 
 if __name__ == "__main__":

@@ -253,6 +253,7 @@ class Length(Download):
         ended = self.fetch(peer)
         self.assertEqual(ended.code, 0, ended.messages)
         self.assertIn("unverified", ended.files()["a.bin"]["warning"])
+        self.assertRegex(ended.messages, "1 of 1 files are there with a warning, the first: d/a.bin: unverified")
         self.assertEqual(self.whole(), {"a.bin"})
 
     def test_N11_no_length_with_the_size_of_the_catalogue(self):

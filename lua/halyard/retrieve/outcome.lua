@@ -2,15 +2,17 @@
 -- What became of all files of a run, as numbers and as the error that it ends with.
 
 local errors = require("halyard.error")
+local system = require("halyard.core.system")
 
 local M = {}
 
 --- Numbers of a run's files.
 -- @tparam list queues halyard.retrieve.queue
 -- @tparam[opt] list entries of other files: ok, skipped, err
--- @treturn table files, there, failed, deferred; first, the first that is not there, and how
+-- @treturn table files, there, failed, deferred, warned (there with a warning), requests for the
+-- files of queues; first, the first that is not there, and how; first_warned
 function M.of(queues, entries)
-  local sum = { files = 0, there = 0, failed = 0, deferred = 0 }
+  local sum = { files = 0, there = 0, failed = 0, deferred = 0, warned = 0, requests = 0 }
   for _, entry in ipairs(entries or {}) do
     sum.files = sum.files + 1
     sum.there = sum.there + (entry.skipped and 1 or 0)
@@ -21,10 +23,23 @@ function M.of(queues, entries)
     sum.files, sum.there = sum.files + #queue, sum.there + queue:count("there")
     sum.failed = sum.failed + queue:count("failed") + queue:count("absent")
     sum.deferred = sum.deferred + queue:count("deferred")
+    sum.warned, sum.requests = sum.warned + queue:count("warned"), sum.requests + queue.requests
+    sum.first_warned = sum.first_warned
+      or queue.first_warned and queue:entry(queue.first_warned) or nil
     local k = not (sum.first and sum.first.status ~= "deferred") and queue:first_failure()
     sum.first = k and queue:entry(k) or sum.first
   end
   return sum
+end
+
+--- Says that files are there which may not be what they should be: nobody reads reports unasked.
+-- @tparam table sum as `of` gives it
+function M.warn(sum)
+  if sum.warned > 0 then
+    system.log("warning", ("%d of %d files are there with a warning, the first: %s: %s; the "
+      .. "manifest lists them"):format(sum.warned, sum.files, sum.first_warned.file,
+      sum.first_warned.warning))
+  end
 end
 
 --- The error for what is not there: `partial`; the code of the first failure when all failed;

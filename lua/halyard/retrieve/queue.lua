@@ -168,7 +168,7 @@ function M.new(products, options, folder, dir)
     rows = products, options = options, folder = folder, dir = dir, n = 0, hosts = {}, is_host = {},
     state = holdings.state(dir), taken = download.names(true), digits = {}, names = {},
     unnamed = {}, statuses = {}, tries = {}, notes = {}, problems = {}, origins = {},
-    bytes = 0, counts = {},
+    bytes = 0, requests = 0, counts = {},
   }, methods)
   local sources <close> = download.names(false)
   for i = 1, #products do
@@ -246,9 +246,14 @@ function methods:settle(k, status, got, err)
   self.statuses[k] = status
   count(self, status, 1)
   self.tries[k] = got and got.tries or err and err.tries or 0
+  self.requests = self.requests + self.tries[k]
   if got then
     self.bytes = self.bytes + got.bytes
     self.notes[k], self.origins[k] = got.warning, got.from
+    if got.warning then
+      count(self, "warned", 1)
+      self.first_warned = self.first_warned or k
+    end
   elseif err then
     local last = self.last_problem -- of a host that is down a million times the same
     if not last or last.code ~= err.code or last.message ~= err.message then
@@ -290,7 +295,7 @@ function methods:first_failure()
   return deferred
 end
 
---- How many files are in that state.
+--- How many files are in that state; "warned": how many are there with a warning.
 function methods:count(status)
   return self.counts[status] or 0
 end

@@ -147,6 +147,7 @@ function M.main(dir, allowed)
     or sum.files == 0 and "nothing failed and nothing is deferred"
     or ("%d of %d files are there now, %d bytes downloaded"):format(
       sum.files - sum.failed - sum.deferred, sum.files, record.download_bytes))
+  outcome.warn(sum)
   local err = outcome.failure(sum, ("run halyard retry %s again later"):format(dir))
   if err then
     error(err, 0)
