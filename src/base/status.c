@@ -114,8 +114,10 @@ hal_status hal_err_errno(hal_err *err, int errno_value, const char *fmt, ...)
     char reason[128];
     if (strerror_r(errno_value, reason, sizeof reason))
         snprintf(reason, sizeof reason, "error %d", errno_value);
+    bool full = errno_value == ENOSPC || errno_value == EDQUOT;
+    const char *remedy = full && !strstr(err->text, "make room") ? "; make room and run again" : "";
     if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", reason);
+        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s%s", reason, remedy);
     return status;
 }
 

@@ -42,8 +42,8 @@ hal_status hal_err_note(hal_err *err, hal_status status, const char *fmt, ...) H
 /** Sets the origin; `err` may be NULL. */
 void hal_err_origin(hal_err *err, const char *origin);
 
-/** HAL_E_IO with strerror text of `errno_value` after the formatted context; HAL_E_NOMEM for
- * ENOMEM. */
+/** HAL_E_IO with strerror text of `errno_value` after the formatted context, of a full disk also
+ * the remedy; HAL_E_NOMEM for ENOMEM. */
 hal_status hal_err_errno(hal_err *err, int errno_value, const char *fmt, ...) HAL_PRINTF(3, 4);
 
 /** HAL_E_NOMEM with a standard text naming how many bytes were asked for. */

@@ -141,7 +141,7 @@ class Local(LocalCase):
         self.truth = {f"{i:02}.bin": bytes([i]) * 500 for i in range(30)}
         with self.mounted("tmpfs", "nr_inodes=24"):
             ended = self.fetch(self.peer)
-            self.assert_local_failure(ended, os.strerror(errno.ENOSPC))
+            self.assert_local_failure(ended, os.strerror(errno.ENOSPC), "make room")
             settled, before = self.whole(), len(self.peer.requests)
             self.assertGreater(len(settled), 2)
             self.assertLessEqual(before, len(settled) + 4)
