@@ -152,6 +152,13 @@ static int record(lua_State *L)
     return 3;
 }
 
+/* coming() -> bytes that are there of the files that are coming in */
+static int coming(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)hal_downloads_bytes(hal_host_loop(hal_host_of(L))));
+    return 1;
+}
+
 static int names_close(lua_State *L)
 {
     hal_name_set **set = luaL_checkudata(L, 1, names_type);
@@ -212,6 +219,7 @@ int hal_open_download(lua_State *L)
                                          {"names", names},
                                          {"record", record},
                                          {"expect", expect},
+                                         {"coming", coming},
                                          {"row", hal_file_row},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);

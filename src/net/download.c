@@ -598,6 +598,17 @@ bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_fi
     return o && hal_folder_find_line(o->folder, path, out);
 }
 
+uint64_t hal_downloads_bytes(const hal_loop *loop)
+{
+    uint64_t n = 0;
+    for (const hal_download *d = loop->downloads; d; d = d->next) {
+        n += d->n_ranges ? d->next_range : d->offset;
+        for (int i = 0; i < HAL_RANGES_MAX; i++)
+            n -= d->ranges[i].x ? d->ranges[i].end - d->ranges[i].offset : 0;
+    }
+    return n;
+}
+
 void hal_downloads_cancel(hal_loop *loop)
 {
     for (hal_download *d = loop->downloads; d; d = d->next) {

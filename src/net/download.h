@@ -56,6 +56,9 @@ hal_download *hal_download_start(hal_loop *loop, const hal_download_request *req
                                  hal_download_done done, void *ctx, hal_err *err);
 void hal_download_cancel(hal_download *d);
 
+/** How many bytes are there of the files that `loop` is downloading, also of an earlier run. */
+uint64_t hal_downloads_bytes(const hal_loop *loop);
+
 /** The latest record of `path` in a folder `dir` into which `loop` downloaded something. */
 bool hal_download_line(hal_loop *loop, const char *dir, const char *path, hal_file_line *out);
 

@@ -128,6 +128,23 @@ class Machine(LocalCase):
                 self.assertEqual(self.whole(), {"a.bin", "b.bin"})
                 self.restart()
 
+    def test_a_file_that_takes_long_is_seen_to_come(self):
+        content = self.truth["a.bin"]
+
+        def answer(_, wire):
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n")
+            wire.drip(content, 0.25, len(content) // 10)
+        self.honest = False
+        ended = self.fetch(self.serve(answer), ["a.bin"], "--json")
+        self.assertEqual(ended.code, 0, ended.messages)
+        shown = [event["data"] for event in map(json.loads, ended.messages.splitlines())
+                 if event["event"] == "progress" and event["data"]["stage"] == "files"]
+        coming = [event["bytes"] for event in shown if event["done"] == 0]
+        self.assertGreater(len(coming), 1)
+        self.assertEqual(coming, sorted(coming))
+        self.assertTrue(all(0 < n < len(content) for n in coming), coming)
+        self.assertEqual(shown[-1]["bytes"], len(content))
+
     def test_a_run_that_its_script_or_its_time_ends_records_what_it_has(self):
         def answer(request, wire):
             if request.path == "/a.bin":

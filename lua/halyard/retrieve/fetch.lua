@@ -110,13 +110,38 @@ local function fetch_one(queue, k, on_error, item)
   end
 end
 
+-- Shows what comes of files that take long, from now on until the result is closed.
+local function watch(show)
+  local watcher = task.spawn(function()
+    local last = 0
+    while true do
+      task.sleep(1)
+      local now = download.coming()
+      if now ~= last then
+        show()
+      end
+      last = now
+    end
+  end)
+  return setmetatable({}, { __close = function()
+    task.cancel(watcher)
+  end })
+end
+
 -- Tasks that take one file after the other, twice as many as may be asked for at once: while some
 -- come in, others are looked for or get their names, and no host waits for that.
 local function fetch_all(queue, parallel, on_error, record)
   local next_k, done, bytes, tasks = 0, 0, 0, {}
+  local function show()
+    system.emit("progress", {
+      stage = "files", done = done, known = #queue, unit = "files",
+      bytes = bytes + download.coming(), elapsed_s = record:elapsed(),
+    })
+  end
   for i = 1, 2 * parallel do
     tasks[i] = i
   end
+  local _ <close> = watch(show)
   task.map(tasks, #tasks, function()
     local item = {}
     while next_k < #queue do
@@ -127,10 +152,7 @@ local function fetch_all(queue, parallel, on_error, record)
         bytes = bytes + got.bytes
         record:downloaded(got.bytes)
       end
-      system.emit("progress", {
-        stage = "files", done = done, known = #queue, unit = "files", bytes = bytes,
-        elapsed_s = record:elapsed(),
-      })
+      show()
     end
   end)
 end
