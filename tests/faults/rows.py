@@ -2,10 +2,13 @@
 """The rows of the fault matrix beside the tests that are named after them: every test file leaves
 what became of its rows, and `rows.py` makes one table of it that fails when a row has no test."""
 import contextlib
+import io
 import json
+import multiprocessing
 import os
 import re
 import sys
+import time
 import unittest
 
 ROWS = ([f"N{i}" for i in range(1, 35)] + [f"D{i}" for i in range(1, 12)]
@@ -46,19 +49,49 @@ class Result(unittest.TextTestResult):
         self.note(test, "skipped", reason)
 
 
-class Runner(unittest.TextTestRunner):
-    """Leaves rows-FILE.json beside the build's other results."""
-    resultclass = Result
+def tests_of(suite):
+    """The tests of a suite, in their order."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests_of(test)
+        else:
+            yield test
 
-    def run(self, test):
+
+def run_one(test):
+    """Runs one test, with what its class needs: what it said, its rows, seconds, did it pass?"""
+    said, begun = io.StringIO(), time.monotonic()
+    result = unittest.TextTestRunner(said, resultclass=Result).run(unittest.TestSuite([test]))
+    return said.getvalue(), result.rows, time.monotonic() - begun, result.wasSuccessful()
+
+
+class Runner:
+    """Runs each test in a process of its own, several at once: most of their time they wait. Leaves
+    rows-FILE.json beside the build's other results."""
+
+    at_once = 4  # so many PROCESSORS has each in CMakeLists.txt
+
+    def __init__(self, **_):
+        pass  # options of the command line of unittest
+
+    def run(self, suite):
         name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
         path = os.path.join(FOLDER, f"rows-{name}.json")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of an earlier run, if this one does not come to its end
-        result = super().run(test)
+        outcome, tests, rows = unittest.TestResult(), list(tests_of(suite)), []
+        with multiprocessing.get_context("fork").Pool(self.at_once, maxtasksperchild=1) as pool:
+            for test, done in zip(tests, pool.imap(run_one, tests)):
+                said, its_rows, seconds, passed = done
+                print(f"{seconds:6.1f} s  {'ok    ' if passed else 'FAILED'}  {test.id()}")
+                outcome.testsRun += 1
+                rows += its_rows
+                if not passed:
+                    print(said, flush=True)
+                    outcome.failures.append((test, said))
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(result.rows, file)
-        return result
+            json.dump(rows, file)
+        return outcome
 
 
 def main():
