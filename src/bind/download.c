@@ -213,15 +213,10 @@ static int expect(lua_State *L)
 
 int hal_open_download(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"file", file},
-                                         {"safe_name", safe_name},
-                                         {"disposition", disposition},
-                                         {"names", names},
-                                         {"record", record},
-                                         {"expect", expect},
-                                         {"coming", coming},
-                                         {"row", hal_file_row},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"file", file},     {"safe_name", safe_name}, {"disposition", disposition},
+        {"names", names},   {"record", record},       {"expect", expect},
+        {"coming", coming}, {"row", hal_file_row},    {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }
