@@ -322,7 +322,6 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
     while (p->n_stack > 0) {
         int32_t i = p->stack[p->n_stack - 1];
         plan_node *n = plan_node_at(p, i);
-        plan_request r = plan_request_node(p, n);
         bool decided = n->want_count || n->retry || n->page > 0;
         if (n->retry && n->not_before_ns > now_ns && !n->want_count) {
             *later_ns = n->not_before_ns;
@@ -334,6 +333,7 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
             plan_finish(p, i, PLAN_NODE_DONE, 0);
             continue;
         }
+        plan_request r = plan_request_node(p, n);
         double rows = plan_predict(p, i, &r);
         if (!decided && n->want_order < 0)
             n->want_order = (int8_t)plan_histogram_finer(p, n, &r, rows);

@@ -95,16 +95,6 @@ hal_status plan_root(hal_plan *p, hal_err *err)
 #define SURPRISE 0.5    /* of the cap was expected at most, and it was over */
 #define OUTLINE_DEG 3.0 /* few outlines reach farther from their centre */
 
-static bool may_touch(const hal_plan *p, const hal_tile *t)
-{
-    return p->strategy == PLAN_CENTRES || hal_region_may_touch(p->region, t, p->guard_deg);
-}
-
-bool plan_is_outside(const hal_plan *p, const plan_node *n)
-{
-    return !n->whole && !n->no_position && !may_touch(p, &n->tile);
-}
-
 /* The strip of `t` that lies `trim` ticks from a border: 0 west, 1 east, 2 south, 3 north. */
 static hal_tile strip_of(const hal_tile *t, int border, int64_t trim)
 {
@@ -148,6 +138,17 @@ static void clip(const hal_plan *p, hal_tile *t)
         if (border == 3)
             t->dec_hi -= trim;
     }
+}
+
+bool plan_is_outside(const hal_plan *p, plan_node *n)
+{
+    bool is_tile = !n->whole && !n->no_position && p->strategy != PLAN_CENTRES;
+    if (is_tile && !hal_region_may_touch(p->region, &n->tile, p->guard_deg))
+        return true;
+    if (is_tile && !n->clipped)
+        clip(p, &n->tile);
+    n->clipped = true;
+    return false;
 }
 
 /* The node on top of the stack gives way to its children. */
@@ -205,8 +206,6 @@ static hal_status add_tile(hal_plan *p, int32_t i, const hal_tile *tile, bool ag
     child.tile = *tile;
     child.cut_again = again;
     child.unfounded = unfounded;
-    if (p->strategy != PLAN_CENTRES && may_touch(p, tile))
-        clip(p, &child.tile);
     return add_child(p, i, &child, err);
 }
 

@@ -54,6 +54,7 @@ typedef struct plan_node {
     plan_node_state state;
     bool whole;       /* the user's region unsplit (perhaps by ranges or pages) */
     bool no_position; /* the rows without position */
+    bool clipped;     /* what is off the user's region was taken off its tile */
     bool column_null; /* the rows where the column is NULL */
     bool unfounded;   /* beside the user's region: hardly any row expected, whatever is near */
     bool ends;        /* cutting its tile, or its range, does not help */
@@ -255,7 +256,9 @@ hal_status plan_root(hal_plan *p, hal_err *err) HAL_MUST_CHECK;
  * turned into pages); *cut false: it cannot be cut. */
 hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows, bool *cut,
                       hal_err *err) HAL_MUST_CHECK;
-bool plan_is_outside(const hal_plan *p, const plan_node *n);
+/* Is its tile off the user's region? Else what is off it is taken off the tile, once: when a node's
+ * turn comes, because a step that clipped the siblings of all it cuts would be long. */
+bool plan_is_outside(const hal_plan *p, plan_node *n);
 void plan_finish(hal_plan *p, int32_t i, plan_node_state state, uint64_t kept);
 hal_status plan_push(int32_t **list, size_t *n, size_t *cap, int32_t i,
                      hal_err *err) HAL_MUST_CHECK;

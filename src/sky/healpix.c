@@ -75,8 +75,8 @@ void hal_healpix_index_array(int order, const double *ra_deg, const double *dec_
         index[i] = index_of(order, ra_deg[i], dec_deg[i]);
 }
 
-void hal_healpix_position(int order, uint64_t index, double a, double b, double *ra_deg,
-                          double *dec_deg)
+/* The ra of a place in a cell; `*z`, `*h`: sine and cosine of its dec. */
+static double spot(int order, uint64_t index, double a, double b, double *z, double *h)
 {
     static const int ring[12] = {2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4};
     static const int longitude[12] = {1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7};
@@ -84,21 +84,35 @@ void hal_healpix_position(int order, uint64_t index, double a, double b, double 
     int face = (int)(index >> 2 * order) % 12;
     uint64_t inner = index & ((UINT64_C(1) << 2 * order) - 1);
     double x = ((double)gather(inner) + a) / side, y = ((double)gather(inner >> 1) + b) / side;
-    double jr = ring[face] - x - y, n = 1, z, h;
+    double jr = ring[face] - x - y, n = 1;
     if (jr < 1 || jr > 3) {
         /* x + y from the near corner keeps the digits that 2 - x - y would lose at a pole */
         n = jr < 1 ? (1 - x) + (1 - y) : x + y;
         double c = n * n / 3;
-        z = jr < 1 ? 1 - c : c - 1;
-        h = sqrt(c * (2 - c));
+        *z = jr < 1 ? 1 - c : c - 1;
+        *h = sqrt(c * (2 - c));
     } else {
-        z = (2 - jr) * 2 / 3;
-        h = sqrt(1 - z * z);
+        *z = (2 - jr) * 2 / 3;
+        *h = sqrt(1 - *z * *z);
     }
     double w = longitude[face] * n + x - y;
     w = w < 0 ? w + 8 * n : w;
-    *ra_deg = n < 1e-15 ? 0 : hal_ra_canonical(45 * w / n);
+    return n < 1e-15 ? 0 : hal_ra_canonical(45 * w / n);
+}
+
+void hal_healpix_position(int order, uint64_t index, double a, double b, double *ra_deg,
+                          double *dec_deg)
+{
+    double z, h;
+    *ra_deg = spot(order, index, a, b, &z, &h);
     *dec_deg = atan2(z, h) * HAL_DEG_PER_RAD;
+}
+
+void hal_healpix_centre(int order, uint64_t index, double v[3])
+{
+    double h, ra = spot(order, index, 0.5, 0.5, &v[2], &h) * HAL_RAD_PER_DEG;
+    v[0] = h * cos(ra);
+    v[1] = h * sin(ra);
 }
 
 double hal_healpix_radius_deg(int order)

@@ -138,6 +138,8 @@ double hal_box_distance_deg(double west, double width, double dec_min, double de
                   HAL_DEG_PER_RAD; /* latitude of the foot on that meridian, beyond 90: its back */
     double nearest = foot > dec_max ? dec_max : foot < dec_min ? dec_min : foot;
     double d = hal_separation_deg(0, nearest, turned * HAL_DEG_PER_RAD, dec);
+    if (fabs(foot) <= 90)
+        return d;
     /* With the foot behind a pole either end may be the nearer one. */
     d = fmin(d, hal_separation_deg(0, dec_min, turned * HAL_DEG_PER_RAD, dec));
     return fmin(d, hal_separation_deg(0, dec_max, turned * HAL_DEG_PER_RAD, dec));

@@ -6,11 +6,15 @@
 
 #include "sky/angle.h"
 
+enum { PLACES = 64 };
+
 typedef struct ellipse {
     hal_region base;
     double first_deg, second_deg, angle_deg;
     double a, tan_a, tan_b;
     hal_vector centre, axis[2];
+    hal_vector place[PLACES]; /* on the border, in equal steps */
+    double step_deg;          /* no place of the border is farther from the nearest of these */
 } ellipse;
 
 static bool ellipse_has(const hal_region *r, const hal_place *p)
@@ -37,11 +41,11 @@ typedef double (*measure)(const ellipse *e, hal_vector border, hal_vector p);
 
 static double minimum(const ellipse *e, measure f, hal_vector p)
 {
-    enum { N = 64, STEPS = 44 };
+    enum { N = PLACES, STEPS = 44 };
     const double step = 2 * HAL_PI / N, golden = 0.6180339887498949;
     double value[N], best = INFINITY;
     for (int i = 0; i < N; i++)
-        value[i] = f(e, border(e, i * step), p);
+        value[i] = f(e, e->place[i], p);
     for (int i = 0; i < N; i++) {
         if (value[i] > value[(i + 1) % N] || value[i] > value[(i + N - 1) % N])
             continue; /* no valley */
@@ -93,6 +97,38 @@ static double ellipse_away(const hal_region *r, const hal_place *p)
     return ellipse_has(r, p) ? -d : d;
 }
 
+/* Seldom asks for the distance: it takes a hundred times as long as one to the places. */
+static bool ellipse_may_touch(const hal_region *r, const hal_tile *t, double margin_deg)
+{
+    const ellipse *e = (const ellipse *)r;
+    if (!hal_region_is_near(r, t, margin_deg))
+        return false;
+    hal_cone c = hal_tile_cone(t);
+    hal_place p = hal_place_at(c.ra_deg, c.dec_deg);
+    double reach = c.radius_deg + margin_deg + 1e-9, least = INFINITY;
+    if (ellipse_has(r, &p))
+        return true;
+    for (int i = 0; i < PLACES; i++) {
+        hal_vector gap = hal_vector_add(e->place[i], -1, p.at);
+        least = fmin(least, hal_vector_dot(gap, gap));
+    }
+    least = 2 * asin(fmin(1, sqrt(least) / 2)) * HAL_DEG_PER_RAD;
+    if (least <= reach)
+        return true;
+    return least <= reach + e->step_deg && ellipse_away(r, &p) <= reach;
+}
+
+/* Between two of them the border turns by at most a right angle: its ends are among them. */
+static void place_on_border(ellipse *e)
+{
+    for (int i = 0; i < PLACES; i++)
+        e->place[i] = border(e, i * (2 * HAL_PI / PLACES));
+    for (int i = 0; i < PLACES; i++) {
+        double step = hal_vector_angle(e->place[i], e->place[(i + 1) % PLACES]);
+        e->step_deg = fmax(e->step_deg, step * HAL_DEG_PER_RAD);
+    }
+}
+
 static hal_tile ellipse_tile(const ellipse *e)
 {
     static const double slack = 1e-9; /* degrees, of the search */
@@ -133,8 +169,11 @@ static hal_status ellipse_format(const hal_region *r, hal_buf *out, hal_err *err
     return st ? st : hal_region_put_numbers(out, x, 5, err);
 }
 
-static const hal_region_class ellipse_class = {
-    .needs_vector = true, .has = ellipse_has, .away_deg = ellipse_away, .format = ellipse_format};
+static const hal_region_class ellipse_class = {.needs_vector = true,
+                                               .has = ellipse_has,
+                                               .away_deg = ellipse_away,
+                                               .may_touch = ellipse_may_touch,
+                                               .format = ellipse_format};
 
 hal_region *hal_region_ellipse(double ra_deg, double dec_deg, double first_deg, double second_deg,
                                double angle_deg, hal_err *err)
@@ -175,6 +214,7 @@ hal_region *hal_region_ellipse(double ra_deg, double dec_deg, double first_deg, 
     e->tan_a = tan(e->a);
     e->tan_b = tan(second_deg * HAL_RAD_PER_DEG);
     e->base.cone = (hal_cone){ra, dec_deg, fmax(first_deg, second_deg)};
+    place_on_border(e);
     e->base.area_sr = ellipse_area(e);
     e->base.tile = ellipse_tile(e);
     return &e->base;

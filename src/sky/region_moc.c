@@ -6,9 +6,14 @@
 #include "base/alloc.h"
 #include "sky/healpix.h"
 
+/* Centres of the cells of orders 0 to TABLE_ORDER, order after order: a descent from the twelve
+ * faces passes them all the time. */
+enum { TABLE_ORDER = 3, TABLE = 4 * ((4 << 2 * TABLE_ORDER) - 1) };
+
 typedef struct map {
     hal_region base;
     hal_moc *moc;
+    double centre[TABLE][3];
 } map;
 
 static hal_moc_share share_of(const hal_moc *m, int order, uint64_t index)
@@ -85,22 +90,61 @@ static double map_away(const hal_region *r, const hal_place *p)
 /* --- touching -------------------------------------------------------------------------------- */
 
 typedef struct contact {
-    const hal_moc *moc;
+    const map *m;
     const hal_tile *tile;
+    hal_cap round; /* the tile and what is to be reached */
     double reach_deg, fine_deg;
+    double chord2[HAL_HEALPIX_ORDER_MAX + 1]; /* farther away, a cell is out of reach; 0: not yet
+                                               * known */
 } contact;
 
-static bool touches(const contact *t, int order, uint64_t index)
+/* A circle round the tile: its corners are farthest from its middle. */
+static hal_cap cap_round(const hal_tile *t, double margin_deg)
 {
-    hal_moc_share share = share_of(t->moc, order, index);
-    if (share == HAL_MOC_NONE)
+    double ra, dec, south = hal_tick_deg(t->dec_lo), north = hal_tick_deg(t->dec_hi);
+    hal_tile_centre(t, &ra, &dec);
+    hal_vector at = hal_vector_at(ra, dec);
+    if (t->width > HAL_TICKS_CIRCLE / 2)
+        return hal_cap_of(at, HAL_PI);
+    double high = sin((north - south) / 4 * HAL_RAD_PER_DEG);
+    double wide = sin(hal_tick_deg(t->width) / 4 * HAL_RAD_PER_DEG);
+    double cos_far = fmax(hal_cos_dec(south), hal_cos_dec(north));
+    double hav = high * high + hal_cos_dec(dec) * cos_far * wide * wide;
+    double radius = 2 * asin(fmin(1, sqrt(hav))) + margin_deg * HAL_RAD_PER_DEG;
+    return hal_cap_of(at, radius * (1 + 1e-14) + 1e-15);
+}
+
+/* May the circle round the cell reach that of the tile? `v`: its centre. */
+static bool is_near(contact *t, int order, uint64_t index, double v[3])
+{
+    double limit = t->chord2[order];
+    if (limit <= 0) {
+        double radius = hal_healpix_radius_deg(order) * HAL_RAD_PER_DEG + 1e-15;
+        limit = t->chord2[order] = hal_cap_of(t->round.at, t->round.radius_rad + radius).chord2;
+    }
+    if (order <= TABLE_ORDER)
+        memcpy(v, t->m->centre[4 * ((1 << 2 * order) - 1) + (int)index], 3 * sizeof *v);
+    else
+        hal_healpix_centre(order, index, v);
+    double x = v[0] - t->round.at.x, y = v[1] - t->round.at.y, z = v[2] - t->round.at.z;
+    return x * x + y * y + z * z <= limit;
+}
+
+static bool touches(contact *t, int order, uint64_t index)
+{
+    double v[3], radius = hal_healpix_radius_deg(order);
+    hal_moc_share share = share_of(t->m->moc, order, index);
+    if (share == HAL_MOC_NONE || !is_near(t, order, index, v))
         return false;
-    hal_cell c = hal_cell_of(order, index);
-    double away = hal_tile_distance_deg(t->tile, c.centre.ra_deg, c.centre.dec_deg);
-    if (away > c.radius_deg + t->reach_deg)
+    double ra = atan2(v[1], v[0]) * HAL_DEG_PER_RAD;
+    double dec = atan2(v[2], sqrt(v[0] * v[0] + v[1] * v[1])) * HAL_DEG_PER_RAD;
+    double away = hal_tile_distance_deg(t->tile, ra, dec);
+    if (away > radius + t->reach_deg)
         return false;
-    if (order == HAL_HEALPIX_ORDER_MAX ||
-        (share == HAL_MOC_WHOLE && (away <= t->reach_deg || c.radius_deg <= t->fine_deg)))
+    /* Some of a cell may be at its other end. */
+    bool whole = share == HAL_MOC_WHOLE, inside = away <= t->reach_deg;
+    if (order == HAL_HEALPIX_ORDER_MAX || (whole && inside) ||
+        radius <= (whole || inside ? t->fine_deg : t->fine_deg / 2))
         return true;
     for (uint64_t child = 4 * index; child < 4 * index + 4; child++)
         if (touches(t, order + 1, child))
@@ -112,8 +156,9 @@ static bool map_may_touch(const hal_region *r, const hal_tile *t, double margin_
 {
     if (!hal_region_is_near(r, t, margin_deg))
         return false;
-    double fine = fmax(1e-6, hal_tile_cone(t).radius_deg / 8);
-    contact c = {((const map *)r)->moc, t, margin_deg + 1e-9, fine};
+    contact c = {(const map *)r, t, .reach_deg = margin_deg + 1e-9};
+    c.round = cap_round(t, c.reach_deg);
+    c.fine_deg = fmax(1e-6, (c.round.radius_rad * HAL_DEG_PER_RAD - c.reach_deg) / 8);
     for (uint64_t face = 0; face < 12; face++)
         if (touches(&c, 0, face))
             return true;
@@ -258,6 +303,9 @@ hal_region *hal_region_of_moc(hal_moc *moc, hal_err *err)
     if (!m)
         return NULL;
     m->moc = hal_moc_ref(moc);
+    for (int order = 0, i = 0; order <= TABLE_ORDER; order++)
+        for (uint64_t index = 0; index < UINT64_C(12) << 2 * order; index++)
+            hal_healpix_centre(order, index, m->centre[i++]);
     m->base.area_sr = hal_moc_area_sr(moc);
     if (measure(m, err)) {
         hal_region_unref(&m->base);

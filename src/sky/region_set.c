@@ -85,8 +85,13 @@ static bool union_may_touch(const hal_region *r, const hal_tile *t, double margi
     hal_cone c = hal_tile_cone(t);
     query q = {.s = s, .tile = t, .margin_deg = margin_deg};
     double reach = (c.radius_deg + margin_deg + 1e-9) * HAL_RAD_PER_DEG;
-    return hal_captree_find(&s->tree, hal_vector_at(c.ra_deg, c.dec_deg), reach, member_may_touch,
-                            &q);
+    hal_vector at = hal_vector_at(c.ra_deg, c.dec_deg);
+    /* The circle round a strip holds many members that are not near it: those near its middle
+     * first. */
+    double side_deg =
+        fmin(hal_tick_deg(t->dec_hi - t->dec_lo), hal_tick_deg(t->width) * hal_cos_dec(c.dec_deg));
+    return hal_captree_find(&s->tree, at, side_deg / 2 * HAL_RAD_PER_DEG, member_may_touch, &q) ||
+           hal_captree_find(&s->tree, at, reach, member_may_touch, &q);
 }
 
 size_t hal_region_parts(const hal_region *const *r, const hal_region *const **parts)
