@@ -3,6 +3,7 @@
  * line goes from its values into the file, without becoming a string of Lua. */
 #include "bind/output_file.h"
 
+#include "base/number.h"
 #include "bind/args.h"
 #include "bind/json_text.h"
 #include "host/files.h"
@@ -61,16 +62,25 @@ static int file_object(lua_State *L)
 
 static hal_status put_cell(hal_buf *out, const char *text, size_t n, hal_err *err)
 {
-    bool plain = true;
-    for (size_t i = 0; i < n && plain; i++)
-        plain = text[i] != '"' && text[i] != ',' && text[i] != '\n' && text[i] != '\r';
-    if (plain)
+    if (strcspn(text, "\",\n\r") == n)
         return hal_buf_append(out, text, n, err);
     hal_status st = hal_buf_append(out, "\"", 1, err);
     for (size_t i = 0; i < n && !st; i++)
         st = text[i] == '"' ? hal_buf_append(out, "\"\"", 2, err)
                             : hal_buf_append(out, text + i, 1, err);
     return st ? st : hal_buf_append(out, "\"", 1, err);
+}
+
+static hal_status put_argument(lua_State *L, int index, hal_buf *out, hal_err *err)
+{
+    if (lua_isinteger(L, index)) {
+        char digits[HAL_INT64_TEXT_MAX];
+        return hal_buf_append(out, digits, hal_number_print_int64(digits, lua_tointeger(L, index)),
+                              err);
+    }
+    size_t n = 0;
+    const char *text = luaL_optlstring(L, index, "", &n);
+    return put_cell(out, text, n, err);
 }
 
 /* file:cells(...): texts, numbers and nil (an empty cell) as a line (RFC 4180, but LF) */
@@ -81,15 +91,11 @@ static int file_cells(lua_State *L)
     hal_err err = HAL_ERR_INIT;
     hal_status st = HAL_OK;
     for (int i = 2; i <= n_cells && !st; i++) {
-        size_t n = 0;
-        const char *text = luaL_optlstring(L, i, "", &n);
-        st = i > 2 ? hal_buf_append(&f->line, ",", 1, &err) : HAL_OK;
+        st = put_argument(L, i, &f->line, &err);
         if (!st)
-            st = put_cell(&f->line, text, n, &err);
+            st = hal_buf_append(&f->line, i < n_cells ? "," : "\n", 1, &err);
     }
-    if (st || hal_buf_append(&f->line, "\n", 1, &err))
-        return hal_raise(L, &err);
-    return append(L, f, (hal_slice){f->line.data, f->line.size_bytes});
+    return st ? hal_raise(L, &err) : append(L, f, (hal_slice){f->line.data, f->line.size_bytes});
 }
 
 static int file_commit(lua_State *L)
