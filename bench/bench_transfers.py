@@ -9,7 +9,9 @@ which only halyard does). Each client runs once a round, in turns; its figure is
 ratios to halyard in the same round. MiB is VmHWM. Fails when a file differs or a demand is missed:
 small at least as fast as curl and 10 times as fast as a loop of requests, large at least as fast as
 aria2c -x4, both at least twice as fast as aria2c with check sums, think within 3 % of its bound at 8
-in parallel and within 5 % at 32. Needs the packages below, and ports 8097 and 8098."""
+in parallel and within 5 % at 32. Told beside them: what libcurl alone reaches (multi, by
+bench_curl_multi.c) and how far curl is from the bound of think. Needs the packages below, and ports
+8097 and 8098."""
 
 import argparse
 import asyncio
@@ -105,13 +107,16 @@ class Clients:
                       "--allow-private-net", "-q", "-o", out, f"--server={self.base}",
                       f"--n={self.n}", f"--parallel={parallel}"])
 
-    def curl(self, out):
+    def curl(self, out, parallel=16):
         config = self.work + "/curl.config"
         with open(config, "w", encoding="ascii") as text:
             for i in range(1, self.n + 1):
                 text.write(f'url="{self.base}/{i}.bin"\noutput="{out}/{i}.bin"\n')
-        return timed(["curl", "-s", "--parallel", "--parallel-max", "16", "-K", config],
+        return timed(["curl", "-s", "--parallel", "--parallel-max", str(parallel), "-K", config],
                      stderr=subprocess.DEVNULL)
+
+    def multi(self, out):
+        return timed([self.build + "/bin/bench_curl_multi", self.base, str(self.n), out])
 
     def requests(self, out):
         return timed(["/usr/bin/python3", "-c", LOOP_OF_REQUESTS, self.base, str(self.n), out])
@@ -164,6 +169,10 @@ def bench_set(name, arguments, work, demands):
         print(f"  {client:12} {s:7.2f} {cpu:7.2f} {mib:6.1f} {ratio:6.2f} "
               f"{'' if demand is None else demand}{'  MISSED' if missed else ''}", flush=True)
         good = good and not missed
+    if "multi" in demands:
+        bound = statistics.median(r[0] / m[0] for r, m in zip(figures["requests"], figures["multi"]))
+        print(f"  libcurl alone, which writes files and checks nothing: {bound:.1f} times as fast as "
+              "requests")
     return good
 
 
@@ -202,11 +211,15 @@ def bench_think(arguments, work):
         for _ in range(arguments.rounds):
             rounds.append(clients.halyard(f"{work}/think", parallel)[0])
             shutil.rmtree(f"{work}/think")
+        os.mkdir(f"{work}/think")
+        curl_s = clients.curl(f"{work}/think", parallel)[0]
+        shutil.rmtree(f"{work}/think")
         bound = -(-THINK_N // parallel) * THINK_S
         over = min(rounds) / bound - 1
         good = good and over <= allowed
         print(f"  {parallel:2} in parallel: {min(rounds):.3f} s, bound {bound:.2f} s, over by "
-              f"{over:.1%} of {allowed:.0%}{'  MISSED' if over > allowed else ''}", flush=True)
+              f"{over:.1%} of {allowed:.0%}{'  MISSED' if over > allowed else ''}, curl by "
+              f"{curl_s / bound - 1:.1%}", flush=True)
     server.terminate()
     return good
 
@@ -238,7 +251,8 @@ def main():
             assert nginx.poll() is None, f"nginx does not start: is port {NGINX_PORT} in use?"
             if "small" in arguments.cases:
                 good = bench_set("small", arguments, work,
-                                 {"curl": 1, "requests": 10, "aria2c": None, "aria2c_sums": 2})
+                                 {"curl": 1, "multi": None, "requests": 10, "aria2c": None,
+                                  "aria2c_sums": 2})
             if "large" in arguments.cases:
                 good = bench_set("large", arguments, work, {"aria2c": 1, "aria2c_sums": 2}) and good
             if "think" in arguments.cases:
