@@ -88,13 +88,13 @@ void hal_download_free_work(work *w)
     if (!w)
         return;
     hal_loop *loop = w->d->loop;
-    if (!w->has_room || loop->n_idle_work == HAL_IDLE_WORK) {
+    if (loop->n_idle_work[w->has_room] == HAL_IDLE_WORK) {
         hal_free(w);
         return;
     }
-    w->next_idle = loop->idle_work;
-    loop->idle_work = w;
-    loop->n_idle_work++;
+    w->next_idle = loop->idle_work[w->has_room];
+    loop->idle_work[w->has_room] = w;
+    loop->n_idle_work[w->has_room]++;
 }
 
 /* `has_room`: for HAL_CHUNK_BYTES. */
@@ -102,11 +102,11 @@ work *hal_download_new_work(hal_download *d, hal_status (*run)(work *w), void (*
                             bool has_room, hal_err *err)
 {
     hal_loop *loop = d->loop;
-    work *w = has_room ? loop->idle_work : NULL;
+    work *w = loop->idle_work[has_room];
     size_t size = sizeof *w + (has_room ? HAL_CHUNK_BYTES : 0);
     if (w) {
-        loop->idle_work = w->next_idle;
-        loop->n_idle_work--;
+        loop->idle_work[has_room] = w->next_idle;
+        loop->n_idle_work[has_room]--;
     } else if (!(w = hal_malloc(size))) {
         hal_err_nomem(err, size);
         return NULL;
@@ -502,7 +502,8 @@ static void close_file(hal_download *d)
 
 static void free_download(hal_download *d)
 {
-    hal_alarm_clear(d->loop, &d->end);
+    hal_loop *loop = d->loop;
+    hal_alarm_clear(loop, &d->end);
     drop_filling(d);
     hal_strand_free(d->strand);
     hal_sha256_free(d->digest);
@@ -510,7 +511,27 @@ static void free_download(hal_download *d)
     hal_free(d->url);
     hal_free(d->source);
     hal_free(d->path);
-    hal_free(d);
+    if (loop->closing || loop->n_idle_downloads == HAL_IDLE_WORK) {
+        hal_free(d);
+        return;
+    }
+    d->next = loop->idle_downloads;
+    loop->idle_downloads = d;
+    loop->n_idle_downloads++;
+}
+
+/* All zero. */
+static hal_download *new_download(hal_loop *loop, hal_err *err)
+{
+    hal_download *d = loop->idle_downloads;
+    if (d) {
+        loop->idle_downloads = d->next;
+        loop->n_idle_downloads--;
+        memset(d, 0, sizeof *d);
+    } else if (!(d = hal_calloc(1, sizeof *d))) {
+        hal_err_nomem(err, sizeof *d);
+    }
+    return d;
 }
 
 static bool is_same_file(const hal_download *a, const hal_download *b)
@@ -627,12 +648,20 @@ void hal_downloads_end(hal_loop *loop)
     while (loop->downloads)
         finish(loop->downloads);
     hal_outlets_free(loop);
-    for (work *w = loop->idle_work, *next; w; w = next) {
-        next = w->next_idle;
-        hal_free(w);
+    for (hal_download *d = loop->idle_downloads, *next; d; d = next) {
+        next = d->next;
+        hal_free(d);
     }
-    loop->idle_work = NULL;
-    loop->n_idle_work = 0;
+    loop->idle_downloads = NULL;
+    loop->n_idle_downloads = 0;
+    for (int has_room = 0; has_room < 2; has_room++) {
+        for (work *w = loop->idle_work[has_room], *next; w; w = next) {
+            next = w->next_idle;
+            hal_free(w);
+        }
+        loop->idle_work[has_room] = NULL;
+        loop->n_idle_work[has_room] = 0;
+    }
 }
 
 /* A source that does not fit into a record by its SHA-256. */
@@ -690,11 +719,9 @@ static hal_status prepare(hal_download *d, const hal_download_request *r, hal_er
 hal_download *hal_download_start(hal_loop *loop, const hal_download_request *request,
                                  hal_download_done done, void *ctx, hal_err *err)
 {
-    hal_download *d = hal_calloc(1, sizeof *d);
-    if (!d) {
-        hal_err_nomem(err, sizeof *d);
+    hal_download *d = new_download(loop, err);
+    if (!d)
         return NULL;
-    }
     d->loop = loop;
     d->expect_bytes = request->expect_bytes;
     d->replace = request->replace;

@@ -4,7 +4,6 @@
 
 #include "net/header.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -55,7 +54,8 @@ static void keep_header(hal_exchange *x, hal_slice name, hal_slice value)
         return;
     char *out = x->outcome.headers + x->outcome_header_bytes;
     for (size_t i = 0; i < name.size_bytes; i++)
-        *out++ = (char)tolower((unsigned char)name.data[i]);
+        *out++ = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] + ('a' - 'A'))
+                                                            : name.data[i];
     *out++ = '\0';
     for (size_t i = 0; i < value.size_bytes; i++) {
         unsigned char c = (unsigned char)value.data[i];

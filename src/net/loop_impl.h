@@ -80,11 +80,12 @@ struct hal_loop {
     hal_gate *gates;
     hal_exchange *exchanges, *idle_exchanges; /* the latter are memory only */
     size_t n_idle_exchanges;
-    struct hal_download *downloads;
-    size_t n_open, open_max; /* of these, with descriptors; 0: not looked up yet */
-    int64_t shut_until_ns;   /* no gate lets anybody through: the disk failed */
-    struct hal_download_work *idle_work;
-    int n_idle_work;
+    struct hal_download *downloads, *idle_downloads; /* the latter are memory only */
+    int n_idle_downloads;
+    size_t n_open, open_max;                /* of these, with descriptors; 0: not looked up yet */
+    int64_t shut_until_ns;                  /* no gate lets anybody through: the disk failed */
+    struct hal_download_work *idle_work[2]; /* without and with room for bytes */
+    int n_idle_work[2];
     struct hal_outlet *outlets; /* output folders used, one of each */
     hal_host_allowed allowed;
     void *guard_ctx;

@@ -554,6 +554,29 @@ static void the_same_product_twice_is_fetched_once(void **state)
     stop_archive(server, &a);
 }
 
+static void what_a_file_was_asked_for_with_is_not_told_of_the_next(void **state)
+{
+    (void)state;
+    archive a = {.cut_until = 1, .cut_bytes = 100000};
+    raw_server *server = serve_archive(&a);
+    hal_loop *loop = new_loop();
+    const char *const paths[] = {"a/b.fits", "a/c.fits"};
+    for (int i = 0; i < 2; i++) {
+        got g;
+        begin(loop, &g, (hal_download_request){.path = paths[i], .source = paths[i]},
+              raw_server_port(server));
+        run_until(loop, &g.n_done, 500);
+        assert_string_equal(g.result.err.text, "");
+        assert_whole(paths[i]);
+    }
+    hal_loop_free(loop);
+    assert_int_equal(raw_server_requests(server), 3);
+    assert_non_null(strstr(raw_server_request(server, 1), "Range: bytes=100000-\r\n"));
+    assert_null(strstr(raw_server_request(server, 2), "Range:"));
+    assert_string_equal(raw_server_request(server, 2), raw_server_request(server, 0));
+    stop_archive(server, &a);
+}
+
 static void a_waiting_download_takes_over_when_the_first_is_cancelled(void **state)
 {
     (void)state;
@@ -690,6 +713,7 @@ int main(void)
         IN_DIR(two_downloads_never_share_a_part),
         IN_DIR(cancelling_keeps_what_can_be_resumed),
         IN_DIR(the_same_product_twice_is_fetched_once),
+        IN_DIR(what_a_file_was_asked_for_with_is_not_told_of_the_next),
         IN_DIR(a_waiting_download_takes_over_when_the_first_is_cancelled),
         IN_DIR(a_full_disk_keeps_the_part_and_a_later_run_goes_on),
         IN_DIR(running_out_of_memory_leaves_no_half_file),
