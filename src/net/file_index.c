@@ -14,7 +14,6 @@ enum {
     FILES_MAX = 4000000,
     CRC_DIGITS = 8,
     BEGIN_BYTES = CRC_DIGITS + 2,
-    USUAL_BYTES = 512, /* of a line */
 };
 
 /* Two keys of one hash share a place: the earlier file then counts as unknown, which is safe. */
@@ -272,26 +271,41 @@ hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir, hal_
     return st;
 }
 
-static bool read_line(int fd, uint64_t offset, hal_file_line *out)
+/* The line at `offset`, of which the block holds all; NULL: it does not. Lines do not change. */
+static const char *line_in_block(const hal_file_index *ix, uint64_t offset, size_t *n)
 {
-    size_t room = USUAL_BYTES;
-    for (;;) {
-        ssize_t n = pread(fd, out->text, room, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        const char *end = n > 0 ? memchr(out->text, '\n', (size_t)n) : NULL;
-        if (end)
-            return parse(out, (size_t)(end - out->text));
-        if (n < (ssize_t)room || room == sizeof out->text - 1)
-            return false;
-        room = sizeof out->text - 1;
-    }
+    if (offset < ix->block_at || offset - ix->block_at >= ix->block_bytes)
+        return NULL;
+    const char *line = ix->block + (offset - ix->block_at);
+    const char *end = memchr(line, '\n', ix->block_bytes - (size_t)(line - ix->block));
+    *n = end ? (size_t)(end - line) : 0;
+    return end ? line : NULL;
 }
 
-bool hal_file_index_find(const hal_file_index *ix, int fd, const char *key, hal_file_line *out)
+static bool read_line(hal_file_index *ix, int fd, uint64_t offset, hal_file_line *out)
+{
+    size_t length;
+    const char *line = line_in_block(ix, offset, &length);
+    if (!line) {
+        ssize_t n;
+        do
+            n = pread(fd, ix->block, sizeof ix->block, (off_t)offset);
+        while (n < 0 && errno == EINTR);
+        ix->block_at = offset;
+        ix->block_bytes = n > 0 ? (size_t)n : 0;
+        line = line_in_block(ix, offset, &length);
+    }
+    if (!line || length >= sizeof out->text)
+        return false;
+    memcpy(out->text, line, length);
+    return parse(out, length);
+}
+
+bool hal_file_index_find(hal_file_index *ix, int fd, const char *key, hal_file_line *out)
 {
     const place *p = ix->n_room ? place_of(ix, hash(key)) : NULL;
-    return p && p->offset_1 && read_line(fd, p->offset_1 - 1, out) && !strcmp(key_of(ix, out), key);
+    return p && p->offset_1 && read_line(ix, fd, p->offset_1 - 1, out) &&
+           !strcmp(key_of(ix, out), key);
 }
 
 typedef struct walk {

@@ -33,6 +33,11 @@ typedef struct hal_file_index {
     uint64_t end;   /* of the last whole line */
     bool torn;      /* the file goes on behind it, inside a line */
     bool by_source; /* set by the caller before the first line: the key is the source */
+    /* What was read last, from block_at on: lines that follow each other are often asked for in
+     * turn. */
+    uint64_t block_at;
+    size_t block_bytes;
+    char block[2 * HAL_FILE_LINE_MAX];
 } hal_file_index;
 
 /** {0} is an empty index. */
@@ -46,7 +51,7 @@ hal_status hal_file_index_load(hal_file_index *ix, int fd, const char *dir,
 hal_status hal_file_index_put(hal_file_index *ix, const char *key, uint64_t offset, const char *dir,
                               hal_err *err) HAL_MUST_CHECK;
 /** The latest line of `key`, read from `fd`. */
-bool hal_file_index_find(const hal_file_index *ix, int fd, const char *key, hal_file_line *out);
+bool hal_file_index_find(hal_file_index *ix, int fd, const char *key, hal_file_line *out);
 /** Calls `see` with the latest line of every key, in the order of the file, until it fails. */
 hal_status hal_file_index_each(const hal_file_index *ix, int fd, const char *dir,
                                hal_status (*see)(void *ctx, const hal_file_line *line,

@@ -107,6 +107,31 @@ static void a_line_that_is_not_whole_is_passed_over(void **state)
     assert_true(ix.torn);
 }
 
+static void a_line_that_could_not_be_read_again_is_refused(void **state)
+{
+    (void)state;
+    char path[HAL_FILE_LINE_MAX + 1];
+    hal_file_record r = {.bytes = 1, .catalogue_bytes = -1};
+    memset(r.sha256, 'a', 64);
+    hal_status st = HAL_OK;
+    size_t n = HAL_FILE_LINE_MAX - 100;
+    for (; !st && n < sizeof path; n++) {
+        hal_buf line;
+        hal_buf_init(&line, 2 * HAL_FILE_LINE_MAX);
+        memset(path, 'p', n);
+        path[n] = '\0';
+        st = hal_file_line_format(&line, &r, path, "s", "", NULL);
+        if (!st) {
+            put(line.data, line.size_bytes);
+            load();
+            assert_int_equal(bytes_of(path), 1);
+        }
+        hal_buf_clear(&line);
+    }
+    assert_int_equal(st, HAL_E_BUDGET);
+    assert_true(n > HAL_FILE_LINE_MAX - 95);
+}
+
 static void finds_by_source(void **state)
 {
     (void)state;
@@ -162,6 +187,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(gives_back_what_a_line_says, open_file, close_file),
         cmocka_unit_test_setup_teardown(the_latest_line_of_a_path_counts, open_file, close_file),
         cmocka_unit_test_setup_teardown(a_line_that_is_not_whole_is_passed_over, open_file,
+                                        close_file),
+        cmocka_unit_test_setup_teardown(a_line_that_could_not_be_read_again_is_refused, open_file,
                                         close_file),
         cmocka_unit_test_setup_teardown(finds_by_source, open_file, close_file),
         cmocka_unit_test_setup_teardown(lists_every_file_once_in_order, open_file, close_file),
