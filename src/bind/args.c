@@ -59,7 +59,7 @@ const char *hal_arg_text(lua_State *L, int index, const char *what)
 static bool is_known(const char *const *known, const char *key)
 {
     for (; *known; known++)
-        if (!strcmp(*known, key))
+        if (**known == *key && !strcmp(*known, key))
             return true;
     return false;
 }

@@ -8,7 +8,6 @@ local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local holdings = require("halyard.core.holdings")
 local http = require("halyard.core.http")
-local mashup = require("halyard.archive.mashup")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 
@@ -39,6 +38,8 @@ local function refuse(row)
   errors.raise("usage", "a product row has no dataURI or access_url; pass rows of mast.products")
 end
 
+local mashup
+
 -- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
 -- some of which look like addresses, go to its download service.
 local function address_of(uri, direct)
@@ -49,6 +50,7 @@ local function address_of(uri, direct)
   if mission then
     return require("halyard.archive.missions").file_url(mission, product)
   end
+  mashup = mashup or require("halyard.archive.mashup") -- other services' files do without
   return mashup.file_url(uri)
 end
 
