@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_MS = 100, PATHS_MAX_BYTES = 4 * PATH_MAX, EXIT_PIPE = 128 + 13 };
+enum {
+    STEP_MS = 100,
+    PATHS_MAX_BYTES = 4 * PATH_MAX,
+    EXIT_SIGNAL = 128,
+    EXIT_PIPE = EXIT_SIGNAL + 13
+};
 
 typedef struct view {
     progress progress;
@@ -70,12 +75,16 @@ static int report(const view *v, int code)
 {
     if (v->output_errno == EPIPE)
         return EXIT_PIPE;
-    char unwritten[256];
-    const char *text = hal_runtime_error(v->rt);
+    char own[256];
+    const char *text = hal_runtime_error(v->rt), *verb = v->job.verb;
     if (v->output_errno) {
-        snprintf(unwritten, sizeof unwritten, OUTPUT_FAILED, strerror(v->output_errno));
+        snprintf(own, sizeof own, OUTPUT_FAILED, strerror(v->output_errno));
         code = EXIT_LOCAL;
-        text = unwritten;
+        text = own;
+    } else if (code > EXIT_SIGNAL && (!strcmp(verb, "run") || !strcmp(verb, "retry"))) {
+        snprintf(own, sizeof own,
+                 "%.100s; what has come is kept: run the same command again to go on", text);
+        text = own;
     }
     if (code == 0)
         return 0;

@@ -556,6 +556,9 @@ wait $pid]]):format(work, quote(halyard), quote(here .. "/workflows/sleeper.lua"
   return shell("sh " .. work .. "/signal.sh")
 end
 check("Ctrl-C ends a waiting run with 130", interrupted("INT", "") == 130)
+err = read(work .. "/err")
+check("and says how to go on", contains(err, "halyard: interrupted; what has come is kept: run the "
+  .. "same command again to go on\n"), err)
 check("Ctrl-C ends a computing run with 130", interrupted("INT", "--busy true") == 130)
 check("SIGTERM ends a run with 143", interrupted("TERM", "") == 143)
 write(work .. "/signal.sh", ([[
