@@ -71,6 +71,11 @@ def changed(request, wire):
     return rest(request, wire, NEW, ETag='"new"')
 
 
+def changed_unnamed(request, wire):
+    """The same, by a server that overlooks If-Range and does not name the version of the rest."""
+    return cut(request, wire, of=OLD, tag='"old"') if request.again == 0 else rest(request, wire, NEW)
+
+
 def changed_without_tag(request, wire):
     if request.again == 0:
         wire.send(head(f"HTTP/1.1 200 OK\nAccept-Ranges: bytes\nContent-Length: {len(OLD)}",
@@ -97,6 +102,20 @@ def zipped_and_cut(request, wire):
     wire.answer(body[:len(body) // 2], Content_Encoding="gzip")
 
 
+def zipped_by_the_transfer_and_cut(request, wire):
+    """As `zipped_and_cut`, in chunks of which none is missing."""
+    body = gzip.compress(NEW)[:-20]
+    wire.send(head("HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked",
+                   b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"))
+
+
+def page_in_pieces(request, wire):
+    wire.send(head(f"HTTP/1.1 200 OK\nContent-Type: image/fits\nContent-Length: {len(PAGE)}"))
+    for piece in (PAGE[:1], PAGE[1:]):
+        wire.send(piece)
+        wire.wait(0.1)
+
+
 def chunked_and_cut(request, wire):
     if request.again:
         return wire.file(request, NEW)
@@ -115,12 +134,15 @@ FAULTS = {
     "connection closed in the middle, then good": cut_then(lambda q, w: w.file(q, NEW)),
     "closed in the middle, then another range than asked for": cut_then(other_range),
     "closed in the middle, then the file is another one": changed,
+    "the same, and the rest is sent without a validator": changed_unnamed,
     "the same, and the server has no validators": changed_without_tag,
     "closed in the middle, no length was announced": no_length,
     "chunked, closed in the middle, then good": chunked_and_cut,
     "two lengths, the body has the smaller": two_lengths,
     "half of the file as if it were all": short,
     "compressed on the way and cut": zipped_and_cut,
+    "compressed for the transfer alone and cut": zipped_by_the_transfer_and_cut,
+    "a page of HTML in pieces, called a file": page_in_pieces,
     "a page of HTML with status 200": lambda q, w: w.answer(PAGE, Content_Type="text/html"),
     "status 200 without a body": lambda q, w: w.answer(b""),
     "redirect to a login page": lambda q, w: w.answer(PAGE, Content_Type="text/html")
@@ -207,6 +229,7 @@ class Liars(unittest.TestCase):
         for fault in ("connection closed in the middle, then good",
                       "closed in the middle, then another range than asked for",
                       "closed in the middle, then the file is another one",
+                      "the same, and the rest is sent without a validator",
                       "the same, and the server has no validators",
                       "chunked, closed in the middle, then good"):
             with self.subTest(fault):
