@@ -182,6 +182,8 @@ static void push_outcome(lua_State *L, const hal_outcome *o)
     hal_set_number(L, "elapsed", (double)o->elapsed_ns / (double)HAL_NS_PER_S);
     hal_set_text(L, "url", o->url);
     hal_set_text(L, "content_type", o->content_type);
+    if (o->unbounded)
+        hal_set_boolean(L, "unbounded", true);
 }
 
 static void set_said(lua_State *L, const char *key, int64_t value)

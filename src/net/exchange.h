@@ -67,6 +67,7 @@ typedef struct hal_outcome {
      * case and may repeat, values printable. No cookies; nothing beyond 64 headers or 8 KiB. */
     char headers[HAL_HEADERS_BYTES];
     int64_t content_length; /* < 0: not said */
+    bool unbounded;         /* its end is that of the connection: nothing says that it is whole */
     uint64_t body_bytes;    /* decoded bytes of the final answer */
     uint64_t wire_bytes;    /* all answers together */
     int tries, polls;

@@ -11,7 +11,7 @@ void hal_exchange_begin_answer(hal_exchange *x)
 {
     x->status = 0;
     x->in_headers = true;
-    x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = false;
+    x->has_headers = x->delivering = x->length_conflict = x->has_retry_after = x->in_frames = false;
     x->location[0] = x->coding[0] = x->retry_after[0] = x->date[0] = '\0';
     x->header_bytes = x->n_headers = x->outcome_header_bytes = 0;
     hal_buf_clear(&x->server_text);
@@ -24,6 +24,7 @@ void hal_exchange_begin_answer(hal_exchange *x)
     o->http_status = 0;
     o->content_type[0] = o->etag[0] = o->last_modified[0] = o->content_range[0] = '\0';
     o->content_length = -1;
+    o->unbounded = false;
     o->body_bytes = 0;
 }
 
@@ -89,6 +90,7 @@ static void read_header(hal_exchange *x, hal_slice name, hal_slice value)
         add_coding(x, "", value);
     } else if (hal_header_is(name, "Transfer-Encoding")) {
         /* libcurl would unpack it without looking for its end (N16) */
+        x->in_frames |= hal_header_is(value, "chunked");
         if (!hal_header_is(value, "chunked") && !hal_header_is(value, "identity"))
             add_coding(x, "transfer ", value);
     } else if (hal_header_is(name, "Location")) {
@@ -152,6 +154,7 @@ static hal_status headers_whole(hal_exchange *x)
     bool wanted =
         !hal_exchange_is_redirect(x) && (hal_exchange_is_good(x) || x->request.error_bodies);
     hal_status st = head ? HAL_OK : open_coding(x, wanted);
+    x->outcome.unbounded = x->outcome.content_length < 0 && !x->in_frames && !x->unpack && !head;
     if (st || !wanted)
         return st;
     if (head) { /* what it says is of a body that stays away */
@@ -179,6 +182,7 @@ size_t hal_exchange_on_header(char *bytes, size_t size, size_t n, void *ctx)
         return 0;
     if (n > 5 && !memcmp(bytes, "HTTP/", 5)) {
         hal_exchange_begin_answer(x);
+        x->in_frames = bytes[5] != '1'; /* of HTTP/2 */
         x->header_bytes = n;
         const char *blank = memchr(bytes, ' ', n);
         size_t left = blank ? n - (size_t)(blank + 1 - bytes) : 0;

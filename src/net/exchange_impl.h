@@ -68,7 +68,7 @@ struct hal_exchange {
 
     /* of the answer under way */
     int status;
-    bool in_headers, has_headers, delivering, length_conflict, has_retry_after;
+    bool in_headers, has_headers, delivering, length_conflict, has_retry_after, in_frames;
     hal_exchange_reached reached;
     bool was_sent, leftover, repeated, proxied, address_refused, no_descriptor, is_paused,
         resume_wanted;
