@@ -24,7 +24,8 @@ for _, path in ipairs(files.list("^src/.*%.[ch]$")) do
       for _, name in ipairs(names) do
         local is_allowed = allowed_names[path] and allowed_names[path][name]
         -- A member of that name is somebody else's function.
-        local calls = line:gsub("[%.>]" .. name, ""):find("%f[%w_]" .. name .. "%s*%(")
+        local calls = line:find(name, 1, true)
+          and line:gsub("[%.>]" .. name, ""):find("%f[%w_]" .. name .. "%s*%(")
         if calls and not is_allowed then
           files.problem(path, n, name .. " is banned here")
         end
