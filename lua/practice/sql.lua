@@ -82,15 +82,20 @@ end
 local datatypes = { short = true, int = true, long = true, float = true, double = true, char = true,
   boolean = true }
 
+local function by_name(columns_)
+  local out = {}
+  for _, c in ipairs(columns_ or {}) do
+    out[c.name:lower()] = c
+  end
+  return out
+end
+
+-- `source`: the columns that the table's come from, by name.
 local function column_of(c, source, where)
   local out = { name = c.name, type = c.type, unit = c.unit, ucd = c.ucd,
     description = c.description }
-  for _, known in ipairs(source or {}) do
-    if known.name:lower() == (c.is or c.name):lower() then
-      for key, v in pairs(known) do
-        out[key] = out[key] == nil and v or out[key]
-      end
-    end
+  for key, v in pairs(source[(c.is or c.name):lower()] or {}) do
+    out[key] = out[key] == nil and v or out[key]
   end
   if not datatypes[out.type] then
     error(("sql.define %s: column %s has no VOTable datatype"):format(where, tostring(c.name)), 3)
@@ -104,9 +109,9 @@ function M.define(name, t)
     error(("sql.define: there is a table %s already"):format(name), 2)
   end
   local source = t.from and t.from:match("^%s*([%w_]+)") or t.from and t.from:match('^%s*"([^"]+)"')
-  local list, selected = {}, {}
+  local known, list, selected = by_name(source and M.columns(source)), {}, {}
   for i, c in ipairs(t.columns) do
-    list[i] = column_of(c, source and M.columns(source), name)
+    list[i] = column_of(c, known, name)
     selected[i] = ("%s AS %s"):format(c.is or M.quote(c.name), M.quote(c.name))
   end
   local d = { columns = list, rows = t.rows, circle = false }
