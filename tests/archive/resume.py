@@ -2,6 +2,7 @@
 """Queries that are killed, interrupted or out of disk, and go on where they were (cases 15, 16 and
 24 of the tiling design): the output is that of an undisturbed run, and what was answered is not
 asked again."""
+import contextlib
 import functools
 import glob
 import json
@@ -24,6 +25,14 @@ TIC = ("Tic", "CIRCLE 200 60 2.5", "--row_limit", "2000")  # boxes; the archive 
 DEADLINE_S = 120
 # Without a cache: what one run learned about densities would change what the next one asks.
 PLACE = {**os.environ, "HOME": "", "XDG_CACHE_HOME": ""}
+
+
+def ledgers(out):
+    """What changes whenever a ledger below `out` is written: to read them takes longer."""
+    found = glob.glob(os.path.join(out, ".halyard", "*.tiles", "ledger.sqlite*"))
+    with contextlib.suppress(FileNotFoundError):
+        return [(path, (at := os.stat(path)).st_size, at.st_mtime_ns) for path in found]
+    return None
 
 
 def records(out):
@@ -110,7 +119,10 @@ class Resume(unittest.TestCase):
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=PLACE)
         end = time.monotonic() + DEADLINE_S
-        while run.poll() is None and records(self.out) < n_records:
+        seen = None
+        while run.poll() is None:
+            if seen != (seen := ledgers(self.out)) and records(self.out) >= n_records:
+                break
             self.assertLess(time.monotonic(), end, "no such record")
             time.sleep(0.002)
         if run.poll() is None:
