@@ -19,7 +19,7 @@
 
 /* Raised when records mean something else: node texts, ticks of 1e-7 degrees, this schema. In it
  * `sum` is hal_sum of the columns before it: SQLite notices no bit that is flipped in a value. */
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 struct hal_ledger {
     const hal_sqlite *lib;
@@ -40,9 +40,9 @@ static const char schema[] =
     " file_bytes INTEGER NOT NULL, next_page TEXT NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL,"
     " pending INTEGER NOT NULL, sum INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX IF NOT EXISTS files ON done(file);"
-    "CREATE TABLE IF NOT EXISTS told(node TEXT PRIMARY KEY, answer TEXT NOT NULL,"
-    " answer_bytes INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL,"
-    " pending INTEGER NOT NULL, sum INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS told(node TEXT NOT NULL, attempt INTEGER NOT NULL,"
+    " answer TEXT NOT NULL, answer_bytes INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL,"
+    " pending INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(node, attempt));"
     "CREATE TABLE IF NOT EXISTS over(node TEXT NOT NULL, attempt INTEGER NOT NULL,"
     " how TEXT NOT NULL, rows_returned INTEGER NOT NULL, rows_kept INTEGER NOT NULL,"
     " overshoot_deg REAL NOT NULL, answer_bytes INTEGER NOT NULL, t0 REAL NOT NULL,"
@@ -159,7 +159,8 @@ static hal_status check_records(hal_ledger *l, hal_err *err)
                       " overshoot_deg, printed_deg, kept_bytes, answer_bytes, file, file_bytes, "
                       "next_page, t0,"
                       " t1, pending))"
-                      " OR EXISTS (SELECT 1 FROM told WHERE sum IS NOT hal_sum(node, answer, "
+                      " OR EXISTS (SELECT 1 FROM told WHERE sum IS NOT hal_sum(node, attempt, "
+                      "answer, "
                       "answer_bytes, t0,"
                       " t1, pending))"
                       " OR EXISTS (SELECT 1 FROM over WHERE sum IS NOT hal_sum(node, attempt, how,"
@@ -469,8 +470,10 @@ hal_status hal_ledger_put(hal_ledger *l, const hal_ledger_record *r, hal_err *er
                     r->printed_deg, r->kept_bytes, r->answer_bytes, r->file, r->file_bytes, r->text,
                     r->began, r->ended, r->n_pending);
     else if (r->kind == HAL_LEDGER_TOLD)
-        s = prepare(l, err, "INSERT OR REPLACE INTO told VALUES(" WITH_SUM("?1,?2,?3,?4,?5,?6") ")",
-                    "ssuddu", r->node, r->text, r->answer_bytes, r->began, r->ended, r->n_pending);
+        s = prepare(l, err,
+                    "INSERT OR REPLACE INTO told VALUES(" WITH_SUM("?1,?2,?3,?4,?5,?6,?7") ")",
+                    "sisuddu", r->node, r->attempt, r->text, r->answer_bytes, r->began, r->ended,
+                    r->n_pending);
     else
         s = prepare(
             l, err,
@@ -527,10 +530,12 @@ static hal_status find_done(hal_ledger *l, hal_ledger_record *r, hal_err *err)
 static hal_status find_told(hal_ledger *l, hal_ledger_record *r, hal_err *err)
 {
     bool found;
-    hal_status st = find(
-        l,
-        prepare(l, err, "SELECT answer, answer_bytes, t0, t1 FROM told WHERE node=?", "s", r->node),
-        &found, err);
+    hal_status st = find(l,
+                         prepare(l, err,
+                                 "SELECT answer, answer_bytes, t0, t1 FROM told WHERE node=? AND "
+                                 "attempt>=? ORDER BY attempt LIMIT 1",
+                                 "si", r->node, r->attempt),
+                         &found, err);
     if (st || !found)
         return st;
     r->kind = HAL_LEDGER_TOLD;

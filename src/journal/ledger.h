@@ -59,7 +59,7 @@ typedef enum hal_ledger_kind {
 typedef struct hal_ledger_record {
     hal_ledger_kind kind;
     const char *node;
-    int64_t attempt;  /* OVER: of this node, from 1 */
+    int64_t attempt;  /* TOLD, OVER: of this node, from 1 */
     const char *text; /* DONE: what the next page starts with; TOLD: the answer; OVER: how; or "" */
     uint64_t n_returned, n_kept; /* DONE, OVER */
     double overshoot_deg;        /* DONE, OVER */
@@ -71,11 +71,13 @@ typedef struct hal_ledger_record {
     uint64_t n_pending;
 } hal_ledger_record;
 
-/** Adds a record; a later one of a node replaces an earlier one. */
+/** Adds a record; a later one of a node replaces an earlier one, of numbers and failures only that
+ *  of the same attempt. */
 hal_status hal_ledger_put(hal_ledger *l, const hal_ledger_record *record,
                           hal_err *err) HAL_MUST_CHECK;
-/** What is known of a node: rows or numbers before failures, of which only `attempt` counts; else
- * kind NONE. Texts live until the next call on `l`. */
+/** What is known of a node: rows; else the numbers of `attempt` or the next later one (an earlier
+ *  one says nothing about whether the archive is there now); else the failure of `attempt`; else
+ *  kind NONE. Texts live until the next call on `l`. */
 hal_status hal_ledger_find(hal_ledger *l, const char *node, int64_t attempt, hal_ledger_record *out,
                            hal_err *err) HAL_MUST_CHECK;
 /** The query ended, `state` "complete" or, lacking tiles, "partial": then failures that may pass

@@ -71,6 +71,25 @@ describe("the account of a query", function()
     assert.equal("tic.csv.account.json", query.account)
   end)
 
+  it("counts the requests that the archive got, and no other, past a limit that nobody told",
+    function()
+      for _, catalog in ipairs({ "TIC", "Gaia DR3" }) do
+        archive = practice.start("--row-cap 1500")
+        local code, _, err = try(catalog, 'region = sky.circle(200, 60, 0.8), into = "rows.csv"')
+        assert.equal(0, code, err)
+        local stats = json.decode(practice.shell("curl -s " .. archive.url .. "/practice/stats"))
+        local asked = 0
+        for service, n in pairs(stats.by_service) do
+          asked = asked + (service:find("Catalogs", 1, true) and n or 0)
+        end
+        local requests = read("rows.csv.account.json").requests
+        local before = catalog == "TIC" and 1 or 0 -- the count that the query begins with
+        assert.equal(asked - before, requests.all)
+        assert.is_true(requests.ambiguous > 0)
+        archive:stop()
+      end
+    end)
+
   it("of an audit says what was asked again", function()
     archive = practice.start("--row-cap 2000")
     for catalog, region in pairs({ TIC = "200, 60, 1.2", ["Gaia DR3"] = "0.2, 89.5, 0.8" }) do

@@ -130,6 +130,25 @@ static void a_later_record_replaces_an_earlier_one(void **state)
     hal_ledger_close(l);
 }
 
+/* A question for a sign of life is the same each time: what it was told before an outage must not
+ * answer it during the outage. */
+static void numbers_of_an_earlier_ask_do_not_answer_a_later_one(void **state)
+{
+    (void)state;
+    hal_ledger *l = open_it(true);
+    hal_ledger_record told = {.kind = HAL_LEDGER_TOLD, .node = "n", .attempt = 2, .text = "42"};
+    put(l, told);
+    assert_string_equal(find(l, "n", 1).text, "42"); /* the first came to nothing */
+    assert_string_equal(find(l, "n", 2).text, "42");
+    assert_int_equal(find(l, "n", 3).kind, HAL_LEDGER_NONE);
+    told.attempt = 3;
+    told.text = "43";
+    put(l, told);
+    assert_string_equal(find(l, "n", 2).text, "42");
+    assert_string_equal(find(l, "n", 3).text, "43");
+    hal_ledger_close(l);
+}
+
 static void files_without_record_are_removed(void **state)
 {
     (void)state;
@@ -347,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_as_they_were),
         cmocka_unit_test(a_later_record_replaces_an_earlier_one),
+        cmocka_unit_test(numbers_of_an_earlier_ask_do_not_answer_a_later_one),
         cmocka_unit_test(files_without_record_are_removed),
         cmocka_unit_test(another_job_is_refused_by_what_differs),
         cmocka_unit_test(another_job_takes_the_place_of_one_that_has_nothing_to_lose),
