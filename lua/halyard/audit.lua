@@ -55,8 +55,9 @@ local function place_of(leaf, region)
   return ra, dec, side / 2
 end
 
--- The shape of a request, and the region in which its answer must be whole: `guard` degrees less.
-local function shapes_of(service, ra, dec, half, guard)
+--- The shape of a request round a place, and the region in which its answer must be whole: `guard`
+-- degrees less.
+function M.shapes_of(service, ra, dec, half, guard)
   if service.takes_cone then
     half = (service.radius_max_deg or 0) > 0 and math.min(half, service.radius_max_deg) or half
     return { ra = ra, dec = dec, radius = half },
@@ -83,7 +84,7 @@ local function ask(source, ra, dec, half)
   local guard = (source.service.guard_arcsec or 1) / 3600
   local shrunk, waited = 0, 0
   while true do
-    local shape, inside = shapes_of(source.service, ra, dec, half, guard)
+    local shape, inside = M.shapes_of(source.service, ra, dec, half, guard)
     local ok, rows, cost = errors.try(source.fetch, shape)
     report.current():spent(ok and cost or { requests = 1, bytes = 0 })
     local cap, verdict = source.service.cap, not ok and source.verdict(rows)

@@ -11,6 +11,7 @@ local row_bytes = 120 -- of one row in an answer or a file, where its columns ar
 local rate_bytes = 2e6 -- a second, of an archive's answers
 local latency_usual_s = 1 -- of a request, where none was measured
 local doubt = 1.5 -- factor of an estimate
+local sr_per_square_degree = math.rad(1) ^ 2
 local crowded = 0.3 -- part of the row limit that a predicted tile of the smallest size warns at
 
 -- Requests over the lower bound (low, high) and rows sent over rows kept (low, high), as measured
@@ -40,6 +41,11 @@ local function warnings(source, options, price, leaves, memory)
   if service.cap > 0 and in_arcmin > crowded * service.cap then
     out[#out + 1] = ("the densest square arcminute may hold %.1f times the row limit")
       :format(in_arcmin / service.cap)
+  end
+  local crowd = price.crowded
+  if crowd then
+    out[#out + 1] = ("within %.3g deg of %.4f %+.4f are perhaps more rows than one answer holds: "
+      .. "there may be far more"):format(crowd.half, crowd.ra, crowd.dec)
   end
   if not service.counts then
     out[#out + 1] = "the service does not count: nothing but the audit can show that rows are lost"
@@ -73,8 +79,9 @@ end
 -- @tparam halyard.region region
 -- @tparam table options of the query
 -- @tparam table found known (counted rows or nil), latency_s (of the count, or nil), window, plan,
--- prior (densities remembered, or nil), offline (nothing was asked), memory (bytes that a table may
--- take)
+-- prior (densities remembered or by probes, or nil), round (rows counted in what is round the
+-- region and its share of that, or nil), offline (nothing was asked), memory (bytes that a table
+-- may take)
 -- @treturn table numbers for `M.lines`
 function M.of(source, region, options, found)
   local account, service = found.plan:account(), source.service
@@ -84,15 +91,27 @@ function M.of(source, region, options, found)
   local guess = not found.known and found.prior and expected >= 0
   local low = found.known or guess and expected / doubt or nil
   local high = found.known or guess and expected * doubt or nil
+  if guess and found.prior.probes then -- the region may be as thin or as crowded as any of them
+    local area = region:area() * sr_per_square_degree
+    low = math.min(low, found.prior.least * area)
+    high = math.max(high, found.prior.most * area)
+  end
+  local round = found.round
+  if round then
+    low = round.rows * round.share / doubt
+    high = math.min(round.rows, round.rows * round.share * doubt)
+  end
   local memory_per_row = source.row_bytes or row_bytes
   local per_row = found.prior and found.prior.row_bytes or row_bytes
   local price = {
     service = source.name, region = tostring(region), ra = source.ra, dec = source.dec,
     ownership = not source.ra and "key" or service.match or "point",
     guard_arcsec = service.guard_arcsec or 1, form = form, cap = cap, into = options.into,
-    rows = found.known, offline = found.offline or nil, rows_low = low, rows_high = high,
+    rows = found.known, rows_round = round and round.rows, counts = service.counts,
+    offline = found.offline or nil, rows_low = low, rows_high = high,
     bytes_per_row = per_row,
-    remembered_s = found.prior and found.prior.age_s,
+    remembered_s = found.prior and found.prior.age_s, probes = found.prior and found.prior.probes,
+    crowded = found.prior and found.prior.crowded,
     memory_per_row = memory_per_row, requests_max = account.requests_max, window = found.window,
     latency_s = found.latency_s, leaves = found.plan:leaves(),
     strategy = strategy,
@@ -173,12 +192,19 @@ local function rows_text(price)
     return "not known: the pairs of targets and rows"
   elseif price.rows then
     return price.rows .. " (counted)"
+  elseif price.rows_round then
+    return ("%s (by its part of what is round it: %d counted)"):format(span(price.rows_low,
+      price.rows_high, whole), price.rows_round)
+  elseif price.rows_low and price.probes then
+    return ("%s (from %d small question%s)"):format(span(price.rows_low, price.rows_high, whole),
+      price.probes, price.probes == 1 and "" or "s")
   elseif price.rows_low then
     return ("%s (from densities remembered %s ago)"):format(span(price.rows_low, price.rows_high,
       whole), price.remembered_s >= 86400 and ("%.0f days"):format(price.remembered_s / 86400)
       or duration(price.remembered_s))
   end
   return price.offline and "not known: nothing was asked, and no densities are remembered"
+    or price.counts and "unknown: not counted"
     or "unknown: the service cannot count without sending its rows"
 end
 

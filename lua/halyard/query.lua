@@ -11,8 +11,10 @@ local harvest_core = require("halyard.core.harvest")
 local json = require("halyard.json")
 local plan_core = require("halyard.core.plan")
 local prices = require("halyard.price")
+local probe = require("halyard.probe")
 local report = require("halyard.report")
 local resume = require("halyard.resume")
+local sky = require("halyard.core.sky")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
 
@@ -330,6 +332,8 @@ local function verify(source, region, kept, counted, book)
     return counted and "equal to the archive's count"
       or source.answers_counted and "every answer equal to the archive's count of it"
       or source.uncounted and "not verified: the archive did not count the rows"
+      or source.service.counts and "not verified: the archive counts circles and boxes, not this "
+        .. "region; verify = \"audit\" checks some tiles"
       or "not verified: the service has no count"
   end
   local after = M.count(source, region) or counted
@@ -626,8 +630,23 @@ local function run_plan(source, region, options, record, book, log)
   return result
 end
 
--- What would be asked, with at most one counting request in the whole run; none when only the
--- strategy is to be explained.
+-- The count that a plan asks for where the region's form has none of its own: of the box or circle
+-- round it; `share`: how much of that is the region. nil when it does not come.
+local function count_round(source, region, plan, ask)
+  local shape = shape_of(ask)
+  local ok, n, cost = errors.try(source.count, shape)
+  if not ok then
+    return nil
+  end
+  report.current():spent(cost)
+  plan:counted(ask.id, n)
+  local asked = shape.radius and sky.circle(shape.ra, shape.dec, shape.radius)
+    or sky.box(shape.ra_min, shape.ra_max, shape.dec_min, shape.dec_max)
+  return { rows = n, share = math.min(1, region:area() / math.max(asked:area(), 1e-12)) }
+end
+
+-- What would be asked, with at most one counting request, or a few small questions where nothing
+-- else tells how many rows there are, in the whole run; none when only the strategy is explained.
 local function dry_run(source, region, options, record)
   if options.aim then
     record.plans[#record.plans + 1] = options.aim:price(source, options_of(source, record, options),
@@ -637,28 +656,37 @@ local function dry_run(source, region, options, record)
   local offline = system.setting("offline") == "yes"
   local known, began = source.known, system.monotonic()
   local latency
-  local asks_count = not record.counted and not record.silent and not offline
-  if not known and asks_count and source.service.counts then
-    record.counted = true
+  local may_ask = not record.counted and not record.silent and not offline
+  if not known and may_ask and source.service.counts then
     local finding
     known, finding = count_first(source, region)
+    record.counted = known ~= nil or finding ~= nil
     latency = known and system.monotonic() - began
     if finding then
       system.log("warning", ("%s: %s"):format(source.name, finding))
     end
   end
   local wanted = options_of(source, record, options, known)
+  if not known and not wanted.prior and may_ask and not source.service.counts then
+    record.counted = true
+    wanted.prior = probe.densities(source, region)
+  end
   local plan = plan_core.new(source.service, region, wanted)
-  local asks = {}
+  local asks, round = {}, nil
   repeat
     local what, ask = plan:next()
+    if what == "ask" and ask.kind == "count" and may_ask and not record.counted then
+      record.counted = true
+      round = count_round(source, region, plan, ask)
+    end
     if what == "ask" then
       asks[#asks + 1] = ask
     end
   until what ~= "ask"
   local price = prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
-    prior = wanted.prior, memory = record.budget.memory or table_bytes_max, offline = offline,
+    prior = wanted.prior, round = round, memory = record.budget.memory or table_bytes_max,
+    offline = offline,
   })
   price.asks = asks
   record.plans[#record.plans + 1] = price

@@ -298,6 +298,58 @@ describe("the price of a query", function()
     end
   end)
 
+  local function data_requests()
+    local stats = json.decode(practice.shell("curl -s " .. archive.url .. "/practice/stats"))
+    local n = 0
+    for _, of_one in pairs(stats.by_service) do
+      n = n + of_one
+    end
+    return n
+  end
+
+  it("of a service that does not count comes of three small questions, offline of none", function()
+    local where = "--region 'CIRCLE 266 -29 0.1' --catalog 'Gaia DR3'"
+    local code, out, err = ask("plan", where .. " --offline")
+    assert.equal(0, code, err)
+    assert.equal(0, data_requests())
+    assert.is_truthy(out:find("not known: nothing was asked", 1, true), out)
+    code, out, err = ask("plan", where)
+    assert.equal(0, code, err)
+    assert.is_truthy(err:find("at most 3 small questions for the price", 1, true), err)
+    assert.is_true(data_requests() <= 3)
+    local low, high = out:match("rows          (%d+) to (%d+) %(from 3 small questions%)")
+    assert.is_truthy(low and out:find("time          %d+ s"), out)
+    assert.equal(0, (ask("run", where .. " --quiet")))
+    local rows = json.decode(practice.read(folder .. "/out/report.json")).queries[1].rows
+    assert.is_true(tonumber(low) <= rows and rows <= tonumber(high), out .. rows)
+  end)
+
+  it("of a thin ring comes too, and names where one answer is too small for a question", function()
+    local code, out, err = ask("plan", "--catalog 'Gaia DR3' --region "
+      .. "'DIFFERENCE (CIRCLE 50 20 0.3 CIRCLE 50 20 0.28)'")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("rows          %d+ to %d+ %(from"), out)
+    code, out, err = ask("plan", "--catalog 'Gaia DR3' --region 'CIRCLE 201.697 -47.4795 2'")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("rows          %d+ to %d+ %(from 3 small questions%)"), out)
+    assert.is_truthy(out:find("within 0.2 deg of 201.6970 -47.4795 are perhaps more rows", 1, true),
+      out)
+  end)
+
+  it("of a polygon comes of one count of what is round it, and the run says why it has none",
+    function()
+      local where = "--catalog TIC --region 'POLYGON 10 89.6 130 89.5 250 89.7'"
+      local code, out, err = ask("plan", where)
+      assert.equal(0, code, err)
+      assert.equal(1, data_requests())
+      local low, high = out:match("rows          (%d+) to (%d+) %(by its part of what is round it: "
+        .. "%d+ counted%)")
+      assert.equal(0, (ask("run", where .. " --quiet")))
+      local query = json.decode(practice.read(folder .. "/out/report.json")).queries[1]
+      assert.is_true(tonumber(low) <= query.rows and query.rows <= tonumber(high), out)
+      assert.is_truthy(query.verified:find("counts circles and boxes, not this region", 1, true))
+    end)
+
   it("is in report and account with what it was, and was near it", function()
     local code, _, err = ask("run", "--catalog TIC --region 'CIRCLE 200 60 3' --row_limit 5000 "
       .. "--quiet")

@@ -115,7 +115,7 @@ describe("first light", function()
     end
   end)
 
-  it("is planned without fetching a row or a file", function()
+  it("is planned without keeping a row or fetching a file", function()
     local code, out, err = practice.halyard(("plan %s --archive %s --radius 0.02"):format(
       practice.quote(file), archive.url))
     assert.equal(0, code, err)

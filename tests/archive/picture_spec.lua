@@ -71,8 +71,8 @@ describe("a picture of the sky tiles", function()
 
   it("shows the requests of a service of circles, whose rows nobody knows", function()
     archive = practice.start("")
-    local code, _, err = plan(("--region='CIRCLE 0.5 89.5 1' --regions %s/plan.reg --plot %s/p.png")
-      :format(folder, folder))
+    local code, _, err = plan(("--offline --region='CIRCLE 0.5 89.5 1' --regions %s/plan.reg "
+      .. "--plot %s/p.png"):format(folder, folder))
     assert.equal(0, code, err)
     local tiles = tiles_of(folder .. "/plan.reg")
     assert.same({ 1, 0, 1 }, { #tiles, tiles.rows, tiles.requests })
