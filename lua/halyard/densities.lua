@@ -5,6 +5,7 @@
 
 local errors = require("halyard.error")
 local json = require("halyard.json")
+local sky = require("halyard.core.sky")
 local system = require("halyard.core.system")
 
 local M = {}
@@ -71,6 +72,19 @@ function M.recall(source)
   end
   entry.regions.age_s, entry.regions.row_bytes = math.max(0, age), entry.row_bytes
   return entry.regions
+end
+
+--- Is any place of what is remembered in a region, or beside it? Elsewhere the sky is another.
+-- @tparam table prior as `recall` gives it
+-- @tparam halyard.region region
+function M.is_near(prior, region)
+  local ra, dec, radius = region:cone()
+  for _, d in ipairs(prior) do
+    if sky.separation(ra, dec, d.ra, d.dec) <= 2 * (radius + d.radius) then
+      return true
+    end
+  end
+  return false
 end
 
 --- Remembers what a query learned, instead of what was known.

@@ -3,6 +3,7 @@
 -- wrong (tiling design 13), as numbers and as text; afterwards the same text with what it was.
 -- Asks nothing.
 
+local densities = require("halyard.densities")
 local json = require("halyard.json")
 
 local M = {}
@@ -46,6 +47,9 @@ local function warnings(source, options, price, leaves, memory)
   if crowd then
     out[#out + 1] = ("within %.3g deg of %.4f %+.4f are perhaps more rows than one answer holds: "
       .. "there may be far more"):format(crowd.half, crowd.ra, crowd.dec)
+  end
+  if price.far then
+    out[#out + 1] = "the densities remembered are of other places on the sky: rows may be far more"
   end
   if not service.counts then
     out[#out + 1] = "the service does not count: nothing but the audit can show that rows are lost"
@@ -91,6 +95,7 @@ function M.of(source, region, options, found)
   local guess = not found.known and found.prior and expected >= 0
   local low = found.known or guess and expected / doubt or nil
   local high = found.known or guess and expected * doubt or nil
+  local far = guess and not found.prior.probes and not densities.is_near(found.prior, region)
   if guess and found.prior.probes then -- the region may be as thin or as crowded as any of them
     local area = region:area() * sr_per_square_degree
     low = math.min(low, found.prior.least * area)
@@ -111,7 +116,7 @@ function M.of(source, region, options, found)
     offline = found.offline or nil, rows_low = low, rows_high = high,
     bytes_per_row = per_row,
     remembered_s = found.prior and found.prior.age_s, probes = found.prior and found.prior.probes,
-    crowded = found.prior and found.prior.crowded,
+    crowded = found.prior and found.prior.crowded, far = far or nil,
     memory_per_row = memory_per_row, requests_max = account.requests_max, window = found.window,
     latency_s = found.latency_s, leaves = found.plan:leaves(),
     strategy = strategy,

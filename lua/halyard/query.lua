@@ -667,9 +667,10 @@ local function dry_run(source, region, options, record)
     end
   end
   local wanted = options_of(source, record, options, known)
-  if not known and not wanted.prior and may_ask and not source.service.counts then
+  local tells = wanted.prior and densities.is_near(wanted.prior, region)
+  if not known and not tells and may_ask and not source.service.counts then
     record.counted = true
-    wanted.prior = probe.densities(source, region)
+    wanted.prior = probe.densities(source, region) or wanted.prior
   end
   local plan = plan_core.new(source.service, region, wanted)
   local asks, round = {}, nil

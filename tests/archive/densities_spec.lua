@@ -93,6 +93,26 @@ describe("remembered densities", function()
     assert.is_truthy(err:find("has to be asked for this: leave --offline out", 1, true), err)
   end)
 
+  it("of another place do not make the price: it is asked for, or said to be doubtful", function()
+    assert.equal(0, (ask("first", "run", "--quiet")))
+    local function plan(more)
+      return practice.halyard(("plan %s --archive %s -o %s --region 'CIRCLE 266 -29 0.1' "
+        .. "--row_limit 3000 %s"):format(practice.quote(practice.workflows .. "/catalogue.lua"),
+        archive.url, practice.quote(folder .. "/far"), more))
+    end
+    local code, out, err = plan("--offline")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("may go wrong  the densities remembered are of other places", 1,
+      true), out)
+    code, out, err = plan("")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("(from 3 small questions)", 1, true), out)
+    code, out, err = ask("near", "plan")
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("from densities remembered", 1, true), out)
+    assert.is_falsy(out:find("other places", 1, true), out)
+  end)
+
   it("in a damaged file are not used, which is told, and the file is written anew", function()
     assert.equal(0, (ask("first", "run", "--quiet")))
     for _, text in ipairs({ "", "{", '{"version":1,"services":[1]}', '{"version":9}', "null",
