@@ -217,6 +217,15 @@ static void say_what_is_stuck(hal_plan *p)
                     n->n_stalled, where, range, others);
         return;
     }
+    if (n->suspect) {
+        hal_err_set(&p->error, HAL_E_TRUNCATED,
+                    "exactly %" PRIu64 " rows %s%s%s, and no more in wider requests: an answer is "
+                    "perhaps cut there without a word; say how many rows one holds, or add a "
+                    "filter; everything else is %s",
+                    n->rows_returned, where, range, others,
+                    p->stopped ? "given up too" : "complete");
+        return;
+    }
     hal_err_set(
         &p->error, HAL_E_TRUNCATED,
         "more than %.0f rows %s%s%s: add a filter that makes them fewer; everything else is "

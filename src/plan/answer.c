@@ -79,8 +79,7 @@ hal_status hal_plan_complete(hal_plan *p, uint64_t id, uint64_t returned, uint64
         result = PLAN_ROWS;
     } else if (s->cap && returned >= s->cap) {
         result = PLAN_OVER;
-    } else if (n && plan_is_round(returned) && (double)returned > s->proved && !counted &&
-               !n->take_round) {
+    } else if (n && plan_is_round(returned) && (double)returned > s->proved && !counted) {
         result = PLAN_SUSPECT;
     }
     s->returned = returned;

@@ -366,8 +366,29 @@ static hal_status apply_histogram(hal_plan *p, plan_slot *s, hal_err *err)
     return push_pending(p, s->node, err);
 }
 
+/* What is wider than a node that cannot be cut, and whose rows are a round number. */
+static hal_status apply_wider(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
+{
+    plan_node *n = plan_node_at(p, s->node);
+    bool flagged = s->result == PLAN_OVER && s->returned == 0;
+    if (s->returned > n->rows_returned || flagged) {
+        if (p->cap_doubted && s->returned > p->service.cap)
+            outgrow(p, s);
+        n->over = n->suspect = false;
+        n->bound = 0.0;
+        n->retry = true;
+        p->rows_proved = fmax(p->rows_proved, (double)n->rows_returned + 1.0);
+    } else {
+        n->n_wider++;
+    }
+    hal_status st = push_pending(p, s->node, err);
+    return st || s->result == PLAN_AMBIGUOUS ? st : prove_life(p, serial, false, err);
+}
+
 static hal_status apply_probe(hal_plan *p, plan_slot *s, uint64_t serial, hal_err *err)
 {
+    if (s->node >= 0)
+        return apply_wider(p, s, serial, err);
     if (s->canary) {
         bool outage = s->n_again > 0;
         p->canary_out = false;

@@ -23,10 +23,12 @@ enum {
     DOUBTS_MAX = 5, /* failures without a reason before what cannot be cut is held to be too much */
     SPOTS_MAX = 3,  /* smallest tiles covered by too many outlines, after which none is tried */
     REQUESTS_DEFAULT = 2000,
+    WIDER_MAX = 4,   /* requests, each WIDER, that may show a round number to be no limit */
     COUNTED_MAX = 2, /* counts ahead one inside another: a heap keeps its rows, however often cut */
 };
 
 #define PROBE_DEG 0.3
+#define WIDER 8.0
 /* A count ahead of the tiles pays where guesses are bad (plane, boxes: 3.8 LB without, 3.1 with
  * it; even skies: nothing gained) and for a node of a few tiles, unless a slightly larger one was
  * counted; not where one took the archive too long. In caps; the last one is a mean square of
@@ -255,6 +257,20 @@ static plan_slot *ask_sign_of_life(hal_plan *p)
     return s;
 }
 
+/* Is the round number of rows of a node that cannot be cut a limit? Then a wider request returns as
+ * many. */
+static plan_slot *ask_wider(hal_plan *p, int32_t i)
+{
+    plan_node *n = plan_node_at(p, i);
+    hal_cone c = hal_tile_cone(&n->tile);
+    double least = (double)p->min_side_ticks / 1e7;
+    double radius = fmax(c.radius_deg, least) * pow(WIDER, n->n_wider + 1.0);
+    plan_request r = plan_request_spot(p, c.ra_deg, c.dec_deg, fmin(180.0, radius));
+    p->n_stack--;
+    n->state = PLAN_NODE_ASKED;
+    return schedule(p, HAL_ASK_PROBE, i, &r);
+}
+
 void plan_start_probing(hal_plan *p)
 {
     p->probe_radius = fmin(PROBE_DEG, p->region_cone.radius_deg / 10.0);
@@ -366,15 +382,9 @@ static chosen choose(hal_plan *p, int64_t now_ns, plan_slot **out, int64_t *late
             n->retry = true;
             continue;
         }
-        if (n->over && n->suspect && n->rows_returned < PLAN_ROUND_SURE) {
-            plan_find(p,
-                      "exactly %" PRIu64 " rows of what cannot be divided: perhaps an undeclared "
-                      "limit",
-                      n->rows_returned);
-            n->over = n->suspect = false;
-            n->bound = 0.0;
-            n->take_round = n->retry = true;
-            continue;
+        if (n->over && n->suspect && plan_cuts_sky(p) && n->n_wider < WIDER_MAX) {
+            *out = ask_wider(p, i);
+            return CHOSE_ASK;
         }
         if (n->over || !r.fits) {
             p->n_stack--;

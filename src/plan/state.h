@@ -11,10 +11,8 @@
  * applied, so what is asked does not depend on the window (1..8) or on who answers first.
  * 8, because a smaller lag leaves a window of 8 idle (plane, boxes: makespan 90 at lag 8, 108 at 6,
  * 143 at 4) and asks for as much: within 5 % of one another from 4 to 8, 4-10 % more at 12. */
-enum { PLAN_CHUNK = 4096 }; /* what grows long is kept in pieces and never copied */
-/* Round numbers of rows are doubted from the first on: some services stop at 100, 200 or 500. Of
- * what cannot be cut, and so not checked, only from the second on (design 6.1). */
-enum { PLAN_ROUND_LEAST = 100, PLAN_ROUND_SURE = 1000 };
+enum { PLAN_CHUNK = 4096 };      /* what grows long is kept in pieces and never copied */
+enum { PLAN_ROUND_LEAST = 100 }; /* some services stop at 100, 200 or 500 rows without a word */
 enum { PLAN_LAG = 8, PLAN_DEPTH_MAX = 80, PLAN_FINDINGS_MAX = 12, PLAN_FINDING_MAX = 320 };
 
 #define PLAN_CAP_UNKNOWN 50000.0 /* rows: MAST pages and most services deliver as many */
@@ -61,7 +59,7 @@ typedef struct plan_node {
     bool over;        /* judged: more rows than the cap */
     bool guessed;     /* `over` came from an ambiguous answer */
     bool suspect;     /* `over` came from a round number of rows, `rows_returned` */
-    bool take_round;  /* a round number of rows is believed: nothing can check it */
+    uint8_t n_wider;  /* wider requests that held no more than its round number */
     bool cut_again;   /* child of a surprise cut into four */
     bool counted;     /* `rows_known` is the archive's own count of this request */
     bool want_count;  /* a count decides what its answer meant */

@@ -83,6 +83,18 @@ static const plan_case found_before[] = {
      .even = 200,
      .decimals = -1,
      .radius_max_deg = 0.002},
+    /* cut without a word, in tiles that coarse positions make the smallest */
+    {.seed = 5262,
+     .region = "ELLIPSE 40.8961 70.997 0.04573 0.0339257747911328 41.8",
+     .form = FORM_BOX_OR_CONE,
+     .over = OVER_SILENT,
+     .cap = 500,
+     .even = 476,
+     .band = 912,
+     .clumps = 64,
+     .decimals = 2,
+     .prints_only = true,
+     .radius_decimals = 2},
 };
 
 /* ---- the verdict ---- */

@@ -94,8 +94,7 @@ function M.ask(url, arguments, remedy, body_max)
   return rows, cost, answer.body
 end
 
--- A number of rows that looks like a limit, as tiling takes it of what cannot be divided (tiling
--- design 6.1).
+-- A number of rows that looks like a limit.
 local function is_round(n)
   local thousands = n >= 1000
   if n >= 1024 and n & (n - 1) == 0 then
