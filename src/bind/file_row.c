@@ -80,10 +80,10 @@ static const char *name_at_end(const char *url, const char *host)
     const char *slash = strrchr(host, '/'), *dot = strrchr(url, '.');
     if (!slash || dot <= slash + 1 || !dot[1] || url[strcspn(url, "?#")] || strchr(slash, '='))
         return NULL;
-    bool plain =
-        strspn(dot + 1, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
-        strlen(dot + 1);
-    return plain ? slash + 1 : NULL;
+    for (const char *p = dot + 1; *p; p++)
+        if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
+            return NULL;
+    return slash + 1;
 }
 
 /* Pushes the last part of `text` that is not empty (text of a CGI may stand before it), made safe.

@@ -18,20 +18,13 @@ local words = {
 local columns = { "Local Path", "Status", "Message", "URL", "Bytes", "SHA256", "URI", "ETag",
   "Tries", "Error", "Fault" }
 
-local function message_of(entry)
-  local text = entry.err and entry.err.message or entry.warning
-  return text and system.redact(text)
-end
-
-local function csv_line(csv, entry, message)
-  local err = entry.err
+local function csv_line(csv, entry, err, message)
   csv:cells(entry.file, words[entry.status][1], message, not entry.ok and entry.address or nil,
     entry.bytes, entry.sha256, entry.uri, entry.etag, entry.tries, err and err.code,
     err and err.fault)
 end
 
-local function json_line(document, before, entry, message)
-  local err = entry.err
+local function json_line(document, before, entry, err, message)
   document:object(before, "bytes", entry.bytes, "error", err and err.code, "etag", entry.etag,
     "expected_sha256", entry.expected_sha256, "fault", err and err.fault, "message", message,
     "path", entry.place, "sha256", entry.sha256, "size", entry.size,
@@ -73,11 +66,13 @@ function M.write(queues, dir, head)
   document:append(json.encode(head):gsub("}$", "") .. ',\n"data":[')
   local before = "\n"
   each(queues, function(entry)
-    local uri, address, message = entry.uri, entry.address, message_of(entry)
+    local uri, address, err = entry.uri, entry.address, entry.err
+    local message = err and err.message or entry.warning
+    message = message and system.redact(message)
     entry.uri = system.redact(uri)
     entry.address = address == uri and entry.uri or system.redact(address)
-    csv_line(csv, entry, message)
-    json_line(document, before, entry, message)
+    csv_line(csv, entry, err, message)
+    json_line(document, before, entry, err, message)
     before = ",\n"
   end)
   document:append("\n]}\n")

@@ -221,8 +221,7 @@ end
 -- What is to be done, and what was ---------------------------------------------------------------
 
 --- The file number `k`: uri, source (as records call it), address, direct (of another service),
--- place (below the folder), file (below the output folder), size and expected_sha256 as the
--- catalogue gives them.
+-- place (below the folder), size and expected_sha256 as the catalogue gives them.
 -- @tparam integer k
 -- @tparam[opt] table item to be used again: thousands of new ones would only be collected
 function methods:item(k, item)
@@ -233,8 +232,7 @@ function methods:item(k, item)
     place = renamed(place, source, self.digits[k])
   end
   item.uri, item.source, item.direct, item.address = uri, source, direct, address_of(uri, direct)
-  item.place, item.file = place, self.folder .. "/" .. place
-  item.size, item.expected_sha256 = size, sha256
+  item.place, item.size, item.expected_sha256 = place, size, sha256
   return item
 end
 
@@ -302,7 +300,9 @@ function methods:count(status)
   return self.counts[status] or 0
 end
 
---- Everything about file `k`, as reports and manifests tell it.
+--- Everything about file `k`, as reports and manifests tell it: what `item` does, and file (its
+-- name below the output folder), status, tries, ok, skipped, bytes, sha256, etag, warning, from,
+-- err.
 -- @tparam integer k
 -- @tparam[opt] table entry of another file, to be used again
 function methods:entry(k, entry)
@@ -311,26 +311,27 @@ function methods:entry(k, entry)
   end
   local status, problem = self.statuses[k], self.problems[k]
   entry = self:item(k, entry)
-  entry.status, entry.tries = status, self.tries[k] or nil
+  entry.file, entry.status = self.folder .. "/" .. entry.place, status
+  entry.tries = self.tries[k] or nil
   entry.ok = status == "complete" or status == "there"
   if entry.ok then
     entry.bytes, entry.sha256, entry.etag = download.record(self.dir, entry.place)
-    entry.skipped, entry.path = status == "there", self.dir .. "/" .. entry.place
-    entry.warning, entry.from = self.notes[k], self.origins[k]
+    entry.skipped, entry.warning, entry.from = status == "there", self.notes[k], self.origins[k]
     entry.err = nil
   else
     entry.bytes, entry.sha256, entry.etag = nil, nil, nil
-    entry.skipped, entry.path, entry.warning, entry.from = nil, nil, nil, nil
+    entry.skipped, entry.warning, entry.from = nil, nil, nil
     entry.err = problem
       and errors.new(problem.code, problem.message, { fault = problem.fault }) or nil
   end
   return entry
 end
 
---- The same without what only this program needs.
+--- The same with the path of a file that is there, without what only this program needs.
 function methods:public_entry(k)
   local entry = self:entry(k)
   if entry then
+    entry.path = entry.ok and self.dir .. "/" .. entry.place or nil
     entry.source, entry.address, entry.direct, entry.place = nil, nil, nil, nil
     entry.expected_sha256 = nil
   end
