@@ -57,7 +57,8 @@ void hal_download_read_digest(hal_download *d, const hal_outcome *answer)
 
 static bool wants_html(const hal_download *d)
 {
-    return hal_download_ends_with(d, ".html") || hal_download_ends_with(d, ".htm");
+    return hal_download_ends_with(d, ".html") || hal_download_ends_with(d, ".htm") ||
+           hal_download_ends_with(d, ".xhtml");
 }
 
 /* The file's first bytes as far as they came, `bytes` the last of them; none once they are many. */
