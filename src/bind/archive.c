@@ -57,12 +57,13 @@ static int unpack_push(lua_State *L, hal_op *op)
     return 1;
 }
 
-/* unpack{dir, file, into, max_bytes, replace} -> list of {path, bytes, sha256}; or nil and the
- * file's first bytes when it is no zip or gzip: it is removed then. Without `into` the bundle is
- * read to its end, and removed when it is damaged or refused. */
+/* unpack{dir, file, into, max_bytes, replace, remove} -> list of {path, bytes, sha256}; or nil and
+ * the file's first bytes when it is no zip or gzip: it is removed then. Without `into` the bundle
+ * is read to its end and nothing is written. `remove`: a damaged or refused one goes. */
 static int unpack(lua_State *L)
 {
-    static const char *const known[] = {"dir", "file", "max_bytes", "into", "replace", NULL};
+    static const char *const known[] = {"dir",     "file",   "max_bytes", "into",
+                                        "replace", "remove", NULL};
     hal_options_check(L, 1, known, "archive.unpack");
     lua_settop(L, 1);
     for (int i = 0; i < 3; i++)
@@ -72,6 +73,7 @@ static int unpack(lua_State *L)
     const char *into = hal_option_text(L, 1, "into", NULL);
     int64_t max_bytes = hal_option_integer(L, 1, "max_bytes", 0);
     bool replace = hal_option_boolean(L, 1, "replace", false);
+    bool remove = hal_option_boolean(L, 1, "remove", false);
     if (max_bytes < 1)
         return hal_bind_fail(L, HAL_E_USAGE, "option \"max_bytes\" must be at least 1");
     unpack_op *u = hal_op_new(L, sizeof *u);
@@ -84,7 +86,8 @@ static int unpack(lua_State *L)
     u->into = into ? hal_strdup(into) : NULL;
     if (!u->dir || !u->file || (into && !u->into))
         return hal_bind_fail(L, HAL_E_NOMEM, "out of memory");
-    u->request = (hal_bundle_request){u->dir, u->file, u->into, (uint64_t)max_bytes, replace};
+    u->request =
+        (hal_bundle_request){u->dir, u->file, u->into, (uint64_t)max_bytes, replace, remove};
     return hal_op_run(L, &u->op);
 }
 

@@ -445,7 +445,7 @@ hal_status hal_bundle_unpack(const hal_bundle_request *request, const _Atomic bo
         st = HAL_E_IO;
     if (!st && !out->is_none)
         st = request->into ? unpack_into(&u, folder, fd, err) : take_all(&u, fd, err);
-    if (!request->into && st == HAL_E_INTEGRITY && unlinkat(parent, name, 0))
+    if (request->remove && st == HAL_E_INTEGRITY && unlinkat(parent, name, 0))
         st = hal_err_errno(err, errno, "cannot remove %s, which is damaged", request->file);
     if (u.archive)
         u.lib->read_free(u.archive);

@@ -20,10 +20,10 @@ enum {
 typedef struct hal_bundle_request {
     const char *dir;  /* existing output folder; nothing is ever written outside it */
     const char *file; /* the bundle, relative to `dir` */
-    const char *into; /* the folder to make, relative to `dir`; NULL: the bundle is only read, and
-                         removed when it is damaged or refused */
+    const char *into; /* the folder to make, relative to `dir`; NULL: nothing is written */
     uint64_t max_bytes;
     bool replace; /* an existing folder `into`, with all that is in it, is replaced */
+    bool remove;  /* the bundle goes when it is damaged or refused: it can be had again */
 } hal_bundle_request;
 
 typedef struct hal_bundle_member {

@@ -4,6 +4,7 @@ import collections
 import email.utils
 import io
 import os
+import pathlib
 import re
 import shutil
 import threading
@@ -255,10 +256,18 @@ class Pages(Answers):
                 ("comment", "<!-- of the proxy -->" + PAGE, "application/fits"),
                 ("XHTML", '<?xml version="1.0"?><!DOCTYPE html PUBLIC "x">' + page, "text/xml"),
                 ("no beginning", page[len("<html>"):], "application/fits"),
-                ("by its type", "<p>Down for maintenance", "text/html")):
+                ("by its type", "<p>Down for maintenance until noon", "text/html")):
             with self.variant(name):
                 self.assert_fails(lambda wire, body=body, kind=kind: wire.answer(
                     body, Content_Type=kind), 4, "an HTML page came .*Down for maintenance", 3)
+
+    def test_N26_a_page_that_was_asked_for_is_a_file(self):
+        page = PAGE.encode()
+        self.truth = {"a.html": page, "b.HTM": page, "c.xhtml": b'<?xml version="1.0"?>' + page}
+        ended = self.fetch(self.serve(lambda request, wire: wire.file(
+            request, self.truth[request.path[1:]], Content_Type="text/html")))
+        self.assertEqual(ended.code, 0, ended.messages)
+        self.assertEqual(self.whole(), set(self.truth))
 
     def test_N27_nothing_instead_of_a_file(self):
         self.assert_fails(lambda wire: wire.answer(b""), 4, "empty", 2)
@@ -294,12 +303,16 @@ class Bundles(Answers):
         content[5000] ^= damaged
         return bytes(content)
 
+    def bundles(self):
+        return list(pathlib.Path(self.out).rglob("*.zip"))
+
     def run_doors(self, answers):
         """`answers` are damaged or not, the last one for ever. Gives what ended, and the number of
         requests, of each way to a bundle."""
         for text in ('return mast.bundle({ "mast:HST/A/b.fits" }, { name = "b" })',
                      'return mast.mission("hst"):bundle({ { dataURI = "mission:hst/A/b.fits" } }, '
-                     '{ name = "b" })'):
+                     '{ name = "b" })',
+                     'return mast.cutouts.z { target = "189.2 62.2", size = 3 }'):
             with self.subTest(text):
                 peer = self.serve(lambda request, wire: wire.answer(
                     self.bundle(answers[min(request.again, len(answers) - 1)])))
@@ -310,15 +323,15 @@ class Bundles(Answers):
         for ended, peer in self.run_doors((True, True, False)):
             self.assertEqual(ended.code, 0, ended.messages)
             self.assertEqual(len(peer.requests), 3)
-            with open(os.path.join(self.out, "b.zip"), "rb") as file:
-                self.assertEqual(file.read(), self.bundle(False))
+            bundle, = self.bundles()
+            self.assertEqual(bundle.read_bytes(), self.bundle(False))
 
     def test_N15_a_bundle_that_stays_damaged_gets_no_name(self):
         for ended, peer in self.run_doors((True,)):
             self.assertEqual(ended.code, 7, ended.messages)
             self.assertIn("it was removed (fetched 3 times); run again later", ended.messages)
             self.assertEqual(len(peer.requests), 3)
-            self.assertFalse(os.path.exists(os.path.join(self.out, "b.zip")))
+            self.assertEqual(self.bundles(), [])
 
 
 if __name__ == "__main__":

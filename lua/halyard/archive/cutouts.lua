@@ -2,7 +2,7 @@
 -- Cutouts of images (mashup-api section 11): TESScut, zcut, hapcut. A zip comes for each question;
 -- it stays beside the folder that it is unpacked into, so that the same call goes on where it was.
 
-local archive = require("halyard.core.archive")
+local bundles = require("halyard.archive.bundles")
 local door = require("halyard.archive.door")
 local download = require("halyard.core.download")
 local errors = require("halyard.error")
@@ -125,19 +125,22 @@ end
 -- Downloads one zip and unpacks it: entries with path, file, bytes, sha256 and the member's name.
 local function fetch(record, dir, name, url, what)
   local file, folder = ("%s/%s.zip"):format(dir, name), ("%s/%s"):format(dir, name)
-  local ok, got = errors.try(download.file, {
-    url = url, dir = record.output, path = file, auth = "mast",
-  })
-  if not ok then
-    error(door.note(got, what), 0)
-  end
-  if not got.skipped then
-    record:downloaded(got.bytes)
-  end
-  local list, head = archive.unpack({
+  local got
+  local tries = 0
+  local list, head = bundles.fetch({
     dir = record.output, file = file, into = folder, replace = true,
     max_bytes = record.budget.download or unpacked_max,
-  })
+  }, function()
+    local ok
+    ok, got = errors.try(download.file, {
+      url = url, dir = record.output, path = file, auth = "mast",
+    })
+    if not ok then
+      error(door.note(got, what), 0)
+    end
+    tries, record.requests = tries + got.tries, record.requests + got.tries
+    record:downloaded(got.skipped and 0 or got.bytes)
+  end)
   if not list then
     local message = message_of(head)
     if message then
@@ -150,11 +153,11 @@ local function fetch(record, dir, name, url, what)
     list[i] = {
       name = member.path:match("[^/]+$"), file = folder .. "/" .. member.path,
       path = ("%s/%s/%s"):format(record.output, folder, member.path), bytes = member.bytes,
-      sha256 = member.sha256, uri = url, ok = true, skipped = got.skipped,
+      sha256 = member.sha256, uri = url, ok = true, skipped = got.skipped, tries = tries,
     }
   end
   record.queries[#record.queries + 1] = {
-    service = what, rows = #list, requests = got.skipped and 0 or 1, bytes = got.bytes,
+    service = what, rows = #list, requests = tries, bytes = got.bytes,
   }
   return list
 end

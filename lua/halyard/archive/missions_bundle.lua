@@ -15,6 +15,7 @@ local M = {}
 
 local zip_bytes, zip_files = 200 * 1024 * 1024, 1000 -- of the files in one
 local answer_bytes = 256 * 1024 * 1024
+local unpacked_max = 100 << 30
 local structures = { "flat", "nested" }
 
 -- Distinct files of product rows: list of { uri, name, size }.
@@ -148,7 +149,8 @@ function M.bundle(mission, address, products, options)
       end
       system.write_file(path, bytes)
     else
-      tries = select(3, bundles.fetch(record.output, file, function()
+      tries = select(3, bundles.fetch({ dir = record.output, file = file,
+        max_bytes = unpacked_max }, function()
         bytes = ask(mission, address, group, options)
         check_zip(what, bytes, group)
         system.write_file(path, bytes)

@@ -20,6 +20,7 @@ local M = {}
 M.config = "Mast.Caom.Products"
 
 local obsids_per_question = 500 -- as astroquery (10.1)
+local unpacked_max = 100 << 30
 local full_frames = { "!TESS FFI", "!TICA FFI" }
 
 local function has_column(rows, name)
@@ -251,7 +252,7 @@ local function requested(record, uris, name, format, replace)
   if format == "sh" then
     get()
   else
-    bundles.fetch(record.output, file, get)
+    bundles.fetch({ dir = record.output, file = file, max_bytes = unpacked_max }, get)
   end
   entry.files = #uris
   return { entry }
@@ -294,7 +295,8 @@ function M.bundle(products, options)
     local file = name .. (#groups > 1 and ("-%d"):format(i) or "") .. endings[format]
     local url = ("%s/api/v0.1/Download/bundle%s?%s"):format(door.base("download"), endings[format],
       table.concat(arguments_of(group), "&"))
-    local members, head = bundles.fetch(record.output, file, function()
+    local members, head = bundles.fetch({ dir = record.output, file = file,
+      max_bytes = unpacked_max }, function()
       entries[i] = fetched(record, url, file, options.replace)
     end)
     entries[i].files = #group
