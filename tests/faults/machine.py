@@ -4,6 +4,7 @@ and folders that others changed."""
 import contextlib
 import datetime
 import hashlib
+import io
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import threading
 import time
 import unittest
 import urllib.parse
+import zipfile
 
 import rows
 from case import HASTEN, needs
@@ -159,6 +161,24 @@ class Machine(LocalCase):
         self.assertEqual(coming, sorted(coming))
         self.assertTrue(all(0 < n < len(content) for n in coming), coming)
         self.assertEqual(shown[-1]["bytes"], len(content))
+
+    def test_a_bundle_that_takes_long_is_seen_to_come(self):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as out:
+            out.writestr("A/b.fits", self.truth["a.bin"])
+        content = packed.getvalue()
+
+        def answer(_, wire):
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n")
+            wire.drip(content, 0.25, len(content) // 10)
+        self.honest = False
+        ended = self.run_text('mast.bundle({ "mast:HST/A/b.fits" }, { name = "b" })', ["mast"],
+                              "--json", "--archive", self.serve(answer).url)
+        self.assertEqual(ended.code, 0, ended.messages)
+        coming = [event["data"]["bytes"] for event in map(json.loads, ended.messages.splitlines())
+                  if event["event"] == "progress"]
+        self.assertGreater(len(coming), 1)
+        self.assertTrue(all(0 < n < len(content) for n in coming), coming)
 
     def test_a_run_that_its_script_or_its_time_ends_records_what_it_has(self):
         def answer(request, wire):

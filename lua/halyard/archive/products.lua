@@ -13,6 +13,7 @@ local suggest = require("halyard.suggest")
 local system = require("halyard.core.system")
 local table_core = require("halyard.core.table")
 local task = require("halyard.core.task")
+local watch = require("halyard.retrieve.watch")
 
 local M = {}
 
@@ -192,6 +193,9 @@ end
 
 local function fetched(record, url, file, replace)
   local path = record:path(file)
+  local _ <close> = watch(function()
+    system.emit("progress", { stage = "bundle", bytes = download.coming() })
+  end)
   local ok, got = errors.try(download.file, {
     url = url, source = url, dir = path:sub(1, #path - #file - 1), path = file,
     replace = replace, auth = "mast",

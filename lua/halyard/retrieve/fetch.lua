@@ -11,6 +11,7 @@ local http = require("halyard.core.http")
 local manifest = require("halyard.retrieve.manifest")
 local system = require("halyard.core.system")
 local task = require("halyard.core.task")
+local watch = require("halyard.retrieve.watch")
 
 local M = {}
 
@@ -108,24 +109,6 @@ local function fetch_one(queue, k, on_error, item)
   if not go_on or err.code == "io" or err.code == "memory" or err.code == "budget" then
     error(err, 0)
   end
-end
-
--- Shows what comes of files that take long, from now on until the result is closed.
-local function watch(show)
-  local watcher = task.spawn(function()
-    local last = 0
-    while true do
-      task.sleep(1)
-      local now = download.coming()
-      if now ~= last then
-        show()
-      end
-      last = now
-    end
-  end)
-  return setmetatable({}, { __close = function()
-    task.cancel(watcher)
-  end })
 end
 
 -- Tasks that take one file after the other, twice as many as may be asked for at once: while some
