@@ -482,6 +482,7 @@ static void opened(work *w)
 void hal_download_fetch_anew(hal_download *d)
 {
     hal_err err = HAL_ERR_INIT;
+    d->has_better = d->expect_bytes >= 0 && (uint64_t)d->expect_bytes == d->found_record.bytes;
     work *w = hal_download_new_work(d, hal_download_run_open_part, opened, false, &err);
     if (!w || hal_download_post(w, &err))
         hal_download_end(d, &err);

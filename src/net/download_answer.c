@@ -126,7 +126,7 @@ bool hal_download_length_is_good(hal_download *d, hal_err *err)
                     !d->said_sha256[0] && !d->said_md5[0];
     if (d->expect_bytes < 0 || got == d->expect_bytes)
         return true;
-    if (d->total >= 0 && d->agreed_length == d->total) {
+    if (d->total >= 0 && d->agreed_length == d->total && !d->has_better) {
         d->result.size_mismatch_accepted = true;
         snprintf(d->result.warning, sizeof d->result.warning,
                  "the catalogue says %" PRId64 " bytes, the server twice %" PRId64, d->expect_bytes,

@@ -100,6 +100,7 @@ struct hal_download {
     bool keep_part; /* when it fails */
     int restarts;
     int64_t agreed_length; /* server's length that contradicted expect_bytes once */
+    bool has_better;       /* there is a whole file, as long as expect_bytes */
     bool unverified;       /* nobody said how long it is */
     char said_sha256[HAL_SHA256_TEXT_SIZE]; /* by the server; "" when it did not */
     char said_md5[HAL_MD5_TEXT_SIZE];

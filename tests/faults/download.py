@@ -238,6 +238,17 @@ class Download(Case):
         self.assert_complete(ended)
         self.assertEqual(len(peer.requests), 2)
 
+    def test_D7_nor_does_it_overrule_a_file_that_is_there(self):
+        served = [CONTENT]
+        peer = self.serve(lambda request, wire: wire.file(request, served[0]))
+        sizes = {"a.bin": len(CONTENT)}
+        self.assert_complete(self.fetch(peer, sizes=sizes))
+        served[0] = CONTENT[:1000]
+        ended = self.fetch(peer, sizes=sizes, options='existing = "verify"', hasten=HASTEN)
+        self.assertEqual(ended.code, 7, ended.messages)
+        self.assertIn("1000 bytes came, the catalogue says 256000", ended.messages)
+        self.assertEqual(self.content(), CONTENT)
+
     def test_D7_a_file_of_another_size_each_time(self):
         peer = self.serve(lambda request, wire: wire.answer(CONTENT[:1000 + request.again]))
         ended = self.fetch(peer, sizes={"a.bin": len(CONTENT)}, hasten=HASTEN)
