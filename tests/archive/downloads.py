@@ -219,7 +219,8 @@ class Downloads(unittest.TestCase):
         self.run_rows(self.urls("/f/a", "/f/gone"))
         code, out, err = self.command("verify", self.out)
         self.assertEqual((code, out), (7, "files/gone: never downloaded\n"), err)
-        self.assertIn("(halyard retry fetches the last kind alone)", err)
+        self.assertIn("1 never downloaded; run the workflow again (halyard retry fetches the last kind "
+                      "alone)", err)
 
     def test_verify_writes_nothing_and_loads_no_network(self):
         code, _, err = self.run_rows(self.urls("/f/a"))

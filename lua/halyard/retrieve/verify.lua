@@ -210,9 +210,10 @@ function M.main(dir, format)
   end
   if found.whole < found.files then
     errors.raise("integrity", ("%d of %d files below %s are not what was downloaded: %d changed, "
-      .. "%d missing, %d never downloaded; move changed ones away, then run the workflow again%s")
-      :format(found.files - found.whole, found.files, dir, #found.changed, #found.missing,
-      #found.lacking, #found.lacking > 0 and " (halyard retry fetches the last kind alone)" or ""))
+      .. "%d missing, %d never downloaded; %srun the workflow again%s"):format(
+      found.files - found.whole, found.files, dir, #found.changed, #found.missing, #found.lacking,
+      #found.changed > 0 and "move changed ones away, then " or "",
+      #found.lacking > 0 and " (halyard retry fetches the last kind alone)" or ""))
   end
 end
 
