@@ -59,8 +59,9 @@ def save(path, names, places):
 
 def pairs(path, left, right, sep):
     with open(path, newline="", encoding="ascii") as text:
-        return {(int(row[left]), int(row[right])): float(row[sep])
-                for row in csv.DictReader(text)}
+        lines = csv.reader(text)
+        left, right, sep = map(next(lines).index, (left, right, sep))
+        return {(int(row[left]), int(row[right])): float(row[sep]) for row in lines}
 
 
 def stilts(folder, find):
