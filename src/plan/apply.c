@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 enum {
     COUNT_MAX = 3,     /* refusals of a region whose count is below the cap that refute the cap */
@@ -15,6 +16,7 @@ enum {
     SURPRISE_MAX = 3,  /* tiles that were over against all expectation before one is counted */
     MEASURE_CUTS = 3,  /* cuts in a row that did not help, after which rows are counted */
     BLIND_CUTS = 6,    /* cuts of a column in a row, after which uncounted ones try the next */
+    REFUTED_MIN = 4,   /* requests that should have fit, after which the cap is doubted */
     UNCOUNTED_MAX = 3, /* counts that do not come, after which none is asked for */
     REQUESTS_DEFAULT = 2000,
 };
@@ -202,6 +204,32 @@ static void lower_cap(hal_plan *p, double rows)
     p->cap_refuted = true;
     plan_find(p, "the record's cap of %" PRIu64 " rows is too high: a request for %.0f is refused",
               p->service.cap, rows);
+    widen_budget(p);
+}
+
+/* A request of about `rows` came to nothing, though it should fit. Faults strike small requests as
+ * well as large ones: where all that came to nothing are larger than all that came, the cap is
+ * lower than declared. What comes yet may raise it again. */
+void plan_doubt_cap(hal_plan *p, double rows, double certainty)
+{
+    p->refuted_least = fmin(p->refuted_least, rows);
+    if (p->n_guess_refuted < REFUTED_MIN || p->refuted_least < certainty * p->rows_proved)
+        return;
+    double declared = p->cap;
+    p->cap = fmin(declared, fmax(p->refuted_least, p->rows_proved + 1.0));
+    for (size_t i = 0; i < p->n_node; i++) /* what was over held so much less */
+        plan_node_at(p, (int32_t)i)->bound *= p->cap / declared;
+    p->cap_refuted = true;
+    p->refuted_least = INFINITY;
+    p->n_guess_refuted = p->n_guess_settled = 0;
+    char record[64] = "there seems to be a limit of rows";
+    if (p->service.cap)
+        snprintf(record, sizeof record, "the record's cap of %" PRIu64 " rows seems too high",
+                 p->service.cap);
+    plan_find(p,
+              "%s: %d requests for about %.0f or more came to nothing, no answer held more than "
+              "%.0f; give a lower row_limit",
+              record, REFUTED_MIN, p->cap, p->rows_proved);
     widen_budget(p);
 }
 

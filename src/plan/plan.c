@@ -95,6 +95,7 @@ hal_plan *hal_plan_new(const hal_service *service, hal_region *region,
     p->account.rows_counted = options->known_rows;
     p->account.requests_max = options->requests_max ? options->requests_max : REQUESTS_DEFAULT;
     p->error = HAL_ERR_INIT;
+    p->refuted_least = INFINITY;
     p->parts_by_cell = service->histogram;
     p->last_range = p->first_stuck = p->last_stuck = -1;
     hal_status st = plan_choose_strategy(p, err);

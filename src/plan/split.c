@@ -373,6 +373,8 @@ hal_status plan_split(hal_plan *p, int32_t i, const plan_request *r, double rows
     return HAL_OK;
 }
 
+#define CONES_VARY 0.7 /* how far the rows of a cone are from the mean of its parts */
+
 /* All its rows are known. An ambiguous answer that was taken for OVER, but whose parts together
  * bring far less than the cap, was a fault (where parts lie outside of the user's region, that
  * cannot be told); a round number of rows that proves to be less than there are was a
@@ -388,6 +390,8 @@ static void settle(hal_plan *p, plan_node *n)
     if ((double)n->rows_sent < 0.5 * p->cap * (cones ? PLAN_CONE_OVER_BOX : 1.0)) {
         p->n_guess_refuted++;
         n->bound = 0.0;
+        plan_doubt_cap(p, (double)n->rows_sent / (cones ? PLAN_CONE_OVER_BOX : 1.0),
+                       cones ? CONES_VARY : 1.0);
     }
 }
 

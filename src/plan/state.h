@@ -216,7 +216,8 @@ struct hal_plan {
     double uncounted_sr; /* area of the smallest request that was not counted in time */
     int n_uncounted;     /* such requests */
     uint64_t n_guess_settled,
-        n_guess_refuted; /* ambiguous answers taken for over, and wrongly so */
+        n_guess_refuted;  /* ambiguous answers taken for over, and wrongly so */
+    double refuted_least; /* rows of the smallest of them */
 
     hal_account account;
     char finding[PLAN_FINDINGS_MAX][PLAN_FINDING_MAX];
@@ -342,6 +343,8 @@ hal_status plan_fail(hal_plan *p, const hal_err *err);
 void plan_stop(hal_plan *p, const char *what, uint64_t limit, const char *option);
 /* Answers stop at `limit` rows although there are `rows`. */
 void plan_limit_proved(hal_plan *p, uint64_t limit, double rows);
+/* A request of about `rows` came to nothing and should have fit; `certainty` of the rows, to 1. */
+void plan_doubt_cap(hal_plan *p, double rows, double certainty);
 
 /* plan.c */
 void plan_start_probing(hal_plan *p);

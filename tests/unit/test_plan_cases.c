@@ -656,6 +656,26 @@ static void case_21_other_wrong_caps_and_counts_are_found_out(void **state)
     sim_sky_free(sky);
 }
 
+static void case_21_a_cap_lower_than_declared_that_only_resets_is_learned(void **state)
+{
+    (void)state;
+    sim_sky *sky = sim_sky_new("wrap", 0.1, 0);
+    for (int boxes = 0; boxes < 2; boxes++) {
+        sim_setup setup = setup_of(boxes, SIM_RESET);
+        sim_report known = sim_run(sky, &setup);
+        setup.archive_cap = CAP;
+        setup.service.cap = 100 * CAP;
+        sim_report r = sim_run(sky, &setup);
+        assert_exactly_once(&r);
+        assert_found(&r, "the record's cap of 100000 rows seems too high");
+        assert_null(strstr(r.findings, "were faults"));
+        assert_true((double)r.account.requests <= 2.0 * (double)known.account.requests);
+        sim_report_clear(&known);
+        sim_report_clear(&r);
+    }
+    sim_sky_free(sky);
+}
+
 /* A probe of fewer rows than tell a density is widened; one that was too much is not tried again.
  */
 static void a_limit_of_a_few_rows_does_not_keep_the_plan_probing(void **state)
@@ -728,6 +748,7 @@ int main(void)
         cmocka_unit_test(a_place_that_the_archive_never_finishes_is_given_up_with_the_reason),
         cmocka_unit_test(a_count_that_takes_too_long_is_not_asked_of_regions_as_large),
         cmocka_unit_test(case_21_other_wrong_caps_and_counts_are_found_out),
+        cmocka_unit_test(case_21_a_cap_lower_than_declared_that_only_resets_is_learned),
         cmocka_unit_test(a_limit_of_a_few_rows_does_not_keep_the_plan_probing),
         cmocka_unit_test(case_23_the_archive_asks_to_wait),
     };
