@@ -331,6 +331,7 @@ local function verify(source, region, kept, counted, book)
   if not counted or kept == counted then
     return counted and "equal to the archive's count"
       or source.answers_counted and "every answer equal to the archive's count of it"
+      or book.is_list and "not verified: what belongs to a list of targets is not counted"
       or source.uncounted and "not verified: the archive did not count the rows"
       or source.service.counts and "not verified: the archive counts circles and boxes, not this "
         .. "region; verify = \"audit\" checks some tiles"

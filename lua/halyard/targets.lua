@@ -162,6 +162,7 @@ end
 --- What the account says of it instead of a region; no map of the sky shows it.
 function methods:describe(book)
   book.fields.region, book.by_position = words(self), false
+  book.is_list = true
 end
 
 --- Adds to the result and the account which targets have no rows; with `into` also as a file.

@@ -219,6 +219,18 @@ describe("a list of targets", function()
     assert.equal(0, code, err)
   end)
 
+  it("says that it is not counted, where the archive counts too", function()
+    archive = practice.start("")
+    write_targets(folder .. "/out/targets.csv", 10, 200, 60, 1)
+    local code, out, err = archive:try(folder, "uncounted", [[
+      local result = mast.catalog("TIC"):query { targets = "targets.csv", radius = "2 arcsec" }
+      return { verified = result.verified }
+    ]])
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("not verified: what belongs to a list of targets is not counted", 1,
+      true), out)
+  end)
+
   it("is taken by doors that have lists of their own too", function()
     archive = practice.start("")
     local code, _, err = archive:try(folder, "lists", [[
