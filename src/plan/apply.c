@@ -530,7 +530,7 @@ static hal_status apply_fetch(hal_plan *p, plan_slot *s, uint64_t serial, hal_er
     case PLAN_ROWS:
         st = s->ask.page > 0 ? apply_page(p, s, serial, err) : apply_rows(p, s, serial, err);
         if (p->options.rows_max && p->account.rows_kept > p->options.rows_max && !p->stopped)
-            plan_stop(p, "rows", p->options.rows_max, "rows_max");
+            plan_stop(p, "rows", p->options.rows_max, "budget.rows");
         return st;
     case PLAN_SUSPECT:
         return apply_suspect(p, s, serial, err);

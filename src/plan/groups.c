@@ -382,7 +382,7 @@ static void stop(hal_groups *g, const char *what, uint64_t limit, const char *op
 static bool budget_left(hal_groups *g)
 {
     if (!g->stopped && g->account.requests >= g->account.requests_max)
-        stop(g, "requests", g->account.requests_max, "requests_max");
+        stop(g, "requests", g->account.requests_max, "budget.requests");
     return !g->stopped;
 }
 
@@ -522,7 +522,7 @@ hal_status hal_groups_complete(hal_groups *g, uint64_t id, uint64_t returned, ui
         s->returned += returned;
         g->account.rows_kept += kept;
         if (g->options.rows_max && g->account.rows_kept > g->options.rows_max && !g->stopped)
-            stop(g, "rows", g->options.rows_max, "rows_max");
+            stop(g, "rows", g->options.rows_max, "budget.rows");
     }
     return HAL_OK;
 }

@@ -435,7 +435,7 @@ static void prepare_root(hal_plan *p)
 static bool budget_left(hal_plan *p)
 {
     if (!p->stopped && p->account.requests >= p->account.requests_max)
-        plan_stop(p, "requests", p->account.requests_max, "requests_max");
+        plan_stop(p, "requests", p->account.requests_max, "budget.requests");
     return !p->stopped;
 }
 

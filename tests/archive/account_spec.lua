@@ -189,6 +189,9 @@ describe("the account of a query", function()
     assert.equal(0, code, err)
     local account = read("g.csv.account.json")
     assert.is_true(account.rows_kept > 0 and #account.missing > 0)
+    assert.is_truthy(account.remedy:find("raise budget.requests", 1, true), account.remedy)
+    assert.equal(0, (try("Gaia DR3", query, "requests = 400"))) -- which helps
+    assert.equal("complete", read("g.csv.account.json").state)
   end)
 
   it("tells a failure and what came before it", function()

@@ -411,7 +411,7 @@ static void a_budget_of_requests_ends_the_plan_with_its_remedy(void **state)
     hal_groups_account(g, &account);
     assert_int_equal(account.state, HAL_PLAN_PARTIAL);
     assert_int_equal(hal_groups_error(g, &err), HAL_E_BUDGET);
-    assert_non_null(strstr(err.text, "raise requests_max"));
+    assert_non_null(strstr(err.text, "raise budget.requests"));
     hal_groups_free(g);
     hal_targets_unref(t);
     places_clear(&targets);
