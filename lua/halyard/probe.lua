@@ -11,6 +11,7 @@ local M = {}
 
 local probes_most = 3
 local half_first, part = 0.3, 1 / 10 -- degrees; of the region's radius
+local half_least = 10 / 3600
 local rows_least = 30 -- that make a density worth having
 local wider, smaller = 3, 1 / 4
 local golden_deg, out = 137.508, 0.45 -- places on a spiral, so far out of the region's radius
@@ -37,9 +38,10 @@ local function places(region)
   return list[1] and list or { middle }, radius -- near is better than nothing
 end
 
---- Densities as halyard.densities.recall gives them, without age, but `probes` (how many were sent)
--- `least` and `most` (rows per steradian) and perhaps `crowded` (ra, dec, half: where so small a
--- question was too much for one answer); nil when there are none to be had, which is told.
+--- Densities as halyard.densities.recall gives them, without age, but with `probes` (how many were
+-- sent), `least` and `most` (rows per steradian, with what chance may do to so few) and perhaps
+-- `crowded` (ra, dec, half: where so small a question was too much for one answer); nil when there
+-- are none to be had, which is told.
 -- @tparam table source see halyard.query.run
 -- @tparam halyard.region region
 function M.densities(source, region)
@@ -49,8 +51,9 @@ function M.densities(source, region)
     return nil
   end
   local where, radius = places(region)
-  local half, found, at = math.min(half_first, radius * part), {}, 1
-  half = math.max(half, 10 / 3600)
+  local widest = (service.radius_max_deg or 0) > 0 and service.radius_max_deg or 180
+  widest = math.min(widest, radius / 2)
+  local half, found, at = math.max(half_least, math.min(half_first, radius * part, widest)), {}, 1
   system.log("info", ("%s: at most %d small questions for the price; --offline asks none")
     :format(source.name, probes_most))
   for n = 1, probes_most do
@@ -73,18 +76,16 @@ function M.densities(source, region)
       system.log("warning", ("%s: the price is without densities: %s"):format(source.name,
         rows.message))
       break
-    elseif #rows < rows_least and n < probes_most and half * wider <= radius / 2 then
+    elseif #rows < rows_least and n < probes_most and half * wider <= widest then
       half = half * wider
     else
-      local area = covered:area() * sr_per_square_degree
+      local area, chance = covered:area() * sr_per_square_degree, 2 * math.sqrt(#rows + 1)
       found[#found + 1] = { ra = place[1], dec = place[2], radius = half,
         rows_per_sr = (#rows + 0.5) / area }
+      found.least = math.min(found.least or math.huge, math.max(0, #rows - chance) / area)
+      found.most = math.max(found.most or 0, (#rows + chance) / area)
       at = at + 1
     end
-  end
-  for _, density in ipairs(found) do
-    found.least = math.min(found.least or math.huge, density.rows_per_sr)
-    found.most = math.max(found.most or 0, density.rows_per_sr)
   end
   return found[1] and found or nil
 end

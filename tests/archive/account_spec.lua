@@ -327,6 +327,15 @@ describe("the price of a query", function()
     assert.is_true(tonumber(low) <= rows and rows <= tonumber(high), out .. rows)
   end)
 
+  it("of a region with hardly a row promises none", function()
+    local path = practice.workflow(folder, "hardly", [[
+      return mast.mission("hst"):query { region = sky.circle(200, 60, 0.5), into = "hst.csv" }]])
+    local code, out, err = practice.halyard(("plan %s --archive %s -o %s/hst"):format(
+      practice.quote(path), archive.url, folder))
+    assert.equal(0, code, err)
+    assert.is_truthy(out:find("rows          0 to %d+ %(from 3 small questions%)"), out)
+  end)
+
   it("of a thin ring comes too, and names where one answer is too small for a question", function()
     local code, out, err = ask("plan", "--catalog 'Gaia DR3' --region "
       .. "'DIFFERENCE (CIRCLE 50 20 0.3 CIRCLE 50 20 0.28)'")
