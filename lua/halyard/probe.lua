@@ -54,16 +54,22 @@ function M.densities(source, region)
   local widest = (service.radius_max_deg or 0) > 0 and service.radius_max_deg or 180
   widest = math.min(widest, radius / 2)
   local half, found, at = math.max(half_least, math.min(half_first, radius * part, widest)), {}, 1
-  system.log("info", ("%s: at most %d small questions for the price; --offline asks none")
-    :format(source.name, probes_most))
-  for n = 1, probes_most do
+  local record = report.current()
+  local left = record.budget.requests and record.budget.requests - record.requests or probes_most
+  local most = math.min(probes_most, left)
+  if most < 1 then
+    return nil
+  end
+  system.log("info", ("%s: at most %d small question%s for the price; --offline asks none")
+    :format(source.name, most, most == 1 and "" or "s"))
+  for n = 1, most do
     local place = where[at]
     if not place then
       break
     end
     local shape, covered = audit.shapes_of(service, place[1], place[2], half, 0)
     local ok, rows, cost = errors.try(source.fetch, shape)
-    report.current():spent(ok and cost or { requests = 1, bytes = 0 })
+    record:spent(ok and cost or { requests = 1, bytes = 0 })
     local verdict = not ok and source.verdict(rows)
     found.probes = n
     if verdict == "over" or verdict == "ambiguous" or ok and service.cap > 0
@@ -76,7 +82,7 @@ function M.densities(source, region)
       system.log("warning", ("%s: the price is without densities: %s"):format(source.name,
         rows.message))
       break
-    elseif #rows < rows_least and n < probes_most and half * wider <= widest then
+    elseif #rows < rows_least and n < most and half * wider <= widest then
       half = half * wider
     else
       local area, chance = covered:area() * sr_per_square_degree, 2 * math.sqrt(#rows + 1)

@@ -327,6 +327,22 @@ describe("the price of a query", function()
     assert.is_true(tonumber(low) <= rows and rows <= tonumber(high), out .. rows)
   end)
 
+  it("keeps to the budget of requests", function()
+    local path = practice.workflow(folder, "thrifty", [[
+      return mast.catalog("Gaia DR3"):query { region = sky.circle(200, 60, 0.5), into = "g.csv" }]])
+    local text = practice.read(path)
+    for requests, asked in ipairs({ 1, 2 }) do
+      local out <close> = assert(io.open(path, "wb"))
+      out:write((text:gsub("hosts =", ("budget = { requests = %d }, hosts ="):format(requests))))
+      out:close()
+      local before = data_requests()
+      local code, _, err = practice.halyard(("plan %s --archive %s -o %s/g"):format(
+        practice.quote(path), archive.url, folder))
+      assert.equal(0, code, err)
+      assert.equal(asked, data_requests() - before)
+    end
+  end)
+
   it("of a region with hardly a row promises none", function()
     local path = practice.workflow(folder, "hardly", [[
       return mast.mission("hst"):query { region = sky.circle(200, 60, 0.5), into = "hst.csv" }]])
