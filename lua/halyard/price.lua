@@ -84,8 +84,8 @@ end
 -- @tparam table options of the query
 -- @tparam table found known (counted rows or nil), latency_s (of the count, or nil), window, plan,
 -- prior (densities remembered or by probes, or nil), round (rows counted in what is round the
--- region and its share of that, or nil), offline (nothing was asked), memory (bytes that a table
--- may take)
+-- region and its share of that, or nil), strategy (in words, where it is not that of the plan),
+-- offline (nothing was asked), memory (bytes that a table may take)
 -- @treturn table numbers for `M.lines`
 function M.of(source, region, options, found)
   local account, service = found.plan:account(), source.service
@@ -119,7 +119,7 @@ function M.of(source, region, options, found)
     crowded = found.prior and found.prior.crowded, far = far or nil,
     memory_per_row = memory_per_row, requests_max = account.requests_max, window = found.window,
     latency_s = found.latency_s, leaves = found.plan:leaves(),
-    strategy = strategy,
+    strategy = found.strategy or strategy,
   }
   if high and cap > 0 then
     local least, most = math.max(1, math.ceil(low / cap)), math.max(1, math.ceil(high / cap))

@@ -668,9 +668,10 @@ local function dry_run(source, region, options, record)
     end
   end
   local wanted = options_of(source, record, options, known)
-  local tells = wanted.prior and densities.is_near(wanted.prior, region)
+  local tells, strategy = wanted.prior and densities.is_near(wanted.prior, region), nil
   if not known and not tells and may_ask and not source.service.counts then
     record.counted = true
+    strategy = plan_core.new(source.service, region, wanted):explain() -- a run does not ask these
     wanted.prior = probe.densities(source, region) or wanted.prior
   end
   local plan = plan_core.new(source.service, region, wanted)
@@ -687,8 +688,8 @@ local function dry_run(source, region, options, record)
   until what ~= "ask"
   local price = prices.of(source, region, options, {
     known = known, latency_s = latency, window = wanted.window, plan = plan,
-    prior = wanted.prior, round = round, memory = record.budget.memory or table_bytes_max,
-    offline = offline,
+    prior = wanted.prior, round = round, strategy = strategy,
+    memory = record.budget.memory or table_bytes_max, offline = offline,
   })
   price.asks = asks
   record.plans[#record.plans + 1] = price
