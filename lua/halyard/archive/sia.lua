@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- Simple Image Access 1 and 2 at any URL: section 5 of the VO specification. Images are found by
 -- their footprints, so that a region with more images than one answer holds is not cut: version 2
--- is asked for it by ranges of time; by centres (`intersect = "center"`) either version is asked for
--- parts of it.
+-- is asked for it by ranges of time; by centres (`intersect = "center"`) either version is asked
+-- for parts of it.
 
 local access = require("halyard.archive.access")
 local door = require("halyard.archive.door")
@@ -257,8 +257,8 @@ end
 -- @tparam table options `region` (version 1: a circle, asked for as the square about it; version 2:
 -- circle, box, polygon), `intersect` ("overlaps", the default; "center": images whose centre is in
 -- the region, past the service's limit; version 1 also "covers", "enclosed"), `format`, `maxrec`,
--- `where` (criteria on the columns, applied to the rows); version 2, past the service's limit unless
--- `time` or `maxrec` is given, also `band` (m), `time` (MJD),
+-- `where` (criteria on the columns, applied to the rows); version 2, past the service's limit
+-- unless `time` or `maxrec` is given, also `band` (m), `time` (MJD),
 -- `exptime` (s), `fov`, `spatres`, `timeres`, `specrp`: number or { min =, max = };
 -- `collection`, `facility`, `instrument`, `target`, `dataproduct_type`, `calib_level`, `pol`, `id`:
 -- text or a list of any of which
