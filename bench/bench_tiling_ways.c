@@ -5,7 +5,7 @@
  * what was wanted. Usage: bench_tiling_ways [scale]; 1 is the design's million rows, for which its
  * targets are. Audits and the merge of spools follow a plan: bench_tiling_checks. Where the design
  * names no target, that of cones or boxes on rough skies is taken: limits of our own, marked so,
- * also for a tenth of the cap, where the design itself reached 6.03 with cones. No step of a plan may
+ * also for a tenth of the cap, where the design itself reached 6.03 with cones. No step may
  * take a millisecond. */
 #include "../tests/unit/support/sim.c"
 
