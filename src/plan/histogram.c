@@ -155,35 +155,82 @@ static hal_status add_cell(plan_histogram *h, const hal_plan_cell *c, bool *good
 
 typedef enum overlap { APART, PARTLY, INSIDE } overlap;
 
-/* A disc against the request; never wrong with APART and INSIDE. */
-static overlap overlap_of(const plan_request *r, double ra, double dec, double radius)
+/* A request and what decides at each order, computed once, whether a cell, taken as the disc round
+ * it, is apart or inside. */
+typedef struct look {
+    const plan_histogram *h;
+    const plan_request *r;
+    int deepest;
+    double side;  /* of the deepest cells, degrees */
+    double width; /* of a box, degrees */
+    struct {
+        double radius, sin_radius;
+        double apart, inside;             /* cones: squares of chords between centres */
+        double south_apart, south_inside; /* boxes: sines of the dec of a centre, and so on */
+        double north_inside, north_apart;
+    } at[HAL_HEALPIX_ORDER_MAX + 1];
+} look;
+
+/* Beyond the poles it goes on rising. */
+static double sine(double deg)
 {
-    if (!r->as_box) {
-        double v[3];
-        plan_unit_vector(ra, dec, v);
-        double x = v[0] - r->v[0], y = v[1] - r->v[1], z = v[2] - r->v[2];
-        double away = 2.0 * asin(fmin(1.0, sqrt(x * x + y * y + z * z) / 2.0)) / RADIANS;
-        double size = r->radius / RADIANS;
-        return away > size + radius ? APART : away + radius <= size ? INSIDE : PARTLY;
+    return deg <= -90.0 ? -2.0 : deg >= 90.0 ? 2.0 : sin(deg * RADIANS);
+}
+
+static double chord2(double angle)
+{
+    double half = sin(fmin(PI, fmax(0.0, angle)) / 2.0);
+    return 4.0 * half * half;
+}
+
+static look look_at(const plan_histogram *h, const plan_request *r, int deepest)
+{
+    look l = {.h = h, .r = r, .deepest = deepest, .width = r->ra_max - r->ra_min};
+    l.width += l.width < 0.0 ? 360.0 : 0.0;
+    l.side = sqrt(4.0 * PI / cells_of(deepest)) / RADIANS;
+    for (int order = 0; order <= deepest; order++) {
+        double radius = hal_healpix_radius_deg(order);
+        l.at[order].radius = radius;
+        l.at[order].sin_radius = sine(radius);
+        if (r->as_box) {
+            l.at[order].south_apart = sine(r->dec_min - radius);
+            l.at[order].south_inside = sine(r->dec_min + radius);
+            l.at[order].north_inside = sine(r->dec_max - radius);
+            l.at[order].north_apart = sine(r->dec_max + radius);
+        } else {
+            double inside = r->radius - radius * RADIANS;
+            l.at[order].apart = chord2(r->radius + radius * RADIANS);
+            l.at[order].inside = inside < 0.0 ? -1.0 : chord2(inside);
+        }
     }
-    if (dec + radius < r->dec_min || dec - radius > r->dec_max)
+    return l;
+}
+
+/* Never wrong with APART and INSIDE. */
+static overlap overlap_of(const look *l, int order, double ra, double sin_dec, double cos_dec)
+{
+    const plan_request *r = l->r;
+    if (!r->as_box) {
+        double x = cos_dec * cos(ra * RADIANS) - r->v[0], y = cos_dec * sin(ra * RADIANS) - r->v[1],
+               z = sin_dec - r->v[2], away = x * x + y * y + z * z;
+        return away > l->at[order].apart ? APART : away <= l->at[order].inside ? INSIDE : PARTLY;
+    }
+    if (sin_dec < l->at[order].south_apart || sin_dec > l->at[order].north_apart)
         return APART;
     bool all_ra = r->ra_min == 0.0 && r->ra_max == 360.0;
-    bool polar = fabs(dec) + radius >= 90.0;
-    if (polar && !all_ra)
+    if (cos_dec <= l->at[order].sin_radius && !all_ra) /* about a pole */
         return PARTLY;
-    overlap found = dec - radius >= r->dec_min && dec + radius <= r->dec_max ? INSIDE : PARTLY;
+    bool level = sin_dec >= l->at[order].south_inside && sin_dec <= l->at[order].north_inside;
     if (all_ra)
-        return found;
+        return level ? INSIDE : PARTLY;
     /* At least asin(sin(radius) / cos(dec)), for less. */
-    double x = fmin(1.0, radius * RADIANS / cos(dec * RADIANS)),
+    double x = fmin(1.0, l->at[order].radius * RADIANS / cos_dec),
            half = (x + 0.571 * x * x * x) / RADIANS;
-    double width = r->ra_max - r->ra_min, east = ra - r->ra_min;
+    double east = ra - r->ra_min;
     east += east < 0.0 ? 360.0 : 0.0;
-    width += width < 0.0 ? 360.0 : 0.0;
-    bool apart = east - half > width && east + half < 360.0;
-    bool inside = east - half >= 0.0 && east + half <= width;
-    return apart ? APART : inside ? found : PARTLY;
+    if (east - half > l->width && east + half < 360.0)
+        return APART;
+    return level && east - half >= 0.0 && east + half <= l->width ? INSIDE : PARTLY;
 }
 
 static double clamp(double x)
@@ -218,23 +265,20 @@ static double share_of(const plan_request *r, double ra, double dec, double side
 
 /* Rows of a cell that the request overlaps; `at` is NULL for those finer than the ones counted,
  * which hold the same each. At most HAL_HEALPIX_ORDER_MAX deep. */
-static double visit(const plan_histogram *h, const plan_request *r, int order, uint64_t cell,
-                    const plan_cell *at, double rows, int deepest)
+static double visit(const look *l, int order, uint64_t cell, const plan_cell *at, double rows)
 {
     if (rows <= 0.0)
         return 0.0;
-    double ra, dec;
-    hal_healpix_position(order, cell, 0.5, 0.5, &ra, &dec);
-    overlap o = overlap_of(r, ra, dec, hal_healpix_radius_deg(order));
+    double sin_dec, cos_dec, ra = hal_healpix_centre_ra(order, cell, &sin_dec, &cos_dec);
+    overlap o = overlap_of(l, order, ra, sin_dec, cos_dec);
     if (o != PARTLY)
         return o == APART ? 0.0 : rows;
-    if (order == deepest)
-        return rows * share_of(r, ra, dec, sqrt(4.0 * PI / cells_of(order)) / RADIANS);
+    if (order == l->deepest)
+        return rows * share_of(l->r, ra, atan2(sin_dec, cos_dec) / RADIANS, l->side);
     double sum = 0.0;
     for (uint32_t k = 0; k < 4; k++) {
-        const plan_cell *child = order < h->order ? cell_at(h, at->child + k) : NULL;
-        sum += visit(h, r, order + 1, 4 * cell + k, child, child ? (double)child->rows : rows / 4.0,
-                     deepest);
+        const plan_cell *child = order < l->h->order ? cell_at(l->h, at->child + k) : NULL;
+        sum += visit(l, order + 1, 4 * cell + k, child, child ? (double)child->rows : rows / 4.0);
     }
     return sum;
 }
@@ -261,8 +305,9 @@ double plan_histogram_rows(const hal_plan *p, const plan_histogram *h, const pla
         deepest--;
     for (; cells < CELLS_FEW && deepest < HAL_HEALPIX_ORDER_MAX; cells *= 4.0)
         deepest++;
+    look l = look_at(h, r, deepest);
     for (uint32_t face = 0; face < 12; face++)
-        sum += visit(h, r, 0, face, cell_at(h, face), (double)cell_at(h, face)->rows, deepest);
+        sum += visit(&l, 0, face, cell_at(h, face), (double)cell_at(h, face)->rows);
     return h == p->histogram[0] ? sum / share_counted(p, r) : sum; /* the region's is the first */
 }
 

@@ -115,6 +115,11 @@ void hal_healpix_centre(int order, uint64_t index, double v[3])
     v[1] = h * sin(ra);
 }
 
+double hal_healpix_centre_ra(int order, uint64_t index, double *sin_dec, double *cos_dec)
+{
+    return spot(order, index, 0.5, 0.5, sin_dec, cos_dec);
+}
+
 double hal_healpix_radius_deg(int order)
 {
     /* Largest distances between a centre and a corner, rounded up; tiling design, section 10. */

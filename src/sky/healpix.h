@@ -22,6 +22,8 @@ void hal_healpix_position(int order, uint64_t index, double a, double b, double 
                           double *dec_deg);
 /** Unit vector of the centre of a cell, several times as fast. */
 void hal_healpix_centre(int order, uint64_t index, double v[3]);
+/** The ra (degrees) of that centre, sine and cosine of its dec: no function of an angle. */
+double hal_healpix_centre_ra(int order, uint64_t index, double *sin_dec, double *cos_dec);
 /** Bound of the distance from a cell's centre to its farthest point, degrees. */
 double hal_healpix_radius_deg(int order);
 /** Called with ascending, disjoint half-open ranges [lo, hi) of cells at `order`; return false to
