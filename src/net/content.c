@@ -305,6 +305,17 @@ static bool is_named(const char *name, const char *ending)
     return n > m && !strcasecmp(name + n - m, ending);
 }
 
+/* Of any other name, noise is not to be taken for a damaged one: method and flags too (RFC
+ * 1952, 2.3).
+ */
+static bool is_gzip(const char *name, const char *head, size_t n)
+{
+    if (n < 2 || memcmp(head, "\x1f\x8b", 2) != 0)
+        return false;
+    bool named = is_named(name, ".gz") || is_named(name, ".tgz");
+    return named || n < 4 || (head[2] == 8 && (head[3] & 0xe0) == 0);
+}
+
 hal_status hal_content_look(int fd, const char *name, uint64_t size_bytes, hal_content *out,
                             char why[HAL_CONTENT_WHY_SIZE], hal_err *err)
 {
@@ -320,7 +331,7 @@ hal_status hal_content_look(int fd, const char *name, uint64_t size_bytes, hal_c
     head[n] = '\0';
     if (n >= 9 && (!memcmp(head, "SIMPLE  =", 9) || !memcmp(head, "XTENSION=", 9)))
         return look_at_fits(&l, out);
-    if (n >= 2 && !memcmp(head, "\x1f\x8b", 2))
+    if (is_gzip(name, head, n))
         return look_at_gzip(&l, out);
     if (n >= 4 && (!memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4)))
         return look_at_zip(&l, out);

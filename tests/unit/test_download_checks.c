@@ -139,6 +139,18 @@ static void N11_N15_N16_gzip_without_its_right_end_gets_no_name(void **state)
     assert_int_equal(asked, 3);
 }
 
+static void noise_that_begins_like_gzip_is_not_taken_for_a_damaged_one(void **state)
+{
+    (void)state;
+    static const char noise[] = "\x1f\x8b\x92\x33 of a detector";
+    got g = fetch_endless("a/b.bin", noise, sizeof noise - 1);
+    assert_taken(&g, "a/b.bin", "unverified");
+    g = fetch_endless("a/b.gz", noise, sizeof noise - 1);
+    assert_refused(&g, "a/b.gz", HAL_E_INTEGRITY, "gzip data is cut or damaged");
+    g = fetch_endless("a/b.bin", hello, HELLO_BYTES - 1);
+    assert_refused(&g, "a/b.bin", HAL_E_INTEGRITY, "gzip data is cut or damaged");
+}
+
 static void a_proof_of_every_byte_outweighs_what_the_file_says(void **state)
 {
     (void)state;
@@ -346,6 +358,7 @@ int main(void)
         IN_DIR(D11_an_odd_fits_file_of_the_right_size_is_taken_with_a_warning),
         IN_DIR(N27_an_empty_answer_is_never_the_new_size_of_a_file),
         IN_DIR(N11_N15_N16_gzip_without_its_right_end_gets_no_name),
+        IN_DIR(noise_that_begins_like_gzip_is_not_taken_for_a_damaged_one),
         IN_DIR(a_proof_of_every_byte_outweighs_what_the_file_says),
         IN_DIR(N15_N16_an_answer_that_is_packed_unasked_is_not_taken_for_the_file),
         IN_DIR(N11_a_zip_file_needs_its_directory),
