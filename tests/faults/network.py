@@ -523,9 +523,12 @@ class Tls(Download):
                 def answer(request, wire, pieces=pieces):
                     if request.path != "/a.bin":
                         return wire.file(request, self.truth[request.path[1:]])
+                    # All at once: what came after the next request nobody could tell from its answer.
+                    wire.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
                     wire.send(HEAD + b"\r\n")
                     for piece in pieces:
                         wire.send(piece)
+                    wire.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
                     return None
                 peer = self.serve_with(self.good_certificate(), answer)
                 ended = self.fetch(peer, None, "--ca-file", self.authority, options="parallel = 1")
