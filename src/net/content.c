@@ -305,9 +305,7 @@ static bool is_named(const char *name, const char *ending)
     return n > m && !strcasecmp(name + n - m, ending);
 }
 
-/* Of any other name, noise is not to be taken for a damaged one: method and flags too (RFC
- * 1952, 2.3).
- */
+/* Under another name, noise is no damaged one: method and flags are looked at (RFC 1952 2.3). */
 static bool is_gzip(const char *name, const char *head, size_t n)
 {
     if (n < 2 || memcmp(head, "\x1f\x8b", 2) != 0)
