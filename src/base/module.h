@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 typedef struct hal_module {
-    const char *name;   /* "halyard.archive.mashup" */
-    const char *source; /* text, NUL-terminated */
+    const char *name; /* "halyard.archive.mashup" */
+    const char *code; /* compiled Lua */
     size_t size_bytes;
 } hal_module;
 

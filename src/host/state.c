@@ -60,11 +60,9 @@ static int search_embedded(lua_State *L)
         lua_pushliteral(L, "no such module in the program");
         return 1;
     }
-    const char *rest = m->name + strcspn(m->name, ".");
-    lua_pushfstring(L, "=halyard/%s.lua", *rest ? luaL_gsub(L, rest + 1, ".", "/") : "init");
-    if (luaL_loadbufferx(L, m->source, m->size_bytes, lua_tostring(L, -1), "t") != LUA_OK)
+    if (luaL_loadbufferx(L, m->code, m->size_bytes, m->name, "b") != LUA_OK)
         return lua_error(L);
-    lua_pushvalue(L, -2);
+    lua_pushstring(L, m->name);
     return 2;
 }
 

@@ -12,8 +12,7 @@
 static int open_module(lua_State *L)
 {
     const hal_module *m = lua_touserdata(L, lua_upvalueindex(1));
-    lua_pushfstring(L, "=%s", m->name);
-    if (luaL_loadbufferx(L, m->source, m->size_bytes, lua_tostring(L, -1), "t"))
+    if (luaL_loadbufferx(L, m->code, m->size_bytes, m->name, "b"))
         return lua_error(L);
     lua_call(L, 0, 1);
     return 1;
