@@ -2,6 +2,7 @@
 -- Workflows: finding the file, reading its manifest without effect, checking parameters, running
 -- it and recording the run. `main` is what the runtime calls for the commands of the same names.
 
+local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local outcome = require("halyard.retrieve.outcome")
@@ -314,6 +315,9 @@ local function prepare(args, dry)
     output = output, dry = dry, hosts = manifest.hosts, pictures = pictures, list_for = program,
     budget = budget, workflow = { name = manifest.name, version = manifest.version },
   }))
+  if #manifest.hosts > 0 and not dry then
+    download.expect()
+  end
   return manifest, values, record, path, lock
 end
 

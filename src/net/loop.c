@@ -446,7 +446,7 @@ hal_pool *hal_loop_pool(hal_loop *loop, hal_err *err)
 static void load_libraries(void *ctx)
 {
     (void)ctx;
-    if (hal_curl_load(NULL)) { /* else the first request says why */
+    if (hal_crypto_load(NULL) && hal_curl_load(NULL)) { /* else whoever needs them says why */
     }
 }
 
@@ -529,7 +529,8 @@ void hal_loop_wake(hal_loop *loop)
 {
     uint64_t one = 1;
     int saved = errno;
-    if (write(loop->wake_fd, &one, sizeof one) < 0) {
+    atomic_store(&loop->woken, true);
+    if (atomic_load(&loop->asleep) && write(loop->wake_fd, &one, sizeof one) < 0) {
         /* full: the loop is being woken already */
     }
     errno = saved;
@@ -568,7 +569,11 @@ static bool is_curl_due(const hal_loop *loop)
 static hal_status wait_for_events(hal_loop *loop, int timeout_ms, hal_err *err)
 {
     uint64_t count;
-    int n = poll(loop->polled, (nfds_t)loop->n_polled, timeout_ms);
+    atomic_store(&loop->asleep, true);
+    int n = poll(loop->polled, (nfds_t)loop->n_polled, atomic_load(&loop->woken) ? 0 : timeout_ms);
+    atomic_store(&loop->asleep, false);
+    /* what it was woken for is looked at after this */
+    atomic_store(&loop->woken, false);
     if (n < 0) /* then nothing is said of the descriptors */
         for (size_t i = 0; i < loop->n_polled; i++)
             loop->polled[i].revents = 0;

@@ -10,6 +10,8 @@
 #include "net/loop.h"
 #include "net/peer.h"
 
+#include <stdatomic.h>
+
 /** An instant at which `fn` runs, embedded in its owner. Room for it is reserved by init, so that
  * setting it cannot fail. */
 typedef struct hal_alarm {
@@ -61,7 +63,8 @@ typedef struct hal_socket {
 
 struct hal_loop {
     const hal_clock *clock;
-    int wake_fd;
+    int wake_fd; /* written while the loop sleeps; awake, it looks at `woken` before it does */
+    atomic_bool asleep, woken;
     hal_pool *pool;
     hal_alarm **heap; /* by (due_ns, order) */
     size_t n_set, n_reserved, heap_room;
