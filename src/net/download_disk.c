@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -212,20 +211,18 @@ static hal_status start_part(hal_download *d, uint64_t bytes, hal_err *err)
     return hal_sha256_reset(d->digest, err);
 }
 
-static hal_status look_at_part(hal_download *d, hal_err *err)
+static hal_status look_at_part(hal_download *d, hal_entry part, hal_err *err)
 {
-    hal_entry part;
     hal_file_line line;
-    hal_status st = hal_entry_of_fd(d->fd, &part, err);
-    if (st || part.bytes == 0)
-        return st ? st : start_part(d, 0, err);
+    if (part.bytes == 0)
+        return start_part(d, 0, err);
     const hal_file_record *record = &line.record;
     if (hal_folder_find_line(d->folder, d->path, &line) && record->bytes == part.bytes &&
         record->mtime_ns == part.mtime_ns && is_expected(d, record->sha256) &&
         is_right_size(d, record) && !strcmp(line.source, d->source)) {
         d->has_info = true; /* perhaps */
         char sha256[HAL_SHA256_TEXT_SIZE];
-        st = hash_file(d->digest, d->fd, sha256, &d->written, err);
+        hal_status st = hash_file(d->digest, d->fd, sha256, &d->written, err);
         if (!st && !strcmp(sha256, record->sha256)) {
             d->found = HAL_FOUND_PART_WHOLE;
             d->found_record = *record;
@@ -249,10 +246,11 @@ static hal_status open_part(hal_download *d, hal_err *err)
 {
     snprintf(d->part, sizeof d->part, ".%s.part", d->name);
     snprintf(d->info, sizeof d->info, ".%s.part.info", d->name);
-    hal_status st = hal_entry_open_alone(d->parent_fd, d->part, &d->fd, err);
+    hal_entry part;
+    hal_status st = hal_entry_open_alone(d->parent_fd, d->part, &d->fd, &part, err);
     if (st)
         return hal_err_note(err, st, "%s/%s", hal_folder_dir(d->folder), d->path);
-    return look_at_part(d, err);
+    return look_at_part(d, part, err);
 }
 
 hal_status hal_download_run_open_part(work *w)
@@ -268,7 +266,9 @@ hal_status hal_download_run_open(work *w)
     hal_entry entry;
     hal_status st = hal_folder_open(d->folder, &w->err);
     if (!st)
-        st = hal_folder_enter(d->folder, d->path, &d->parent_fd, &d->name, &w->err);
+        st = hal_folder_enter_shared(d->folder, d->path, &d->parent, &d->name, &w->err);
+    if (!st)
+        d->parent_fd = d->parent->fd;
     if (!st && !(d->digest = hal_sha256_new(&w->err)))
         st = w->err.status;
     if (!st)
@@ -452,11 +452,6 @@ hal_status hal_download_run_last(work *w)
         return hal_err_errno(&w->err, errno, "cannot save %s/%s", hal_folder_dir(d->folder),
                              d->path);
     }
-    struct stat parent;
-    if (fstat(d->parent_fd, &parent))
-        return hal_err_errno(&w->err, errno, "cannot look at the folder of %s", d->path);
-    d->parent_device = parent.st_dev;
-    d->parent_inode = parent.st_ino;
     st = hal_entry_of_fd(d->fd, &entry, &w->err);
     if (st)
         return st;
@@ -480,8 +475,7 @@ static void save_folders(hal_download *list)
         hal_err err = HAL_ERR_INIT;
         hal_status st = hal_entry_save(d->parent_fd, &err);
         for (hal_download *same = d; same; same = same->next_named)
-            if (!same->named.status && same->parent_inode == d->parent_inode &&
-                same->parent_device == d->parent_device) {
+            if (!same->named.status && same->parent == d->parent) {
                 same->is_saved = true;
                 if (st)
                     same->named = err;
@@ -495,8 +489,9 @@ void hal_download_close(hal_download *d)
         close(d->info_fd);
     if (d->fd >= 0)
         close(d->fd);
-    if (d->parent_fd >= 0)
-        close(d->parent_fd);
+    if (d->parent)
+        hal_folder_leave(d->folder, d->parent);
+    d->parent = NULL;
     d->info_fd = d->fd = d->parent_fd = -1;
 }
 

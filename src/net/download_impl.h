@@ -110,6 +110,7 @@ struct hal_download {
     bool starved;
 
     /* strand half; the loop reads `found`, `found_*` after the opening is done */
+    hal_parent *parent;
     int parent_fd, fd;
     const char *name;
     char part[HAL_COMPONENT_MAX_BYTES + 16], info[HAL_COMPONENT_MAX_BYTES + 16];
@@ -130,8 +131,6 @@ struct hal_download {
     hal_content content;
     char why[HAL_CONTENT_WHY_SIZE]; /* of an odd one */
     bool spoiled;                   /* the part cannot be resumed */
-    dev_t parent_device;
-    ino_t parent_inode;
     bool is_saved;
     hal_err named;
 };
@@ -143,7 +142,7 @@ typedef struct hal_download_work {
     hal_status (*run)(struct hal_download_work *w);
     void (*then)(struct hal_download_work *w); /* loop thread */
     hal_err err;
-    bool urgent;  /* a slot of the host is held until it is done */
+    bool urgent;  /* before what may wait: a slot of the host, or the record of a whole file */
     bool begins;  /* the first of an answer from zero, with `etag` */
     bool has_sum; /* the server states one of the file */
     char etag[256];

@@ -30,6 +30,7 @@ struct hal_folder {
     int fd, state_fd; /* -1 until opened */
     bool names_saved; /* those of the state folder and file, this run */
     hal_file_index index;
+    hal_parent *parents; /* that are in use */
 };
 
 hal_folder *hal_folder_new(const char *dir, hal_err *err)
@@ -237,6 +238,62 @@ hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd
     return HAL_OK;
 }
 
+static hal_parent *find_parent(const hal_folder *f, const char *path, size_t n)
+{
+    hal_parent *p = f->parents;
+    while (p && (strncmp(p->path, path, n) != 0 || p->path[n]))
+        p = p->next;
+    return p;
+}
+
+hal_status hal_folder_enter_shared(hal_folder *folder, const char *path, hal_parent **parent,
+                                   const char **name, hal_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash + 1 - path) : 0;
+    pthread_mutex_lock(&folder->lock);
+    hal_parent *p = find_parent(folder, path, n);
+    if (p)
+        p->refs++;
+    pthread_mutex_unlock(&folder->lock);
+    *parent = p;
+    *name = path + n;
+    if (p)
+        return HAL_OK;
+    if (!(p = hal_calloc(1, sizeof *p + n + 1)))
+        return hal_err_nomem(err, sizeof *p + n + 1);
+    hal_status st = hal_folder_enter(folder, path, &p->fd, name, err);
+    if (st) {
+        hal_free(p);
+        return st;
+    }
+    memcpy(p->path, path, n);
+    p->refs = 1;
+    pthread_mutex_lock(&folder->lock);
+    p->next = folder->parents;
+    folder->parents = p;
+    pthread_mutex_unlock(&folder->lock);
+    *parent = p;
+    return HAL_OK;
+}
+
+void hal_folder_leave(hal_folder *folder, hal_parent *parent)
+{
+    pthread_mutex_lock(&folder->lock);
+    bool last = --parent->refs == 0;
+    if (last) {
+        hal_parent **at = &folder->parents;
+        while (*at != parent)
+            at = &(*at)->next;
+        *at = parent->next;
+    }
+    pthread_mutex_unlock(&folder->lock);
+    if (!last)
+        return;
+    close(parent->fd);
+    hal_free(parent);
+}
+
 static hal_entry entry_of(const struct stat *s)
 {
     return (hal_entry){
@@ -270,7 +327,8 @@ hal_status hal_entry_of_fd(int fd, hal_entry *out, hal_err *err)
 
 /* The holder may rename the file between our open and our lock: then the name is another file's or
  * free, and we start again. */
-hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd, hal_err *err)
+hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd, hal_entry *out,
+                                hal_err *err)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
         int got =
@@ -290,6 +348,7 @@ hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd, hal_er
             !fstatat(parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) && here.st_ino == there.st_ino &&
             here.st_dev == there.st_dev) {
             *fd = got;
+            *out = entry_of(&here);
             return HAL_OK;
         }
         close(got);

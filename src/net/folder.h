@@ -28,6 +28,17 @@ hal_status hal_folder_open(hal_folder *folder, hal_err *err) HAL_MUST_CHECK;
 hal_status hal_folder_enter(hal_folder *folder, const char *path, int *parent_fd, const char **name,
                             hal_err *err) HAL_MUST_CHECK;
 
+/** The same for one of many: files of a folder that are open at the same time share its descriptor,
+ * which hal_folder_leave gives back. */
+typedef struct hal_parent {
+    struct hal_parent *next;
+    int fd, refs;
+    char path[]; /* "" or "a/b/" */
+} hal_parent;
+hal_status hal_folder_enter_shared(hal_folder *folder, const char *path, hal_parent **parent,
+                                   const char **name, hal_err *err) HAL_MUST_CHECK;
+void hal_folder_leave(hal_folder *folder, hal_parent *parent);
+
 /** The latest line of `path`. */
 bool hal_folder_find_line(hal_folder *folder, const char *path, hal_file_line *out);
 /** HAL_E_IO, naming both sources and the file, when `path` has a record of another source. */
@@ -49,9 +60,9 @@ typedef struct hal_entry {
 hal_status hal_entry_look(int parent_fd, const char *name, hal_entry *out,
                           hal_err *err) HAL_MUST_CHECK;
 hal_status hal_entry_of_fd(int fd, hal_entry *out, hal_err *err) HAL_MUST_CHECK;
-/** Opens or creates the regular file `name` for this process alone; HAL_E_IO when another one holds
- * it. */
-hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd,
+/** Opens or creates the regular file `name` for this process alone, and says what it is; HAL_E_IO
+ * when another one holds it. */
+hal_status hal_entry_open_alone(int parent_fd, const char *name, int *fd, hal_entry *out,
                                 hal_err *err) HAL_MUST_CHECK;
 /** Renames within the folder; hal_entry_save forces the folder to the disk. An existing `to` is
  * kept and HAL_E_IO returned unless `replace`. */
