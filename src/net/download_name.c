@@ -62,8 +62,12 @@ static void name_waiting(hal_loop *loop, hal_outlet *outlet)
     hal_status st = n ? HAL_OK : hal_err_nomem(&err, sizeof *n);
     if (n)
         *n = (naming){loop, outlet, list};
-    if (!st && loop->closing)
-        st = hal_err_set(&err, HAL_E_CANCELLED, "the run is ending");
+    if (!st && loop->closing) { /* no more work is taken, and what is whole is kept */
+        outlet->busy = true;
+        run_naming(n);
+        naming_done(n);
+        return;
+    }
     if (!st)
         st = hal_pool_post(loop->pool, outlet->strand, run_naming, naming_done, n, &err);
     outlet->busy = !st;
