@@ -254,6 +254,7 @@ void hal_download_publish(hal_download *d)
     work *w = flush(d, &err) ? NULL : new_piece(d, false, &err);
     if (w) {
         w->run = hal_download_run_last;
+        w->urgent = true;
         w->then = checked;
         snprintf(w->etag, sizeof w->etag, "%s", d->etag);
         memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
