@@ -186,7 +186,7 @@ static void withdraw(hal_exchange *x, hal_strain strain)
 void hal_exchanges_slept(hal_loop *loop, int64_t gap_ns)
 {
     for (hal_exchange *x = loop->exchanges; x; x = x->next) {
-        if (!x->in_multi)
+        if (!x->in_multi || x->phase == HAL_ENDING)
             continue;
         withdraw(x, HAL_STRAIN_UNKNOWN);
         if (x->request.repeatable) {
