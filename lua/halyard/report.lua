@@ -2,6 +2,7 @@
 -- The record of a run: what was asked, what came, where it is. One per Lua state at a time; the
 -- workflow runner starts it, the modules add to it, and it ends as report.json.
 
+local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local json = require("halyard.json")
 local system = require("halyard.core.system")
@@ -225,40 +226,31 @@ function methods:summary()
   }
 end
 
-local states = { there = "already there", deferred = "deferred", listed = "listed",
-  complete = "complete" }
-
-local function file_line(out, before, entry)
-  local status = entry.ok and (entry.skipped and "there" or "complete") or entry.status
-  out:object(before, "bytes", entry.bytes,
-    "error", entry.err and system.redact(tostring(entry.err)) or nil,
-    "fault", entry.err and entry.err.fault, "file", entry.file, "sha256", entry.sha256,
-    "status", states[status] or "error", "tries", entry.tries,
-    "uri", system.redact(entry.uri), "warning", entry.warning)
+-- A file that is there and of no queue.
+local function add_entry(list, entry)
+  list:add(nil, entry.uri, nil, entry.file, nil, nil, entry.skipped and "there" or "complete",
+    entry.tries, entry.bytes, entry.sha256)
 end
 
 --- Writes report.json: `document` and all files, one after the other, so that their number does not
 -- matter.
 function methods:save(document)
   local out <close> = system.create_file(self.output .. "/report.json")
-  local before = "\n    "
-  local function add(entry)
-    file_line(out, before, entry)
-    before = ",\n    "
-  end
   out:append(system.redact(json.pretty(document)):gsub("\n}$", "") .. ',\n  "files": [')
-  for _, list in ipairs({ self.files, self.made }) do
-    for _, entry in ipairs(list) do
-      add(entry)
+  local list, any = download.list({ report = out }), false
+  for _, entries in ipairs({ self.files, self.made }) do
+    for _, entry in ipairs(entries) do
+      add_entry(list, entry)
+      any = true
     end
   end
-  local entry = {}
   for _, queue in ipairs(self.queues) do
     for k = 1, #queue do
-      add(queue:entry(k, entry))
+      queue:list(k, list)
+      any = true
     end
   end
-  out:append((before == "\n    " and "" or "\n  ") .. "]\n}\n")
+  out:append((any and "\n  " or "") .. "]\n}\n")
   out:commit()
 end
 

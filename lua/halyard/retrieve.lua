@@ -4,7 +4,6 @@
 
 local archive = require("halyard.core.archive")
 local door = require("halyard.archive.door")
-local download = require("halyard.core.download")
 local errors = require("halyard.error")
 local fetch = require("halyard.retrieve.fetch")
 local outcome = require("halyard.retrieve.outcome")
@@ -27,7 +26,7 @@ local report_methods = {}
 function report_methods:failed()
   local list, queue = {}, queues[self]
   for k = 1, #queue do
-    list[#list + 1] = queue.problems[k] and queue:public_entry(k) or nil
+    list[#list + 1] = queue.problems[k] and queue:entry(k) or nil
   end
   return list
 end
@@ -56,7 +55,7 @@ local function new_report(queue)
     end,
     __index = function(_, key)
       if math.type(key) == "integer" then
-        return queue:public_entry(key)
+        return queue:entry(key)
       end
       return report_methods[key]
     end,
@@ -118,9 +117,6 @@ function M.products(products, options)
   local parallel, on_error = check_options(options)
   local record = report.current()
   local folder = options.dir or "mastDownload"
-  if not record.dry then
-    download.expect()
-  end
   local queue = queue_module.new(products, options, folder, record:path(folder))
   record:require_hosts(queue.hosts)
   if record.dry then

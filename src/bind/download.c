@@ -4,6 +4,8 @@
 
 #include "bind/args.h"
 #include "bind/auth.h"
+#include "bind/download_set.h"
+#include "bind/file_list.h"
 #include "bind/file_row.h"
 #include "bind/op.h"
 #include "data/answer_words.h"
@@ -204,7 +206,7 @@ static int names(lua_State *L)
     return 1;
 }
 
-/* expect(): files will be asked for */
+/* expect(): there will be requests */
 static int expect(lua_State *L)
 {
     hal_loop_expect_requests(hal_host_loop(hal_host_of(L)));
@@ -213,10 +215,12 @@ static int expect(lua_State *L)
 
 int hal_open_download(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"file", file},     {"safe_name", safe_name}, {"disposition", disposition},
-        {"names", names},   {"record", record},       {"expect", expect},
-        {"coming", coming}, {"row", hal_file_row},    {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"file", file},           {"set", hal_download_set},
+                                         {"safe_name", safe_name}, {"names", names},
+                                         {"record", record},       {"disposition", disposition},
+                                         {"expect", expect},       {"coming", coming},
+                                         {"row", hal_file_row},    {"place", hal_file_place},
+                                         {"list", hal_file_list},  {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -13,18 +13,22 @@
 
 #include <strings.h>
 
-enum { ROW = 1, NAME_BYTES_MAX = 4096, DIGEST_DIGITS = 16 };
+enum { NAME_BYTES_MAX = 4096, DIGEST_DIGITS = 16, STACK_SLOTS = 8 };
 
 /* Pushes a field of the row. */
-static int push(lua_State *L, const char *key)
+static int push(lua_State *L, int index, const char *key)
 {
     lua_pushstring(L, key);
-    return lua_rawget(L, ROW);
+    return lua_rawget(L, index);
 }
 
-static bool is_text(lua_State *L, int index)
+/* The text of a field, if it is one and not empty, which the row keeps. */
+static const char *text_of(lua_State *L, int index, const char *key)
 {
-    return lua_type(L, index) == LUA_TSTRING && lua_rawlen(L, index) > 0;
+    size_t n = 0;
+    const char *text = push(L, index, key) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+    lua_pop(L, 1);
+    return n ? text : NULL;
 }
 
 /* "host[:port]" of an address of the web; empty when it is none. */
@@ -37,32 +41,26 @@ static hal_slice host_of(const char *url)
 }
 
 /* A document of links (DataLink 1.0), which stands for files but is none. */
-static bool is_of_links(lua_State *L)
+static bool is_of_links(lua_State *L, int index)
 {
     static const char mark[] = "content=datalink";
-    if (push(L, "access_format") == LUA_TNIL) {
-        lua_pop(L, 1);
-        push(L, "content_type");
-    }
-    const char *kind = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    bool found = false;
-    for (; *kind && !found; kind++)
-        found = !strncasecmp(kind, mark, sizeof mark - 1);
-    lua_pop(L, 1);
-    return found;
+    const char *kind = text_of(L, index, "access_format");
+    if (!kind)
+        kind = text_of(L, index, "content_type");
+    for (; kind && *kind; kind++)
+        if (!strncasecmp(kind, mark, sizeof mark - 1))
+            return true;
+    return false;
 }
 
-/* Pushes what records call an address: without its secrets, which may also be all that tells two
- * files apart, so with a digest of the whole. */
-static void push_source(lua_State *L, int i_url)
+/* What records call an address: without its secrets, which may also be all that tells two files
+ * apart, so with a digest of the whole. */
+static const char *source_of(lua_State *L, const char *url)
 {
     char sha256[HAL_SHA256_TEXT_SIZE];
-    size_t n;
-    const char *url = lua_tolstring(L, i_url, &n);
-    if (!hal_redact_needed(url)) {
-        lua_pushvalue(L, i_url);
-        return;
-    }
+    if (!hal_redact_needed(url))
+        return url;
+    size_t n = strlen(url);
     char *copy = lua_newuserdatauv(L, n + 1, 0);
     memcpy(copy, url, n + 1);
     hal_redact(copy);
@@ -72,6 +70,7 @@ static void push_source(lua_State *L, int i_url)
     sha256[DIGEST_DIGITS] = '\0';
     lua_pushfstring(L, "%s#%s", copy, sha256);
     lua_remove(L, -2);
+    return lua_tostring(L, -1);
 }
 
 /* The file's name at the end of an address that has no arguments; NULL: none is there. */
@@ -86,9 +85,23 @@ static const char *name_at_end(const char *url, const char *host)
     return slash + 1;
 }
 
-/* Pushes the last part of `text` that is not empty (text of a CGI may stand before it), made safe.
- */
-static void push_safe_name(lua_State *L, const char *text)
+/* `text` itself where it is safe, else what is pushed. */
+static const char *safe(lua_State *L, const char *text)
+{
+    if (hal_is_safe_name(text))
+        return text;
+    hal_buf *out = hal_scratch(L, NAME_BYTES_MAX);
+    hal_err err = HAL_ERR_INIT;
+    if (hal_safe_name(out, text, &err))
+        hal_raise(L, &err);
+    lua_pushlstring(L, hal_buf_text(out), out->size_bytes);
+    hal_buf_clear(out);
+    lua_remove(L, -2);
+    return lua_tostring(L, -1);
+}
+
+/* The last part of `text` that is not empty (text of a CGI may stand before it), made safe. */
+static const char *safe_name_in(lua_State *L, const char *text)
 {
     size_t n = strlen(text);
     while (n && text[n - 1] == '/')
@@ -96,91 +109,134 @@ static void push_safe_name(lua_State *L, const char *text)
     size_t from = n;
     while (from && text[from - 1] != '/')
         from--;
-    const char *name = n ? lua_pushlstring(L, text + from, n - from) : lua_pushstring(L, text);
-    if (hal_is_safe_name(name))
-        return;
-    hal_buf *out = hal_scratch(L, NAME_BYTES_MAX);
-    hal_err err = HAL_ERR_INIT;
-    if (hal_safe_name(out, name, &err))
-        hal_raise(L, &err);
-    lua_pushlstring(L, hal_buf_text(out), out->size_bytes);
-    hal_buf_clear(out);
+    if (!n)
+        return safe(L, text);
+    return safe(L, text[n] ? lua_pushlstring(L, text + from, n - from) : text + from);
 }
 
-/* Pushes the size that the catalogue gives, or nil. */
-static void push_size(lua_State *L)
+static int64_t size_of(lua_State *L, int index)
 {
     int whole = 0;
-    if (push(L, "size") == LUA_TNIL)
-        push(L, "content_length");
+    if (push(L, index, "size") == LUA_TNIL) {
+        lua_pop(L, 1);
+        push(L, index, "content_length");
+    }
     lua_Integer size = lua_tointegerx(L, -1, &whole);
-    if (whole && size > 0)
-        lua_pushinteger(L, size);
-    else
-        lua_pushnil(L);
+    lua_pop(L, 1);
+    return whole && size > 0 ? size : -1;
 }
 
-/* Pushes what the file must have, in lower case, or nil. */
-static void push_sha256(lua_State *L)
+static void read_sha256(lua_State *L, int index, char out[HAL_SHA256_TEXT_SIZE])
 {
-    char text[HAL_SHA256_TEXT_SIZE];
-    if (push(L, "sha256") != LUA_TSTRING || lua_rawlen(L, -1) != sizeof text - 1) {
-        lua_pushnil(L);
+    const char *given = text_of(L, index, "sha256");
+    out[0] = '\0';
+    if (!given || strlen(given) != HAL_SHA256_TEXT_SIZE - 1 ||
+        strspn(given, "0123456789abcdefABCDEF") != HAL_SHA256_TEXT_SIZE - 1)
         return;
+    for (size_t i = 0; i < HAL_SHA256_TEXT_SIZE; i++)
+        out[i] = (char)(given[i] >= 'A' && given[i] <= 'F' ? given[i] + ('a' - 'A') : given[i]);
+}
+
+bool hal_row_read(lua_State *L, int index, hal_row *out)
+{
+    if (!lua_istable(L, index))
+        return false;
+    luaL_checkstack(L, STACK_SLOTS, "row");
+    push(L, index, "dataURI");
+    bool is_uri = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (push(L, index, is_uri ? "dataURI" : "access_url") != LUA_TSTRING) {
+        lua_pop(L, 1);
+        return false;
     }
-    const char *given = lua_tostring(L, -1);
-    for (size_t i = 0; i < sizeof text; i++)
-        text[i] = (char)(given[i] >= 'A' && given[i] <= 'F' ? given[i] + ('a' - 'A') : given[i]);
-    if (strspn(text, "0123456789abcdef") == sizeof text - 1)
-        lua_pushstring(L, text);
-    else
-        lua_pushnil(L);
+    size_t n;
+    out->address = lua_tolstring(L, -1, &n);
+    lua_pop(L, 1);
+    out->is_direct = !is_uri;
+    out->host = is_uri ? hal_slice_of("mast") : host_of(out->address);
+    if (!n || strlen(out->address) != n || !out->host.size_bytes ||
+        (!is_uri && is_of_links(L, index)))
+        return false;
+    out->source = source_of(L, out->address);
+    const char *name = text_of(L, index, "productFilename");
+    if (!name)
+        name = is_uri ? out->source : name_at_end(out->source, host_of(out->source).data);
+    out->name = name ? safe_name_in(L, name) : NULL;
+    out->size_bytes = size_of(L, index);
+    read_sha256(L, index, out->sha256);
+    return true;
+}
+
+void hal_row_check_host(lua_State *L, const hal_row *row, int i_hosts)
+{
+    luaL_checktype(L, i_hosts, LUA_TTABLE);
+    lua_pushlstring(L, row->host.data, row->host.size_bytes);
+    bool known = lua_rawget(L, i_hosts) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (!known)
+        hal_bind_fail(L, HAL_E_PERMISSION, "a row was changed to %s while files were being fetched",
+                      row->source);
+}
+
+static char *put_component(lua_State *L, char *to, const char *name)
+{
+    size_t n = strlen(name);
+    if (n > HAL_COMPONENT_MAX_BYTES)
+        hal_bind_fail(L, HAL_E_USAGE, "a file name has at most %d bytes", HAL_COMPONENT_MAX_BYTES);
+    memcpy(to, name, n);
+    return to + n;
+}
+
+/* A column of the row, made safe. */
+static const char *component(lua_State *L, int index, const char *key)
+{
+    push(L, index, key);
+    const char *text = lua_toboolean(L, -1) ? hal_arg_text(L, lua_gettop(L), key) : "unknown";
+    lua_pop(L, 1);
+    return safe(L, text);
+}
+
+void hal_row_place(lua_State *L, int index, const char *name, bool flat,
+                   char out[HAL_ROW_PLACE_SIZE])
+{
+    int top = lua_gettop(L);
+    char *to = out;
+    if (!name)
+        hal_bind_fail(L, HAL_E_USAGE, "the row tells no name of its file");
+    if (!flat) {
+        to = put_component(L, to, component(L, index, "obs_collection"));
+        *to++ = '/';
+        to = put_component(L, to, component(L, index, "obs_id"));
+        *to++ = '/';
+        lua_settop(L, top);
+    }
+    *put_component(L, to, name) = '\0';
 }
 
 int hal_file_row(lua_State *L)
 {
-    lua_settop(L, ROW);
-    if (!lua_istable(L, ROW))
+    hal_row row;
+    if (!hal_row_read(L, 1, &row))
         return 0;
-    luaL_checkstack(L, 24, "row");
-    push(L, "dataURI");
-    bool is_uri = lua_toboolean(L, -1);
-    int i_address = ROW + 1;
-    hal_slice host = {0};
-    if (!is_uri) {
-        push(L, "access_url");
-        lua_replace(L, i_address);
-    }
-    if (!is_text(L, i_address) || strlen(lua_tostring(L, i_address)) != lua_rawlen(L, i_address))
-        return 0;
-    const char *address = lua_tostring(L, i_address);
-    if (!is_uri && (!(host = host_of(address)).size_bytes || is_of_links(L)))
-        return 0;
-    push_source(L, i_address); /* 3 */
-    const char *source = lua_tostring(L, -1), *name = NULL;
-    push(L, "productFilename"); /* 4 */
-    if (is_text(L, -1))
-        name = lua_tostring(L, -1);
-    else
-        name = is_uri ? source : name_at_end(source, host_of(source).data);
-    if (name)
-        push_safe_name(L, name);
-    else
+    lua_pushstring(L, row.address);
+    lua_pushboolean(L, row.is_direct);
+    lua_pushstring(L, row.source);
+    lua_pushlstring(L, row.host.data, row.host.size_bytes);
+    lua_pushstring(L, row.name);
+    if (row.size_bytes < 0)
         lua_pushnil(L);
-    int i_name = lua_gettop(L);
-    push_size(L);
-    int i_size = lua_gettop(L);
-    push_sha256(L);
-    int i_sha256 = lua_gettop(L);
-    lua_pushvalue(L, i_address);
-    lua_pushboolean(L, !is_uri);
-    lua_pushvalue(L, i_address + 1);
-    if (is_uri)
-        lua_pushliteral(L, "mast");
     else
-        lua_pushlstring(L, host.data, host.size_bytes);
-    lua_pushvalue(L, i_name);
-    lua_pushvalue(L, i_size);
-    lua_pushvalue(L, i_sha256);
+        lua_pushinteger(L, row.size_bytes);
+    lua_pushstring(L, row.sha256[0] ? row.sha256 : NULL);
     return 7;
+}
+
+int hal_file_place(lua_State *L)
+{
+    char place[HAL_ROW_PLACE_SIZE];
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *name = lua_isnil(L, 2) ? NULL : hal_arg_text(L, 2, "place: name");
+    hal_row_place(L, 1, name, lua_toboolean(L, 3), place);
+    lua_pushstring(L, place);
+    return 1;
 }

@@ -222,25 +222,9 @@ static int encode(lua_State *L)
     return 1;
 }
 
-void hal_json_put_pairs(lua_State *L, hal_buf *out, int first)
+void hal_json_put_text(lua_State *L, hal_buf *out, const char *text)
 {
-    int top = lua_gettop(L);
-    const char *before = "{";
-    luaL_argcheck(L, (top - first) % 2, top, "pairs are expected");
-    for (int i = first; i < top; i += 2) {
-        hal_slice key = {0};
-        if (lua_isnil(L, i + 1))
-            continue;
-        key.data = luaL_checklstring(L, i, &key.size_bytes);
-        put(L, out, before, 1);
-        put_string(L, out, key);
-        put(L, out, ":", 1);
-        put_value(L, out, i + 1, 1);
-        before = ",";
-    }
-    if (*before == '{')
-        put(L, out, "{", 1);
-    put(L, out, "}", 1);
+    put_string(L, out, hal_slice_of(text));
 }
 
 /* array(t) marks `t` as a list, so that an empty one is written as []. */

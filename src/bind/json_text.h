@@ -6,9 +6,8 @@
 
 #include <lua.h>
 
-/** Appends an object to `out`, which outlives a Lua error: keys and values stand in turns from
- * `first` to the top of the stack; those whose value is nil are left out. Raises `usage` for what
- * has no JSON form, `budget`, `memory`. */
-void hal_json_put_pairs(lua_State *L, hal_buf *out, int first);
+/** Appends a text as a string of JSON to `out`, which outlives a Lua error. Raises `usage` for what
+ * is no UTF-8, `budget`, `memory`. */
+void hal_json_put_text(lua_State *L, hal_buf *out, const char *text);
 
 #endif

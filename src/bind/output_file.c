@@ -15,29 +15,34 @@
 enum { LINE_MAX_BYTES = 64 << 20 };
 static const char type_name[] = "halyard.output_file";
 
-typedef struct output_file {
+struct hal_output_file {
     hal_files_out out;
     hal_buf line; /* under construction */
-} output_file;
+};
 
 static int file_close(lua_State *L)
 {
-    output_file *f = lua_touserdata(L, 1);
+    hal_output_file *f = lua_touserdata(L, 1);
     hal_files_drop(&f->out);
     hal_buf_clear(&f->line);
     return 0;
 }
 
-static output_file *file_of(lua_State *L)
+void hal_output_begin_line(lua_State *L, hal_output_file *f)
 {
-    output_file *f = luaL_checkudata(L, 1, type_name);
     if (f->out.fd < 0)
         hal_bind_fail(L, HAL_E_USAGE, "the file is closed");
     f->line.size_bytes = 0;
+}
+
+hal_output_file *hal_output_file_of(lua_State *L, int index)
+{
+    hal_output_file *f = luaL_checkudata(L, index, type_name);
+    hal_output_begin_line(L, f);
     return f;
 }
 
-static int append(lua_State *L, output_file *f, hal_slice bytes)
+static int append(lua_State *L, hal_output_file *f, hal_slice bytes)
 {
     hal_err err = HAL_ERR_INIT;
     return hal_files_append(&f->out, bytes, &err) ? hal_raise(L, &err) : 0;
@@ -45,19 +50,7 @@ static int append(lua_State *L, output_file *f, hal_slice bytes)
 
 static int file_append(lua_State *L)
 {
-    return append(L, file_of(L), hal_arg_slice(L, 2, "append"));
-}
-
-/* file:object(before, key, value, ...): text, then an object of JSON */
-static int file_object(lua_State *L)
-{
-    output_file *f = file_of(L);
-    hal_slice before = hal_arg_slice(L, 2, "object");
-    hal_err err = HAL_ERR_INIT;
-    if (hal_buf_append(&f->line, before.data, before.size_bytes, &err))
-        return hal_raise(L, &err);
-    hal_json_put_pairs(L, &f->line, 3);
-    return append(L, f, (hal_slice){f->line.data, f->line.size_bytes});
+    return append(L, hal_output_file_of(L, 1), hal_arg_slice(L, 2, "append"));
 }
 
 static hal_status put_cell(hal_buf *out, const char *text, size_t n, hal_err *err)
@@ -71,36 +64,77 @@ static hal_status put_cell(hal_buf *out, const char *text, size_t n, hal_err *er
     return st ? st : hal_buf_append(out, "\"", 1, err);
 }
 
-static hal_status put_argument(lua_State *L, int index, hal_buf *out, hal_err *err)
+/* As in json.c, an error record is only filled where it is needed. */
+static void check(lua_State *L, hal_status status)
 {
-    if (lua_isinteger(L, index)) {
-        char digits[HAL_INT64_TEXT_MAX];
-        return hal_buf_append(out, digits, hal_number_print_int64(digits, lua_tointeger(L, index)),
-                              err);
-    }
+    hal_err err;
+    if (!status)
+        return;
+    err = HAL_ERR_INIT;
+    if (status == HAL_E_NOMEM)
+        hal_err_nomem(&err, LINE_MAX_BYTES);
+    else
+        hal_err_set(&err, status, "a line would be longer than %d bytes", LINE_MAX_BYTES);
+    hal_raise(L, &err);
+}
+
+static void put(lua_State *L, hal_output_file *f, const char *text, size_t n)
+{
+    check(L, hal_buf_append(&f->line, text, n, NULL));
+}
+
+void hal_output_put(lua_State *L, hal_output_file *f, const char *text)
+{
+    put(L, f, text, strlen(text));
+}
+
+void hal_output_put_integer(lua_State *L, hal_output_file *f, int64_t value)
+{
+    char digits[HAL_INT64_TEXT_MAX];
+    put(L, f, digits, hal_number_print_int64(digits, value));
+}
+
+void hal_output_put_cell(lua_State *L, hal_output_file *f, const char *text)
+{
+    check(L, put_cell(&f->line, text, strlen(text), NULL));
+}
+
+void hal_output_put_json(lua_State *L, hal_output_file *f, const char *text)
+{
+    hal_json_put_text(L, &f->line, text);
+}
+
+void hal_output_end_line(lua_State *L, hal_output_file *f)
+{
+    append(L, f, (hal_slice){f->line.data, f->line.size_bytes});
+}
+
+static void put_argument(lua_State *L, hal_output_file *f, int index)
+{
     size_t n = 0;
-    const char *text = luaL_optlstring(L, index, "", &n);
-    return put_cell(out, text, n, err);
+    const char *text = lua_isinteger(L, index) ? NULL : luaL_optlstring(L, index, "", &n);
+    if (text)
+        check(L, put_cell(&f->line, text, n, NULL));
+    else
+        hal_output_put_integer(L, f, lua_tointeger(L, index));
 }
 
 /* file:cells(...): texts, numbers and nil (an empty cell) as a line (RFC 4180, but LF) */
 static int file_cells(lua_State *L)
 {
-    output_file *f = file_of(L);
+    hal_output_file *f = hal_output_file_of(L, 1);
     int n_cells = lua_gettop(L);
-    hal_err err = HAL_ERR_INIT;
-    hal_status st = HAL_OK;
-    for (int i = 2; i <= n_cells && !st; i++) {
-        st = put_argument(L, i, &f->line, &err);
-        if (!st)
-            st = hal_buf_append(&f->line, i < n_cells ? "," : "\n", 1, &err);
+    for (int i = 2; i <= n_cells; i++) {
+        put_argument(L, f, i);
+        hal_output_put(L, f, i < n_cells ? "," : "\n");
     }
-    return st ? hal_raise(L, &err) : append(L, f, (hal_slice){f->line.data, f->line.size_bytes});
+    hal_output_end_line(L, f);
+    return 0;
 }
 
 static int file_commit(lua_State *L)
 {
-    output_file *f = file_of(L);
+    hal_output_file *f = hal_output_file_of(L, 1);
     hal_err err = HAL_ERR_INIT;
     if (hal_files_commit(&f->out, &err))
         return hal_raise(L, &err);
@@ -110,15 +144,12 @@ static int file_commit(lua_State *L)
 int hal_create_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    output_file *f = lua_newuserdatauv(L, sizeof *f, 0);
+    hal_output_file *f = lua_newuserdatauv(L, sizeof *f, 0);
     f->out.dir = f->out.fd = -1;
     hal_buf_init(&f->line, LINE_MAX_BYTES);
     if (luaL_newmetatable(L, type_name)) {
-        static const luaL_Reg methods[] = {{"append", file_append},
-                                           {"cells", file_cells},
-                                           {"object", file_object},
-                                           {"commit", file_commit},
-                                           {NULL, NULL}};
+        static const luaL_Reg methods[] = {
+            {"append", file_append}, {"cells", file_cells}, {"commit", file_commit}, {NULL, NULL}};
         static const luaL_Reg meta[] = {
             {"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
         luaL_setfuncs(L, meta, 0);

@@ -90,12 +90,14 @@ describe("first light", function()
     assert.equal(0, report.download_bytes)
     assert.equal(first.catalogue_requests, report.queries[1].requests)
     assert.is_true(report.requests > first.catalogue_requests)
-    local n_events = 0
+    local done = 0
     for event in err:gmatch('{"event":"progress","data":({[^\n]*"stage":"files"[^\n]*})}') do
-      n_events = n_events + 1
-      assert.equal(0, json.decode(event).bytes)
+      local progress = json.decode(event)
+      assert.is_true(progress.done > done)
+      assert.same({ 0, #report.files }, { progress.bytes, progress.known })
+      done = progress.done
     end
-    assert.equal(#report.files, n_events)
+    assert.equal(#report.files, done)
     for _, entry in ipairs(report.files) do
       assert.equal("already there", entry.status)
     end

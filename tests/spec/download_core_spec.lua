@@ -71,6 +71,68 @@ describe("a download", function()
       { url = url, dir = folder, path = "x", size = "big" }))
   end)
 
+  it("is one of a set, whose owner is told of each in the order of their ends", function()
+    local reply = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    local server <close> = peer.serve({ { "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "keep",
+      "lost" }, { reply, "keep", "whole" }, { "HTTP/1.1 200 OK\r\n", "hold", "stuck" } })
+    local host = "127.0.0.1:" .. server:port()
+    local function row(name)
+      return { access_url = ("http://%s/%s.txt"):format(host, name), obs_collection = "C",
+        obs_id = "o/1" }
+    end
+    local set = download.set({ dir = folder })
+    local hosts = { [host] = true }
+    assert.is_nil(set:next())
+    assert.is_true(set:start(1, row("lost"), nil, nil, nil, hosts))
+    local k, bytes, err = set:next()
+    assert.same({ 1, "not_found", 1 }, { k, err.code, err.tries })
+    assert.is_nil(bytes)
+    assert.is_true(set:start(2, row("whole"), nil, nil, nil, hosts))
+    assert.is_true(set:start(3, row("whole"), "../up", nil, nil, hosts))
+    assert.is_true(set:start(4, row("stuck"), nil, nil, nil, hosts))
+    local seen = {}
+    for _ = 1, 2 do
+      local number, n, skipped, tries = set:next()
+      seen[number] = n and { n, skipped, tries } or skipped.code
+    end
+    assert.same({ [2] = { 5, false, 1 }, [3] = "usage" }, seen)
+    local file <close> = assert(io.open(folder .. "/C/1/whole.txt"))
+    assert.equal("hello", file:read("a"))
+    assert.same({ 1, 0 }, { set:count() })
+    assert.is_false(set:start(5, { access_url = "no address" }, nil, nil, nil, hosts))
+    assert.equal("permission", failure(set.start, set, 5, row("whole"), nil, nil, nil, {}))
+    getmetatable(set).__close(set) -- cancels what is stuck
+    assert.equal("usage", failure(set.next, set))
+    require("halyard.core.task").sleep(0.01) -- it ends
+  end)
+
+  it("stands in the lists of a run, without secrets", function()
+    local dir = require("halyard.core.system").default_output(folder)
+    local system = require("halyard.core.system")
+    system.make_dirs(".")
+    local csv <close> = system.create_file(dir .. "/list.csv")
+    local json <close> = system.create_file(dir .. "/list.json")
+    local list = download.list({ csv = csv, json = json })
+    list:add("d", "mast:A/b", "http://h/?uri=b&token=secret", "b", 5, nil, "failed", 2, nil, nil,
+      nil, nil, { code = "network", message = "no way to http://h/?token=secret", fault = "local" })
+    assert.is_true(list:add_row(nil, { access_url = "http://h/c,d.txt", size = 7 }, nil, true, dir,
+      nil, "there", 0, "odd", nil, { h = true }))
+    assert.is_false(list:add_row(nil, {}, nil, true, dir, nil, "there"))
+    assert.equal("permission", failure(list.add_row, list, nil, { access_url = "http://i/c" }, "c",
+      true, dir, nil, "there", 0, nil, nil, { h = true }))
+    assert.equal("internal", failure(list.add, list, nil, "u", nil, "p", nil, nil, "lost"))
+    csv:commit()
+    json:commit()
+    assert.equal('d/b,ERROR,no way to http://h/?token=***,http://h/?uri=b&token=***,,,mast:A/b,,2,'
+      .. 'network,local\n"c,d.txt",COMPLETE,odd,,,,"http://h/c,d.txt",,0,,\n',
+      system.read_file(dir .. "/list.csv"))
+    assert.equal('\n{"error":"network","fault":"local","message":"no way to http://h/?token=***",'
+      .. '"path":"b","size":5,"status":"failed","tries":2,"uri":"mast:A/b",'
+      .. '"url":"http://h/?uri=b&token=***"},\n{"message":"odd","path":"c,d.txt","size":7,'
+      .. '"status":"already there","tries":0,"uri":"http://h/c,d.txt","url":"http://h/c,d.txt"}',
+      system.read_file(dir .. "/list.json"))
+  end)
+
   it("makes names of foreign text safe", function()
     assert.equal("a_b.fits", download.safe_name("a:b.fits"))
     assert.equal("_.hidden", download.safe_name(".hidden"))

@@ -1,33 +1,27 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- Where products go and what the manifest says; the transfer itself is replaced by a record of it.
+-- Where products go and what the manifest says.
 
 describe("retrieve.products", function()
+  local peer = require("halyard.test.peer")
   local report = require("halyard.report")
-  local download = require("halyard.core.download")
+  local retrieve = require("halyard.retrieve")
   local system = require("halyard.core.system")
-  local file = download.file
-  local asked, retrieve, output
-  local modules = { "halyard.retrieve", "halyard.retrieve.fetch" }
+  local server, output
 
   before_each(function()
-    asked = {}
-    download.file = function(options)
-      asked[#asked + 1] = options
-      return { bytes = 3, sha256 = ("0"):rep(64), skipped = false }
-    end
-    for _, name in ipairs(modules) do
-      package.loaded[name] = nil
-    end
-    retrieve = require("halyard.retrieve")
+    server = peer.serve({
+      { "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "keep", "bad" },
+      { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "keep", "HEAD " },
+      { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "keep", "GET " },
+    })
+    peer.set("archive", ("http://127.0.0.1:%d"):format(server:port()))
     output = system.default_output(os.tmpname() .. "-out")
     report.begin(report.new({ output = output }))
   end)
 
   after_each(function()
-    download.file = file
-    for _, name in ipairs(modules) do
-      package.loaded[name] = nil
-    end
+    peer.set("archive", nil)
+    server:stop()
     os.execute("rm -rf '" .. output .. "'")
   end)
 
@@ -44,17 +38,19 @@ describe("retrieve.products", function()
       assert.equal("usage", err.code)
       assert.is_truthy(err.message:find(text, 1, true), err.message)
     end
-    assert.equal(0, #asked)
+    assert.equal(0, server:requests())
     assert.equal(1, #retrieve.products({ { dataURI = "mast:A/x.fits" } }))
+    assert.equal(1, server:requests())
   end)
 
   it("names the source of every file, and the later one of two alike after it", function()
     local uris = { "mast:A/x.fits", "mast:B/x.fits", "mast:C/X.fits" }
     local got = retrieve.products({ row(uris[1]), row(uris[2]), row(uris[3]) },
-      { flat = true, parallel = 1, on_error = "keep" })
+      { flat = true, parallel = 1, on_error = "keep" }):check()
     assert.equal("mastDownload/x.fits", got[1].file)
     for i, stem in ipairs({ "x", "x", "X" }) do
-      assert.equal(uris[i], asked[i].source)
+      assert.equal(uris[i], got[i].uri)
+      assert.truthy(server:request(i):find(uris[i]:match("mast:(%u)"), 1, true))
       if i > 1 then
         assert.equal(("mastDownload/%s~%s.fits"):format(stem, system.sha256(uris[i]):sub(1, 8)),
           got[i].file)
@@ -77,18 +73,6 @@ describe("retrieve.products", function()
     end))
   end)
 
-  it("writes pairs in their order, without those that are nil", function()
-    assert.equal('[{"b":1,"a":"é\\"","long text":"of plain letters, then \\\\","z":[true]},{}',
-      written(function(out)
-        out:object("[", "b", 1, "gone", nil, "a", 'é"', "long text", "of plain letters, then \\",
-          "z", { true })
-        out:object(",", "gone", nil)
-        assert.is_false(pcall(out.object, out, ",", "a"))
-        local ok, err = pcall(out.object, out, "", "a", "\xff")
-        assert.equal("usage", not ok and err.code)
-      end))
-  end)
-
   it("lists the files of all calls into one folder, each once", function()
     retrieve.products({ row("mast:A/a.fits"), row("mast:A/b.fits") }, { flat = true })
     retrieve.products({ row("mast:A/b.fits"), row("mast:A/c.fits") }, { flat = true })
@@ -101,13 +85,6 @@ describe("retrieve.products", function()
   end)
 
   it("hands a failed entry to the workflow's function, which says whether to go on", function()
-    local errors = require("halyard.error")
-    download.file = function(options)
-      if options.path:find("bad", 1, true) then
-        errors.raise("protocol", "an HTML page came", { tries = 3 })
-      end
-      return { bytes = 3, sha256 = ("0"):rep(64), skipped = false, tries = 1 }
-    end
     local rows = { row("mast:A/bad1.fits"), row("mast:A/b.fits"), row("mast:A/bad2.fits"),
       row("mast:A/c.fits") }
     local seen = {}
@@ -115,7 +92,7 @@ describe("retrieve.products", function()
       seen[#seen + 1] = entry.file .. " " .. entry.err.code .. " " .. entry.tries
       return #seen < 3
     end })
-    assert.same({ "mastDownload/bad1.fits protocol 3", "mastDownload/bad2.fits protocol 3" }, seen)
+    assert.same({ "mastDownload/bad1.fits archive 1", "mastDownload/bad2.fits archive 1" }, seen)
     assert.equal(4, #got)
     assert.same({ false, true, false, true }, { got[1].ok, got[2].ok, got[3].ok, got[4].ok })
     assert.is_nil(got[5])
@@ -134,18 +111,19 @@ describe("retrieve.products", function()
       return false
     end })
     assert.is_false(ok)
-    assert.equal("protocol", err.code)
+    assert.equal("archive", err.code)
   end)
 
   it("takes rows out of tables and lists, each source once", function()
     local list = { row("mast:A/a.fits"), row("mast:A/b.fits"), row("mast:A/a.fits"),
       row("mast:A/c.fits") }
     local t = require("halyard.core.table").from_rows(list, { "dataURI", "productFilename" })
-    for _, products in ipairs({ list, t }) do
-      asked = {}
-      local got = retrieve.products(products, { flat = true, parallel = 1 })
+    for i, products in ipairs({ list, t }) do
+      local got = retrieve.products(products, { flat = true, parallel = 1, dir = "d" .. i })
       assert.equal(3, #got)
-      assert.same({ "a.fits", "b.fits", "c.fits" }, { asked[1].path, asked[2].path, asked[3].path })
+      assert.equal(3 * i, server:requests())
+      assert.same({ "/a.fits", "/b.fits", "/c.fits" },
+        { got[1].file:sub(3), got[2].file:sub(3), got[3].file:sub(3) })
       assert.equal("mast:A/c.fits", got[3].uri)
     end
   end)
@@ -174,12 +152,23 @@ describe("retrieve.products", function()
   end)
 
   it("says by one option what becomes of files that are there", function()
-    for existing, want in pairs({ skip = {}, replace = { replace = true },
-      verify = { verify = true } }) do
-      retrieve.products({ row("mast:A/a.fits") }, { flat = true, existing = existing })
-      local got = asked[#asked]
-      assert.same({ want.replace or false, want.verify or false }, { got.replace, got.verify })
+    local rows = { row("mast:A/a.fits") }
+    local function fetch(existing)
+      return retrieve.products(rows, { flat = true, existing = existing, on_error = "keep" })[1]
     end
+    assert.is_false(fetch(nil).skipped)
+    assert.is_true(fetch("skip").skipped)
+    assert.equal(1, server:requests())
+    assert.is_true(fetch("verify").skipped)
+    assert.truthy(server:request(2):find("^HEAD "))
+    os.execute(("echo mine > '%s/mastDownload/a.fits'"):format(output))
+    for _, existing in ipairs({ "skip", "verify" }) do
+      local ok, err = pcall(fetch, existing)
+      assert.is_false(ok)
+      assert.equal("io", err.code)
+    end
+    assert.is_false(fetch("replace").skipped)
+    assert.equal("abc", system.read_file(output .. "/mastDownload/a.fits"))
     for _, wrong in ipairs({ { existing = "keep" }, { replace = true } }) do
       local ok, err = pcall(retrieve.products, { row("mast:A/a.fits") }, wrong)
       assert.is_false(ok)

@@ -139,9 +139,15 @@ function M.host(url)
   return url:match("^https?://([^/?#]+)")
 end
 
---- Lets at most `parallel` (4 unless said, never above 8) requests go to the host of `url` at once.
+--- Lets at most `parallel` requests, never more than 8, go to the host of `url` at once.
+function M.limit(url, parallel)
+  http.limit(M.host(url), math.min(window_max, parallel))
+end
+
+--- Lets 4 to 8 requests go to the host of `url` at once, as many as the call makes: other calls
+-- may ask it, too.
 function M.polite(url, parallel)
-  http.limit(M.host(url), math.min(window_max, math.max(window_default, parallel or 0)))
+  M.limit(url, math.max(window_default, parallel or 0))
 end
 
 --- Begins a call that asks an archive: refuses one that the workflow does not declare.

@@ -10,7 +10,6 @@ local export = require("halyard.retrieve.export")
 local http = require("halyard.core.http")
 local manifest = require("halyard.retrieve.manifest")
 local system = require("halyard.core.system")
-local task = require("halyard.core.task")
 local watch = require("halyard.retrieve.watch")
 
 local M = {}
@@ -32,77 +31,22 @@ local function named(err, path)
   return err
 end
 
-local function transfer(item, url, auth, queue)
-  local existing = queue.options.existing
-  return errors.try(download.file, {
-    url = url, source = item.source, dir = queue.dir, path = item.place, size = item.size,
-    sha256 = item.expected_sha256, replace = existing == "replace", verify = existing == "verify",
-    keep_bad = system.setting("keep_bad") == "yes", auth = auth,
-  })
-end
-
--- Failures that another copy of the file cannot mend.
-local final = { io = true, budget = true, cancelled = true, permission = true }
-
--- The copy in the cloud: true and what came; false and why not.
-local function from_cloud(item, queue)
-  local url = queue.cloud_urls[item.uri]
-  if not url then
-    return false, errors.new("not_found", "the file is not in the cloud", { fault = "permanent" })
-  end
-  local ok, got = transfer(item, url, nil, queue)
-  if not ok and final[got.code] then
-    error(named(got, item.place), 0)
-  elseif not ok and got.code == "not_found" then
-    got = errors.new("not_found", "the file is not in the cloud, though the archive lists it there",
-      { fault = "permanent", tries = got.tries })
-  end
-  return ok, got
-end
-
--- What came. Raises what went wrong, with `absent` when the cloud alone was asked and has it not.
-local function fetch(item, queue)
-  local cloud = queue.options.cloud
-  local ok, got, from = false, nil, nil
-  if cloud then
-    ok, got = from_cloud(item, queue)
-    from = "cloud"
-  end
-  if not ok and cloud == "only" and got.code == "not_found" then
-    got.message = ("%s: %s; cloud = \"first\" takes it from the archive"):format(
-      item.place:match("[^/]+$"), got.message)
-    got.absent = true
-    error(got, 0)
-  elseif not ok and cloud ~= "only" then
-    ok, got = transfer(item, item.address, not item.direct and "mast" or nil, queue)
-    from = "archive"
-  end
-  if not ok then
-    error(named(got, item.place), 0)
-  end
-  got.from = cloud and from or nil
-  return got
-end
-
 -- A later run may fetch it, and nothing else need stop for it (fault matrix section 2).
 local function is_deferred(err)
   return err.deferred or err.code == "busy" and err.retry_after ~= nil
 end
 
--- Fetches file `k`, notes what became of it. Raises when the others shall not go on.
--- @tparam table item for what is known of it, used again
-local function fetch_one(queue, k, on_error, item)
-  queue:begin(k)
-  local ok, got = errors.try(fetch, queue:item(k, item), queue)
-  if ok then
-    queue:settle(k, got.skipped and "there" or "complete", got)
-    return got
-  end
-  local err, status = got, got.absent and "absent" or is_deferred(got) and "deferred" or "failed"
-  queue:settle(k, status, nil, err)
+-- Failures that another copy of the file cannot mend.
+local final = { io = true, budget = true, cancelled = true, permission = true }
+
+-- File `k` is not there. Raises when the others shall not go on.
+local function failed(work, k, err)
+  local queue, on_error = work.queue, work.on_error
+  local status = err.absent and "absent" or is_deferred(err) and "deferred" or "failed"
+  queue:fail(k, status, err)
   local entry
   if type(on_error) == "function" and status == "failed" then
-    entry = queue:public_entry(k)
+    entry = queue:entry(k)
     entry.err = err
   end
   local go_on = status ~= "failed" or on_error == "keep" or entry and on_error(entry)
@@ -111,33 +55,90 @@ local function fetch_one(queue, k, on_error, item)
   end
 end
 
--- Tasks that take one file after the other, twice as many as may be asked for at once: while some
--- come in, others are looked for or get their names, and no host waits for that.
-local function fetch_all(queue, parallel, on_error, record)
-  local next_k, done, bytes, tasks = 0, 0, 0, {}
+-- The cloud, which alone was to be asked, has no such file.
+local function absent(work, k, message, tries)
+  failed(work, k, errors.new("not_found", ("%s: %s; cloud = \"first\" takes it from the archive")
+    :format(work.queue:place(k):match("[^/]+$"), message),
+    { fault = "permanent", absent = true, tries = tries }))
+end
+
+local function begin(work, k)
+  local queue, from = work.queue, work.from
+  local cloud = queue.options.cloud
+  local url = cloud and queue.cloud_urls[queue:item(k).uri]
+  if url or cloud ~= "only" then
+    from[k] = cloud and (url and "cloud" or "archive") or nil
+    queue:start(k, work.files, url)
+  else
+    absent(work, k, "the file is not in the cloud")
+  end
+end
+
+-- As `failed`, unless another copy may mend it.
+local function try_elsewhere(work, k, err)
+  local queue, from = work.queue, work.from
+  local cloud = from[k] == "cloud" and not final[err.code] and queue.options.cloud
+  if cloud == "first" then
+    from[k] = "archive"
+    queue:start(k, work.files)
+  elseif cloud == "only" and err.code == "not_found" then
+    absent(work, k, "the file is not in the cloud, though the archive lists it there", err.tries)
+  else
+    failed(work, k, named(err, queue:place(k)))
+  end
+end
+
+-- Four times as many files are under way as may be asked for at once: while some come in, others
+-- are looked for or get their names, and no host waits for that.
+local function drive(work, parallel, record)
+  local queue, files = work.queue, work.files
+  local next_k, shown, bytes = 0, 0, 0
+  local function done()
+    local under_way, ended = files:count()
+    return next_k - under_way - ended, ended
+  end
   local function show()
+    shown = done()
     system.emit("progress", {
-      stage = "files", done = done, known = #queue, unit = "files",
+      stage = "files", done = shown, known = #queue, unit = "files",
       bytes = bytes + download.coming(), elapsed_s = record:elapsed(),
     })
   end
-  for i = 1, 2 * parallel do
-    tasks[i] = i
-  end
   local _ <close> = watch(show)
-  task.map(tasks, #tasks, function()
-    local item = {}
-    while next_k < #queue do
+  repeat
+    while next_k < #queue and next_k - done() < 4 * parallel do
       next_k = next_k + 1
-      local got = fetch_one(queue, next_k, on_error, item)
-      done = done + 1
-      if got and not got.skipped then
-        bytes = bytes + got.bytes
-        record:downloaded(got.bytes)
+      begin(work, next_k)
+    end
+    local k, n, skipped, tries, warning = files:next()
+    if n then
+      queue:settle(k, skipped and "there" or "complete", n, tries, warning, work.from[k])
+      if not skipped then
+        bytes = bytes + n
+        record:downloaded(n)
       end
+    elseif k then
+      try_elsewhere(work, k, skipped)
+    end
+    local n_done, n_ended = done()
+    if n_ended == 0 and n_done ~= shown then -- else more is told at once
       show()
     end
-  end)
+  until not k
+end
+
+local function fetch_all(queue, parallel, on_error, record)
+  local existing = queue.options.existing
+  local files <close> = download.set({ dir = queue.dir, flat = queue.options.flat or false,
+    replace = existing == "replace", verify = existing == "verify",
+    keep_bad = system.setting("keep_bad") == "yes" })
+  local work = { queue = queue, files = files, on_error = on_error, from = {} }
+  local ok, why = pcall(drive, work, parallel, record)
+  if not ok then
+    files:cancel()
+    repeat until not files:next() -- their ends: no transfer outlives the call
+    error(why, 0)
+  end
 end
 
 -- A manifest is written after every call, unless a workflow calls so often that this would take
@@ -201,9 +202,10 @@ end
 
 -- As many requests at once to each host as the caller says; to MAST never more than 8.
 local function be_polite(queue, parallel)
-  door.polite(door.base("download"), parallel)
   for _, host in ipairs(queue.hosts) do
-    if host ~= "mast" then
+    if host == "mast" then
+      door.limit(door.base("download"), parallel)
+    else
       http.limit(host, parallel)
     end
   end

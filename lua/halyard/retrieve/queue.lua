@@ -40,12 +40,9 @@ end
 
 local mashup
 
--- Where a file is: an address, a file at a mission's own address, or a data URI. MAST's own URIs,
--- some of which look like addresses, go to its download service.
-local function address_of(uri, direct)
-  if direct then
-    return uri
-  end
+-- Where the file of a data URI is: a file at a mission's own address, or at the download service,
+-- to which go also those that look like addresses.
+local function address_of(uri)
   local mission, product = uri:match("^mission:([%w_]+)/(.+)$")
   if mission then
     return require("halyard.archive.missions").file_url(mission, product)
@@ -80,16 +77,6 @@ local function name_in_url(url)
     or path:match("([^/]+)/*$") or "file"
 end
 
--- Layout as astroquery: <collection>/<observation>/<file>, or flat (mashup-api 10.3).
--- @tparam string name a safe one
-local function laid_out(row, name, flat)
-  if flat then
-    return name
-  end
-  return ("%s/%s/%s"):format(download.safe_name(rawget(row, "obs_collection") or "unknown"),
-    download.safe_name(rawget(row, "obs_id") or "unknown"), name)
-end
-
 -- A name that an earlier file has gets digits of its source's SHA-256 before its ending, the same
 -- in every run: 8, more where even those are taken.
 local function renamed(path, uri, digits)
@@ -122,18 +109,8 @@ end
 
 -- Making a queue ---------------------------------------------------------------------------------
 
--- The row of file `k` and what `download.row` says of it. Rows may be a list of the script's,
--- which can change after its hosts were allowed.
-local function look_up(self, k)
-  local row = self.rows[self.picked and self.picked[k] or k]
-  local uri, direct, source, host, name, size, sha256 = download.row(row)
-  if not uri then
-    refuse(row)
-  elseif not self.is_host[host] then
-    errors.raise("permission", ("a row was changed to %s while files were being fetched")
-      :format(source), { fault = "limit" })
-  end
-  return row, uri, direct, source, name, size, sha256
+local function row_of(self, k)
+  return self.rows[self.picked and self.picked[k] or k]
 end
 
 -- Finds a path for file `k`: by the workflow, by the name that the catalogue or an address that
@@ -143,12 +120,12 @@ local function name_file(self, k, row, source, name)
   local options = self.options
   local path = options.name and explicit_name(options.name, row, source)
   if name and not path then
-    self.digits[k] = take(self.taken, laid_out(row, name, options.flat), source)
+    self.digits[k] = take(self.taken, download.place(row, name, options.flat), source)
     return
   end
   local before = not path and self.state:of(source)
   name = before and download.safe_name(before.path:match("[^/]+$"))
-  path = name and laid_out(row, name, options.flat) or path
+  path = name and download.place(row, name, options.flat) or path
   if path then
     self.names[k], self.digits[k] = path, take(self.taken, path, source)
   else
@@ -205,12 +182,13 @@ function methods:ask_names(parallel)
   for first = 1, #self.unnamed, block do
     local list = table.move(self.unnamed, first, math.min(first + block - 1, #self.unnamed), 1, {})
     local names = task.map(list, parallel, function(k)
-      local _, uri = look_up(self, k)
+      local uri = download.row(row_of(self, k))
       return asked_name(uri)
     end)
     for j, k in ipairs(list) do -- in the order of the rows: the same in every run
-      local row, _, _, source = look_up(self, k)
-      self.names[k] = laid_out(row, download.safe_name(names[j]), self.options.flat)
+      local row = row_of(self, k)
+      local _, _, source = download.row(row)
+      self.names[k] = download.place(row, download.safe_name(names[j]), self.options.flat)
       self.digits[k] = take(self.taken, self.names[k], source)
     end
   end
@@ -220,52 +198,101 @@ end
 
 -- What is to be done, and what was ---------------------------------------------------------------
 
+-- Where file `k` goes, below the folder; nil: where its row says.
+local function given_place(self, k, row)
+  local place, digits = self.names[k], self.digits[k]
+  if not digits then
+    return place
+  end
+  local _, _, source, _, name = download.row(row)
+  return source and renamed(place or download.place(row, name, self.options.flat), source, digits)
+end
+
+-- The address of a row's file, nil where the row gives it itself.
+local function archive_address(row)
+  local uri = type(row) == "table" and rawget(row, "dataURI")
+  return type(uri) == "string" and address_of(uri) or nil
+end
+
 --- The file number `k`: uri, source (as records call it), address, direct (of another service),
 -- place (below the folder), size and expected_sha256 as the catalogue gives them.
--- @tparam integer k
--- @tparam[opt] table item to be used again: thousands of new ones would only be collected
-function methods:item(k, item)
-  item = item or {}
-  local row, uri, direct, source, name, size, sha256 = look_up(self, k)
-  local place = self.names[k] or name and laid_out(row, name, self.options.flat)
-  if self.digits[k] then
-    place = renamed(place, source, self.digits[k])
+function methods:item(k)
+  local row = row_of(self, k)
+  local uri, direct, source, host, name, size, sha256 = download.row(row)
+  if not uri then
+    refuse(row)
+  elseif not self.is_host[host] then
+    errors.raise("permission", ("a row was changed to %s while files were being fetched")
+      :format(source), { fault = "limit" })
   end
-  item.uri, item.source, item.direct, item.address = uri, source, direct, address_of(uri, direct)
-  item.place, item.size, item.expected_sha256 = place, size, sha256
-  return item
+  return { uri = uri, address = archive_address(row) or uri, source = source, direct = direct,
+    place = given_place(self, k, row) or download.place(row, name, self.options.flat),
+    size = size, expected_sha256 = sha256 }
+end
+
+--- Has file `k` begin to come in.
+-- @tparam integer k
+-- @tparam userdata files the set of downloads
+-- @tparam[opt] string url a copy in the cloud
+function methods:start(k, files, url)
+  local row = row_of(self, k)
+  local address = not url and archive_address(row)
+  self.statuses[k] = "begun"
+  if not files:start(k, row, given_place(self, k, row), url or address or nil,
+      address and "mast" or nil, self.is_host) then
+    refuse(row)
+  end
+end
+
+--- Adds file `k` to a list (`download.list`).
+function methods:list(k, list)
+  local row = row_of(self, k)
+  if not list:add_row(self.folder, row, given_place(self, k, row), self.options.flat, self.dir,
+      archive_address(row), self.statuses[k], self.tries[k] or nil, self.notes[k],
+      self.problems[k], self.is_host) then
+    refuse(row)
+  end
+end
+
+--- Where file `k` goes, below the folder.
+function methods:place(k)
+  return self:item(k).place
 end
 
 local function count(self, status, n)
   self.counts[status] = (self.counts[status] or 0) + n
 end
 
---- Notes what became of file `k`: "complete", "there" (was already), "failed", "deferred" (a later
--- run may fetch it), "absent" (not in the cloud), "listed" (exported); by what came, or the error.
-function methods:settle(k, status, got, err)
-  self.statuses[k] = status
+--- File `k` is "complete", "there" (was already) or "listed" (exported).
+-- @tparam integer k
+-- @tparam string status
+-- @tparam[opt] integer bytes of the file
+-- @tparam[opt] integer tries requests for it
+-- @tparam[opt] string warning
+-- @tparam[opt] string from "cloud" or "archive"
+function methods:settle(k, status, bytes, tries, warning, from)
+  self.statuses[k], self.tries[k] = status, tries or 0
   count(self, status, 1)
-  self.tries[k] = got and got.tries or err and err.tries or 0
-  self.requests = self.requests + self.tries[k]
-  if got then
-    self.bytes = self.bytes + got.bytes
-    self.notes[k], self.origins[k] = got.warning, got.from
-    if got.warning then
-      count(self, "warned", 1)
-      self.first_warned = self.first_warned or k
-    end
-  elseif err then
-    local last = self.last_problem -- of a host that is down a million times the same
-    if not last or last.code ~= err.code or last.message ~= err.message then
-      last = { code = err.code, message = err.message, fault = err.fault }
-    end
-    self.problems[k], self.last_problem = last, last
+  self.requests = self.requests + (tries or 0)
+  self.bytes = self.bytes + (bytes or 0)
+  self.notes[k], self.origins[k] = warning, from
+  if warning then
+    count(self, "warned", 1)
+    self.first_warned = self.first_warned or k
   end
 end
 
---- File `k` is being fetched from now on.
-function methods:begin(k)
-  self.statuses[k] = "begun"
+--- File `k` is not there: "failed", "deferred" (a later run may fetch it) or "absent" (not in the
+-- cloud), by its error.
+function methods:fail(k, status, err)
+  self.statuses[k], self.tries[k] = status, err.tries or 0
+  count(self, status, 1)
+  self.requests = self.requests + self.tries[k]
+  local last = self.last_problem -- of a host that is down a million times the same
+  if not last or last.code ~= err.code or last.message ~= err.message then
+    last = { code = err.code, message = err.message, fault = err.fault }
+  end
+  self.problems[k], self.last_problem = last, last
 end
 
 --- The rest is not fetched, because of `why`, another failure; nil: the run was interrupted. Of
@@ -277,7 +304,7 @@ function methods:abandon(why)
   for k = 1, self.n do
     local begun = self.statuses[k] == "begun"
     if begun or self.statuses[k] == "waiting" then
-      self:settle(k, "failed", nil, err)
+      self:fail(k, "failed", err)
       self.tries[k] = not begun and 0
     end
   end
@@ -300,40 +327,24 @@ function methods:count(status)
   return self.counts[status] or 0
 end
 
---- Everything about file `k`, as reports and manifests tell it: what `item` does, and file (its
--- name below the output folder), status, tries, ok, skipped, bytes, sha256, etag, warning, from,
--- err.
--- @tparam integer k
--- @tparam[opt] table entry of another file, to be used again
-function methods:entry(k, entry)
+--- Everything about file `k`, as workflows see it: uri, size, file (its name below the output
+-- folder), status, tries, ok; of one that is there path, bytes, sha256, etag, skipped, warning,
+-- with `cloud` also from; else err.
+function methods:entry(k)
   if k < 1 or k > self.n then
     return nil
   end
-  local status, problem = self.statuses[k], self.problems[k]
-  entry = self:item(k, entry)
-  entry.file, entry.status = self.folder .. "/" .. entry.place, status
-  entry.tries = self.tries[k] or nil
-  entry.ok = status == "complete" or status == "there"
+  local item, status, problem = self:item(k), self.statuses[k], self.problems[k]
+  local place = item.place
+  local entry = { uri = item.uri, size = item.size, file = self.folder .. "/" .. place,
+    status = status, tries = self.tries[k] or nil,
+    ok = status == "complete" or status == "there" }
   if entry.ok then
-    entry.bytes, entry.sha256, entry.etag = download.record(self.dir, entry.place)
+    entry.path = self.dir .. "/" .. place
+    entry.bytes, entry.sha256, entry.etag = download.record(self.dir, place)
     entry.skipped, entry.warning, entry.from = status == "there", self.notes[k], self.origins[k]
-    entry.err = nil
-  else
-    entry.bytes, entry.sha256, entry.etag = nil, nil, nil
-    entry.skipped, entry.warning, entry.from = nil, nil, nil
-    entry.err = problem
-      and errors.new(problem.code, problem.message, { fault = problem.fault }) or nil
-  end
-  return entry
-end
-
---- The same with the path of a file that is there, without what only this program needs.
-function methods:public_entry(k)
-  local entry = self:entry(k)
-  if entry then
-    entry.path = entry.ok and self.dir .. "/" .. entry.place or nil
-    entry.source, entry.address, entry.direct, entry.place = nil, nil, nil, nil
-    entry.expected_sha256 = nil
+  elseif problem then
+    entry.err = errors.new(problem.code, problem.message, { fault = problem.fault })
   end
   return entry
 end

@@ -37,25 +37,20 @@ function settled:__len()
   return #self.rows
 end
 
-function settled:item(k)
-  return { place = self.rows[k].path }
+function settled:place(k)
+  return self.rows[k].path
 end
 
-function settled:entry(k)
+function settled:list(k, list)
   local row = self.rows[k]
   local function get(name)
     return rawget(row, name)
   end
   local status = states[row.status]
-  local ok = status == "complete" or status == "there"
-  return {
-    uri = row.uri, address = row.url, direct = row.uri == row.url, place = row.path,
-    file = self.folder .. "/" .. row.path, status = status, ok = ok, bytes = get("bytes"),
-    sha256 = get("sha256"), etag = get("etag"), tries = get("tries"), size = get("size"),
-    expected_sha256 = get("expected_sha256"), warning = ok and get("message") or nil,
-    err = not ok and errors.new(get("error") or "archive", get("message") or "",
-      { fault = get("fault") }) or nil,
-  }
+  local ok, message = status == "complete" or status == "there", get("message")
+  list:add(self.folder, row.uri, row.url, row.path, get("size"), get("expected_sha256"), status,
+    get("tries"), get("bytes"), get("sha256"), get("etag"), ok and message or nil, not ok
+    and { code = get("error") or "archive", message = message or "", fault = get("fault") } or nil)
 end
 
 -- The rows to fetch, as rows of products that are made when they are looked at.

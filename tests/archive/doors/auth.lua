@@ -21,7 +21,7 @@ return {
     },
     {
       "files under exclusive access, HTTP 401", "retrieve.products, mast.download",
-      client = { "lua/halyard/retrieve/fetch.lua", '"mast" or nil' },
+      client = { "lua/halyard/retrieve/queue.lua", '"mast" or nil' },
       practice = { "lua/practice/init.lua", "may_read" },
       tests = {
         { "tests/archive/auth_spec.lua", "which are refused without it" },

@@ -19,7 +19,7 @@ return {
     },
     {
       "GET `/stpubdata/<key>`", "retrieve.products, `cloud`",
-      client = { "lua/halyard/retrieve/fetch.lua", "from_cloud" },
+      client = { "lua/halyard/retrieve/fetch.lua", "try_elsewhere" },
       practice = { practice, 'faults.file(request, product[4])' },
       tests = {
         { spec, "come first and the archive after them, all files whole" },
