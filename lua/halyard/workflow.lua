@@ -400,7 +400,7 @@ end
 -- Manifests are written also of a run that fails.
 local function run_and_flush(manifest, ctx, values, record)
   local ok, result = pcall(manifest.run, ctx, values)
-  if next(record.manifests) and (ok or not errors.is(result, "cancelled")) then
+  if #record.queues > 0 and (ok or not errors.is(result, "cancelled")) then
     local flushed, why = errors.try(require("halyard.retrieve.fetch").flush, record)
     ok, result = ok and flushed, ok and not flushed and why or result
   end

@@ -395,6 +395,23 @@ class Downloads(unittest.TestCase):
                                         "--quiet")
             self.assertEqual((code, other.log), (6, []), err)
 
+    def test_a_download_that_another_task_cut_short_is_in_the_lists(self):
+        script = self.script(f"""
+            local rows = {{ {{ access_url = "{self.files.url}/f/1", productFilename = "1" }} }}
+            local ok, err = halyard.try(task.all, {{
+              function() retrieve.products(rows, {{ dir = "files" }}) end,
+              function() retrieve.products("no rows") end }})
+            return {{ {{ failed = not ok, code = err.code }} }}""")
+        code, text, err = self.command("run", script, "-o", self.out, "--allow-private-net",
+                                       "--quiet", "--json")
+        self.assertEqual(code, 3, err)
+        with open(f"{self.out}/report.json", encoding="utf-8") as report:
+            (entry,) = json.load(report)["files"]
+        self.assertEqual((entry["status"], entry["fault"]), ("error", "local"))
+        with open(f"{self.out}/files/manifest.json", encoding="utf-8") as manifest:
+            (row,) = json.load(manifest)["data"]
+        self.assertEqual((row["status"], row["error"]), ("failed", "cancelled"))
+
     # Lists for other programs -------------------------------------------------------------------
 
     def rows_for_export(self):

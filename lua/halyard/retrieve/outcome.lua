@@ -42,8 +42,9 @@ function M.warn(sum)
   end
 end
 
---- The error for what is not there: `partial`; the code of the first failure when all failed;
--- `busy` when none failed but some are deferred. Nil: all is there.
+--- The error for what is not there: `partial`; the code of the first failure when all failed,
+-- unless the workflow itself cut them short; `busy` when none failed but some are deferred. Nil:
+-- all is there.
 -- @tparam table sum as `of` gives it
 -- @tparam string remedy
 function M.failure(sum, remedy)
@@ -56,7 +57,9 @@ function M.failure(sum, remedy)
   if sum.failed > 0 and sum.deferred > 0 then
     what = ("%s and %d are deferred"):format(what, sum.deferred)
   end
-  local code = sum.failed == 0 and "busy" or missing < sum.files and "partial" or sum.first.err.code
+  local cut_short = sum.first.err.code == "cancelled"
+  local code = sum.failed == 0 and "busy" or (missing < sum.files or cut_short) and "partial"
+    or sum.first.err.code
   return errors.new(code, ("%s, the first: %s; %s"):format(what, tostring(sum.first.err), remedy))
 end
 
