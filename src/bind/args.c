@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bind/args.h"
 
+#include "base/redact.h"
 #include "host/files.h"
 #include "host/host.h"
 
@@ -223,6 +224,25 @@ hal_buf *hal_scratch(lua_State *L, size_t max_bytes)
     }
     lua_setmetatable(L, -2);
     return b;
+}
+
+void hal_check_append(lua_State *L, hal_status status, const char *what, int max_bytes)
+{
+    if (status == HAL_E_NOMEM)
+        hal_bind_fail(L, status, "no memory left for %s", what);
+    else if (status)
+        hal_bind_fail(L, status, "%s would be longer than %d bytes", what, max_bytes);
+}
+
+const char *hal_redacted(lua_State *L, const char *text)
+{
+    if (!hal_redact_needed(text))
+        return text;
+    size_t n = strlen(text) + 1;
+    char *copy = lua_newuserdatauv(L, n, 0);
+    memcpy(copy, text, n);
+    hal_redact(copy);
+    return copy;
 }
 
 void hal_set_text(lua_State *L, const char *key, const char *value)

@@ -44,6 +44,13 @@ const char *hal_output_folder(lua_State *L, const char *path);
  */
 hal_buf *hal_scratch(lua_State *L, size_t max_bytes);
 
+/** Raises when appending to a buffer of `what` failed. The error record is only filled here: its
+ * many bytes cost more than most texts, so append without one. */
+void hal_check_append(lua_State *L, hal_status status, const char *what, int max_bytes);
+
+/** `text` without the credentials that stand in addresses: itself, or a copy that is pushed. */
+const char *hal_redacted(lua_State *L, const char *text);
+
 /** Sets a field of the table on top of the stack. */
 void hal_set_text(lua_State *L, const char *key, const char *value);
 void hal_set_integer(lua_State *L, const char *key, int64_t value);

@@ -4,7 +4,6 @@
  * since a run of a million files ends with a million of each. */
 #include "bind/file_list.h"
 
-#include "base/redact.h"
 #include "bind/args.h"
 #include "bind/file_row.h"
 #include "bind/output_file.h"
@@ -98,32 +97,26 @@ static void write_object(lua_State *L, hal_output_file *out, const char *before,
     hal_output_end_line(L, out);
 }
 
-/* `text` without the credentials that stand in addresses. */
 static const char *cut(lua_State *L, const char *text)
 {
-    if (!text || !hal_redact_needed(text))
-        return text;
-    size_t n = strlen(text) + 1;
-    char *copy = lua_newuserdatauv(L, n, 0);
-    memcpy(copy, text, n);
-    hal_redact(copy);
-    return copy;
+    return text ? hal_redacted(L, text) : NULL;
+}
+
+static void add(lua_State *L, hal_buf *b, const char *text)
+{
+    hal_check_append(L, hal_buf_puts(b, text, NULL), "a file name", FILE_NAME_MAX_BYTES);
 }
 
 static const char *name_file(lua_State *L, file_list *list, const line *l)
 {
-    hal_err err;
     hal_buf *b = &list->file;
     if (!l->folder)
         return l->place;
     b->size_bytes = 0;
-    if (!hal_buf_puts(b, l->folder, NULL) && !hal_buf_puts(b, "/", NULL) &&
-        !hal_buf_puts(b, l->place, NULL))
-        return hal_buf_text(b);
-    err = HAL_ERR_INIT;
-    hal_err_nomem(&err, FILE_NAME_MAX_BYTES);
-    hal_raise(L, &err);
-    return NULL;
+    add(L, b, l->folder);
+    add(L, b, "/");
+    add(L, b, l->place);
+    return hal_buf_text(b);
 }
 
 static void write(lua_State *L, file_list *list, const line *l)

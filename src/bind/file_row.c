@@ -3,7 +3,6 @@
  * times: for the queue, for the request, and for every list that it leaves. */
 #include "bind/file_row.h"
 
-#include "base/redact.h"
 #include "bind/args.h"
 #include "host/host.h"
 #include "net/digest.h"
@@ -58,12 +57,9 @@ static bool is_of_links(lua_State *L, int index)
 static const char *source_of(lua_State *L, const char *url)
 {
     char sha256[HAL_SHA256_TEXT_SIZE];
-    if (!hal_redact_needed(url))
+    const char *copy = hal_redacted(L, url);
+    if (copy == url)
         return url;
-    size_t n = strlen(url);
-    char *copy = lua_newuserdatauv(L, n + 1, 0);
-    memcpy(copy, url, n + 1);
-    hal_redact(copy);
     hal_err err = HAL_ERR_INIT;
     if (hal_sha256_of(url, sha256, &err))
         hal_raise(L, &err);
@@ -216,8 +212,11 @@ void hal_row_place(lua_State *L, int index, const char *name, bool flat,
 int hal_file_row(lua_State *L)
 {
     hal_row row;
+    lua_settop(L, 2);
     if (!hal_row_read(L, 1, &row))
         return 0;
+    if (!lua_isnil(L, 2))
+        hal_row_check_host(L, &row, 2);
     lua_pushstring(L, row.address);
     lua_pushboolean(L, row.is_direct);
     lua_pushstring(L, row.source);

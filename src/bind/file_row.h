@@ -35,8 +35,9 @@ enum { HAL_ROW_PLACE_SIZE = 3 * (HAL_COMPONENT_MAX_BYTES + 1) };
 void hal_row_place(lua_State *L, int index, const char *name, bool flat,
                    char out[HAL_ROW_PLACE_SIZE]);
 
-/** row(t) -> address or data URI, is it an address of another service, what records call it, host,
- * file name or nil, size or nil, SHA-256 or nil; nothing when the row is none of a file. */
+/** row(t, hosts) -> address or data URI, is it an address of another service, what records call it,
+ * host, file name or nil, size or nil, SHA-256 or nil; nothing when the row is none of a file. With
+ * `hosts` as of hal_row_check_host. */
 int hal_file_row(lua_State *L);
 /** place(row, name, flat) -> as hal_row_place. */
 int hal_file_place(lua_State *L);

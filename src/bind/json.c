@@ -21,18 +21,9 @@ static const char array_name[] = "halyard.json.array";
 /* --- Encoding -----------------------------------------------------------------------------------
  */
 
-/* An error record is only filled where it is needed: its many bytes cost more than most texts. */
 static void check(lua_State *L, hal_status status)
 {
-    hal_err err;
-    if (!status)
-        return;
-    err = HAL_ERR_INIT;
-    if (status == HAL_E_NOMEM)
-        hal_err_set(&err, status, "no memory left for JSON text");
-    else
-        hal_err_set(&err, status, "json: the text would be longer than %d bytes", TEXT_MAX);
-    hal_raise(L, &err);
+    hal_check_append(L, status, "JSON text", TEXT_MAX);
 }
 
 static void put(lua_State *L, hal_buf *out, const char *bytes, size_t n)

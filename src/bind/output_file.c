@@ -64,18 +64,9 @@ static hal_status put_cell(hal_buf *out, const char *text, size_t n, hal_err *er
     return st ? st : hal_buf_append(out, "\"", 1, err);
 }
 
-/* As in json.c, an error record is only filled where it is needed. */
 static void check(lua_State *L, hal_status status)
 {
-    hal_err err;
-    if (!status)
-        return;
-    err = HAL_ERR_INIT;
-    if (status == HAL_E_NOMEM)
-        hal_err_nomem(&err, LINE_MAX_BYTES);
-    else
-        hal_err_set(&err, status, "a line would be longer than %d bytes", LINE_MAX_BYTES);
-    hal_raise(L, &err);
+    hal_check_append(L, status, "a line", LINE_MAX_BYTES);
 }
 
 static void put(lua_State *L, hal_output_file *f, const char *text, size_t n)

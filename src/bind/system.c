@@ -2,7 +2,6 @@
 /* halyard.core.system: settings, events, output, time, small files. */
 #include "bind/bind.h"
 
-#include "base/redact.h"
 #include "bind/args.h"
 #include "bind/output_file.h"
 #include "halyard.h"
@@ -221,16 +220,7 @@ static int lock_output(lua_State *L)
 /* redact(text) -> text without the credentials that stand in addresses */
 static int redact(lua_State *L)
 {
-    const char *text = hal_arg_text(L, 1, "redact: text");
-    if (!hal_redact_needed(text)) {
-        lua_settop(L, 1);
-        return 1;
-    }
-    size_t n = strlen(text) + 1;
-    char *copy = lua_newuserdatauv(L, n, 0);
-    memcpy(copy, text, n);
-    hal_redact(copy);
-    lua_pushstring(L, copy);
+    lua_pushstring(L, hal_redacted(L, hal_arg_text(L, 1, "redact: text")));
     return 1;
 }
 

@@ -218,12 +218,9 @@ end
 -- place (below the folder), size and expected_sha256 as the catalogue gives them.
 function methods:item(k)
   local row = row_of(self, k)
-  local uri, direct, source, host, name, size, sha256 = download.row(row)
+  local uri, direct, source, _, name, size, sha256 = download.row(row, self.is_host)
   if not uri then
     refuse(row)
-  elseif not self.is_host[host] then
-    errors.raise("permission", ("a row was changed to %s while files were being fetched")
-      :format(source), { fault = "limit" })
   end
   return { uri = uri, address = archive_address(row) or uri, source = source, direct = direct,
     place = given_place(self, k, row) or download.place(row, name, self.options.flat),
