@@ -19,18 +19,11 @@ import urllib.parse
 import zipfile
 
 import rows
-from case import HASTEN, needs
+from case import FAKETIME, HASTEN, needs
 from local_case import LocalCase, is_sanitized, limit
 
 LONG = os.environ.get("HALYARD_LONG") == "1"
 PRELOADS = os.environ["HALYARD_PRELOADS"]  # folder of nomem.c and slow.c, built
-
-
-def preload_of_faketime():
-    shown = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True,
-                           check=True).stdout
-    return next(line.split("=", 1)[1] for line in shown.splitlines()
-                if line.startswith("LD_PRELOAD="))
 
 
 # "At once" is told by the run's own clock, made slow: what waits by it is seen, and a busy machine
@@ -41,7 +34,7 @@ SLOWED = 50
 class Machine(LocalCase):
     def slowed(self, *preloads):
         """An environment in which the clock of a run is slow."""
-        return self.environment(LD_PRELOAD=":".join([*preloads, preload_of_faketime()]),
+        return self.environment(LD_PRELOAD=":".join([*preloads, FAKETIME]),
                                 FAKETIME=f"+0 x{1 / SLOWED}")
 
     def assert_at_once(self, took_s):
@@ -291,7 +284,7 @@ class Machine(LocalCase):
         self.honest = False
         begun = time.monotonic()
         ended = self.fetch(peer, options="parallel = 1", env=self.environment(
-            LD_PRELOAD=preload_of_faketime(), FAKETIME_TIMESTAMP_FILE=now, FAKETIME_NO_CACHE="1",
+            LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=now, FAKETIME_NO_CACHE="1",
             FAKETIME_DONT_FAKE_MONOTONIC="1"))
         took_s = time.monotonic() - begun
         self.assertEqual(ended.code, 0, ended.messages)
@@ -330,7 +323,7 @@ class Machine(LocalCase):
         for _ in range(naps):
             self.assertTrue(asleep.wait(20), "no further try")
             asleep.clear()
-            os.killpg(run.pid, signal.SIGSTOP)  # faketime and the run, which is its child
+            os.killpg(run.pid, signal.SIGSTOP)
             time.sleep(150 / HASTEN)
             os.killpg(run.pid, signal.SIGCONT)
         ended = self.end(run)
