@@ -21,8 +21,8 @@ describe("a TAP service", function()
   end)
 
   -- Runs `body` as the run function of a workflow; `gaia` is the service of Gaia DR3.
-  local function run(body, hosts)
-    return archive:try(folder, "tap-test", [[
+  local function run(body, hosts, where)
+    return archive:try(where or folder, "tap-test", [[
     local gaia = mast.tap("gaiadr3")
     local circle = "1=CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 52.5, -27.4, 0.3))"
     ]] .. body, hosts)
@@ -169,11 +169,18 @@ describe("a TAP service", function()
     local path = folder .. "/killed.lua"
     assert(os.execute(("sed 's/return 1/return gaia:query(\"SELECT TOP 2 ra FROM gaia_source\", "
       .. "{ mode = \"async\" })/; s/tap-test/killed/' %s/tap-test.lua >%s"):format(folder, path)))
-    os.execute(([[%s run %s --archive %s -o %s/out --quiet >/dev/null 2>&1 & pid=$!
-      for i in $(seq 300); do test -s %s/out/.halyard/jobs && break; sleep 0.1; done
-      kill -9 $pid; wait $pid 2>/dev/null]]):format(practice.quote(os.getenv("HALYARD_BIN")
-      .. "/halyard"), path, archive.url, folder, folder))
+    local killer <close> = io.popen(([[%s run %s --archive %s -o %s/out --quiet >/dev/null 2>&1 &
+      pid=$!; read _; kill -9 $pid; wait $pid 2>/dev/null]]):format(practice.quote(
+      os.getenv("HALYARD_BIN") .. "/halyard"), path, archive.url, folder), "w")
+    practice.shell(([[for i in $(seq 300); do
+      test -s %s/out/.halyard/jobs && break; sleep 0.1; done]]):format(folder))
     local url = practice.read(folder .. "/out/.halyard/jobs"):match("^(http://%S+/async/job%d+)\n$")
+    local beside = practice.folder()
+    assert.equal(0, run(([[
+      local job = gaia:job(%q)
+      repeat until job:phase() == "EXECUTING"]]):format(url), nil, beside)) -- noted before it began
+    practice.remove(beside)
+    killer:close()
     works(([[
       local job = gaia:job(%q)
       assert(job:phase() == "EXECUTING")
