@@ -36,7 +36,7 @@ hal_status hal_buf_reserve(hal_buf *b, size_t extra, hal_err *err)
     return HAL_OK;
 }
 
-hal_status hal_buf_append(hal_buf *b, const void *bytes, size_t n, hal_err *err)
+hal_status hal_buf_append_more(hal_buf *b, const void *bytes, size_t n, hal_err *err)
 {
     hal_status st = hal_buf_reserve(b, n, err);
     if (st)
@@ -46,11 +46,6 @@ hal_status hal_buf_append(hal_buf *b, const void *bytes, size_t n, hal_err *err)
     b->size_bytes += n;
     b->data[b->size_bytes] = '\0';
     return HAL_OK;
-}
-
-hal_status hal_buf_puts(hal_buf *b, const char *text, hal_err *err)
-{
-    return hal_buf_append(b, text, strlen(text), err);
 }
 
 hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...)

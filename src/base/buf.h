@@ -7,6 +7,8 @@
 #include "base/slice.h"
 #include "base/status.h"
 
+#include <string.h>
+
 typedef struct hal_buf {
     char *data; /* NULL while empty */
     size_t size_bytes;
@@ -20,8 +22,23 @@ void hal_buf_clear(hal_buf *b); /* frees; the buffer can be used again */
 
 /** Makes room for `extra` more bytes. Fails with HAL_E_BUDGET (ceiling) or HAL_E_NOMEM. */
 hal_status hal_buf_reserve(hal_buf *b, size_t extra, hal_err *err) HAL_MUST_CHECK;
-hal_status hal_buf_append(hal_buf *b, const void *bytes, size_t n, hal_err *err) HAL_MUST_CHECK;
-hal_status hal_buf_puts(hal_buf *b, const char *text, hal_err *err) HAL_MUST_CHECK;
+hal_status hal_buf_append_more(hal_buf *b, const void *bytes, size_t n,
+                               hal_err *err) HAL_MUST_CHECK; /* hal_buf_append that may grow it */
+HAL_MUST_CHECK static inline hal_status hal_buf_append(hal_buf *b, const void *bytes, size_t n,
+                                                       hal_err *err)
+{
+    size_t size = b->size_bytes;
+    if (n == 0 || n >= b->capacity_bytes - size || n > b->max_bytes - size)
+        return hal_buf_append_more(b, bytes, n, err);
+    memcpy(b->data + size, bytes, n);
+    b->data[size + n] = '\0';
+    b->size_bytes = size + n;
+    return HAL_OK;
+}
+HAL_MUST_CHECK static inline hal_status hal_buf_puts(hal_buf *b, const char *text, hal_err *err)
+{
+    return hal_buf_append(b, text, strlen(text), err);
+}
 hal_status hal_buf_printf(hal_buf *b, hal_err *err, const char *fmt, ...) HAL_MUST_CHECK
     HAL_PRINTF(3, 4);
 

@@ -226,7 +226,7 @@ static work *new_piece(hal_download *d, bool has_room, hal_err *err)
         return NULL;
     w->begins = d->begins;
     w->has_sum = d->said_sha256[0] || d->said_md5[0];
-    snprintf(w->etag, sizeof w->etag, "%s", d->etag);
+    memcpy(w->etag, d->etag, sizeof w->etag);
     d->begins = false;
     return w;
 }
@@ -256,10 +256,8 @@ void hal_download_publish(hal_download *d)
         w->run = hal_download_run_last;
         w->urgent = true;
         w->then = checked;
-        snprintf(w->etag, sizeof w->etag, "%s", d->etag);
         memcpy(w->said_sha256, d->said_sha256, sizeof w->said_sha256);
         memcpy(w->said_md5, d->said_md5, sizeof w->said_md5);
-        w->total = d->total;
         w->stale_size = d->result.size_mismatch_accepted;
     }
     if (!w || hal_download_post(w, &err))
@@ -289,8 +287,9 @@ static void begin_at_zero(hal_download *d, const hal_outcome *answer, int64_t to
     drop_filling(d);
     d->offset = 0;
     d->total = total;
-    bool strong = hal_header_is_strong_etag(hal_slice_of(answer->etag));
-    snprintf(d->etag, sizeof d->etag, "%s", strong ? answer->etag : "");
+    memcpy(d->etag, answer->etag, sizeof d->etag);
+    if (!hal_header_is_strong_etag(hal_slice_of(answer->etag)))
+        d->etag[0] = '\0';
     d->begins = true;
     d->said_sha256[0] = d->said_md5[0] = '\0';
     hal_download_read_digest(d, answer);

@@ -16,13 +16,18 @@ static bool is_token(char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static hal_slice trim(hal_slice s)
 {
-    while (s.size_bytes && strchr(" \t\r\n", s.data[0]) && s.data[0]) {
+    while (s.size_bytes && is_blank(s.data[0])) {
         s.data++;
         s.size_bytes--;
     }
-    while (s.size_bytes && strchr(" \t\r\n", s.data[s.size_bytes - 1]) && s.data[s.size_bytes - 1])
+    while (s.size_bytes && is_blank(s.data[s.size_bytes - 1]))
         s.size_bytes--;
     return s;
 }
@@ -37,11 +42,6 @@ bool hal_header_split(hal_slice line, hal_slice *name, hal_slice *value)
     *name = (hal_slice){line.data, n};
     *value = trim((hal_slice){line.data + n + 1, line.size_bytes - n - 1});
     return true;
-}
-
-bool hal_header_is(hal_slice name, const char *wanted)
-{
-    return name.size_bytes == strlen(wanted) && !strncasecmp(name.data, wanted, name.size_bytes);
 }
 
 bool hal_header_size(hal_slice text, int64_t *out)

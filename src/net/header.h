@@ -6,11 +6,15 @@
 #include "base/buf.h"
 
 #include <stdint.h>
+#include <strings.h>
 
 /** Splits "Name: value\r\n"; value without surrounding blanks. False when it is no header line. */
 bool hal_header_split(hal_slice line, hal_slice *name, hal_slice *value);
 /** Case-insensitive. */
-bool hal_header_is(hal_slice name, const char *wanted);
+static inline bool hal_header_is(hal_slice name, const char *wanted)
+{
+    return name.size_bytes == strlen(wanted) && !strncasecmp(name.data, wanted, name.size_bytes);
+}
 /** Decimal digits only, up to INT64_MAX; false otherwise. */
 bool hal_header_size(hal_slice text, int64_t *out);
 
