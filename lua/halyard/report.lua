@@ -245,10 +245,8 @@ function methods:save(document)
     end
   end
   for _, queue in ipairs(self.queues) do
-    for k = 1, #queue do
-      queue:list(k, list)
-      any = true
-    end
+    queue:list(list)
+    any = any or #queue > 0
   end
   out:append((any and "\n  " or "") .. "]\n}\n")
   out:commit()

@@ -35,7 +35,7 @@ typedef struct download_set {
     bool has_token; /* was looked for */
     hal_credentials token;
     transfer *under_way, *first_ended, *last_ended;
-    size_t n_under_way, n_ended;
+    size_t n_under_way;
     hal_op *waiter;
 } download_set;
 
@@ -70,7 +70,6 @@ static void ended(transfer *t)
     t->next = NULL;
     *(set->first_ended ? &set->last_ended->next : &set->first_ended) = t;
     set->last_ended = t;
-    set->n_ended++;
 }
 
 static void download_done(void *ctx, const hal_download_result *result)
@@ -214,7 +213,6 @@ static int push_ended(lua_State *L, download_set *set)
     }
     int n = r->err.status ? 3 : r->warning[0] ? 5 : 4;
     set->first_ended = t->next; /* nothing below can raise */
-    set->n_ended--;
     hal_free(t);
     return n;
 }
@@ -275,13 +273,11 @@ static int set_cancel(lua_State *L)
     return 0;
 }
 
-/* downloads:count() -> how many are under way, and how many have ended that `next` has not told */
-static int set_count(lua_State *L)
+/* downloads:has_ended() -> has one ended that `next` has not told? */
+static int set_has_ended(lua_State *L)
 {
-    download_set *set = set_of(L);
-    lua_pushinteger(L, (lua_Integer)set->n_under_way);
-    lua_pushinteger(L, (lua_Integer)set->n_ended);
-    return 2;
+    lua_pushboolean(L, set_of(L)->first_ended != NULL);
+    return 1;
 }
 
 int hal_download_set(lua_State *L)
@@ -296,7 +292,7 @@ int hal_download_set(lua_State *L)
         static const luaL_Reg methods[] = {{"start", set_start},
                                            {"next", set_next},
                                            {"cancel", set_cancel},
-                                           {"count", set_count},
+                                           {"has_ended", set_has_ended},
                                            {NULL, NULL}};
         static const luaL_Reg meta[] = {{"__gc", set_close}, {"__close", set_close}, {NULL, NULL}};
         luaL_setfuncs(L, meta, 0);

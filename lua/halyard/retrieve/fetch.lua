@@ -62,6 +62,7 @@ local function absent(work, k, message, tries)
     { fault = "permanent", absent = true, tries = tries }))
 end
 
+-- Did file `k` begin to come in?
 local function begin(work, k)
   local queue, from = work.queue, work.from
   local cloud = queue.options.cloud
@@ -69,18 +70,20 @@ local function begin(work, k)
   if url or cloud ~= "only" then
     from[k] = cloud and (url and "cloud" or "archive") or nil
     queue:start(k, work.files, url)
-  else
-    absent(work, k, "the file is not in the cloud")
+    return true
   end
+  absent(work, k, "the file is not in the cloud")
+  return false
 end
 
--- As `failed`, unless another copy may mend it.
+-- As `failed`, unless another copy may mend it: then true.
 local function try_elsewhere(work, k, err)
   local queue, from = work.queue, work.from
   local cloud = from[k] == "cloud" and not final[err.code] and queue.options.cloud
   if cloud == "first" then
     from[k] = "archive"
     queue:start(k, work.files)
+    return true
   elseif cloud == "only" and err.code == "not_found" then
     absent(work, k, "the file is not in the cloud, though the archive lists it there", err.tries)
   else
@@ -91,37 +94,35 @@ end
 -- Four times as many files are under way as may be asked for at once: while some come in, others
 -- are looked for or get their names, and no host waits for that.
 local function drive(work, parallel, record)
-  local queue, files = work.queue, work.files
-  local next_k, shown, bytes = 0, 0, 0
-  local function done()
-    local under_way, ended = files:count()
-    return next_k - under_way - ended, ended
-  end
+  local queue, files, n_files = work.queue, work.files, #work.queue
+  local next_k, done, shown, bytes = 0, 0, 0, 0
   local function show()
-    shown = done()
+    shown = done
     system.emit("progress", {
-      stage = "files", done = shown, known = #queue, unit = "files",
+      stage = "files", done = done, known = n_files, unit = "files",
       bytes = bytes + download.coming(), elapsed_s = record:elapsed(),
     })
   end
   local _ <close> = watch(show)
   repeat
-    while next_k < #queue and next_k - done() < 4 * parallel do
+    while next_k < n_files and next_k - done < 4 * parallel do
       next_k = next_k + 1
-      begin(work, next_k)
+      if not begin(work, next_k) then
+        done = done + 1
+      end
     end
     local k, n, skipped, tries, warning = files:next()
     if n then
       queue:settle(k, skipped and "there" or "complete", n, tries, warning, work.from[k])
+      done = done + 1
       if not skipped then
         bytes = bytes + n
         record:downloaded(n)
       end
-    elseif k then
-      try_elsewhere(work, k, skipped)
+    elseif k and not try_elsewhere(work, k, skipped) then
+      done = done + 1
     end
-    local n_done, n_ended = done()
-    if n_ended == 0 and n_done ~= shown then -- else more is told at once
+    if done ~= shown and not files:has_ended() then -- else more is told at once
       show()
     end
   until not k

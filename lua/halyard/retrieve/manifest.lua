@@ -13,9 +13,7 @@ local M = {}
 -- first of them stands.
 local function add_all(queues, list)
   if #queues == 1 then
-    for k = 1, #queues[1] do
-      queues[1]:list(k, list)
-    end
+    queues[1]:list(list)
     return
   end
   local order, latest = {}, {}
@@ -27,7 +25,7 @@ local function add_all(queues, list)
     end
   end
   for _, place in ipairs(order) do
-    queues[latest[place] >> 32]:list(latest[place] & 0xffffffff, list)
+    queues[latest[place] >> 32]:list(list, latest[place] & 0xffffffff)
   end
 end
 

@@ -149,6 +149,7 @@ function M.new(products, options, folder, dir)
     unnamed = {}, statuses = {}, tries = {}, notes = {}, problems = {}, origins = {},
     bytes = 0, requests = 0, counts = {},
   }, methods)
+  local statuses, tries, is_host = self.statuses, self.tries, self.is_host
   local sources <close> = download.names(false)
   for i = 1, #products do
     local row = products[i]
@@ -161,9 +162,9 @@ function M.new(products, options, folder, dir)
       if self.picked then
         self.picked[k] = i
       end
-      self.statuses[k], self.tries[k] = "waiting", 0
-      if not self.is_host[host] then
-        self.hosts[#self.hosts + 1], self.is_host[host] = host, true
+      statuses[k], tries[k] = "waiting", 0
+      if not is_host[host] then
+        self.hosts[#self.hosts + 1], is_host[host] = host, true
       end
       name_file(self, k, row, source, name)
     elseif not self.picked then
@@ -241,13 +242,19 @@ function methods:start(k, files, url)
   end
 end
 
---- Adds file `k` to a list (`download.list`).
-function methods:list(k, list)
-  local row = row_of(self, k)
-  if not list:add_row(self.folder, row, given_place(self, k, row), self.options.flat, self.dir,
-      archive_address(row), self.statuses[k], self.tries[k] or nil, self.notes[k],
-      self.problems[k], self.is_host) then
-    refuse(row)
+--- Adds file `k`, or all files, to a list (`download.list`).
+-- @tparam userdata list
+-- @tparam[opt] integer k
+function methods:list(list, k)
+  local add_row, flat, of_archive = list.add_row, self.options.flat, self.is_host.mast
+  local statuses, tries, notes, problems = self.statuses, self.tries, self.notes, self.problems
+  for i = k or 1, k or self.n do
+    local row = row_of(self, i)
+    if not add_row(list, self.folder, row, given_place(self, i, row), flat, self.dir,
+        of_archive and archive_address(row) or nil, statuses[i], tries[i] or nil, notes[i],
+        problems[i], self.is_host) then
+      refuse(row)
+    end
   end
 end
 

@@ -41,7 +41,7 @@ function settled:place(k)
   return self.rows[k].path
 end
 
-function settled:list(k, list)
+function settled:list(list, k)
   local row = self.rows[k]
   local function get(name)
     return rawget(row, name)
