@@ -4,6 +4,7 @@
 #include "bind/bind.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "bind/args.h"
 #include "bind/op.h"
 #include "host/files.h"
@@ -351,7 +352,7 @@ static int first_line(lua_State *L)
         hal_err_errno(&err, errno, "cannot read %s/%s", dir, path);
         return hal_raise(L, &err);
     }
-    ssize_t n = pread(fd, text->data, LINE_MAX_BYTES, 0);
+    ssize_t n = hal_read_at(fd, text->data, LINE_MAX_BYTES, 0);
     close(fd);
     const char *end = n > 0 ? memchr(text->data, '\n', (size_t)n) : NULL;
     if (!end)

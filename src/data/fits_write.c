@@ -7,6 +7,7 @@
 #include "data/fits_write.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "base/write.h"
 #include "data/fits_header.h"
 #include "data/vec.h"
@@ -378,18 +379,12 @@ static hal_status spill_write(fits_writer *w, const void *bytes, size_t n, hal_e
 
 static hal_status spill_read(fits_writer *w, void *bytes, size_t n, uint64_t *at, hal_err *err)
 {
-    for (char *p = bytes; n;) {
-        ssize_t done = pread(w->spill, p, n, (off_t)*at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return hal_err_errno(err, errno, "cannot read a temporary file");
-        if (done == 0)
-            return hal_err_set(err, HAL_E_IO, "a temporary file was cut");
-        p += done;
-        n -= (size_t)done;
-        *at += (uint64_t)done;
-    }
+    ssize_t got = hal_read_at(w->spill, bytes, n, *at);
+    if (got < 0)
+        return hal_err_errno(err, errno, "cannot read a temporary file");
+    if ((size_t)got < n)
+        return hal_err_set(err, HAL_E_IO, "a temporary file was cut");
+    *at += n;
     return HAL_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "data/repeats.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "base/write.h"
 #include "data/cell.h"
 #include "data/spool.h"
@@ -134,15 +135,11 @@ static bool hash_table_put(hash_table *h, uint64_t hash)
 
 static hal_status read_all(int fd, uint64_t *hash, size_t n, uint64_t at, hal_err *err)
 {
-    size_t size = n * sizeof *hash;
-    for (size_t done = 0; done < size;) {
-        ssize_t k = pread(fd, (char *)hash + done, size - done, (off_t)(at + done));
-        if (k == 0)
-            return hal_err_set(err, HAL_E_INTEGRITY, "noted identifiers are gone");
-        if (k < 0 && errno != EINTR)
-            return hal_err_errno(err, errno, "cannot read identifiers");
-        done += k > 0 ? (size_t)k : 0;
-    }
+    ssize_t got = hal_read_at(fd, hash, n * sizeof *hash, at);
+    if (got < 0)
+        return hal_err_errno(err, errno, "cannot read identifiers");
+    if ((size_t)got < n * sizeof *hash)
+        return hal_err_set(err, HAL_E_INTEGRITY, "noted identifiers are gone");
     return HAL_OK;
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* F_OFD_SETLK, flock */
 #include "host/lock.h"
 
+#include "base/read.h"
 #include "base/write.h"
 #include "host/files.h"
 
@@ -88,7 +89,7 @@ static void clean_below(int dir_fd, const char *name, int type)
 static hal_status taken(int fd, const char *folder, hal_err *err)
 {
     char owner[OWNER_MAX_BYTES + 1] = "";
-    ssize_t n = pread(fd, owner, OWNER_MAX_BYTES, 0);
+    ssize_t n = hal_read_at(fd, owner, OWNER_MAX_BYTES, 0);
     owner[n > 0 ? n : 0] = '\0';
     for (char *c = owner; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)

@@ -3,6 +3,7 @@
 #include "net/bundle.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "base/write.h"
 #include "net/archive_lib.h"
 #include "net/digest.h"
@@ -372,7 +373,7 @@ static hal_status open_bundle(unpacking *u, int parent, const char *name, int *f
     st = hal_buf_reserve(head, HAL_BUNDLE_HEAD_BYTES, err);
     if (st)
         return st;
-    ssize_t n = pread(*fd, head->data, HAL_BUNDLE_HEAD_BYTES, 0);
+    ssize_t n = hal_read_at(*fd, head->data, HAL_BUNDLE_HEAD_BYTES, 0);
     if (n < 0)
         return hal_err_errno(err, errno, "cannot read %s", u->request->file);
     head->size_bytes = (size_t)n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net/content.h"
 
+#include "base/read.h"
 #include "net/gunzip.h"
 
 #include <errno.h>
@@ -32,15 +33,10 @@ typedef struct look {
 /* `n` bytes at `at`, which the file has. */
 static hal_status get(const look *l, uint64_t at, void *out, size_t n)
 {
-    for (size_t have = 0; have < n;) {
-        ssize_t got = pread(l->fd, (char *)out + have, n - have, (off_t)(at + have));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return hal_err_errno(l->err, got ? errno : EIO, "cannot read back %s", l->name);
-        have += (size_t)got;
-    }
-    return HAL_OK;
+    ssize_t got = hal_read_at(l->fd, out, n, at);
+    if (got == (ssize_t)n)
+        return HAL_OK;
+    return hal_err_errno(l->err, got < 0 ? errno : EIO, "cannot read back %s", l->name);
 }
 
 static hal_content say(const look *l, hal_content verdict, const char *why)

@@ -2,11 +2,11 @@
 #include "net/digest.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "net/curl_lib.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 struct hal_sha256 {
     const hal_crypto *lib;
@@ -75,14 +75,12 @@ static hal_status add_all(hal_sha256 *digest, int fd, hal_err *err)
     if (!block)
         return hal_err_nomem(err, BLOCK_BYTES);
     hal_status st = HAL_OK;
-    ssize_t got = 1;
-    for (off_t at = 0; got && !st; at += got > 0 ? got : 0) {
-        got = pread(fd, block, BLOCK_BYTES, at);
-        if (got > 0)
-            st = hal_sha256_add(digest, block, (size_t)got, err);
-        else if (got < 0 && errno != EINTR)
-            st = hal_err_errno(err, errno, "cannot read back a file");
-    }
+    ssize_t got = 0;
+    for (uint64_t at = 0; !st && (got = hal_read_at(fd, block, BLOCK_BYTES, at)) > 0;
+         at += (uint64_t)got)
+        st = hal_sha256_add(digest, block, (size_t)got, err);
+    if (got < 0)
+        st = hal_err_errno(err, errno, "cannot read back a file");
     hal_free(block);
     return st;
 }

@@ -3,6 +3,7 @@
 #include "net/download_impl.h"
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "base/write.h"
 #include "net/header.h"
 
@@ -28,17 +29,13 @@ static hal_status hash_file(hal_sha256 *digest, int fd, char out[HAL_SHA256_TEXT
         return hal_err_nomem(err, HAL_CHUNK_BYTES);
     hal_status st = hal_sha256_reset(digest, err);
     *n_bytes = 0;
-    while (!st) {
-        ssize_t got = pread(fd, block, HAL_CHUNK_BYTES, (off_t)*n_bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            st = hal_err_errno(err, errno, "cannot read back a file");
-        if (got <= 0)
-            break;
+    ssize_t got = 0;
+    while (!st && (got = hal_read_at(fd, block, HAL_CHUNK_BYTES, *n_bytes)) > 0) {
         *n_bytes += (uint64_t)got;
         st = hal_sha256_add(digest, block, (size_t)got, err);
     }
+    if (got < 0)
+        st = hal_err_errno(err, errno, "cannot read back a file");
     hal_free(block);
     if (!st && out)
         st = hal_sha256_text(digest, out, err);
@@ -291,9 +288,7 @@ static hal_status hash_up_to(hal_download *d, uint64_t end, hal_err *err)
     while (!st && d->written < end) {
         size_t want =
             end - d->written < HAL_CHUNK_BYTES ? (size_t)(end - d->written) : HAL_CHUNK_BYTES;
-        ssize_t got = pread(d->fd, block, want, (off_t)d->written);
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = hal_read_at(d->fd, block, want, d->written);
         if (got <= 0)
             st = hal_err_errno(err, got ? errno : EIO, "cannot read back %s", d->part);
         else if (!(st = hal_sha256_add(d->digest, block, (size_t)got, err)))

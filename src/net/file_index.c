@@ -3,11 +3,11 @@
 
 #include "base/alloc.h"
 #include "base/crc32.h"
+#include "base/read.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     BLOCK_BYTES = 256 << 10,
@@ -182,9 +182,7 @@ static hal_status scan_lines(scan *s, int fd, const char *dir, hal_err *err)
     uint64_t at = s->end; /* of block[0] */
     size_t have = 0;
     while (!st) {
-        ssize_t got = pread(fd, block + have, BLOCK_BYTES - have, (off_t)(at + have));
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = hal_read_at(fd, block + have, BLOCK_BYTES - have, at + have);
         if (got < 0)
             st = hal_err_errno(err, errno, "cannot read %s/.halyard/files", dir);
         if (got <= 0)
@@ -241,10 +239,7 @@ static hal_status take_in(void *ctx, const hal_file_line *line, uint64_t offset,
 static bool begins_as_ours(int fd)
 {
     char text[BEGIN_BYTES];
-    ssize_t n;
-    do
-        n = pread(fd, text, sizeof text, 0);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = hal_read_at(fd, text, sizeof text, 0);
     bool digits = n >= 0, lost = n >= 0;
     for (ssize_t i = 0; i < n; i++) {
         digits = digits && (i == CRC_DIGITS ? text[i] == ' '
@@ -287,10 +282,7 @@ static bool read_line(hal_file_index *ix, int fd, uint64_t offset, hal_file_line
     size_t length;
     const char *line = line_in_block(ix, offset, &length);
     if (!line) {
-        ssize_t n;
-        do
-            n = pread(fd, ix->block, sizeof ix->block, (off_t)offset);
-        while (n < 0 && errno == EINTR);
+        ssize_t n = hal_read_at(fd, ix->block, sizeof ix->block, offset);
         ix->block_at = offset;
         ix->block_bytes = n > 0 ? (size_t)n : 0;
         line = line_in_block(ix, offset, &length);
