@@ -66,8 +66,7 @@ static hal_status put_cell(hal_buf *out, const char *text, size_t n, hal_err *er
 
 static void check(lua_State *L, hal_status status)
 {
-    if (status)
-        hal_check_append(L, status, "a line", LINE_MAX_BYTES);
+    hal_check_append(L, status, "a line", LINE_MAX_BYTES);
 }
 
 static void put(lua_State *L, hal_output_file *f, const char *text, size_t n)

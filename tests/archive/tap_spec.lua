@@ -178,7 +178,10 @@ describe("a TAP service", function()
     local beside = practice.folder()
     assert.equal(0, run(([[
       local job = gaia:job(%q)
-      repeat until job:phase() == "EXECUTING"]]):format(url), nil, beside)) -- noted before it began
+      repeat -- it was noted before it was told to begin
+        local phase = job:phase()
+        assert(phase == "PENDING" or phase == "QUEUED" or phase == "EXECUTING", phase)
+      until phase == "EXECUTING"]]):format(url), nil, beside))
     practice.remove(beside)
     killer:close()
     works(([[

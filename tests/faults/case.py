@@ -37,14 +37,17 @@ TRIES_MAX = 3 * 5
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-# The library alone: the command `faketime` fails where the number of its process was that of one
-# killed before.
-FAKETIME = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/faketime/libfaketime.so.1"
+def faketime():
+    """The library alone: the command of that name fails where the number of its process was that of
+    one killed before. A library that is missing is passed over by the loader, so not here."""
+    path = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/faketime/libfaketime.so.1"
+    os.stat(path)
+    return path
 
 
-def at_pace(pace):
-    """What comes before a command whose clocks run `pace` times as fast."""
-    return ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME=+0 x{pace}"]
+def with_clock(clock):
+    """What comes before a command whose clock is `clock`, as faketime names it."""
+    return ["env", f"LD_PRELOAD={faketime()}", f"FAKETIME={clock}"]
 
 
 def has(program):
@@ -165,7 +168,7 @@ class Case(unittest.TestCase):
 
     def start(self, *arguments, hasten=1, before=(), **options):
         """The command, begun: a session of its own, so that what it leaves behind is seen."""
-        fast = at_pace(hasten) if hasten != 1 else []
+        fast = with_clock(f"+0 x{hasten}") if hasten != 1 else []
         options = {"env": self.environment(), "stdout": subprocess.PIPE, **options}
         asked = [len(peer.requests) for peer in self.peers]
         process = subprocess.Popen([*before, *fast, HALYARD, *arguments], stderr=subprocess.PIPE,

@@ -207,7 +207,7 @@ def became(tool, fault):
                 file.write(THERE[fault])
         command = TOOLS[tool](f"{peer.url}/a.fits", folder, peer)
         environment = {**os.environ, "HOME": place, "ASAN_OPTIONS": "verify_asan_link_order=0"}
-        fast = case.at_pace(case.HASTEN) if tool == "Halyard" else []
+        fast = case.with_clock(f"+0 x{case.HASTEN}") if tool == "Halyard" else []
         for _ in range(2):
             ended = subprocess.run([*fast, *command], capture_output=True, timeout=300, check=False,
                                    env=environment, cwd=folder)

@@ -19,7 +19,7 @@ import urllib.parse
 import zipfile
 
 import rows
-from case import FAKETIME, HASTEN, needs
+from case import HASTEN, faketime, needs
 from local_case import LocalCase, is_sanitized, limit
 
 LONG = os.environ.get("HALYARD_LONG") == "1"
@@ -34,7 +34,7 @@ SLOWED = 50
 class Machine(LocalCase):
     def slowed(self, *preloads):
         """An environment in which the clock of a run is slow."""
-        return self.environment(LD_PRELOAD=":".join([*preloads, FAKETIME]),
+        return self.environment(LD_PRELOAD=":".join([*preloads, faketime()]),
                                 FAKETIME=f"+0 x{1 / SLOWED}")
 
     def assert_at_once(self, took_s):
@@ -284,7 +284,7 @@ class Machine(LocalCase):
         self.honest = False
         begun = time.monotonic()
         ended = self.fetch(peer, options="parallel = 1", env=self.environment(
-            LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=now, FAKETIME_NO_CACHE="1",
+            LD_PRELOAD=faketime(), FAKETIME_TIMESTAMP_FILE=now, FAKETIME_NO_CACHE="1",
             FAKETIME_DONT_FAKE_MONOTONIC="1"))
         took_s = time.monotonic() - begun
         self.assertEqual(ended.code, 0, ended.messages)

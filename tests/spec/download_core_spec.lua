@@ -88,7 +88,9 @@ describe("a download", function()
     assert.same({ 1, "not_found", 1 }, { k, err.code, err.tries })
     assert.is_nil(bytes)
     assert.is_true(set:start(2, row("whole"), nil, nil, nil, hosts))
+    assert.is_false(set:has_ended())
     assert.is_true(set:start(3, row("whole"), "../up", nil, nil, hosts))
+    assert.is_true(set:has_ended())
     assert.is_true(set:start(4, row("stuck"), nil, nil, nil, hosts))
     local seen = {}
     for _ = 1, 2 do
